@@ -1,0 +1,106 @@
+"""Every error that pyoci raises on purpose.
+
+    PyociError                  exit status 1, one line for a person
+    ├── UsageError              the command line is wrong
+    ├── ConfigError             config.json (or process.json, resources) breaks the spec
+    ├── UnsupportedError        a valid property that pyoci or this kernel cannot apply
+    ├── StateError              the container is not in a state for that
+    │   ├── ContainerNotFound
+    │   ├── ContainerExists
+    │   └── InvalidId
+    ├── SyscallError            the kernel said no: call, arguments by name, errno
+    ├── CgroupError             a cgroup file or group refused: file, value, reason
+    ├── HookError               a hook failed: which, how
+    ├── ExecutableError         process.args[0] cannot be executed
+    └── ContainerError          the container side failed; its words, passed on
+
+A message reads `doing what: cause`: lower case, no full stop, the value that was refused in it.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+
+# podman (libpod/oci_conmon_common.go) and docker (daemon/errors.go) search the runtime's error text for these
+# words to choose exit status 127 or 126; containerd and podman search the last for `delete` and `kill`.
+EXECUTABLE_NOT_FOUND = "executable file not found in $PATH"
+NO_SUCH_FILE = "no such file or directory"
+PERMISSION_DENIED = "permission denied"
+DOES_NOT_EXIST = "container does not exist"
+NOT_RUNNING = "container not running"
+
+
+class PyociError(Exception):
+    """Base of all errors that are reported as one line, without a traceback."""
+
+    exit_status = 1
+
+
+class UsageError(PyociError):
+    """The command line is wrong."""
+
+
+class ConfigError(PyociError):
+    """A document breaks the specification.
+
+    `problems` holds one line each: JSON pointer, what was found, what was expected.
+    """
+
+    def __init__(self, problems: list[str] | str) -> None:
+        self.problems = [problems] if isinstance(problems, str) else problems
+        super().__init__("; ".join(self.problems))
+
+
+class UnsupportedError(PyociError):
+    """A property that the spec defines and that cannot be applied here."""
+
+
+class StateError(PyociError):
+    """The container's status does not allow the operation."""
+
+
+class ContainerNotFound(StateError):
+    def __init__(self, container_id: str) -> None:
+        super().__init__(f"{DOES_NOT_EXIST}: {container_id!r}")
+
+
+class ContainerExists(StateError):
+    def __init__(self, container_id: str) -> None:
+        # "already exists" is what runc says and what containerd's tests look for.
+        super().__init__(f"container with given ID already exists: {container_id!r}")
+
+
+class InvalidId(StateError):
+    """A container ID with characters or a length that are not allowed."""
+
+
+class SyscallError(PyociError):
+    """The kernel refused a call.
+
+    `errno` is the number; `call` names the call with its arguments, flags by name.
+    """
+
+    def __init__(self, errno: int, call: str) -> None:
+        import errno as names  # a builtin module: no file is opened, even inside the container
+        import os
+
+        self.errno = errno
+        self.call = call
+        name = names.errorcode.get(errno, str(errno))
+        super().__init__(f"{call}: {os.strerror(errno).lower()} ({name})")
+
+
+class CgroupError(PyociError):
+    """A cgroup file refused a value, or a group could not be made or removed."""
+
+
+class HookError(PyociError):
+    """A hook failed or ran out of time."""
+
+
+class ExecutableError(PyociError):
+    """process.args[0] cannot be executed; the words are those that engines look for."""
+
+
+class ContainerError(PyociError):
+    """The container side failed; the text is what it sent."""
