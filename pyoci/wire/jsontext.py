@@ -1,0 +1,224 @@
+"""JSON text in and out, strict, without importing `json`.
+
+`json` costs more than a whole `pyoci state` (it imports `re`, hence `enum`), while its C half, `_json`, is
+a builtin of CPython: only `json` itself is imported where that half is missing, or when it words a syntax error.
+
+Stricter than `json`, since a document decides what root does:
+
+- UTF-8 without a byte order mark, one value, at most `limit` bytes and `MAX_DEPTH` levels;
+- no NaN, no Infinity, no number that a float cannot hold;
+- no key twice in one object (readers disagree about which one counts);
+- no NUL and no lone surrogate in strings (no kernel interface can take them).
+
+A number with a fraction or an exponent (`1e3`, `1.0`) becomes a float, even an integral one. The documents
+of the spec have integers only, and its Go decoders refuse `1e3` for one, so the schema check refuses a
+float where an integer belongs; in an unknown property it is let through as the spec asks.
+"""
+
+from __future__ import annotations
+
+from pyoci.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+# containerd's and podman's largest configurations are below 1 MiB; runc has no limit.
+MAX_BYTES = 16 << 20
+# The spec's own documents have 8 levels; the walkers behind this one may recurse.
+MAX_DEPTH = 128
+
+_SPACE = " \t\n\r"
+_INFINITY = float("inf")
+
+
+class _Reading:
+    """The options `_json.make_scanner` reads from its argument, and the hooks that make it strict."""
+
+    strict = True  # no control characters in strings
+    object_hook = None
+    parse_int = int
+
+    @staticmethod
+    def object_pairs_hook(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            seen: set[str] = set()
+            for key, _ in pairs:
+                if key in seen:
+                    raise ConfigError(f"key {key!r} is given twice in one object")
+                seen.add(key)
+        return made
+
+    @staticmethod
+    def parse_float(digits: str) -> float:
+        number = float(digits)
+        if number in (_INFINITY, -_INFINITY):
+            raise ConfigError(f"number {_short(digits)} is out of range")
+        return number
+
+    @staticmethod
+    def parse_constant(name: str) -> float:
+        raise ConfigError(f"{name} is not a JSON number")
+
+
+def _refuse(value: object) -> Any:
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_encode: Callable[[Any, int], Any]
+try:
+    from _json import encode_basestring_ascii, make_encoder, make_scanner
+except ImportError:  # not CPython: the same hooks, at json's price
+    from json import JSONDecoder, JSONEncoder
+
+    _scan: Callable[[str, int], tuple[Any, int]] = JSONDecoder(
+        object_pairs_hook=_Reading.object_pairs_hook,
+        parse_float=_Reading.parse_float,
+        parse_constant=_Reading.parse_constant,
+    ).scan_once  # type: ignore[attr-defined]  # as old as json itself, missing in typeshed only
+
+    _encoder = JSONEncoder(separators=(",", ":"), allow_nan=False)
+    _encode = lambda value, _level: _encoder.encode(value)  # noqa: E731  # a def cannot have _encode's type
+else:
+    # typeshed takes the argument for another scanner; it is whatever has the attributes of _Reading.
+    _scan = make_scanner(_Reading)  # type: ignore[arg-type]
+    _encode = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, False)
+
+
+def loads(data: bytes, *, what: str, limit: int = MAX_BYTES) -> Any:
+    """Read one JSON document; `what` names it in errors, `limit` is in bytes.
+
+    Raises ConfigError, and nothing else, for whatever is wrong with `data`.
+    """
+    if len(data) > limit:
+        raise ConfigError(f"{what}: larger than {limit} bytes")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{what}: not UTF-8: byte {error.start} is {data[error.start]:#04x}") from None
+    start = len(text) - len(text.lstrip(_SPACE))
+    if start == len(text):
+        raise ConfigError(f"{what}: empty, expected a JSON document")
+    if text[start] == "\ufeff":
+        raise ConfigError(f"{what}: starts with a byte order mark, expected JSON")
+    try:
+        value, end = _scan_worded(text, start)
+    except StopIteration as error:
+        raise ConfigError(f"{what}: not JSON: {_place(text, error.value)}: expected a value") from None
+    except RecursionError:
+        raise ConfigError(f"{what}: nested deeper than {MAX_DEPTH} levels") from None
+    except ConfigError as error:
+        raise ConfigError(f"{what}: {error}") from None
+    except ValueError as error:
+        raise ConfigError(f"{what}: not JSON: {_words(text, error)}") from None
+    rest = text[end:].lstrip(_SPACE)
+    if rest:
+        place = _place(text, len(text) - len(rest))
+        raise ConfigError(f"{what}: not JSON: {place}: expected the end, found {rest[:20]!r}")
+    # Each walk is needed only where the text could hold what it looks for: not in an ordinary document.
+    if text.count("{") + text.count("[") > MAX_DEPTH and _deeper(value, MAX_DEPTH):
+        raise ConfigError(f"{what}: nested deeper than {MAX_DEPTH} levels")
+    if "\\u" in text:
+        bad = _unusable(value)
+        if bad is not None:
+            raise ConfigError(f"{what}: string {_short(ascii(bad))} holds a NUL or half a surrogate pair")
+    return value
+
+
+def dumps(value: Any) -> str:
+    """`value` as compact JSON in ASCII, so that no terminal or locale can refuse it.
+
+    Raises ConfigError for a string that is not Unicode (a file name of other bytes, decoded by `os.fsdecode`).
+    """
+    text = "".join(_encode(value, 0))
+    if "\\ud" in text:
+        bad = _unusable(value)
+        if bad is not None:
+            raise ConfigError(f"string {_short(ascii(bad))} is not UTF-8 and cannot be written as JSON")
+    return text
+
+
+def pretty(value: Any, indent: str = "  ") -> str:
+    """`value` as JSON for people, one member a line; raises as `dumps` does."""
+    return _pretty(value, "\n", indent)
+
+
+def _pretty(value: Any, newline: str, indent: str) -> str:
+    inner = newline + indent
+    if isinstance(value, dict) and value:
+        members = [f"{dumps(key)}: {_pretty(item, inner, indent)}" for key, item in value.items()]
+        return "{" + inner + ("," + inner).join(members) + newline + "}"
+    if isinstance(value, (list, tuple)) and value:
+        return "[" + inner + ("," + inner).join(_pretty(item, inner, indent) for item in value) + newline + "]"
+    return dumps(value)
+
+
+def _scan_worded(text: str, start: int) -> tuple[Any, int]:
+    try:
+        return _scan(text, start)
+    except SystemError:
+        # The scanner raises json.decoder.JSONDecodeError, and up to CPython 3.11 it only looks in sys.modules
+        # for it ("returned NULL without setting an exception"); later ones import it themselves.
+        import json.decoder  # noqa: F401
+
+        return _scan(text, start)
+
+
+def _deeper(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [item for items in level for item in _children(items) if isinstance(item, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def _unusable(value: Any) -> str | None:
+    """The first string (or key) with a NUL or a lone surrogate, if there is one."""
+    level = [value]
+    while level:
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                if "\0" in item or not _is_unicode(item):
+                    return item
+            else:
+                below += _children(item)
+                if isinstance(item, dict):
+                    below += item
+        level = below
+    return None
+
+
+def _children(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _place(text: str, offset: int) -> str:
+    line = text.count("\n", 0, offset) + 1
+    return f"line {line} column {offset - text.rfind(chr(10), 0, offset)}"
+
+
+def _words(text: str, error: ValueError) -> str:
+    """json.JSONDecodeError's own words; a plain ValueError is int() refusing thousands of digits."""
+    message: str | None = getattr(error, "msg", None)
+    if message is None:
+        return "an integer has too many digits"
+    position: int = getattr(error, "pos", 0)
+    return f"{_place(text, position)}: {message[:1].lower()}{message[1:].removesuffix(" at")}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
