@@ -80,7 +80,7 @@ except ImportError:  # not CPython: the same hooks, at json's price
     ).scan_once  # type: ignore[attr-defined]  # as old as json itself, missing in typeshed only
 
     _encoder = JSONEncoder(separators=(",", ":"), allow_nan=False)
-    _encode = lambda value, _level: _encoder.encode(value)  # noqa: E731  # a def cannot have _encode's type
+    _encode = lambda value, _level: _encoder.encode(value)
 else:
     # typeshed takes the argument for another scanner; it is whatever has the attributes of _Reading.
     _scan = make_scanner(_Reading)  # type: ignore[arg-type]
@@ -217,7 +217,8 @@ def _words(text: str, error: ValueError) -> str:
     if message is None:
         return "an integer has too many digits"
     position: int = getattr(error, "pos", 0)
-    return f"{_place(text, position)}: {message[:1].lower()}{message[1:].removesuffix(" at")}"
+    message = message[:1].lower() + message[1:].removesuffix(" at")
+    return f"{_place(text, position)}: {message}"
 
 
 def _short(text: str) -> str:
