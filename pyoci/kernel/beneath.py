@@ -1,0 +1,156 @@
+"""Paths of a container, resolved by the kernel beneath its root file system.
+
+Every path of the config that lies inside the rootfs goes through here and comes back as a descriptor. Absolute
+links and `..` stay inside (openat2(2), RESOLVE_IN_ROOT); magic links of procfs are refused (CVE-2021-30465,
+CVE-2025-31133). What has to be made is made step by step below descriptors, without following anything that
+appeared meanwhile (CVE-2024-45310).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+import _struct
+from pyoci.errors import SyscallError
+from pyoci.kernel import uapi
+from pyoci.kernel.call import SYS, encode, syscall
+
+_IN_ROOT = uapi.RESOLVE_IN_ROOT | uapi.RESOLVE_NO_MAGICLINKS
+_LINKS_MAX = 40  # as the kernel's MAXSYMLINKS
+_AGAIN_MAX = 128
+_O_PATH = os.O_PATH | os.O_CLOEXEC
+
+
+def openat2(dirfd: int, path: str, flags: int, resolve: int, mode: int = 0) -> int:
+    """openat2(2); EAGAIN (a rename or mount raced with a `..`) is tried again."""
+    how = _struct.pack("=QQQ", flags | os.O_CLOEXEC, mode, resolve)
+    name = encode(path)
+    for _ in range(_AGAIN_MAX):
+        try:
+            return syscall(SYS["openat2"], dirfd, name, how, len(how))
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EINTR):
+                raise SyscallError(error.errno or 0, f"open {path}") from None
+    raise SyscallError(errno.EAGAIN, f"open {path}")
+
+
+class Root:
+    """A directory that paths cannot leave. `fd` stays owned by the caller."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def open(self, path: str, flags: int = _O_PATH) -> int:
+        """A descriptor of what is at `path` (links followed inside). SyscallError when it is not there."""
+        return openat2(self.fd, path.lstrip("/") or ".", flags, _IN_ROOT)
+
+    def find(self, path: str) -> int | None:
+        """Like `open`, None when there is nothing at `path`."""
+        try:
+            return self.open(path)
+        except SyscallError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                return None
+            raise
+
+    def make_directory(self, path: str, mode: int = 0o755) -> int:
+        """A descriptor of the directory at `path`; it and its parents are made where missing."""
+        fd = self.find(path)
+        if fd is not None:
+            if stat.S_ISDIR(os.fstat(fd).st_mode):
+                return fd
+            os.close(fd)
+            raise SyscallError(errno.ENOTDIR, f"make directory {path}")
+        return self._walk(_components(path), mode, path)
+
+    def make_file(self, path: str) -> int:
+        """A descriptor of the file at `path`, an empty one made where there is nothing."""
+        fd = self.find(path)
+        if fd is not None:
+            return fd
+        parent, name = self.parent(path)
+        try:
+            _create_file(parent, name, path)
+            return openat2(parent, name, _O_PATH | os.O_NOFOLLOW, uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_SYMLINKS)
+        finally:
+            os.close(parent)
+
+    def parent(self, path: str) -> tuple[int, str]:
+        """A descriptor of the directory that `path` lies in (made where missing) and the last name in it."""
+        parts = _components(path)
+        if not parts or parts[-1] == "..":
+            raise SyscallError(errno.EINVAL, f"open {path}")
+        directory = "/".join(parts[:-1])
+        return self.make_directory(directory) if directory else os.dup(self.fd), parts[-1]
+
+    def _walk(self, parts: list[str], mode: int, path: str) -> int:
+        """Walk `parts`, making what is missing; a link that dangles is followed inside the root."""
+        stack = [os.dup(self.fd)]
+        links = 0
+        try:
+            while parts:
+                name = parts.pop(0)
+                if name == "..":
+                    if len(stack) > 1:
+                        os.close(stack.pop())
+                    continue
+                target = _step(stack[-1], name, mode, path)
+                if isinstance(target, int):
+                    stack.append(target)
+                    continue
+                links += 1
+                if links > _LINKS_MAX:
+                    raise SyscallError(errno.ELOOP, f"make directory {path}")
+                if target.startswith("/"):
+                    while len(stack) > 1:
+                        os.close(stack.pop())
+                parts[:0] = _components(target)
+            return stack.pop()
+        finally:
+            for fd in stack:
+                os.close(fd)
+
+
+def _step(dirfd: int, name: str, mode: int, path: str) -> int | str:
+    """A descriptor of the directory `name` in `dirfd` (made if missing), or where the link there points."""
+    for _ in range(_AGAIN_MAX):
+        try:
+            fd = openat2(dirfd, name, _O_PATH | os.O_NOFOLLOW, uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_MAGICLINKS)
+        except SyscallError as error:
+            if error.errno != errno.ENOENT:
+                raise
+            try:
+                os.mkdir(name, mode, dir_fd=dirfd)
+            except FileExistsError:
+                pass
+            except OSError as failure:
+                raise SyscallError(failure.errno or 0, f"make directory {path}") from None
+            continue
+        kind = os.fstat(fd).st_mode
+        if stat.S_ISDIR(kind):
+            return fd
+        try:
+            if stat.S_ISLNK(kind):
+                return os.readlink("", dir_fd=fd)
+            raise SyscallError(errno.ENOTDIR, f"make directory {path}")
+        finally:
+            os.close(fd)
+    raise SyscallError(errno.EAGAIN, f"make directory {path}")
+
+
+def _create_file(dirfd: int, name: str, path: str) -> None:
+    flags = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        os.close(os.open(name, flags, 0o755, dir_fd=dirfd))
+    except FileExistsError:
+        pass  # somebody else made it: the descriptor opened next is what counts
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"make file {path}") from None
+
+
+def _components(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]

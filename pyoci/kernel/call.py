@@ -1,0 +1,14 @@
+"""The one way to a system call that Python has no function for."""
+
+from __future__ import annotations
+
+from pyoci.kernel import _raw
+
+SYS = _raw.SYS
+syscall = _raw.syscall
+address = _raw.address
+
+
+def encode(path: str | bytes) -> bytes:
+    """A path as the kernel takes it: names that are not UTF-8 survive."""
+    return path if isinstance(path, bytes) else path.encode("utf-8", "surrogateescape")

@@ -1,0 +1,170 @@
+"""Mounts, by descriptors: fsopen(2), open_tree(2), mount_setattr(2), move_mount(2), pivot_root(2).
+
+A target is always a descriptor that the kernel resolved beneath the root file system (see `kernel.beneath`),
+never a string that a symbolic link could bend (CVE-2021-30465).
+"""
+
+from __future__ import annotations
+
+import os
+
+import _struct
+from pyoci.errors import SyscallError
+from pyoci.kernel import uapi
+from pyoci.kernel.call import SYS, encode, syscall
+
+# fsconfig(2) copies a string value with strndup_user(…, 256)
+FSCONFIG_STRING_MAX = 255
+
+
+def open_tree(dirfd: int, path: str, *, clone: bool = True, recursive: bool = False) -> int:
+    """A detached copy of the mount at `path` (`clone`), or a descriptor to the place."""
+    flags = uapi.OPEN_TREE_CLOEXEC | uapi.AT_NO_AUTOMOUNT
+    flags |= uapi.OPEN_TREE_CLONE if clone else 0
+    flags |= uapi.AT_RECURSIVE if recursive else 0
+    flags |= uapi.AT_EMPTY_PATH if not path else 0
+    try:
+        return syscall(SYS["open_tree"], dirfd, encode(path), flags)
+    except OSError as error:
+        kind = "bind" if clone else "open"
+        raise SyscallError(error.errno or 0, f"{kind} {path or 'descriptor'}") from None
+
+
+def setattr(
+    fd: int, *, set: int = 0, clear: int = 0, propagation: int = 0, userns_fd: int = -1, recursive: bool = False
+) -> None:
+    """mount_setattr(2) on the mount that `fd` is the root of."""
+    if clear & uapi.MOUNT_ATTR__ATIME or set & uapi.MOUNT_ATTR__ATIME:
+        clear |= uapi.MOUNT_ATTR__ATIME  # the kernel demands that the whole atime field is cleared
+    attributes = _struct.pack("=QQQQ", set, clear, propagation, userns_fd if userns_fd >= 0 else 0)
+    flags = uapi.AT_EMPTY_PATH | (uapi.AT_RECURSIVE if recursive else 0)
+    try:
+        syscall(SYS["mount_setattr"], fd, b"", flags, attributes, len(attributes))
+    except OSError as error:
+        words = f"set={uapi.flag_names(set, uapi.MOUNT_ATTR_NAMES)}"
+        words += f" clear={uapi.flag_names(clear & ~uapi.MOUNT_ATTR__ATIME, uapi.MOUNT_ATTR_NAMES)}"
+        if propagation:
+            words += f" propagation={uapi.flag_names(propagation, uapi.PROPAGATION_NAMES)}"
+        raise SyscallError(error.errno or 0, f"mount_setattr {words}{' recursive' if recursive else ''}") from None
+
+
+def move(mount_fd: int, target_fd: int, what: str) -> None:
+    """Attach a detached mount on top of `target_fd`."""
+    flags = uapi.MOVE_MOUNT_F_EMPTY_PATH | uapi.MOVE_MOUNT_T_EMPTY_PATH
+    try:
+        syscall(SYS["move_mount"], mount_fd, b"", target_fd, b"", flags)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"mount {what}") from None
+
+
+def filesystem(fstype: str, source: str, flags: tuple[str, ...], data: tuple[tuple[str, str | None], ...]) -> int:
+    """A detached mount of a new file system.
+
+    `flags` are superblock flags by name (`ro`, `sync` ...), `data` the file system's own options.
+    """
+    fd = _fsopen(fstype)
+    try:
+        if source:
+            _fsconfig(fd, fstype, uapi.FSCONFIG_SET_STRING, "source", source)
+        for flag in flags:
+            _fsconfig(fd, fstype, uapi.FSCONFIG_SET_FLAG, flag, None)
+        for key, value in data:
+            command = uapi.FSCONFIG_SET_FLAG if value is None else uapi.FSCONFIG_SET_STRING
+            _fsconfig(fd, fstype, command, key, value)
+        _fsconfig(fd, fstype, uapi.FSCONFIG_CMD_CREATE, None, None)
+        try:
+            return syscall(SYS["fsmount"], fd, uapi.FSMOUNT_CLOEXEC, 0)
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"fsmount type={fstype}{_context_log(fd)}") from None
+    finally:
+        os.close(fd)
+
+
+def _fsopen(fstype: str) -> int:
+    try:
+        return syscall(SYS["fsopen"], encode(fstype), uapi.FSOPEN_CLOEXEC)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"mount type={fstype} (is the file system in this kernel?)") from None
+
+
+def _fsconfig(fd: int, fstype: str, command: int, key: str | None, value: str | None) -> None:
+    try:
+        syscall(
+            SYS["fsconfig"],
+            fd,
+            command,
+            None if key is None else encode(key),
+            None if value is None else encode(value),
+            0,
+        )
+    except OSError as error:
+        option = "" if key is None else f" option={key}" + ("" if value is None else f"={value}")
+        raise SyscallError(error.errno or 0, f"mount type={fstype}{option}{_context_log(fd)}") from None
+
+
+def _context_log(fd: int) -> str:
+    """What the file system itself says of its refusal: fsopen(2), "Message retrieval"."""
+    lines = []
+    try:
+        while len(lines) < 8:
+            lines.append(os.read(fd, 512).decode("utf-8", "replace").strip()[2:])
+    except OSError:
+        pass  # ENODATA: no more messages
+    return f" ({'; '.join(lines)})" if lines else ""
+
+
+def reconfigure(fd: int, flags: tuple[str, ...], data: tuple[tuple[str, str | None], ...]) -> None:
+    """Change the superblock's options of the mount at `fd` (`remount` without `bind`)."""
+    try:
+        context = syscall(SYS["fspick"], fd, b"", uapi.FSPICK_CLOEXEC | uapi.FSPICK_EMPTY_PATH)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "remount") from None
+    try:
+        for flag in flags:
+            _fsconfig(context, "remount", uapi.FSCONFIG_SET_FLAG, flag, None)
+        for key, value in data:
+            command = uapi.FSCONFIG_SET_FLAG if value is None else uapi.FSCONFIG_SET_STRING
+            _fsconfig(context, "remount", command, key, value)
+        _fsconfig(context, "remount", uapi.FSCONFIG_CMD_RECONFIGURE, None, None)
+    finally:
+        os.close(context)
+
+
+def classic(source: str, fstype: str, flags: int, data: str, what: str) -> None:
+    """mount(2) on the working directory, for options that fsconfig(2) is too small for.
+
+    The caller has made the target its working directory by fchdir(2), so no path is looked up.
+    """
+    try:
+        syscall(SYS["mount"], encode(source), b".", encode(fstype), flags, encode(data))
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"mount {what}") from None
+
+
+def pivot_root_here() -> None:
+    """Make the working directory the root: pivot_root(".", ".") stacks the old root on top of it.
+
+    No directory for the old root is needed (pivot_root(2), "Notes").
+    """
+    try:
+        syscall(SYS["pivot_root"], b".", b".")
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "pivot_root") from None
+
+
+def detach_here() -> None:
+    """umount2(".", MNT_DETACH)."""
+    try:
+        syscall(SYS["umount2"], b".", uapi.MNT_DETACH)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "unmount the old root") from None
+
+
+def magic(fd: int) -> int:
+    """The type of the file system that `fd` is on: statfs(2), f_type."""
+    buffer = bytearray(256)
+    try:
+        syscall(SYS["fstatfs"], fd, buffer)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "fstatfs") from None
+    return int.from_bytes(buffer[0:8], "little")

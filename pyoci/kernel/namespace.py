@@ -1,0 +1,51 @@
+"""Namespaces: setns(2), unshare(2), and what type a descriptor is of."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.errors import SyscallError, UnsupportedError
+from pyoci.kernel import uapi
+from pyoci.kernel.call import SYS, syscall
+from pyoci.kernel.mount import magic
+
+
+def open_path(path: str, kind: str) -> int:
+    """A descriptor of the namespace at `path`, checked to be of type `kind` (config-linux.md, "Namespaces")."""
+    try:
+        # O_NONBLOCK: a FIFO in its place must not hang the runtime
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"open {kind} namespace {path}") from None
+    found = namespace_type(fd)
+    if found != uapi.NAMESPACE_FLAGS[kind]:
+        os.close(fd)
+        names = {flag: name for name, flag in uapi.NAMESPACE_FLAGS.items()}
+        raise UnsupportedError(
+            f"join {kind} namespace {path}: it is {'not a namespace' if not found else f'a {names[found]} namespace'}"
+        )
+    return fd
+
+
+def namespace_type(fd: int) -> int:
+    """The CLONE_NEW* flag of the namespace that `fd` refers to, 0 when it is none."""
+    if magic(fd) != uapi.NSFS_MAGIC:
+        return 0
+    try:
+        return syscall(SYS["ioctl"], fd, uapi.NS_GET_NSTYPE)
+    except OSError:
+        return 0
+
+
+def join(fd: int, flag: int, what: str) -> None:
+    try:
+        syscall(SYS["setns"], fd, flag)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"join {what}") from None
+
+
+def unshare(flags: int, what: str) -> None:
+    try:
+        syscall(SYS["unshare"], flags)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"unshare {what}") from None

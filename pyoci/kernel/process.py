@@ -1,0 +1,136 @@
+"""What a process is: prctl(2), ids, limits, descriptors, scheduling."""
+
+from __future__ import annotations
+
+import os
+
+import _struct
+from pyoci.errors import SyscallError
+from pyoci.kernel import _raw, uapi
+from pyoci.kernel.call import SYS, encode, syscall
+
+
+def prctl(option: int, a: int | bytes = 0, b: int = 0, c: int = 0, d: int = 0, *, what: str) -> int:
+    try:
+        return syscall(SYS["prctl"], option, a, b, c, d)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, what) from None
+
+
+def clone(flags: int, cgroup_fd: int = -1) -> tuple[int, int]:
+    """fork(2) into new namespaces: (pid, pidfd), pid 0 in the child. See clone3(2)."""
+    try:
+        return _raw.clone3(flags, cgroup_fd)
+    except OSError as error:
+        names = {flag: name for name, flag in uapi.NAMESPACE_FLAGS.items()} | {uapi.CLONE_PARENT: "parent"}
+        raise SyscallError(error.errno or 0, f"clone3 namespaces={uapi.flag_names(flags, names)}") from None
+
+
+def set_name(name: str) -> None:
+    """The name that `ps` shows (comm): 15 characters."""
+    prctl(uapi.PR_SET_NAME, name.encode()[:15] + b"\0", what="set process name")
+
+
+def set_dumpable(dumpable: bool) -> None:
+    """Whether others with the same ids may look at this process (/proc/PID/exe, fd, mem; ptrace).
+
+    CVE-2016-9962: the runtime inside a container must not be reachable from it.
+    """
+    prctl(uapi.PR_SET_DUMPABLE, int(dumpable), what="set dumpable")
+
+
+def die_with_parent(signal: int) -> None:
+    """Get `signal` when the parent dies; 0 undoes it."""
+    prctl(uapi.PR_SET_PDEATHSIG, signal, what="set parent death signal")
+
+
+def become_subreaper() -> None:
+    prctl(uapi.PR_SET_CHILD_SUBREAPER, 1, what="become a child subreaper")
+
+
+def set_no_new_privs() -> None:
+    prctl(uapi.PR_SET_NO_NEW_PRIVS, 1, what="set no_new_privs")
+
+
+def close_on_exec_from(first: int) -> None:
+    """Mark every descriptor from `first` on as close-on-exec."""
+    try:
+        syscall(SYS["close_range"], first, 0xFFFFFFFF, uapi.CLOSE_RANGE_CLOEXEC)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "close_range") from None
+
+
+def set_rlimit(number: int, soft: int, hard: int, name: str) -> None:
+    limit = _struct.pack("=QQ", soft, hard)
+    try:
+        syscall(SYS["prlimit64"], 0, number, limit, None)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"set {name} soft={soft} hard={hard}") from None
+
+
+def get_rlimit(number: int) -> tuple[int, int]:
+    buffer = bytearray(16)
+    try:
+        syscall(SYS["prlimit64"], 0, number, None, buffer)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "get a resource limit") from None
+    soft, hard = _struct.unpack("=QQ", buffer)
+    return soft, hard
+
+
+def set_scheduler(
+    policy: int, flags: int, nice: int, priority: int, runtime: int, deadline: int, period: int, what: str
+) -> None:
+    """sched_setattr(2) on this process."""
+    attributes = _struct.pack("=IIQiIQQQ", 48, policy, flags, nice, priority, runtime, deadline, period)
+    try:
+        syscall(SYS["sched_setattr"], 0, attributes, 0)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"set scheduler {what}") from None
+
+
+def set_io_priority(io_class: int, priority: int, what: str) -> None:
+    """ioprio_set(2) on this process group (IOPRIO_WHO_PGRP)."""
+    try:
+        syscall(SYS["ioprio_set"], 2, 0, io_class << 13 | priority)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"set io priority {what}") from None
+
+
+def set_memory_policy(mode: int, nodemask: bytes, maximum: int, what: str) -> None:
+    """set_mempolicy(2)."""
+    try:
+        syscall(SYS["set_mempolicy"], mode, nodemask or None, maximum)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"set memory policy {what}") from None
+
+
+def set_personality(domain: int) -> None:
+    try:
+        syscall(SYS["personality"], domain)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"set personality {domain:#x}") from None
+
+
+def reset_cpu_affinity() -> None:
+    """All CPUs: the cpuset decides, not what the caller of the runtime was pinned to."""
+    try:
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    except OSError:
+        pass  # EINVAL when the cpuset excludes all of these: then it already rules
+
+
+def set_host_name(name: str) -> None:
+    encoded = encode(name)
+    try:
+        syscall(SYS["sethostname"], encoded, len(encoded))
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"set hostname {name!r}") from None
+
+
+def set_domain_name(name: str) -> None:
+    encoded = encode(name)
+    try:
+        syscall(SYS["setdomainname"], encoded, len(encoded))
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"set domainname {name!r}") from None

@@ -1,0 +1,56 @@
+"""procfs that can be trusted: never the one that an image or a mount could have shaped (CVE-2025-52881).
+
+`open_root` gives the host's procfs, checked to be one; everything below it is opened without crossing a mount
+and without following a link, so a file that was bind-mounted over is refused instead of written to.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pyoci.errors import SyscallError
+from pyoci.kernel import uapi
+from pyoci.kernel.beneath import openat2
+from pyoci.kernel.mount import magic
+
+_STRICT = uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_XDEV | uapi.RESOLVE_NO_SYMLINKS
+_PROC_ROOT_INO = 1
+
+
+def open_root() -> int:
+    """A descriptor of /proc, checked to be the root of a procfs."""
+    fd = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    if magic(fd) != uapi.PROC_SUPER_MAGIC or os.fstat(fd).st_ino != _PROC_ROOT_INO:
+        os.close(fd)
+        raise SyscallError(errno.ENODEV, "open /proc: it is not a procfs; mount one there")
+    return fd
+
+
+def open_file(proc_fd: int, path: str, flags: int) -> int:
+    """A file of procfs itself, e.g. `sys/net/ipv4/ip_forward`."""
+    return openat2(proc_fd, path, flags | os.O_NOFOLLOW, _STRICT)
+
+
+def open_self(proc_fd: int, path: str, flags: int) -> int:
+    """A file of this process; `self` is read, since its number differs from PID namespace to PID namespace."""
+    return open_file(proc_fd, f"{os.readlink('self', dir_fd=proc_fd)}/{path}", flags)
+
+
+def write_self(proc_fd: int, path: str, text: str) -> None:
+    """Write one value to a file of this process."""
+    _write(open_self(proc_fd, path, os.O_WRONLY), f"/proc/self/{path}", text)
+
+
+def write(proc_fd: int, path: str, text: str) -> None:
+    """Write one value to a file of procfs, e.g. a sysctl or /proc/PID/uid_map."""
+    _write(open_file(proc_fd, path, os.O_WRONLY), f"/proc/{path}", text)
+
+
+def _write(fd: int, name: str, text: str) -> None:
+    try:
+        os.write(fd, text.encode())
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"write {text.strip()!r} to {name}") from None
+    finally:
+        os.close(fd)

@@ -1,0 +1,53 @@
+"""What a plan must know of the host: the only file of `plan` that looks at it."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.wire.record import Record
+
+
+class Facts(Record):
+    """`capabilities` is the bounding set of the runtime, or every known one where a new user namespace gives them."""
+
+    uid: int
+    gid: int
+    capabilities: int
+    apparmor: bool
+    selinux: bool
+    listen_fds: int = 0
+    notify_socket: str = ""
+
+
+def gather() -> Facts:
+    from pyoci.kernel import capabilities
+
+    return Facts(
+        uid=os.geteuid(),
+        gid=os.getegid(),
+        capabilities=capabilities.get()[1] & capabilities.bounding(),
+        apparmor=_first_byte("/sys/module/apparmor/parameters/enabled") == b"Y",
+        selinux=os.path.exists("/sys/fs/selinux/enforce"),
+        listen_fds=_listen_fds(),
+        notify_socket=os.environ.get("NOTIFY_SOCKET", ""),
+    )
+
+
+def _listen_fds() -> int:
+    """sd_listen_fds(3): descriptors that the caller passes on, meant for this process."""
+    count = os.environ.get("LISTEN_FDS", "")
+    owner = os.environ.get("LISTEN_PID", "")
+    if not count.isdigit() or (owner and owner != str(os.getpid())):
+        return 0
+    return int(count)
+
+
+def _first_byte(path: str) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, 1)
+    finally:
+        os.close(fd)

@@ -1,0 +1,20 @@
+"""`maskedPaths`, `readonlyPaths`, `sysctl`: lists that need no more than order and form."""
+
+from __future__ import annotations
+
+
+def plan(paths: list[str] | None) -> list[str]:
+    """Absolute, without repetition; a path beneath another one stays, since it may be a mount of its own."""
+    return list(dict.fromkeys("/" + path.strip("/") for path in paths or ()))
+
+
+def sysctl(values: dict[str, str] | None) -> list[tuple[str, str]]:
+    """(path below /proc/sys, value). Both spellings of sysctl(8): dots, or slashes where a name has dots."""
+    found = []
+    for key, value in (values or {}).items():
+        first_dot, first_slash = key.find("."), key.find("/")
+        dotted = first_slash < 0 or 0 <= first_dot < first_slash
+        # sysctl(8): the first separator decides, and the other one then stands for it
+        path = key.translate({ord("."): "/", ord("/"): "."}) if dotted else key
+        found.append((path, value))
+    return found

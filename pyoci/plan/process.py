@@ -1,0 +1,162 @@
+"""`process` (config.md): what runs, as whom and under which limits."""
+
+from __future__ import annotations
+
+from pyoci.errors import ConfigError, UnsupportedError
+from pyoci.kernel.uapi import RLIMITS
+from pyoci.plan import capabilities
+from pyoci.plan.facts import Facts
+from pyoci.wire.plan import MemoryPolicy, Process, Scheduler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# sched.h
+_POLICIES = {
+    "SCHED_OTHER": 0,
+    "SCHED_FIFO": 1,
+    "SCHED_RR": 2,
+    "SCHED_BATCH": 3,
+    "SCHED_IDLE": 5,
+    "SCHED_DEADLINE": 6,
+}
+_SCHEDULER_FLAGS = {
+    "SCHED_FLAG_RESET_ON_FORK": 0x01,
+    "SCHED_FLAG_RECLAIM": 0x02,
+    "SCHED_FLAG_DL_OVERRUN": 0x04,
+    "SCHED_FLAG_KEEP_POLICY": 0x08,
+    "SCHED_FLAG_KEEP_PARAMS": 0x10,
+    "SCHED_FLAG_UTIL_CLAMP_MIN": 0x20,
+    "SCHED_FLAG_UTIL_CLAMP_MAX": 0x40,
+}
+# ioprio.h
+_IO_CLASSES = {"IOPRIO_CLASS_RT": 1, "IOPRIO_CLASS_BE": 2, "IOPRIO_CLASS_IDLE": 3}
+# mempolicy.h
+MEMORY_MODES = {
+    "MPOL_DEFAULT": 0,
+    "MPOL_PREFERRED": 1,
+    "MPOL_BIND": 2,
+    "MPOL_INTERLEAVE": 3,
+    "MPOL_LOCAL": 4,
+    "MPOL_PREFERRED_MANY": 5,
+    "MPOL_WEIGHTED_INTERLEAVE": 6,
+}
+MEMORY_FLAGS = {
+    "MPOL_F_NUMA_BALANCING": 1 << 13,
+    "MPOL_F_RELATIVE_NODES": 1 << 14,
+    "MPOL_F_STATIC_NODES": 1 << 15,
+}
+# personality.h
+_DOMAINS = {"LINUX": 0x0000, "LINUX32": 0x0008}
+_NODES_MAX = 1024  # CONFIG_NODES_SHIFT is 10 at the most
+
+
+def plan(process: dict[str, Any], facts: Facts, grantable: int, warnings: list[str]) -> Process:
+    """The process, without seccomp and labels, which have files of their own."""
+    args = process.get("args") or []
+    if not args:
+        raise ConfigError("/process/args: at least one entry is required")
+    user = process.get("user") or {}
+    size = process.get("consoleSize") if process.get("terminal") else None
+    affinity = process.get("execCPUAffinity")
+    return Process(
+        args=list(args),
+        env=_environment(process.get("env") or [], facts),
+        cwd=process["cwd"],
+        uid=user.get("uid", 0),
+        gid=user.get("gid", 0),
+        umask=user.get("umask"),
+        additional_gids=list(user.get("additionalGids") or ()),
+        terminal=process.get("terminal", False),
+        console_size=(size["height"], size["width"]) if size else None,
+        capabilities=capabilities.plan(process.get("capabilities") or {}, grantable, warnings),
+        rlimits=[_rlimit(entry, index) for index, entry in enumerate(process.get("rlimits") or ())],
+        no_new_privileges=process.get("noNewPrivileges", False),
+        oom_score_adj=process.get("oomScoreAdj"),
+        scheduler=_scheduler(process.get("scheduler")),
+        io_priority=_io_priority(process.get("ioPriority")),
+        cpu_affinity=(affinity.get("initial", ""), affinity.get("final", "")) if affinity else None,
+    )
+
+
+def _environment(env: list[str], facts: Facts) -> list[str]:
+    """The config's own, plus what tells the program of passed descriptors (sd_listen_fds(3))."""
+    if not facts.listen_fds:
+        return list(env)
+    return [*env, f"LISTEN_FDS={facts.listen_fds}", "LISTEN_PID=1"]
+
+
+def _rlimit(entry: dict[str, Any], index: int) -> tuple[str, int, int, int]:
+    name = entry["type"]
+    if name not in RLIMITS:
+        raise ConfigError(f"/process/rlimits/{index}/type: found {name!r}, which getrlimit(2) does not have")
+    return name, RLIMITS[name], entry["soft"], entry["hard"]
+
+
+def _scheduler(entry: dict[str, Any] | None) -> Scheduler | None:
+    if not entry:
+        return None
+    policy = entry["policy"]
+    if policy not in _POLICIES:
+        raise UnsupportedError(f"/process/scheduler/policy: {policy} is not in this kernel")
+    flags = 0
+    for name in entry.get("flags") or ():
+        flags |= _SCHEDULER_FLAGS[name]
+    return Scheduler(
+        policy=_POLICIES[policy],
+        flags=flags,
+        nice=entry.get("nice", 0),
+        priority=entry.get("priority", 0),
+        runtime=entry.get("runtime", 0),
+        deadline=entry.get("deadline", 0),
+        period=entry.get("period", 0),
+        words=f"policy={policy} priority={entry.get('priority', 0)} nice={entry.get('nice', 0)}",
+    )
+
+
+def _io_priority(entry: dict[str, Any] | None) -> tuple[int, int, str] | None:
+    if not entry:
+        return None
+    priority = entry.get("priority", 0)
+    return _IO_CLASSES[entry["class"]], priority, f"class={entry['class']} priority={priority}"
+
+
+def memory_policy(entry: dict[str, Any] | None) -> MemoryPolicy | None:
+    """`linux.memoryPolicy`: set_mempolicy(2)."""
+    if not entry or not entry.get("mode"):
+        return None
+    mode = MEMORY_MODES[entry["mode"]]
+    for name in entry.get("flags") or ():
+        mode |= MEMORY_FLAGS[name]
+    nodes = cpu_list(entry.get("nodes", ""), "/linux/memoryPolicy/nodes", _NODES_MAX)
+    mask = sum(1 << node for node in nodes)
+    size = (mask.bit_length() + 63) // 64 * 8
+    return MemoryPolicy(
+        mode=mode, nodemask=mask.to_bytes(size, "little"), words=f"mode={entry['mode']} nodes={entry.get('nodes', '')!r}"
+    )
+
+
+def personality(entry: dict[str, Any] | None) -> int | None:
+    """`linux.personality`: personality(2)."""
+    if not entry:
+        return None
+    if entry.get("flags"):
+        raise UnsupportedError(f"/linux/personality/flags: found {entry['flags']!r}, the spec defines none so far")
+    return _DOMAINS[entry.get("domain", "LINUX")]
+
+
+def cpu_list(text: str, where: str, maximum: int = 8192) -> list[int]:
+    """`0-3,7` as numbers: the list format of cpuset(7)."""
+    found: list[int] = []
+    for part in text.replace(" ", "").split(","):
+        if not part:
+            continue
+        first, dash, last = part.partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise ConfigError(f"{where}: found {text!r}, expected numbers and ranges such as 0-3,7")
+        start, end = int(first), int(last or first)
+        if end < start or end >= maximum:
+            raise ConfigError(f"{where}: found {text!r}, {part} is not a range below {maximum}")
+        found.extend(range(start, end + 1))
+    return found

@@ -1,0 +1,137 @@
+"""What the two sides say to each other; docs/architecture.md draws the sequence.
+
+One message is one packet of a SOCK_SEQPACKET pair: a kind, a space, a text. A packet has a fixed upper size, so no
+length field can lie (CVE-2021-43784); a longer text is cut by the sender.
+"""
+
+from __future__ import annotations
+
+import os
+
+import _socket
+import _struct
+from pyoci.errors import (
+    CgroupError,
+    ContainerError,
+    ExecutableError,
+    HookError,
+    PyociError,
+    SyscallError,
+    UnsupportedError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+PID = "PID"  # bootstrap -> host: the number of init
+MAP = "MAP"  # bootstrap -> host: my user namespace waits for its maps
+GO = "GO"  # host -> init: the next part may begin
+HOOKS = "HOOKS"  # init -> host: mounts are done, run prestart and createRuntime
+TERMINAL = "TERMINAL"  # init -> host: the terminal's master, as a descriptor
+SECCOMP = "SECCOMP"  # init -> host: the seccomp notify descriptor
+READY = "READY"  # init -> host: created, waiting for start
+ERROR = "ERROR"  # either way: what failed; the sender is gone
+START = "START"  # pyoci start -> init: with the descriptor to report on
+
+_TEXT_MAX = 60_000
+_KINDS: dict[str, type[PyociError]] = {
+    "executable": ExecutableError,
+    "hook": HookError,
+    "unsupported": UnsupportedError,
+    "cgroup": CgroupError,
+}
+
+
+class Channel:
+    """One end of the pair."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, end: _socket.socket) -> None:
+        self._socket = end
+
+    @property
+    def fd(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, kind: str, text: str = "", fd: int = -1) -> None:
+        packet = f"{kind} {text}".encode("utf-8", "surrogateescape")[:_TEXT_MAX]
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))] if fd >= 0 else []
+        try:
+            self._socket.sendmsg([packet], rights, _socket.MSG_NOSIGNAL)
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"send {kind} to the other side") from None
+
+    def receive(self) -> tuple[str, str, int]:
+        """(kind, text, descriptor or -1); kind "" when the other side is gone.
+
+        Raises what the other side reports with ERROR.
+        """
+        try:
+            packet, ancillary, flags, _ = self._socket.recvmsg(
+                _TEXT_MAX + 1, _socket.CMSG_SPACE(4 * 4), _socket.MSG_CMSG_CLOEXEC
+            )
+        except ConnectionResetError:
+            return "", "", -1
+        except OSError as error:
+            raise SyscallError(error.errno or 0, "receive from the other side") from None
+        fd = _only_descriptor(ancillary)
+        if flags & (_socket.MSG_TRUNC | _socket.MSG_CTRUNC):
+            raise ContainerError("receive from the other side: a message of the wrong size")
+        kind, _, text = packet.decode("utf-8", "surrogateescape").partition(" ")
+        if kind == ERROR:
+            raise_reported(text)
+        return kind, text, fd
+
+    def expect(self, *kinds: str) -> tuple[str, str, int]:
+        """`receive`, and anything but `kinds` is an error."""
+        kind, text, fd = self.receive()
+        if kind not in kinds:
+            if fd >= 0:
+                os.close(fd)
+            what = f"said {kind!r}" if kind else "died"
+            raise ContainerError(f"container side {what} where {' or '.join(kinds)} was due")
+        return kind, text, fd
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def pair() -> tuple[Channel, Channel]:
+    """(the host's end, the container's end)."""
+    host, container = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    return Channel(host), Channel(container)
+
+
+def from_descriptor(fd: int) -> Channel:
+    return Channel(_socket.socket(fileno=fd))
+
+
+def report(error: BaseException) -> str:
+    """An exception as the text of an ERROR message: its kind and its words."""
+    for name, kind in _KINDS.items():
+        if isinstance(error, kind):
+            return f"{name} {error}"
+    if isinstance(error, PyociError):
+        return f"error {error}"
+    return f"error {type(error).__name__}: {error}"
+
+
+def raise_reported(text: str) -> NoReturn:
+    """Raise what an ERROR message stands for."""
+    name, _, words = text.partition(" ")
+    raise _KINDS.get(name, ContainerError)(words)
+
+
+def _only_descriptor(ancillary: list[tuple[int, int, bytes]]) -> int:
+    """The one descriptor of a message; more than one are closed and refused."""
+    found: list[int] = []
+    for level, kind, data in ancillary:
+        if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
+            found.extend(_struct.unpack(f"{len(data) // 4}i", data[: len(data) // 4 * 4]))
+    if len(found) > 1:
+        for fd in found:
+            os.close(fd)
+        raise ContainerError("receive from the other side: more than one descriptor")
+    return found[0] if found else -1

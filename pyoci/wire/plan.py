@@ -1,0 +1,172 @@
+"""The plan: what a config means, as data. `plan.build` makes it, `host` and `init` carry it out.
+
+Fields are builtins and records only, so a plan can be printed, compared in a test and inherited over a fork.
+Paths "in the container" are absolute and resolved beneath the rootfs by whoever uses them.
+"""
+
+from __future__ import annotations
+
+from pyoci.wire.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyoci.wire.seccomp import SeccompPlan
+
+
+class IdMapping(Record):
+    """One line of a uid_map or gid_map: user_namespaces(7)."""
+
+    container_id: int
+    host_id: int
+    size: int
+
+
+class UserNamespace(Record):
+    """A new user namespace's mappings."""
+
+    uid_mappings: list[IdMapping]
+    gid_mappings: list[IdMapping]
+
+
+class Namespaces(Record):
+    """`linux.namespaces`: `new` in the order of the config, `joined` as (type, path)."""
+
+    new: list[str]
+    joined: list[tuple[str, str]]
+    user: UserNamespace | None = None
+    time_offsets: list[tuple[str, int, int]]  # (clock, seconds, nanoseconds)
+
+    def has(self, kind: str) -> bool:
+        """Whether the container has its own, or a joined, namespace of that type."""
+        return kind in self.new or any(joined == kind for joined, _ in self.joined)
+
+    def joins(self, kind: str) -> bool:
+        return any(joined == kind for joined, _ in self.joined)
+
+
+class Mount(Record):
+    """One entry of `mounts`, its options taken apart.
+
+    `kind`: bind, filesystem, cgroup, remount, or change (options only, no new mount).
+    """
+
+    kind: str
+    destination: str
+    source: str = ""
+    fstype: str = ""
+    recursive: bool = False  # rbind
+    attributes_set: int = 0  # MOUNT_ATTR_*
+    attributes_clear: int = 0
+    recursive_set: int = 0  # the r* options: mount_setattr(2) with AT_RECURSIVE
+    recursive_clear: int = 0
+    propagation: tuple[tuple[int, bool], ...] = ()  # (MS_SHARED ..., recursive)
+    superblock: tuple[str, ...] = ()  # flags that fsconfig(2) knows by name
+    classic_flags: int = 0  # flags that only mount(2) knows
+    data: tuple[tuple[str, str | None], ...] = ()
+    tmpcopyup: bool = False
+    idmap: str = ""  # "", idmap or ridmap
+    idmap_mappings: UserNamespace | None = None  # None with idmap set: the container's user namespace
+
+
+class Device(Record):
+    """A device node: `linux.devices` and the default devices."""
+
+    path: str
+    kind: str  # c, b or p
+    major: int = 0
+    minor: int = 0
+    mode: int = 0o666
+    uid: int = 0
+    gid: int = 0
+    default: bool = False
+
+
+class Rootfs(Record):
+    path: str
+    readonly: bool = False
+    propagation: str = ""
+    pivot: str = "pivot_root"  # pivot_root, move (--no-pivot) or chroot (no own mount namespace)
+    set_up_dev: bool = True  # False when /dev is a bind mount: it's somebody else's then
+
+
+class Capabilities(Record):
+    """Bit masks of the five sets; None in the plan leaves the sets of a root process as they come."""
+
+    bounding: int = 0
+    effective: int = 0
+    inheritable: int = 0
+    permitted: int = 0
+    ambient: int = 0
+
+
+class Scheduler(Record):
+    policy: int
+    flags: int
+    nice: int
+    priority: int
+    runtime: int
+    deadline: int
+    period: int
+    words: str
+
+
+class Process(Record):
+    """`process`: what runs in the end, and as whom."""
+
+    args: list[str]
+    env: list[str]
+    cwd: str
+    uid: int
+    gid: int
+    umask: int | None = None
+    additional_gids: list[int]
+    terminal: bool = False
+    console_size: tuple[int, int] | None = None  # (height, width)
+    capabilities: Capabilities
+    rlimits: list[tuple[str, int, int, int]]  # (name, number, soft, hard)
+    no_new_privileges: bool = False
+    oom_score_adj: int | None = None
+    apparmor_profile: str = ""
+    selinux_label: str = ""
+    scheduler: Scheduler | None = None
+    io_priority: tuple[int, int, str] | None = None  # (class, priority, words)
+    cpu_affinity: tuple[str, str] | None = None  # execCPUAffinity (initial, final): exec only
+    seccomp: SeccompPlan | None = None
+    preserve_fds: int = 0  # descriptors 3 and up that stay open, LISTEN_FDS included
+    keyring: str | None = None  # name of the new session keyring; None: keep the caller's
+
+
+class MemoryPolicy(Record):
+    mode: int
+    nodemask: bytes
+    words: str
+
+
+class Plan(Record):
+    """All of it."""
+
+    container_id: str
+    bundle: str
+    oci_version: str
+    annotations: dict[str, str]
+    namespaces: Namespaces
+    rootfs: Rootfs
+    mounts: list[Mount]
+    devices: list[Device]
+    masked_paths: list[str]
+    readonly_paths: list[str]
+    sysctl: list[tuple[str, str]]
+    hostname: str | None = None
+    domainname: str | None = None
+    mount_label: str = ""
+    personality: int | None = None
+    memory_policy: MemoryPolicy | None = None
+    net_devices: dict[str, str]  # host name -> name in the container
+    process: Process | None = None
+    hooks: dict[str, list[dict[str, Any]]]
+    cgroups_path: str | None = None
+    resources: dict[str, Any] | None = None
+    intel_rdt: dict[str, Any] | None = None
+    warnings: list[str]
