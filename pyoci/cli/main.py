@@ -1,0 +1,186 @@
+"""From the command line to an exit status: the global options, the command, its errors."""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from pyoci import log
+from pyoci.cli import options, output
+from pyoci.cli.options import Call, Option, Settings
+from pyoci.errors import PyociError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.cli.options import Command
+
+VERSION = "0.1.0"
+SPEC_VERSION = "1.3.0"
+
+USAGE = """usage: pyoci [global options] COMMAND [options] [arguments]
+
+pyoci runs containers as the OCI runtime specification says.
+"""
+
+GLOBAL = (
+    Option(name="root", value="DIR", help="where states of containers are kept"),
+    Option(name="log", value="FILE", help="append messages to FILE, too"),
+    Option(name="log-format", value="FORMAT", choices=("text", "json"), default="text", help="text or json"),
+    Option(name="debug", help="say what is done; show tracebacks"),
+    Option(name="systemd-cgroup", help="let systemd make the cgroups (cgroupsPath is SLICE:PREFIX:NAME)"),
+    Option(
+        name="rootless",
+        value="MODE",
+        choices=("true", "false", "auto"),
+        bare="true",
+        default="auto",
+        help="do without the host's root: true, false or auto",
+    ),
+    Option(name="trace", value="FILE", help="write what took how long to FILE"),
+    Option(name="criu", value="PATH", hidden=True, help="runc has it: criu is found in PATH"),
+    Option(name="version", short="v", help="show versions"),
+)
+
+# One line of help each; the module of the same name is imported only when the command is called.
+COMMANDS = {
+    "create": "make a container from a bundle, up to the start of its process",
+    "start": "start the process of a created container",
+    "run": "create and start a container",
+    "state": "show the state of a container as JSON",
+    "kill": "send a signal to a container",
+    "delete": "remove what create made",
+    "list": "list containers",
+    "exec": "run another process in a container",
+    "ps": "list the processes of a container",
+    "pause": "freeze a container",
+    "resume": "thaw a paused container",
+    "update": "change the resource limits of a container",
+    "events": "show statistics and out-of-memory events",
+    "spec": "write a config.json to start from",
+    "validate": "check a bundle and explain what is wrong",
+    "features": "show what this runtime can do, as JSON",
+}
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+def main(argv: list[str]) -> int:
+    """Run the command line `argv` (without the program's name) and return the exit status.
+
+    Whatever goes wrong becomes one line on standard error and in the log.
+    """
+    settings: Settings | None = None
+    raised: BaseException
+    try:
+        _tidy()
+        parsed = options.parse(argv, GLOBAL, stop_at=1)
+        settings = _settings(parsed.options)
+        log.setup(settings.log, settings.log_format, settings.debug)
+        if parsed.options["version"]:
+            output.write(version())
+            return 0
+        if parsed.options["help"] or parsed.args[:1] in ([], ["help"]):
+            return _help(parsed.rest)
+        return _call(parsed.args[0], parsed.rest, settings)
+    except PyociError as error:
+        log.error(str(error))
+        raised, status = error, error.exit_status
+    except KeyboardInterrupt as error:
+        log.error("interrupted")
+        raised, status = error, INTERRUPTED
+    except Exception as error:  # the last fence: an engine must get its line, whatever happened
+        log.error(f"internal error: {type(error).__name__}: {error}; --debug shows where")
+        raised, status = error, 1
+    if settings is not None and settings.debug:
+        _show_traceback(raised)
+    return status
+
+
+def version() -> str:
+    """What --version prints; podman and docker read the first line."""
+    import sys
+
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    return f"pyoci version {VERSION}\nspec: {SPEC_VERSION}\npython: {python}\n"
+
+
+def default_root() -> str:
+    """/run/pyoci, or the folder of the user's session for whoever is not the host's root."""
+    session = os.environ.get("XDG_RUNTIME_DIR")
+    if session and (os.geteuid() != 0 or options.in_user_namespace()):
+        return f"{session}/pyoci"
+    return "/run/pyoci"
+
+
+def _call(name: str, words: list[str], settings: Settings) -> int:
+    module = _load(name)
+    parsed = options.parse(words, module.OPTIONS, getattr(module, "STOP_AT", None))
+    if parsed.options.pop("help"):
+        output.write(options.usage(name, module))
+        return 0
+    return module.run(
+        Call(command=name, options=parsed.options, args=parsed.args + parsed.rest, settings=settings)
+    )
+
+
+def _load(name: str) -> Command:
+    if name not in COMMANDS:
+        raise UsageError(f"unknown command {name!r}; pyoci --help lists them")
+    full_name = f"pyoci.cli.{name}"
+    try:
+        # Not importlib.import_module: importing importlib costs more than the command.
+        module: Command = getattr(__import__(full_name).cli, name)
+    except ModuleNotFoundError as error:
+        if error.name != full_name:
+            raise
+        raise UsageError(f"command {name!r} is not part of this version") from None
+    return module
+
+
+def _help(words: list[str]) -> int:
+    if words and words[0] in COMMANDS:
+        output.write(options.usage(words[0], _load(words[0])))
+        return 0
+    width = max(map(len, COMMANDS))
+    lines = [USAGE, "commands:", *(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())]
+    lines += ["", "global options:", *options.table_lines(GLOBAL)]
+    output.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _settings(found: dict[str, str | bool | None]) -> Settings:
+    root = found["root"]
+    if root == "":
+        raise UsageError("option --root: the path is empty")
+    return Settings(
+        root=root or default_root(),
+        systemd_cgroup=found["systemd-cgroup"],
+        rootless_mode=found["rootless"],
+        log=found["log"],
+        log_format=found["log-format"],
+        debug=found["debug"],
+        trace=found["trace"],
+    )
+
+
+def _tidy() -> None:
+    """Undo what a caller may have left us: closed standard streams, children that nobody may wait for."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            # Otherwise the state file or the log could become number 2 and receive error messages.
+            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(fd, True)
+    # An ignored SIGCHLD survives execve and makes the kernel reap hooks: their exit status would be lost.
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+
+
+def _show_traceback(error: BaseException) -> None:
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    try:
+        os.write(2, text.encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass  # the reader of standard error is gone

@@ -1,0 +1,18 @@
+"""Standard output, whole or with an error."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.errors import PyociError
+
+
+def write(text: str) -> None:
+    """Write `text` to standard output; PyociError when it cannot take all of it."""
+    data = text.encode("utf-8", "surrogateescape")
+    try:
+        while data:
+            data = data[os.write(1, data) :]
+    except OSError as error:
+        # `state` must not succeed unless the state was written (OCI command line interface, state).
+        raise PyociError(f"write to standard output: {os.strerror(error.errno or 0).lower()}") from None

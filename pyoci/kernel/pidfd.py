@@ -1,0 +1,46 @@
+"""A process held by a descriptor, so that no signal reaches another that got its number. See pidfd_open(2)."""
+
+from __future__ import annotations
+
+import _signal
+import errno
+import os
+import select
+
+from pyoci.errors import SyscallError
+from pyoci.kernel import proc_stat
+
+
+def open(pid: int, start: int) -> int | None:
+    """A close-on-exec descriptor of the process with this number and start time; None when it has exited.
+
+    The start time is compared after opening: from then on the number cannot mean another process.
+    """
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"pidfd_open {pid}") from None
+    if proc_stat.is_alive(pid, start):
+        return fd
+    os.close(fd)
+    return None
+
+
+def send(fd: int, signal: int) -> bool:
+    """Send a signal; False when the process has exited. Raises SyscallError."""
+    try:
+        _signal.pidfd_send_signal(fd, signal)
+    except OSError as error:
+        if error.errno == errno.ESRCH:
+            return False
+        raise SyscallError(error.errno or 0, f"pidfd_send_signal {signal}") from None
+    return True
+
+
+def wait(fd: int, timeout: float) -> bool:
+    """Wait up to `timeout` seconds for the process to exit (a zombie has); whether it did."""
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    return bool(poller.poll(timeout * 1000))

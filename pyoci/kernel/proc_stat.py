@@ -1,0 +1,53 @@
+"""Which process a number means: /proc/PID/stat and the boot it belongs to. See proc_pid_stat(5)."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.errors import SyscallError
+
+DEAD = "XZx"  # dead or a zombie: it has exited, whether or not its parent has noticed
+
+
+def stat(pid: int) -> tuple[str, int] | None:
+    """State letter and start time (ticks since boot) of process `pid`; None when there is none.
+
+    A pid alone may be reused; together with the start time it names one process of this boot. Raises SyscallError.
+    """
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            line = os.read(fd, 4096)
+        finally:
+            os.close(fd)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"read /proc/{pid}/stat") from None
+    # The name in parentheses is the process's own choice and may hold spaces and parentheses.
+    fields = line[line.rindex(b")") + 2 :].split()
+    return fields[0].decode(), int(fields[19])  # fields 3 and 22
+
+
+def start_time(pid: int) -> int:
+    """Start time of `pid` in ticks since boot; 0 when there is no such process."""
+    found = stat(pid)
+    return found[1] if found else 0
+
+
+def is_alive(pid: int, start: int) -> bool:
+    """Whether the process that had this number and start time still runs (a zombie does not)."""
+    found = stat(pid)
+    return found is not None and found[1] == start and found[0] not in DEAD
+
+
+def boot_id() -> str:
+    """The kernel's name for this boot; empty where /proc/sys does not tell (hidden by a sandbox)."""
+    try:
+        fd = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.read(fd, 64).decode("ascii").strip()
+    finally:
+        os.close(fd)

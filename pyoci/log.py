@@ -1,0 +1,104 @@
+"""Where messages go: standard error for a person, the --log file for an engine.
+
+containerd's and docker's shims take the last JSON entry of level `error` as the reason of a failure; conmon
+passes the file on to podman, which searches it for the words in `pyoci.errors`. So an entry is one line, written
+by one write to a descriptor in append mode: several commands may share the file.
+
+An entry never raises: a full disk or a closed standard error must not turn a container that runs into a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from _json import encode_basestring_ascii as quoted
+
+from pyoci.errors import PyociError
+
+TEXT = "text"
+JSON = "json"
+
+
+class _Sink:
+    """What --log, --log-format and --debug ask for."""
+
+    __slots__ = ("as_json", "fd", "verbose")
+
+    def __init__(self) -> None:
+        self.fd: int | None = None
+        self.as_json = False
+        self.verbose = False
+
+
+_sink = _Sink()
+
+
+def setup(path: str | None, format: str = TEXT, debug: bool = False) -> None:
+    """Send entries to the file `path` (appended to, made when missing), in `format`: text or json.
+
+    Raises PyociError when the file cannot be opened.
+    """
+    _sink.as_json = format == JSON
+    _sink.verbose = debug
+    if path is None:
+        return
+    try:
+        _sink.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except (OSError, ValueError) as error:
+        reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+        raise PyociError(f"open log file {path!r}: {reason}") from None
+
+
+def error(message: str) -> None:
+    """The reason why a command fails: to the log, and always to standard error."""
+    _log("error", message)
+    _write(2, f"pyoci: {one_line(message)}\n")
+
+
+def warning(message: str) -> None:
+    """Something failed that the command does not depend on."""
+    if not _log("warning", message):
+        _write(2, f"pyoci: warning: {one_line(message)}\n")
+
+
+def info(message: str) -> None:
+    if not _log("info", message) and _sink.verbose:
+        _write(2, f"pyoci: {one_line(message)}\n")
+
+
+def debug(message: str) -> None:
+    """What is done, step by step; only with --debug."""
+    if _sink.verbose and not _log("debug", message):
+        _write(2, f"pyoci: debug: {one_line(message)}\n")
+
+
+def is_verbose() -> bool:
+    """Whether --debug was given, for messages that are costly to make."""
+    return _sink.verbose
+
+
+def one_line(text: str) -> str:
+    """`text` without control characters: a container's words must not reach a terminal as escape sequences."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text.strip())
+
+
+def _log(level: str, message: str) -> bool:
+    """Write an entry to the log file; False when there is none."""
+    if _sink.fd is None:
+        return False
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    if _sink.as_json:
+        entry = f'{{"level":"{level}","msg":{quoted(message)},"time":"{now}"}}\n'
+    else:
+        entry = f'time="{now}" level={level} msg={quoted(message)}\n'
+    _write(_sink.fd, entry)
+    return True
+
+
+def _write(fd: int, line: str) -> None:
+    try:
+        os.write(fd, line.encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass  # nobody is left to be told: the descriptor is closed, its reader gone, or the disk full

@@ -1,0 +1,123 @@
+"""What is kept about a container between two commands: the file state.json of its entry."""
+
+from __future__ import annotations
+
+import time
+
+from pyoci.errors import ConfigError, StateError
+from pyoci.wire import jsontext
+from pyoci.wire.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# Raised when an older pyoci could not read what a newer one writes.
+FORMAT = 1
+_MAX_PID = 1 << 22  # PID_MAX_LIMIT, linux/threads.h
+MAX_BYTES = 16 << 20  # annotations and hooks come from config.json, which has the same limit
+
+
+class State(Record):
+    """A container as the commands after `create` need to know it.
+
+    pid, pid_start          its init: number as seen by create, start time in ticks since boot; 0 while creating
+    creator_pid, ...start   the create command, to tell `creating` from a create that was killed
+    boot_id                 of the boot in which these numbers mean something
+    cgroup                  what `pyoci.cgroups.reopen` takes; empty when there is none
+    own_pid_namespace       made for this container: its processes die with its init
+    hooks                   the lists `poststart` and `poststop` of config.json, when there are any
+    """
+
+    format: int = FORMAT
+    oci_version: str
+    id: str
+    bundle: str
+    rootfs: str
+    created: str
+    owner: str = ""
+    pid: int = 0
+    pid_start: int = 0
+    boot_id: str = ""
+    creator_pid: int = 0
+    creator_start: int = 0
+    cgroup: dict[str, Any]
+    systemd_cgroup: bool = False
+    rootless: bool = False
+    terminal: bool = False
+    own_pid_namespace: bool = True
+    no_new_keyring: bool = False
+    annotations: dict[str, str]
+    hooks: dict[str, list[dict[str, Any]]]
+
+
+_TYPES = {
+    "format": int,
+    "oci_version": str,
+    "id": str,
+    "bundle": str,
+    "rootfs": str,
+    "created": str,
+    "owner": str,
+    "pid": int,
+    "pid_start": int,
+    "boot_id": str,
+    "creator_pid": int,
+    "creator_start": int,
+    "cgroup": dict,
+    "systemd_cgroup": bool,
+    "rootless": bool,
+    "terminal": bool,
+    "own_pid_namespace": bool,
+    "no_new_keyring": bool,
+    "annotations": dict,
+    "hooks": dict,
+}
+
+
+def to_bytes(state: State) -> bytes:
+    """The file's content; ConfigError for a path that JSON cannot hold (not UTF-8)."""
+    return jsontext.dumps({field: getattr(state, field) for field in _TYPES}).encode("ascii") + b"\n"
+
+
+def from_bytes(data: bytes, what: str) -> State:
+    """Read the file back; StateError names `what` and the place when it is not what `to_bytes` wrote."""
+    try:
+        found = jsontext.loads(data, what=what, limit=MAX_BYTES)
+    except ConfigError as error:
+        raise StateError(str(error)) from None
+    if type(found) is not dict:
+        raise StateError(f"{what}: not an object")
+    if found.get("format") != FORMAT:
+        raise StateError(f"{what}: written by another version of pyoci (format {found.get('format')!r})")
+    values = {}
+    for field, kind in _TYPES.items():
+        # type() and not isinstance: true is not a process number.
+        if type(found.get(field)) is not kind:
+            raise StateError(f"{what}: {field} is not of type {kind.__name__}")
+        values[field] = found[field]
+    state = State(**values)
+    _check(state, what)
+    return state
+
+
+def now() -> str:
+    """This moment in RFC 3339, with nanoseconds, in UTC."""
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:09d}Z"
+
+
+def _check(state: State, what: str) -> None:
+    for field, highest in (
+        ("pid", _MAX_PID),
+        ("creator_pid", _MAX_PID),
+        ("pid_start", 2**63),
+        ("creator_start", 2**63),
+    ):
+        if not 0 <= getattr(state, field) <= highest:
+            raise StateError(f"{what}: {field} is out of range: {getattr(state, field)}")
+    if not all(type(value) is str for value in state.annotations.values()):
+        raise StateError(f"{what}: an annotation is not a string")
+    for kind, hooks in state.hooks.items():
+        if type(hooks) is not list or not all(type(hook) is dict for hook in hooks):
+            raise StateError(f"{what}: hooks.{kind} is not a list of objects")

@@ -1,0 +1,91 @@
+"""The status of a container: what the kernel says about its init, never what a command once wrote down.
+
+    creating  create is at work          created  init waits for start          running  its program runs
+    paused    its cgroup is frozen       stopped  its init has exited
+
+See runtime.md, State; `paused` is an additional value as runc has it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pyoci.errors import SyscallError
+from pyoci.kernel import proc_stat
+from pyoci.state.store import NOTIFY_SOCKET, Entry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.state.record import State
+
+CREATING = "creating"
+CREATED = "created"
+RUNNING = "running"
+PAUSED = "paused"
+STOPPED = "stopped"
+
+
+def status(entry: Entry, state: State) -> str:
+    """One of the words above. Raises SyscallError and CgroupError when the kernel does not tell."""
+    if not state.pid:
+        # A create that was killed leaves nothing that could still become a container.
+        return CREATING if creator_lives(state) else STOPPED
+    if not init_lives(state):
+        return STOPPED
+    if is_frozen(state):
+        return PAUSED
+    return CREATED if waits_for_start(entry) else RUNNING
+
+
+def init_lives(state: State) -> bool:
+    """Whether the init that `create` made still runs."""
+    return state.pid != 0 and _lives(state, state.pid, state.pid_start)
+
+
+def creator_lives(state: State) -> bool:
+    """Whether the `create` (or `run`) command that made the entry still runs."""
+    return state.creator_pid != 0 and _lives(state, state.creator_pid, state.creator_start)
+
+
+def is_frozen(state: State) -> bool:
+    """Whether the container's cgroup is frozen."""
+    if not state.cgroup:
+        return False
+    # Here and not at the top: a container that has stopped need not pay for it.
+    from pyoci import cgroups
+
+    return cgroups.reopen(state.cgroup).is_frozen()
+
+
+def waits_for_start(entry: Entry) -> bool:
+    """Whether init still holds the notify socket open, which execve closes."""
+    try:
+        os.stat(NOTIFY_SOCKET, dir_fd=entry.dirfd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False  # `start` unlinks it: the usual case of a running container, without loading _socket
+    import _socket
+
+    with_init = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+    try:
+        with_init.connect(notify_path(entry))
+    except OSError as error:
+        if error.errno in (errno.ECONNREFUSED, errno.ENOENT):
+            return False
+        raise SyscallError(error.errno or 0, f"connect {entry.path}/{NOTIFY_SOCKET}") from None
+    finally:
+        with_init.close()
+    return True
+
+
+def notify_path(entry: Entry) -> str:
+    """The notify socket by a name that always fits: sun_path has 108 bytes, --root may be longer."""
+    return f"/proc/self/fd/{entry.dirfd}/{NOTIFY_SOCKET}"
+
+
+def _lives(state: State, pid: int, start: int) -> bool:
+    if not proc_stat.is_alive(pid, start):
+        return False
+    # After a reboot another process may by chance have both numbers.
+    boot = proc_stat.boot_id()
+    return not boot or not state.boot_id or boot == state.boot_id

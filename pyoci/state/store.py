@@ -1,0 +1,241 @@
+"""The folder of a container's entry: --root/ID.
+
+mkdir(2) is the test that an ID is free, rename(2) makes a write whole, flock(2) on the folder puts `start` and
+`delete` in order. Everything is reached through the folder's descriptor, so that an entry that is removed and made
+anew meanwhile is never mixed up with its predecessor.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError
+from pyoci.state import record
+from pyoci.state.record import State
+
+STATE_FILE = "state.json"
+CONFIG_FILE = "config.json"
+NOTIFY_SOCKET = "start"
+
+_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-")
+_MAX_ID = 255  # NAME_MAX: an ID is the name of a folder
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def check_id(container_id: str) -> None:
+    """Raise InvalidId unless `container_id` can be a name in the store: no separators, not `.` or `..`."""
+    if not container_id:
+        raise InvalidId("container id is empty")
+    if len(container_id) > _MAX_ID:
+        raise InvalidId(f"container id {container_id[:40]!r}...: longer than {_MAX_ID} characters")
+    if container_id in (".", "..") or not _ID_CHARACTERS.issuperset(container_id):
+        raise InvalidId(f"container id {container_id!r}: only letters, digits and _ + . - are allowed")
+
+
+class Store:
+    """All containers under one --root."""
+
+    __slots__ = ("root",)
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(root)
+
+    def reserve(self, container_id: str) -> Entry:
+        """Take `container_id` for a new container; of two callers at once one gets ContainerExists.
+
+        Raises InvalidId, StateError when the store cannot be written.
+        """
+        check_id(container_id)
+        path = f"{self.root}/{container_id}"
+        try:
+            try:
+                os.mkdir(path, 0o700)
+            except FileNotFoundError:
+                # The sticky bit keeps whoever tidies XDG_RUNTIME_DIR (XDG base directory specification) off it.
+                os.makedirs(self.root, 0o1700, exist_ok=True)
+                os.mkdir(path, 0o700)
+        except FileExistsError:
+            raise ContainerExists(container_id) from None
+        except OSError as error:
+            raise StateError(f"make {path}: {_reason(error)}") from None
+        return self.open(container_id)
+
+    def open(self, container_id: str) -> Entry:
+        """The entry of an existing container. Raises ContainerNotFound, InvalidId, StateError."""
+        check_id(container_id)
+        path = f"{self.root}/{container_id}"
+        try:
+            return Entry(container_id, self.root, os.open(path, _FOLDER))
+        except FileNotFoundError:
+            raise ContainerNotFound(container_id) from None
+        except OSError as error:
+            raise StateError(f"open {path}: {_reason(error)}") from None
+
+    def ids(self) -> list[str]:
+        """The IDs of all entries, sorted; also of broken ones."""
+        try:
+            with os.scandir(self.root) as found:
+                return sorted(item.name for item in found if _is_entry(item))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StateError(f"list {self.root}: {_reason(error)}") from None
+
+
+class Entry:
+    """One container's folder, held open by `dirfd` until `close` (or the end of a `with`)."""
+
+    __slots__ = ("dirfd", "id", "path", "root")
+
+    def __init__(self, container_id: str, root: str, dirfd: int) -> None:
+        self.id = container_id
+        self.root = root
+        self.path = f"{root}/{container_id}"
+        self.dirfd = dirfd
+
+    def __enter__(self) -> Entry:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the folder and the lock."""
+        if self.dirfd >= 0:
+            os.close(self.dirfd)
+            self.dirfd = -1
+
+    def lock(self) -> None:
+        """Wait until nobody else works on this container; ContainerNotFound when it was deleted meanwhile.
+
+        Children made by fork share the lock and keep it until they close `dirfd` (execve does); so a process
+        that outlives the command must not be made while it is held.
+        """
+        fcntl.flock(self.dirfd, fcntl.LOCK_EX)
+        if self.is_removed():
+            raise ContainerNotFound(self.id)
+
+    def unlock(self) -> None:
+        fcntl.flock(self.dirfd, fcntl.LOCK_UN)
+
+    def is_removed(self) -> bool:
+        """Whether the folder was deleted since it was opened."""
+        return os.fstat(self.dirfd).st_nlink == 0
+
+    def read(self) -> State:
+        """The container's state.
+
+        Raises ContainerNotFound when the entry was deleted, StateError when the file is missing (`create` was
+        killed) or not what was written; both then say what to do.
+        """
+        data = self.read_file(STATE_FILE)
+        try:
+            state = record.from_bytes(data, f"{self.path}/{STATE_FILE}")
+            if state.id != self.id:
+                raise StateError(f"{self.path}/{STATE_FILE}: belongs to container {state.id!r}")
+        except StateError as error:
+            raise StateError(f"{error}; {self._way_out()}") from None
+        return state
+
+    def write(self, state: State) -> None:
+        """Replace the container's state, whole or not at all. Raises StateError."""
+        self.write_file(STATE_FILE, record.to_bytes(state))
+
+    def read_file(self, name: str) -> bytes:
+        """The content of a file of this entry. Raises as `read` does."""
+        try:
+            # O_NONBLOCK: a FIFO in its place must not hold the command up.
+            fd = os.open(
+                name,
+                os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC,
+                dir_fd=self.dirfd,
+            )
+        except FileNotFoundError:
+            if self.is_removed():
+                raise ContainerNotFound(self.id) from None
+            raise StateError(
+                f"read {self.path}/{name}: no such file: create was interrupted; {self._way_out()}"
+            ) from None
+        except OSError as error:
+            raise StateError(f"read {self.path}/{name}: {_reason(error)}; {self._way_out()}") from None
+        try:
+            return self._read_all(fd, name)
+        finally:
+            os.close(fd)
+
+    def write_file(self, name: str, data: bytes, mode: int = 0o600) -> None:
+        """Write a file of this entry, whole or not at all. Raises StateError."""
+        # Not synced to disk: nothing in here has a meaning after a crash of the machine.
+        temporary = f".{name}.{os.getpid()}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            fd = os.open(temporary, flags, mode, dir_fd=self.dirfd)
+            try:
+                while data:
+                    data = data[os.write(fd, data) :]
+            finally:
+                os.close(fd)
+            os.rename(temporary, name, src_dir_fd=self.dirfd, dst_dir_fd=self.dirfd)
+        except OSError as error:
+            self._unlink(temporary)
+            raise StateError(f"write {self.path}/{name}: {_reason(error)}") from None
+
+    def unlink(self, name: str) -> None:
+        """Remove a file of this entry; it is no error when it is not there. Raises StateError."""
+        try:
+            self._unlink(name)
+        except OSError as error:
+            raise StateError(f"remove {self.path}/{name}: {_reason(error)}") from None
+
+    def remove(self) -> None:
+        """Delete the entry and free its ID. Raises StateError.
+
+        The state goes last: as long as anything is left, `delete` still knows what the container was.
+        """
+        try:
+            for name in os.listdir(self.dirfd):
+                if name != STATE_FILE:
+                    self._unlink(name)
+            self._unlink(STATE_FILE)
+            # Under the lock nobody else can have put another folder in this place.
+            if not self.is_removed():
+                os.rmdir(self.path)
+        except OSError as error:
+            raise StateError(f"remove {self.path}: {_reason(error)}") from None
+
+    def _read_all(self, fd: int, name: str) -> bytes:
+        status = os.fstat(fd)
+        if status.st_mode & 0o170000 != 0o100000:  # S_IFMT, S_IFREG
+            raise StateError(f"read {self.path}/{name}: not a regular file; {self._way_out()}")
+        if status.st_size > record.MAX_BYTES:
+            raise StateError(
+                f"read {self.path}/{name}: larger than {record.MAX_BYTES} bytes; {self._way_out()}"
+            )
+        parts = []
+        while part := os.read(fd, status.st_size + 1):
+            parts.append(part)
+        return b"".join(parts)
+
+    def _unlink(self, name: str) -> None:
+        try:
+            os.unlink(name, dir_fd=self.dirfd)
+        except FileNotFoundError:
+            pass
+
+    def _way_out(self) -> str:
+        return f"pyoci delete --force {self.id} removes it"
+
+
+def _is_entry(item: os.DirEntry[str]) -> bool:
+    try:
+        check_id(item.name)
+    except InvalidId:
+        return False
+    return item.is_dir(follow_symlinks=False)
+
+
+def _reason(error: OSError) -> str:
+    name = errno.errorcode.get(error.errno or 0, "")
+    return f"{os.strerror(error.errno or 0).lower()} ({name})"
