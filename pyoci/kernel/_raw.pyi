@@ -1,0 +1,20 @@
+"""System calls that the os module does not offer (compiled from _raw.c)."""
+
+SYS: dict[str, int]
+"""The number of each system call by its name, for the architecture that this was compiled for."""
+
+def syscall(number: int, /, *arguments: int | bytes | bytearray | None) -> int:
+    """Make a system call with up to six arguments; OSError when the kernel refuses it, EINTR too.
+
+    An int is passed as it is (-2**63 to 2**64-1, OverflowError beyond), bytes and bytearray by their address,
+    None as a null pointer. Only a bytearray may be written to by the kernel.
+    """
+
+def address(buffer: bytes | bytearray, /) -> int:
+    """Where the buffer's bytes are, to put into a structure; keep the buffer alive and do not resize it."""
+
+def clone3(flags: int, cgroup_fd: int = -1) -> tuple[int, int]:
+    """Fork with clone3(2)'s `flags`: (pid, pidfd) in the parent, (0, -1) in the child.
+
+    The child starts in the cgroup (v2) that `cgroup_fd` has open. The pidfd is close-on-exec.
+    """
