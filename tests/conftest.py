@@ -1,0 +1,110 @@
+"""Fixtures. Unit tests need none; the others run as root, each with its own state root, cgroup and bundle."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from helpers import leaks, sandbox  # noqa: E402  # the line above makes it importable
+from helpers.bundle import BUSYBOX, Bundle  # noqa: E402
+from helpers.runtime import Runtime, kill_process, until  # noqa: E402
+
+NEED_ROOT = {"integration", "security", "engines"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "beyond_runc(reason): asks more than Debian's runc does; skipped with runc")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if os.geteuid() != 0 and NEED_ROOT & set(item.path.parts):
+            item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+def runtime_command() -> list[str]:
+    """$PYOCI_RUNTIME, or the pyoci installed beside this Python."""
+    given = os.environ.get("PYOCI_RUNTIME")
+    return given.split() if given else [str(Path(sys.executable).parent / "pyoci")]
+
+
+@pytest.fixture(scope="session")
+def place() -> Iterator[Path]:
+    """A scratch folder in a mount namespace that this session has for itself."""
+    if not os.path.exists(BUSYBOX):
+        pytest.skip("busybox-static is not installed")
+    with sandbox.private_place() as folder:
+        yield folder
+
+
+@pytest.fixture
+def scratch(place: Path) -> Iterator[Path]:
+    """This test's own folder; nothing of the test may be left when it ends."""
+    watch = leaks.Watch()
+    scratch.count += 1  # type: ignore[attr-defined]
+    folder = place / str(scratch.count)  # type: ignore[attr-defined]
+    folder.mkdir(mode=0o755)
+    yield folder
+    found = watch.leaks()
+    shutil.rmtree(folder)
+    assert not found, "left behind: " + "; ".join(found)
+
+
+scratch.count = 0  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def runtime(scratch: Path, request: pytest.FixtureRequest) -> Iterator[Runtime]:
+    """The runtime under test, with a state root of its own."""
+    runtime = Runtime(runtime_command(), scratch)
+    beyond = request.node.get_closest_marker("beyond_runc")
+    if beyond and not runtime.is_pyoci:
+        pytest.skip(f"beyond runc: {beyond.args[0]}")
+    yield runtime
+    left = runtime.clean_up()
+    assert not left, "; ".join(left)
+
+
+@pytest.fixture
+def new_bundle(scratch: Path) -> Callable[[], Bundle]:
+    """Makes bundles, for tests that need several."""
+    made: list[Bundle] = []
+
+    def make() -> Bundle:
+        number = len(made)
+        made.append(Bundle(scratch / f"bundle{number}", f"/{sandbox.MARK}/{scratch.name}-{number}"))
+        return made[-1]
+
+    return make
+
+
+@pytest.fixture
+def bundle(new_bundle: Callable[[], Bundle]) -> Bundle:
+    """A bundle made of busybox, to edit."""
+    return new_bundle()
+
+
+@pytest.fixture
+def namespace_holder(scratch: Path) -> Iterator[Callable[..., int]]:
+    """`namespace_holder("net")` is the PID of a process that lives in new namespaces (names of unshare(1))."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def make(*kinds: str) -> int:
+        options = [f"--{kind}" for kind in kinds] + (["--map-root-user"] if "user" in kinds else [])
+        command = ["unshare", *options, "--fork", "--kill-child", "sleep", "300"]
+        process = subprocess.Popen(command)
+        processes.append(process)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        return int(until(lambda: children.read_text().split(), "unshare forks")[0])
+
+    yield make
+    for process in processes:
+        kill_process(process)

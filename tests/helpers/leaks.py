@@ -1,0 +1,100 @@
+"""What a test leaves behind: mounts, cgroups, processes, and the devices of the machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import time
+from pathlib import Path
+
+from helpers import cgroup, sandbox
+
+# What a runtime with a bug has been seen to chown, chmod or replace.
+DEVICES = {"/dev/null": os.makedev(1, 3), "/dev/zero": os.makedev(1, 5), "/dev/full": os.makedev(1, 7)}
+
+
+def mount_points() -> list[str]:
+    return [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+
+
+def children() -> list[int]:
+    """Live children of this process, adopted orphans too; dead ones are reaped."""
+    while True:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                break
+        except ChildProcessError:
+            break
+    tasks = Path("/proc/self/task").glob("*/children")
+    return [int(pid) for task in tasks for pid in task.read_text().split()]
+
+
+def _describe(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        return f"{pid} ({words or Path(f'/proc/{pid}/comm').read_text().strip()})"
+    except (FileNotFoundError, ProcessLookupError):
+        return str(pid)
+
+
+class Watch:
+    """Remembers how things are; `leaks()` says what has been added since, and removes it."""
+
+    def __init__(self) -> None:
+        self._mounts = mount_points()
+        self._cgroup = {pid: cgroup.of_process(pid) for pid in [os.getpid()]}
+        self._descriptors = len(os.listdir("/proc/self/fd"))
+
+    def leaks(self) -> list[str]:
+        found = self._processes() + self._mounted() + self._cgroups() + self._devices()
+        if cgroup.of_process(os.getpid()) != self._cgroup[os.getpid()]:
+            found.append("the tests themselves were moved into another cgroup")
+        return found
+
+    def _processes(self) -> list[str]:
+        # The kernel tells of a death a little before the last process of the namespace is gone.
+        deadline = time.monotonic() + 0.5
+        while (left := children()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        words = [f"process left: {_describe(pid)}" for pid in left]
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        while children():
+            time.sleep(0.01)
+        return words
+
+    def _mounted(self) -> list[str]:
+        now = mount_points()
+        added = list(now)
+        for place in self._mounts:
+            if place in added:
+                added.remove(place)
+        for place in reversed(added):
+            sandbox.unmount(place.removesuffix("//deleted"))
+        lost = list(self._mounts)
+        for place in now:
+            if place in lost:
+                lost.remove(place)
+        return [f"mount left: {place}" for place in added] + [f"mount lost: {place}" for place in lost]
+
+    def _cgroups(self) -> list[str]:
+        left = cgroup.named(sandbox.MARK)
+        for group in left:
+            cgroup.remove(group)
+        parents = {f"/{sandbox.MARK}"}
+        return [f"cgroup left: {group}" for group in left if not any(str(group).endswith(name) for name in parents)]
+
+    def _devices(self) -> list[str]:
+        words = []
+        for path, number in DEVICES.items():
+            facts = os.stat(path)
+            if facts.st_rdev != number or not stat.S_ISCHR(facts.st_mode):
+                words.append(f"{path} is no longer that device")
+                os.remove(path)
+                os.mknod(path, 0o666 | stat.S_IFCHR, number)
+            if (facts.st_uid, facts.st_gid, stat.S_IMODE(facts.st_mode)) != (0, 0, 0o666):
+                words.append(f"{path} got owner {facts.st_uid}:{facts.st_gid}, mode {facts.st_mode:o}")
+            os.chown(path, 0, 0)
+            os.chmod(path, 0o666)
+        return words
