@@ -1,10 +1,11 @@
 """Where messages go: standard error for a person, the --log file for an engine.
 
-containerd's and docker's shims take the last JSON entry of level `error` as the reason of a failure; conmon
-passes the file on to podman, which searches it for the words in `pyoci.errors`. So an entry is one line, written
-by one write to a descriptor in append mode: several commands may share the file.
+containerd's and docker's shims take the last JSON entry of level `error` as the reason of a failure;
+podman searches the file for the words in `pyoci.errors`. So an entry is one line, written by one write to a
+descriptor in append mode: several commands may share the file.
 
-An entry never raises: a full disk or a closed standard error must not turn a container that runs into a failure.
+An entry never raises: a full disk or a closed standard error must not turn a container that runs into a
+failure.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def is_verbose() -> bool:
 
 
 def one_line(text: str) -> str:
-    """`text` without control characters: a container's words must not reach a terminal as escape sequences."""
+    """`text` without control characters: a container's words must not reach a terminal as commands."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text.strip())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _signal
 import os
 
 from pyoci import log
@@ -12,7 +11,12 @@ from pyoci.errors import PyociError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
+    from typing import Any
+
     from pyoci.cli.options import Command
+else:
+    import _signal
 
 VERSION = "0.1.0"
 SPEC_VERSION = "1.3.0"
@@ -118,9 +122,8 @@ def _call(name: str, words: list[str], settings: Settings) -> int:
     if parsed.options.pop("help"):
         output.write(options.usage(name, module))
         return 0
-    return module.run(
-        Call(command=name, options=parsed.options, args=parsed.args + parsed.rest, settings=settings)
-    )
+    args = parsed.args + parsed.rest
+    return module.run(Call(command=name, options=parsed.options, args=args, settings=settings))
 
 
 def _load(name: str) -> Command:
@@ -148,7 +151,7 @@ def _help(words: list[str]) -> int:
     return 0
 
 
-def _settings(found: dict[str, str | bool | None]) -> Settings:
+def _settings(found: dict[str, Any]) -> Settings:
     root = found["root"]
     if root == "":
         raise UsageError("option --root: the path is empty")

@@ -4,10 +4,10 @@
     OPTIONS = (Option(name="all", short="a", help="signal every process of the container"),)
     def run(call: Call) -> int: ...
 
-An option is a flag unless `value` names what it takes. Options stand before or after the positional arguments,
-as `--name value`, `--name=value`, `-x value`, `-x=value` or with a single dash (`-name`: Go's flag package reads it,
-so engines may write it). `--` ends them. A module whose last argument is a foreign command line sets `STOP_AT`: after
-that many positional arguments everything, options too, is appended to `Call.args` as it is.
+An option is a flag unless `value` names what it takes. Options stand before or after the positional
+arguments, as `--name value`, `--name=value`, `-x value`, `-x=value` or with a single dash (`-name`: Go's flag
+package reads it, so engines may write it). `--` ends them. A module whose last argument is a foreign command
+line sets `STOP_AT`: after that many positional arguments everything, options too, goes to `Call.args`.
 
 Not argparse: it costs 11 ms of CPU to import, more than all of `pyoci state`.
 """

@@ -1,14 +1,19 @@
-"""A process held by a descriptor, so that no signal reaches another that got its number. See pidfd_open(2)."""
+"""A process held by a descriptor: no signal reaches another that got its number. See pidfd_open(2)."""
 
 from __future__ import annotations
 
-import _signal
 import errno
 import os
 import select
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import proc_stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+else:
+    import _signal
 
 
 def open(pid: int, start: int) -> int | None:

@@ -12,7 +12,8 @@ DEAD = "XZx"  # dead or a zombie: it has exited, whether or not its parent has n
 def stat(pid: int) -> tuple[str, int] | None:
     """State letter and start time (ticks since boot) of process `pid`; None when there is none.
 
-    A pid alone may be reused; together with the start time it names one process of this boot. Raises SyscallError.
+    A pid alone may be reused; together with the start time it names one process of this boot.
+    Raises SyscallError.
     """
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)

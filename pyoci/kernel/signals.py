@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
-import _signal
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+else:
+    import _signal
 
 KILL = 9
 _LAST = 64  # SIGRTMAX, the highest on every architecture that Linux has except MIPS
@@ -24,11 +28,12 @@ def number(text: str) -> int:
         if name.startswith("SIG_") or name.startswith("_") or type(value) is not int:
             value = None
         elif sign:
-            relative = (
-                name.removeprefix("SIG") in ("RTMIN", "RTMAX") and offset.isascii() and offset.isdigit()
-            )
-            value = value + int(sign + offset[:4]) if relative else None
-            if value is not None and value < _signal.SIGRTMIN:
+            is_relative = name.removeprefix("SIG") in ("RTMIN", "RTMAX")
+            if is_relative and offset.isascii() and offset.isdigit() and len(offset) < 3:
+                value += int(sign + offset)
+                if not _signal.SIGRTMIN <= value <= _signal.SIGRTMAX:
+                    value = None
+            else:
                 value = None
     if type(value) is not int or value > _LAST:
         raise ValueError(f"unknown signal {text!r}")

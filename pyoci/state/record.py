@@ -21,7 +21,7 @@ MAX_BYTES = 16 << 20  # annotations and hooks come from config.json, which has t
 class State(Record):
     """A container as the commands after `create` need to know it.
 
-    pid, pid_start          its init: number as seen by create, start time in ticks since boot; 0 while creating
+    pid, pid_start          its init: number as create sees it, start in ticks since boot; 0 while creating
     creator_pid, ...start   the create command, to tell `creating` from a create that was killed
     boot_id                 of the boot in which these numbers mean something
     cgroup                  what `pyoci.cgroups.reopen` takes; empty when there is none
@@ -108,13 +108,8 @@ def now() -> str:
 
 
 def _check(state: State, what: str) -> None:
-    for field, highest in (
-        ("pid", _MAX_PID),
-        ("creator_pid", _MAX_PID),
-        ("pid_start", 2**63),
-        ("creator_start", 2**63),
-    ):
-        if not 0 <= getattr(state, field) <= highest:
+    for field in ("pid", "creator_pid"):
+        if not 0 <= getattr(state, field) <= _MAX_PID:
             raise StateError(f"{what}: {field} is out of range: {getattr(state, field)}")
     if not all(type(value) is str for value in state.annotations.values()):
         raise StateError(f"{what}: an annotation is not a string")

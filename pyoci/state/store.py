@@ -1,8 +1,8 @@
 """The folder of a container's entry: --root/ID.
 
-mkdir(2) is the test that an ID is free, rename(2) makes a write whole, flock(2) on the folder puts `start` and
-`delete` in order. Everything is reached through the folder's descriptor, so that an entry that is removed and made
-anew meanwhile is never mixed up with its predecessor.
+mkdir(2) is the test that an ID is free, rename(2) makes a write whole, flock(2) on the folder puts `start`
+and `delete` in order. Everything is reached through the folder's descriptor, so that an entry that is removed
+and made anew meanwhile is never mixed up with its predecessor.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Store:
             try:
                 os.mkdir(path, 0o700)
             except FileNotFoundError:
-                # The sticky bit keeps whoever tidies XDG_RUNTIME_DIR (XDG base directory specification) off it.
+                # The sticky bit keeps off whoever tidies XDG_RUNTIME_DIR (XDG base directory specification).
                 os.makedirs(self.root, 0o1700, exist_ok=True)
                 os.mkdir(path, 0o700)
         except FileExistsError:
@@ -147,11 +147,8 @@ class Entry:
         """The content of a file of this entry. Raises as `read` does."""
         try:
             # O_NONBLOCK: a FIFO in its place must not hold the command up.
-            fd = os.open(
-                name,
-                os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC,
-                dir_fd=self.dirfd,
-            )
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+            fd = os.open(name, flags, dir_fd=self.dirfd)
         except FileNotFoundError:
             if self.is_removed():
                 raise ContainerNotFound(self.id) from None

@@ -1,0 +1,216 @@
+"""One hook run to its end: on the host's side, and inside the container, where nothing is imported.
+
+The standard input of a hook is a memory file that holds the whole document: a hook that does not read it
+cannot block us. Its output is read as it comes, and only the tail is kept.
+"""
+
+from __future__ import annotations
+
+import _struct
+import errno
+import os
+import select
+import time
+
+from pyoci.errors import SyscallError
+from pyoci.kernel import process, signals
+from pyoci.kernel.call import SYS, address, encode, syscall
+from pyoci.wire.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+    from collections.abc import Callable
+    from typing import NoReturn
+else:
+    import _signal
+
+TAIL = 4096  # bytes of output kept for the error message
+_READ = 65536  # a pipe's capacity, see pipe(7)
+_LAST_READS = 2
+_FAILED = 127  # what a shell says of a program that could not be run
+
+
+class HookResult(Record):
+    """How a hook ended.
+
+    status     exit status, or minus the signal's number
+    timed_out  it was killed because its time was over
+    refused    why it could not even be executed; empty when it was
+    output     the tail of what it wrote to standard output and error
+    """
+
+    status: int
+    timed_out: bool = False
+    refused: str = ""
+    output: bytes = b""
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status == 0 and not self.timed_out and not self.refused
+
+
+def run_hook(
+    path: str,
+    argv: list[str],
+    env: list[str],
+    stdin: bytes,
+    timeout: float | None = None,
+    cwd: str | None = None,
+    before_exec: Callable[[], None] | None = None,
+) -> HookResult:
+    """Execute `path` with exactly `env` (`KEY=value` each) and wait until it exits.
+
+    After `timeout` seconds it is killed with its process group. `before_exec` is called in the child right
+    before execve. Only descriptors 0 to 2 reach the hook. Processes that it leaves behind are not waited for.
+
+    Raises SyscallError when no child can be made.
+    """
+    opened: list[int] = []
+    try:
+        document = _document(stdin, opened)
+        output, output_end = _pipe(opened)
+        failure, failure_end = _pipe(opened)
+        pid = os.fork()
+        if pid == 0:
+            _child(path, argv, env, document, output_end, failure_end, cwd, before_exec)
+        for fd in (document, output_end, failure_end):
+            os.close(fd)
+            opened.remove(fd)
+        tail, timed_out = _watch(pid, output, timeout)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        # Closed by execve; a descendant cannot hold it, so this does not wait.
+        refused = os.read(failure, TAIL).decode("utf-8", "replace")
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"run hook {path!r}") from None
+    finally:
+        for fd in opened:
+            os.close(fd)
+    return HookResult(status=status, timed_out=timed_out, refused=refused, output=tail)
+
+
+def _document(content: bytes, opened: list[int]) -> int:
+    fd = os.memfd_create("hook-stdin", os.MFD_CLOEXEC)
+    opened.append(fd)
+    while content:
+        content = content[os.write(fd, content) :]
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def _pipe(opened: list[int]) -> tuple[int, int]:
+    ends = os.pipe2(os.O_CLOEXEC)
+    opened += ends
+    return ends
+
+
+def _child(
+    path: str,
+    argv: list[str],
+    env: list[str],
+    document: int,
+    output: int,
+    failure: int,
+    cwd: str | None,
+    before_exec: Callable[[], None] | None,
+) -> NoReturn:
+    """The child between fork and execve."""
+    try:
+        os.setpgid(0, 0)  # so that the time limit reaches what the hook starts
+        # dup2 to the same number would leave it close-on-exec, so first out of the way of 0 to 2.
+        source, sink, failure = (_above_standard(fd) for fd in (document, output, failure))
+        os.dup2(source, 0)
+        os.dup2(sink, 1)
+        os.dup2(sink, 2)
+        process.close_on_exec_from(3)
+        if cwd is not None:
+            os.chdir(cwd)
+        if before_exec is not None:
+            before_exec()
+        signals.reset()
+        _execve(path, argv, env)
+    except BaseException as error:  # whatever it is, this copy of the runtime must end here
+        os.write(failure, _words(error).encode("utf-8", "replace"))
+    finally:
+        os._exit(_FAILED)
+
+
+def _above_standard(fd: int) -> int:
+    copies = []
+    while fd < 3:
+        copies.append(fd)
+        fd = os.dup(fd)
+    return fd
+
+
+def _watch(pid: int, output: int, timeout: float | None) -> tuple[bytes, bool]:
+    """Read the hook's output until it exits or its time is over: the tail, and whether it was killed."""
+    os.set_blocking(output, False)
+    process_fd = os.pidfd_open(pid)
+    try:
+        poller = select.poll()
+        poller.register(process_fd, select.POLLIN)
+        poller.register(output, select.POLLIN)
+        end = None if timeout is None else time.monotonic() + timeout
+        tail = b""
+        timed_out = False
+        while True:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            ready = dict(poller.poll(None if left is None else left * 1000))
+            if output in ready and not (chunk := _read(output)):
+                poller.unregister(output)
+            elif output in ready:
+                tail = (tail + chunk)[-TAIL:]
+            if process_fd in ready:
+                break
+            if end is not None and not timed_out and time.monotonic() >= end:
+                timed_out = True
+                end = None
+                _kill_group(pid, process_fd)
+        # What is still in the pipe; not up to its end: a daemon that was left behind may keep it open.
+        for _ in range(_LAST_READS):
+            tail = (tail + _read(output))[-TAIL:]
+        return tail, timed_out
+    finally:
+        os.close(process_fd)
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, _READ)
+    except BlockingIOError:
+        return b""
+
+
+def _kill_group(pid: int, process_fd: int) -> None:
+    """Kill the hook and what it started; it is not yet waited for, so its numbers are still its own."""
+    try:
+        os.killpg(pid, signals.KILL)
+    except ProcessLookupError:
+        pass  # it has not come as far as making the group
+    try:
+        _signal.pidfd_send_signal(process_fd, signals.KILL)
+    except ProcessLookupError:
+        pass  # it has just exited
+
+
+def _execve(path: str, argv: list[str], env: list[str]) -> None:
+    """execve(2) with the environment as it is given: os.execve takes a mapping, with every name once."""
+    arguments, variables = _strings(argv), _strings(env)
+    syscall(SYS["execve"], encode(path) + b"\0", _pointers(arguments), _pointers(variables))
+
+
+def _strings(words: list[str]) -> list[bytes]:
+    if any("\0" in word for word in words):
+        raise ValueError("a NUL character in an argument or in the environment")
+    return [encode(word) + b"\0" for word in words]
+
+
+def _pointers(strings: list[bytes]) -> bytes:
+    return _struct.pack(f"{len(strings) + 1}P", *map(address, strings), 0)
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno:
+        return f"{os.strerror(error.errno).lower()} ({errno.errorcode.get(error.errno, error.errno)})"
+    return f"{error}"

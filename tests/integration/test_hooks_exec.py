@@ -1,0 +1,165 @@
+"""config.md, POSIX-platform Hooks: how one hook is executed."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from pyoci.kernel import hook_exec
+
+SHELL = "/bin/sh"
+
+
+def run(script: str, **options: object) -> hook_exec.HookResult:
+    given: dict[str, object] = {"env": [], "stdin": b""} | options
+    return hook_exec.run_hook(SHELL, ["sh", "-c", script], **given)  # type: ignore[arg-type]
+
+
+def test_success() -> None:
+    result = run("exit 0")
+    assert result.succeeded
+    assert result == hook_exec.HookResult(status=0)
+
+
+def test_exit_status_and_output_are_reported() -> None:
+    result = run("echo to stdout; echo to stderr >&2; exit 3")
+    assert result.status == 3
+    assert not result.succeeded
+    assert result.output == b"to stdout\nto stderr\n"
+
+
+def test_death_by_signal_is_reported() -> None:
+    assert run("kill -TERM $$").status == -15
+
+
+def test_state_is_on_stdin() -> None:
+    assert run("cat", stdin=b'{"id": "x"}').output == b'{"id": "x"}'
+
+
+def test_a_large_state_that_nobody_reads_does_not_block() -> None:
+    assert run("exit 0", stdin=b"x" * (4 << 20)).succeeded
+
+
+def test_a_large_state_arrives_whole() -> None:
+    assert run("wc -c", stdin=b"x" * (4 << 20), env=["PATH=/usr/bin:/bin"]).output.strip() == b"4194304"
+
+
+def test_much_output_does_not_block_and_only_the_tail_is_kept() -> None:
+    result = run("head -c 4000000 /dev/zero; echo the end", env=["PATH=/usr/bin:/bin"])
+    assert result.succeeded
+    assert len(result.output) == hook_exec.TAIL
+    assert result.output.endswith(b"the end\n")
+
+
+def test_environment_is_exactly_the_hooks() -> None:
+    result = hook_exec.run_hook("/usr/bin/env", ["env"], ["B=2", "A=1=1", "EMPTY="], b"")
+    assert result.output == b"B=2\nA=1=1\nEMPTY=\n"
+    assert hook_exec.run_hook("/usr/bin/env", ["env"], [], b"").output == b""
+
+
+def test_arguments_are_passed_as_they_are() -> None:
+    result = hook_exec.run_hook(SHELL, ["name", "-c", 'echo "$0|$1|$2"', "zero", "a b", ""], [], b"")
+    assert result.output == b"zero|a b|\n"
+
+
+def test_working_directory(tmp_path: object) -> None:
+    assert run("pwd -P", cwd=str(tmp_path)).output.decode().strip() == os.path.realpath(str(tmp_path))
+
+
+def test_timeout_kills_the_hook_and_what_it_started(tmp_path: object) -> None:
+    pid_file = f"{tmp_path}/pid"
+    before = time.monotonic()
+    result = run(f"sleep 60 & echo $! > {pid_file}; wait", timeout=0.3, env=["PATH=/usr/bin:/bin"])
+    assert result.timed_out
+    assert result.status == -9
+    assert time.monotonic() - before < 10
+    with open(pid_file) as file:
+        pid = int(file.read())
+    for _ in range(100):
+        if not os.path.exists(f"/proc/{pid}") or f"{pid} (sleep) Z" in _stat(pid):
+            return
+        time.sleep(0.02)
+    pytest.fail("the hook's child survived")
+
+
+def _stat(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read()
+    except OSError:
+        return f"{pid} (sleep) Z"
+
+
+def test_a_hook_within_its_timeout_is_left_alone() -> None:
+    assert run("exit 0", timeout=30).succeeded
+
+
+def test_a_daemon_that_keeps_the_output_open_is_not_waited_for() -> None:
+    before = time.monotonic()
+    result = run("sleep 3 & echo started", env=["PATH=/usr/bin:/bin"])
+    assert result.output == b"started\n"
+    assert time.monotonic() - before < 2
+
+
+def test_a_missing_program_is_named() -> None:
+    result = hook_exec.run_hook("/nonexistent/hook", ["hook"], [], b"")
+    assert not result.succeeded
+    assert result.refused == "no such file or directory (ENOENT)"
+
+
+def test_a_missing_working_directory_is_named() -> None:
+    assert "no such file or directory" in run("true", cwd="/nonexistent").refused
+
+
+def test_before_exec_runs_in_the_child() -> None:
+    assert run("umask", before_exec=lambda: os.umask(0o27) and None).output.strip() == b"0027"
+    assert os.umask(0o22) != 0o27
+
+
+def test_a_failure_before_exec_is_reported() -> None:
+    def fail() -> None:
+        raise RuntimeError("no way in")
+
+    assert run("true", before_exec=fail).refused == "no way in"
+
+
+def test_no_other_descriptor_reaches_the_hook() -> None:
+    leak = os.open("/", os.O_RDONLY)
+    os.set_inheritable(leak, True)
+    try:
+        result = run("ls /proc/self/fd", env=["PATH=/usr/bin:/bin"])
+    finally:
+        os.close(leak)
+    # 3 is ls's own, of the folder it lists.
+    assert result.output.split() == [b"0", b"1", b"2", b"3"]
+
+
+def test_signals_are_as_a_program_expects() -> None:
+    import signal
+
+    old = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+    try:
+        output = run("grep -E 'Sig(Blk|Ign)' /proc/self/status", env=["PATH=/usr/bin:/bin"]).output
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGUSR1, old)
+    assert [int(line.split()[1], 16) for line in output.splitlines()] == [0, 0]
+
+
+def test_closed_standard_descriptors_do_not_matter() -> None:
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.closerange(0, 3)
+            status = (
+                0
+                if run("cat; echo done >&2", stdin=b"doc", env=["PATH=/usr/bin:/bin"]).output == b"docdone\n"
+                else 2
+            )
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
