@@ -1,0 +1,115 @@
+"""Find and read a bundle's config.json, and check documents of the specification.
+
+A valid one costs what `_generated_*.py` and `rules.py` cost; jsonschema is imported only to explain a refusal.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.errors import ConfigError
+from pyoci.spec.patterns import Mismatch
+from pyoci.wire import jsontext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+CONFIG = "config.json"
+_S_IFMT = 0o170000
+_S_IFREG = 0o100000
+
+
+def load(bundle: str) -> tuple[dict[str, Any], bytes]:
+    """The configuration in the directory `bundle`, and the bytes it was read from.
+
+    Raises ConfigError with every problem that the schema finds, else with every broken rule.
+    """
+    path = os.path.join(bundle, CONFIG)
+    data = read_file(path)
+    config = jsontext.loads(data, what=path)
+    check_document(config, "config")
+    from pyoci.spec import rules  # the document must have its shape before they can look at it
+
+    problems = rules.check(config)
+    if problems:
+        raise ConfigError(problems)
+    return config, data
+
+
+def read_file(path: str, limit: int = jsontext.MAX_BYTES) -> bytes:
+    """The contents of a regular file of at most `limit` bytes. Raises ConfigError.
+
+    A link is followed, as runc does: the bundle is its caller's. Anything else than a file is refused before it is
+    opened, since a FIFO would block and opening a device can do things.
+    """
+    try:
+        _require_regular(path, os.stat(path).st_mode)
+        # O_NONBLOCK: should it have become a FIFO since.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            _require_regular(path, os.fstat(fd).st_mode)
+            return _read(fd, path, limit)
+        finally:
+            os.close(fd)
+    except ValueError:
+        raise ConfigError(f"{path!r}: a path cannot hold a NUL") from None
+    except OSError as error:
+        raise ConfigError(f"read {path}: {os.strerror(error.errno or 0).lower()}") from None
+
+
+def _require_regular(path: str, mode: int) -> None:
+    if mode & _S_IFMT != _S_IFREG:
+        raise ConfigError(f"read {path}: not a regular file")
+
+
+def _read(fd: int, path: str, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    left = limit + 1
+    while left > 0:
+        chunk = os.read(fd, min(left, 1 << 16))
+        if not chunk:
+            return b"".join(chunks)
+        chunks.append(chunk)
+        left -= len(chunk)
+    raise ConfigError(f"read {path}: larger than {limit} bytes")
+
+
+def check_document(document: object, kind: str) -> None:
+    """Check a document against the schema `kind`: config, process, resources, state or features.
+
+    Raises ConfigError with all problems; with the first one only where jsonschema cannot be imported.
+    """
+    try:
+        _check(kind)(document)
+    except Mismatch as error:
+        raise ConfigError(_explain(document, kind, error)) from None
+
+
+def _check(kind: str) -> Callable[[object], None]:
+    if kind == "state":
+        from pyoci.spec import _generated_state
+
+        return _generated_state.check
+    if kind == "features":
+        from pyoci.spec import _generated_features
+
+        return _generated_features.check
+    from pyoci.spec import _generated_config
+
+    if kind == "process":
+        return _generated_config.check_process
+    if kind == "resources":
+        return _generated_config.check_resources
+    return _generated_config.check
+
+
+def _explain(document: object, kind: str, error: Mismatch) -> list[str]:
+    try:
+        from pyoci.spec.explain import explain
+
+        problems = [line for _path, line in explain(document, kind)]
+    except ImportError:
+        problems = []
+    return problems or [f"{kind}{error}"]

@@ -1,0 +1,128 @@
+"""Say everything that is wrong with a document, one line each.
+
+    /process/cwd: found "tmp", expected an absolute path
+
+Imported only once a document has been refused: jsonschema costs 90 ms, more than a whole container.
+"""
+
+from __future__ import annotations
+
+from pyoci.spec._generated_schemas import SCHEMAS
+from pyoci.wire import jsontext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from jsonschema.exceptions import ValidationError
+
+_TYPES = {
+    "object": "an object",
+    "array": "an array",
+    "string": "a string",
+    "boolean": "true or false",
+    "integer": "an integer",
+}
+Path = tuple["str | int", ...]
+
+
+def explain(document: object, kind: str) -> list[tuple[Path, str]]:
+    """Where, and the line that says what, for each thing that the schema `kind` refuses.
+
+    `kind` names a schema, or a definition of the config's: `config`, `state`, `features`, `process`, `resources`.
+    Raises ImportError where jsonschema is missing.
+    """
+    from jsonschema.exceptions import best_match
+
+    found: dict[str, tuple[Path, str]] = {}
+    for error in _validator(kind).iter_errors(document):
+        # For a choice (anyOf, if) the reason lies in one of its branches: best_match picks the most relevant.
+        for path, line in _lines(best_match([error]) or error):
+            found.setdefault(line, (path, line))
+    return sorted(found.values(), key=lambda problem: [str(part) for part in problem[0]])
+
+
+def _validator(kind: str) -> Any:
+    from jsonschema import Draft7Validator, validators
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT7
+
+    # An integer is what the Go decoders of the spec take for one: neither true nor 1.0.
+    types = Draft7Validator.TYPE_CHECKER.redefine("integer", lambda _checker, value: type(value) is int)
+    extend: Any = validators.extend  # untyped in its stubs
+    strict = extend(Draft7Validator, {"pattern": _pattern}, type_checker=types)
+    # Without their $schema, since that would bring back the plain Draft7Validator behind each $ref.
+    bare = {name: {key: schema[key] for key in schema if key != "$schema"} for name, schema in SCHEMAS.items()}
+    registry: Any = Registry().with_resources(
+        [(f"{name}.json", DRAFT7.create_resource(schema)) for name, schema in bare.items()]
+    )
+    ref = f"{kind}.json" if kind in SCHEMAS else f"config.json#/definitions/{kind}"
+    return strict({"$ref": ref}, registry=registry)
+
+
+def _pattern(validator: Any, pattern: str, instance: object, schema: object) -> Any:
+    """JSON Schema's `$` is the end; Python's also stands before a final newline."""
+    import re
+
+    from jsonschema.exceptions import ValidationError
+
+    if validator.is_type(instance, "string") and not re.search(pattern.replace("$", r"\Z"), str(instance)):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _lines(error: ValidationError) -> Iterator[tuple[Path, str]]:
+    path: Path = tuple(error.absolute_path)
+    schema: Any = error.schema
+    instance: Any = error.instance
+    if error.validator == "required":
+        required: Any = error.validator_value
+        for name in required:
+            if name not in instance:
+                wanted = _resolve(schema.get("properties", {}).get(name))
+                expected = f"expected {phrase(wanted)}" if wanted else "but required here"
+                yield (*path, name), f"{pointer((*path, name))}: missing, {expected}"
+    elif "propertyNames" in error.schema_path:
+        yield path, f"{pointer(path)}: found the key {show(instance)}, expected {phrase(schema)}"
+    else:
+        yield path, f"{pointer(path)}: found {show(instance)}, expected {phrase(schema)}"
+
+
+def _resolve(schema: Any) -> Any:
+    """A schema of the config's, its references followed."""
+    while isinstance(schema, dict) and "$ref" in schema:
+        target: Any = SCHEMAS["config"]
+        for part in schema["$ref"].partition("#/")[2].split("/"):
+            target = target[part]
+        schema = target
+    return schema
+
+
+def phrase(schema: Any) -> str:
+    """What a schema asks for, as words after "expected"."""
+    if not isinstance(schema, dict):
+        return "something else"
+    if "title" in schema:
+        return str(schema["title"])
+    if "enum" in schema:
+        return "one of " + ", ".join(schema["enum"])
+    if "minimum" in schema and "maximum" in schema:
+        return f"an integer from {schema['minimum']} to {schema['maximum']}"
+    return _TYPES.get(schema.get("type", ""), "a value of its schema")
+
+
+def pointer(path: Path) -> str:
+    """A JSON pointer (RFC 6901); the whole document has an empty one, so that is named."""
+    if not path:
+        return "the document"
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def show(value: object) -> str:
+    """A value as found, short enough for a line."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array" if value else "an empty array"
+    text = jsontext.dumps(value)
+    return text if len(text) <= 80 else text[:77] + "..."

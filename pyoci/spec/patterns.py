@@ -1,0 +1,87 @@
+"""What the generated checks stand on: their exception, and the patterns of schemas/ as functions.
+
+Functions, so that a valid config does not pay for `re` (7 ms of CPU).
+`hack/generate-checks` puts them where fastjsonschema calls a regular expression and fails for a pattern that has
+none; a unit test compares each with its expression.
+"""
+
+from __future__ import annotations
+
+_DIGITS = frozenset("0123456789")
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_IDENTIFIER = _DIGITS | _LETTERS | {"-"}
+_CPU_LIST = _DIGITS | {",", " ", "-"}
+_UPPER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+
+
+class Mismatch(Exception):
+    """A document does not match its schema: where and why, in fastjsonschema's words."""
+
+
+def is_absolute(text: str) -> bool:
+    return text[:1] == "/"
+
+
+def is_version_1(text: str) -> bool:
+    """SemVer 2.0 with major 1."""
+    core, plus, build = text.partition("+")
+    core, dash, prerelease = core.partition("-")
+    numbers = core.split(".")
+    return (
+        len(numbers) == 3
+        and numbers[0] == "1"
+        and _is_number(numbers[1])
+        and _is_number(numbers[2])
+        and not (dash and not all(map(_is_prerelease_part, prerelease.split("."))))
+        and not (plus and not all(map(_is_identifier, build.split("."))))
+    )
+
+
+def _is_number(text: str) -> bool:
+    return text != "" and _DIGITS.issuperset(text) and (text[0] != "0" or text == "0")
+
+
+def _is_identifier(text: str) -> bool:
+    return text != "" and _IDENTIFIER.issuperset(text)
+
+
+def _is_prerelease_part(text: str) -> bool:
+    return _is_identifier(text) and (not _DIGITS.issuperset(text) or _is_number(text))
+
+
+def is_one_line(text: str) -> bool:
+    return "\n" not in text
+
+
+def is_bandwidth_schema(text: str) -> bool:
+    return text[:3] == "MB:" and "\n" not in text
+
+
+def is_device_access(text: str) -> bool:
+    return text != "" and frozenset("rwm").issuperset(text)
+
+
+def is_cpu_list(text: str) -> bool:
+    return _CPU_LIST.issuperset(text)
+
+
+def is_page_size(text: str) -> bool:
+    digits = text[:-2]
+    return text[-2:] in ("KB", "MB", "GB") and _is_number(digits) and digits != "0"
+
+
+def is_capability_name(text: str) -> bool:
+    return text[:4] == "CAP_" and text != "CAP_" and _UPPER.issuperset(text[4:])
+
+
+BY_EXPRESSION = {
+    "^/": is_absolute,
+    "^1\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+    "(\\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?(\\+[0-9A-Za-z-]+(\\.[0-9A-Za-z-]+)*)?$": is_version_1,
+    "^[^\\n]*$": is_one_line,
+    "^MB:[^\\n]*$": is_bandwidth_schema,
+    "^[rwm]+$": is_device_access,
+    "^[0-9, -]*$": is_cpu_list,
+    "^[1-9][0-9]*[KMG]B$": is_page_size,
+    "^CAP_[A-Z_]+$": is_capability_name,
+}

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+
+def check(config: dict[str, object]) -> list[str]:
+    return []
