@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 else:
     import _signal
 
-TAIL = 4096  # bytes of output kept for the error message
+TAIL = 2048  # bytes of output kept for the error message
 _READ = 65536  # a pipe's capacity, see pipe(7)
 _LAST_READS = 2
 _FAILED = 127  # what a shell says of a program that could not be run
@@ -46,8 +46,20 @@ class HookResult(Record):
     output: bytes = b""
 
     @property
-    def succeeded(self) -> bool:
-        return self.status == 0 and not self.timed_out and not self.refused
+    def problem(self) -> str:
+        """What went wrong, with the end of its output; empty when the hook succeeded."""
+        if self.refused:
+            return f"cannot be executed: {self.refused}"
+        if self.timed_out:
+            words = "killed: its timeout is over"
+        elif self.status > 0:
+            words = f"exited with status {self.status}"
+        elif self.status < 0:
+            words = f"killed by {signals.name(-self.status)}"
+        else:
+            return ""
+        output = self.output.decode("utf-8", "replace").strip()
+        return f"{words}: {output}" if output else words
 
 
 def run_hook(

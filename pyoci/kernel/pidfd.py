@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import proc_stat
@@ -33,6 +32,10 @@ def open(pid: int, start: int) -> int | None:
     return None
 
 
+def close(fd: int) -> None:
+    os.close(fd)
+
+
 def send(fd: int, signal: int) -> bool:
     """Send a signal; False when the process has exited. Raises SyscallError."""
     try:
@@ -46,6 +49,8 @@ def send(fd: int, signal: int) -> bool:
 
 def wait(fd: int, timeout: float) -> bool:
     """Wait up to `timeout` seconds for the process to exit (a zombie has); whether it did."""
+    import select  # a shared object that `state` and `kill` do without
+
     poller = select.poll()
     poller.register(fd, select.POLLIN)
     return bool(poller.poll(timeout * 1000))

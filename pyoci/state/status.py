@@ -12,11 +12,12 @@ import errno
 import os
 
 from pyoci.errors import SyscallError
-from pyoci.kernel import proc_stat
+from pyoci.kernel import pidfd, proc_stat
 from pyoci.state.store import NOTIFY_SOCKET, Entry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyoci.cgroups import Cgroup
     from pyoci.state.record import State
 
 CREATING = "creating"
@@ -48,14 +49,27 @@ def creator_lives(state: State) -> bool:
     return state.creator_pid != 0 and _lives(state, state.creator_pid, state.creator_start)
 
 
-def is_frozen(state: State) -> bool:
-    """Whether the container's cgroup is frozen."""
-    if not state.cgroup:
-        return False
+def hold_init(state: State) -> int | None:
+    """A pidfd of the container's init, owned by the caller; None when it has exited or is not made yet."""
+    return _hold(state, state.pid, state.pid_start)
+
+
+def hold_creator(state: State) -> int | None:
+    """A pidfd of the `create` command, owned by the caller; None when it has exited."""
+    return _hold(state, state.creator_pid, state.creator_start)
+
+
+def cgroup(state: State) -> Cgroup:
+    """The container's cgroup; `state.cgroup` must not be empty."""
     # Here and not at the top: a container that has stopped need not pay for it.
     from pyoci import cgroups
 
-    return cgroups.reopen(state.cgroup).is_frozen()
+    return cgroups.reopen(state.cgroup)
+
+
+def is_frozen(state: State) -> bool:
+    """Whether the container's cgroup is frozen."""
+    return bool(state.cgroup) and cgroup(state).is_frozen()
 
 
 def waits_for_start(entry: Entry) -> bool:
@@ -84,8 +98,14 @@ def notify_path(entry: Entry) -> str:
 
 
 def _lives(state: State, pid: int, start: int) -> bool:
-    if not proc_stat.is_alive(pid, start):
-        return False
-    # After a reboot another process may by chance have both numbers.
+    return proc_stat.is_alive(pid, start) and _is_this_boot(state)
+
+
+def _hold(state: State, pid: int, start: int) -> int | None:
+    return pidfd.open(pid, start) if pid and _is_this_boot(state) else None
+
+
+def _is_this_boot(state: State) -> bool:
+    """After a reboot another process may by chance have both the number and the start time."""
     boot = proc_stat.boot_id()
     return not boot or not state.boot_id or boot == state.boot_id

@@ -1,0 +1,19 @@
+"""Remove what `create` made for a container that has stopped."""
+
+from __future__ import annotations
+
+from pyoci.cli import options
+from pyoci.cli.options import Call, Option
+from pyoci.host import delete
+from pyoci.state.store import Store
+
+USAGE = "[options] ID"
+OPTIONS = (
+    Option(name="force", short="f", help="kill it first; clean up after a create that was interrupted"),
+)
+
+
+def run(call: Call) -> int:
+    options.expect_args(call, 1, 1, "one container id")
+    delete.delete(Store(call.settings.root), call.args[0], call.options["force"])
+    return 0

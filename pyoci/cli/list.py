@@ -1,0 +1,69 @@
+"""List the containers below --root."""
+
+from __future__ import annotations
+
+from pyoci import log
+from pyoci.cli import options, output
+from pyoci.cli.options import Call, Option
+from pyoci.errors import ContainerNotFound, PyociError
+from pyoci.host.status import state_document
+from pyoci.state.store import Store
+from pyoci.wire import jsontext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+USAGE = "[options]"
+OPTIONS = (
+    Option(
+        name="format",
+        short="f",
+        value="FORMAT",
+        choices=("table", "json"),
+        default="table",
+        help="table or json",
+    ),
+    Option(name="quiet", short="q", help="only the ids"),
+)
+
+COLUMNS = ("ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER")
+
+
+def run(call: Call) -> int:
+    options.expect_args(call, 0, 0, "no arguments")
+    store = Store(call.settings.root)
+    if call.options["quiet"]:
+        output.write("".join(f"{name}\n" for name in store.ids()))
+        return 0
+    documents = _documents(store)
+    if call.options["format"] == "json":
+        output.write(jsontext.dumps(documents) + "\n")
+    else:
+        output.write(table(documents))
+    return 0
+
+
+def table(documents: list[dict[str, Any]]) -> str:
+    """State documents as aligned columns, as runc prints them."""
+    rows: list[tuple[str, ...]] = [COLUMNS]
+    rows += [tuple(str(document[column.lower()]) for column in COLUMNS) for document in documents]
+    widths = [max(len(row[index]) for row in rows) + 3 for index in range(len(COLUMNS))]
+    return "".join(
+        "".join(f"{cell:<{max(width, 12)}}" for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
+        for row in rows
+    )
+
+
+def _documents(store: Store) -> list[dict[str, Any]]:
+    """The states of all containers; one that cannot be told is warned of and left out."""
+    documents = []
+    for container_id in store.ids():
+        try:
+            with store.open(container_id) as entry:
+                documents.append(state_document(entry, entry.read()))
+        except ContainerNotFound:
+            continue  # deleted since the folder was read
+        except PyociError as error:
+            log.warning(str(error))
+    return documents

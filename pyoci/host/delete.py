@@ -1,0 +1,117 @@
+"""`delete`: undo what `create` did (runtime.md, Lifecycle, steps 12 and 13)."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci import log
+from pyoci.errors import ContainerNotFound, StateError
+from pyoci.host import kill
+from pyoci.kernel import pidfd, signals
+from pyoci.state import status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.state.record import State
+    from pyoci.state.store import Entry, Store
+
+# Seconds: a killed process may have much memory to free, or be in a system call that must end first.
+PATIENCE = 10.0
+
+
+def delete(store: Store, container_id: str, force: bool = False) -> None:
+    """Delete a container that has stopped; with `force` also one that has not, one half made, or none.
+
+    Raises StateError when it has not stopped (runtime.md, Delete: a created one too, which runc would delete),
+    ContainerNotFound, SyscallError, CgroupError.
+    """
+    try:
+        with store.open(container_id) as entry:
+            if force:
+                _delete_by_force(entry)
+            else:
+                _delete_stopped(entry)
+    except ContainerNotFound:
+        # Engines clean up with --force after a failed create, and more than once.
+        if not force:
+            raise
+
+
+def destroy(entry: Entry, state: State) -> None:
+    """When the init has exited: kill what is left in the cgroup, remove cgroup and entry, run poststop hooks."""
+    if state.cgroup:
+        group = status.cgroup(state)
+        if group.pids():
+            group.kill(signals.KILL)
+        group.destroy()
+    entry.remove()
+    hooks = state.hooks.get("poststop")
+    if hooks:
+        from pyoci.host import hooks as runner
+        from pyoci.host.status import document
+
+        # An engine may have removed the bundle before it deletes the container; the hooks run nevertheless.
+        cwd = state.bundle if os.path.isdir(state.bundle) else "/"
+        runner.run_all(hooks, document(state, status.STOPPED), "poststop", cwd)
+
+
+def stop(state: State) -> None:
+    """Kill the container's init, or the `create` that has not recorded one yet, and wait until it is gone.
+
+    Raises StateError when it does not go within PATIENCE seconds.
+    """
+    if state.pid:
+        init = status.hold_init(state)
+    elif state.creator_pid != os.getpid():
+        init = status.hold_creator(state)
+    else:
+        init = None
+    if init is None:
+        return
+    try:
+        if state.pid:
+            kill.send(state, init, signals.KILL)
+        else:
+            # Its end closes the pipe that the container side waits on, which then exits too.
+            pidfd.send(init, signals.KILL)
+        if not pidfd.wait(init, PATIENCE):
+            raise StateError(
+                f"kill container {state.id}: process {state.pid or state.creator_pid} "
+                f"still there {PATIENCE:.0f} s after SIGKILL"
+            )
+    finally:
+        pidfd.close(init)
+
+
+def _delete_stopped(entry: Entry) -> None:
+    entry.lock()
+    state = entry.read()
+    current = status.status(entry, state)
+    if current != status.STOPPED:
+        raise StateError(f"cannot delete container {entry.id} that is not stopped: {current}")
+    destroy(entry, state)
+
+
+def _delete_by_force(entry: Entry) -> None:
+    # Before the lock: a `start` that waits for a hook of the container holds it until the container dies.
+    state = _read_if_whole(entry)
+    if state is not None:
+        stop(state)
+    entry.lock()
+    state = _read_if_whole(entry)
+    if state is None:
+        log.warning(f"container {entry.id} has no readable state: only {entry.path} could be removed")
+        entry.remove()
+        return
+    stop(state)  # again: meanwhile `create` may have come to its end
+    destroy(entry, state)
+
+
+def _read_if_whole(entry: Entry) -> State | None:
+    try:
+        return entry.read()
+    except ContainerNotFound:
+        raise
+    except StateError as error:
+        log.debug(str(error))
+        return None

@@ -1,0 +1,47 @@
+"""Hooks of the runtime namespace: prestart, createRuntime, poststart, poststop.
+
+See config.md, "POSIX-platform Hooks".
+"""
+
+from __future__ import annotations
+
+from pyoci import log
+from pyoci.errors import HookError, PyociError
+from pyoci.kernel import hook_exec
+from pyoci.wire import jsontext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def run(hooks: list[dict[str, Any]], state_document: dict[str, Any], kind: str, cwd: str) -> None:
+    """Run `hooks` in order with the state on their standard input; `kind` is their property's name.
+
+    Raises HookError for the first that fails, SyscallError when no process can be made.
+    """
+    content = jsontext.dumps(state_document).encode("ascii")
+    for index, hook in enumerate(hooks):
+        _run_one(hook, content, f"{kind} hook {index}", cwd)
+
+
+def run_all(hooks: list[dict[str, Any]], state_document: dict[str, Any], kind: str, cwd: str) -> None:
+    """As `run`, but one that fails is only warned of and the next one follows (runtime.md, Lifecycle, 13)."""
+    content = jsontext.dumps(state_document).encode("ascii")
+    for index, hook in enumerate(hooks):
+        try:
+            _run_one(hook, content, f"{kind} hook {index}", cwd)
+        except PyociError as error:
+            log.warning(str(error))
+
+
+def _run_one(hook: dict[str, Any], content: bytes, name: str, cwd: str) -> None:
+    path = hook["path"]
+    log.debug(f"run {name} {path}")
+    result = hook_exec.run_hook(
+        path, hook.get("args") or [path], hook.get("env") or [], content, hook.get("timeout"), cwd
+    )
+    if result.problem:
+        raise HookError(f"{name} {path}: {result.problem}")
+    if result.output:
+        log.debug(f"{name} {path} wrote: {result.output.decode('utf-8', 'replace').strip()}")

@@ -1,0 +1,60 @@
+"""`kill`: a signal to the container's init, or to everything in its cgroup."""
+
+from __future__ import annotations
+
+from pyoci.errors import NOT_RUNNING, StateError, UnsupportedError
+from pyoci.kernel import pidfd, signals
+from pyoci.state import status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.state.record import State
+    from pyoci.state.store import Entry
+
+
+def kill(entry: Entry, signal: int, everyone: bool = False) -> None:
+    """Send `signal` to the container's init; with `everyone` to every process of the container.
+
+    The entry is not locked: a hook may kill the container whose `start` runs it.
+
+    Raises StateError when the container is neither created, running nor paused (runtime.md, Kill),
+    SyscallError, CgroupError, UnsupportedError.
+    """
+    state = entry.read()
+    init = status.hold_init(state)
+    if init is None:
+        _kill_stopped(state, signal, everyone)
+        return
+    try:
+        send(state, init, signal, everyone)
+    finally:
+        pidfd.close(init)
+
+
+def send(state: State, init: int, signal: int, everyone: bool = False) -> None:
+    """`kill` for a container whose init is held by the descriptor `init`. Raises as `kill` does."""
+    if signal == signals.KILL and not state.own_pid_namespace:
+        # Nothing but the cgroup ties the processes together: they would live on without their init.
+        everyone = everyone or bool(state.cgroup)
+    if everyone and not (signal == signals.KILL and state.own_pid_namespace):
+        _signal_group(state, signal)
+    elif not pidfd.send(init, signal):
+        raise StateError(f"{NOT_RUNNING}: {state.id!r} has stopped")
+    if signal == signals.KILL and status.is_frozen(state):
+        # A frozen task of cgroup v1 does not die before it is thawed.
+        status.cgroup(state).thaw()
+
+
+def _kill_stopped(state: State, signal: int, everyone: bool) -> None:
+    """Without a PID namespace of its own a container's processes may outlive its init: --all reaches them."""
+    if everyone and state.cgroup and not state.own_pid_namespace and status.cgroup(state).pids():
+        _signal_group(state, signal)
+        return
+    word = status.CREATING if not state.pid and status.creator_lives(state) else status.STOPPED
+    raise StateError(f"{NOT_RUNNING}: {state.id!r} is {word}")
+
+
+def _signal_group(state: State, signal: int) -> None:
+    if not state.cgroup:
+        raise UnsupportedError(f"kill --all {state.id}: it has no cgroup that would name its processes")
+    status.cgroup(state).kill(signal)

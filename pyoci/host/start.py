@@ -1,0 +1,98 @@
+"""`start`: tell the waiting init to become the user's program (runtime.md, Lifecycle, steps 6 to 9)."""
+
+from __future__ import annotations
+
+import _socket
+import _struct
+import errno
+
+from pyoci import log
+from pyoci.errors import HookError, StateError, SyscallError
+from pyoci.state import status
+from pyoci.state.store import NOTIFY_SOCKET
+from pyoci.wire import messages
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.state.record import State
+    from pyoci.state.store import Entry
+
+_REFUSALS = {
+    status.RUNNING: "cannot start an already running container",
+    status.STOPPED: "cannot start a container that has stopped",
+}
+
+
+def start(entry: Entry) -> None:
+    """Run the program of a created container and then its poststart hooks.
+
+    Raises StateError when it is not created; ExecutableError or ContainerError with the container side's
+    words, the container has then stopped; HookError when a startContainer or poststart hook failed, the container is
+    then destroyed.
+    """
+    entry.lock()
+    state = entry.read()
+    current = status.status(entry, state)
+    if current != status.CREATED:
+        refusal = _REFUSALS.get(current, f"cannot start a container in the {current} state")
+        raise StateError(f"{refusal}: {entry.id}")
+    try:
+        _execute(entry)
+    except HookError:
+        _give_up(entry, state)
+        raise
+    entry.unlink(NOTIFY_SOCKET)
+    # A hook may call pyoci for this very container.
+    entry.unlock()
+    _run_poststart(entry, state)
+
+
+def _execute(entry: Entry) -> None:
+    """Send init one end of a pair; the other reads an error, or the end of file that execve causes."""
+    ours, theirs = messages.pair()
+    try:
+        _send(entry, theirs.fd)
+    finally:
+        theirs.close()
+    try:
+        ours.expect("")
+    finally:
+        ours.close()
+
+
+def _send(entry: Entry, fd: int) -> None:
+    notify = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+    try:
+        notify.connect(status.notify_path(entry))
+        rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))
+        notify.sendmsg([messages.START.encode()], [rights], _socket.MSG_NOSIGNAL)
+    except OSError as error:
+        if error.errno == errno.ECONNREFUSED:
+            raise StateError(f"{_REFUSALS[status.STOPPED]}: {entry.id}") from None
+        raise SyscallError(error.errno or 0, f"tell the init of {entry.id} to start") from None
+    finally:
+        notify.close()
+
+
+def _run_poststart(entry: Entry, state: State) -> None:
+    hooks = state.hooks.get("poststart")
+    if not hooks:
+        return
+    from pyoci.host import hooks as runner
+    from pyoci.host.status import document
+
+    try:
+        runner.run(hooks, document(state, status.RUNNING), "poststart", state.bundle)
+    except HookError:
+        entry.lock()
+        _give_up(entry, state)
+        raise
+
+
+def _give_up(entry: Entry, state: State) -> None:
+    """A hook failed: stop the container and destroy it (runtime.md, Lifecycle, steps 7 and 9)."""
+    from pyoci.host import delete
+
+    log.debug(f"stop and destroy container {entry.id}: a hook failed")
+    delete.stop(state)
+    delete.destroy(entry, state)
