@@ -20,9 +20,9 @@ PATIENCE = 10.0
 
 
 def delete(store: Store, container_id: str, force: bool = False) -> None:
-    """Delete a container that has stopped; with `force` also one that has not, one half made, or none.
+    """Delete a stopped container; with `force` also one that has not stopped, one half made, or none at all.
 
-    Raises StateError when it has not stopped (runtime.md, Delete: a created one too, which runc would delete),
+    Raises StateError when it has not stopped (runtime.md, Delete: a created one too, which runc deletes),
     ContainerNotFound, SyscallError, CgroupError.
     """
     try:
@@ -38,7 +38,7 @@ def delete(store: Store, container_id: str, force: bool = False) -> None:
 
 
 def destroy(entry: Entry, state: State) -> None:
-    """When the init has exited: kill what is left in the cgroup, remove cgroup and entry, run poststop hooks."""
+    """Once init has exited: kill what is left in the cgroup, remove cgroup and entry, run poststop hooks."""
     if state.cgroup:
         group = status.cgroup(state)
         if group.pids():

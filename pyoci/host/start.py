@@ -27,8 +27,8 @@ def start(entry: Entry) -> None:
     """Run the program of a created container and then its poststart hooks.
 
     Raises StateError when it is not created; ExecutableError or ContainerError with the container side's
-    words, the container has then stopped; HookError when a startContainer or poststart hook failed, the container is
-    then destroyed.
+    words, the container has then stopped; HookError when a startContainer or poststart hook failed, the
+    container is then destroyed.
     """
     entry.lock()
     state = entry.read()

@@ -1,0 +1,75 @@
+"""A process that behaves towards the state and start code as an init does, without any container."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from pyoci.kernel import proc_stat
+from pyoci.state.record import State
+from pyoci.state.store import NOTIFY_SOCKET, Entry
+
+SLEEP = "/bin/sleep"
+
+
+def state(container_id: str, **fields: Any) -> State:
+    """A record as `create` writes it; `fields` replace or add."""
+    values: dict[str, Any] = {
+        "oci_version": "1.0.2",
+        "id": container_id,
+        "bundle": "/",
+        "rootfs": "/rootfs",
+        "created": "2026-01-01T00:00:00.123456789Z",
+        "owner": "root",
+        "boot_id": proc_stat.boot_id(),
+        "cgroup": {},
+        "annotations": {},
+        "hooks": {},
+    }
+    return State(**values | fields)
+
+
+class FakeInit:
+    """A child process that holds the notify socket of `entry` and acts when `start` has sent it a descriptor.
+
+    `on_start` gets the descriptor in the child; the default executes a program that sleeps.
+    """
+
+    def __init__(self, entry: Entry, on_start: Callable[[int], object] | None = None) -> None:
+        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notify.bind(f"/proc/self/fd/{entry.dirfd}/{NOTIFY_SOCKET}")
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                entry.close()
+                on_start = on_start or (lambda _fd: os.execv(SLEEP, ["sleep", "60"]))
+                on_start(_receive(notify))
+            finally:
+                os._exit(1)
+        notify.close()
+        self.start = proc_stat.start_time(self.pid)
+
+    def kill(self) -> None:
+        """Kill it and leave a zombie, as long as nobody has waited for it."""
+        os.kill(self.pid, 9)
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+
+    def reap(self) -> int:
+        """End it if it has not; its exit status, or minus the signal."""
+        try:
+            os.kill(self.pid, 9)
+        except ProcessLookupError:
+            return 0
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def _receive(notify: socket.socket) -> int:
+    packet, ancillary, _, _ = notify.recvmsg(64, socket.CMSG_SPACE(4))
+    if packet != b"START":
+        os._exit(2)
+    fd: int = struct.unpack("i", ancillary[0][2])[0]
+    os.set_inheritable(fd, False)
+    return fd

@@ -1,0 +1,86 @@
+"""The record: what was written comes back, and nothing else is taken for it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from helpers import fake_init
+
+from pyoci.errors import ConfigError, StateError
+from pyoci.state import record
+from pyoci.wire.record import to_builtins
+
+
+def changed(**fields: Any) -> bytes:
+    values = to_builtins(fake_init.state("x"))
+    for name, value in fields.items():
+        values[name] = value
+    return json.dumps(values).encode()
+
+
+def test_round_trip() -> None:
+    state = fake_init.state(
+        "x",
+        pid=2,
+        pid_start=3,
+        creator_pid=4,
+        creator_start=5,
+        terminal=True,
+        own_pid_namespace=False,
+        hooks={"poststop": [{"path": "/bin/true", "args": ["a", "\U0001f600"]}]},
+    )
+    assert record.from_bytes(record.to_bytes(state), "f") == state
+
+
+def test_the_file_is_plain_json() -> None:
+    assert json.loads(record.to_bytes(fake_init.state("x"))) == to_builtins(fake_init.state("x"))
+
+
+def test_a_path_that_is_not_unicode_is_refused_when_written() -> None:
+    with pytest.raises(ConfigError):
+        record.to_bytes(fake_init.state("x", bundle="/\udcff"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("format", 2),
+        ("format", None),
+        ("pid", "1"),
+        ("pid", True),
+        ("pid", -1),
+        ("pid", 1 << 23),
+        ("pid", 1.0),
+        ("creator_pid", 1 << 70),
+        ("pid_start", None),
+        ("id", 1),
+        ("bundle", []),
+        ("terminal", 1),
+        ("cgroup", []),
+        ("annotations", {"a": 1}),
+        ("hooks", {"poststop": {}}),
+        ("hooks", {"poststop": ["/bin/true"]}),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(field: str, value: object) -> None:
+    with pytest.raises(StateError, match=f"^the file: .*({field.rstrip('s')}|version of pyoci)"):
+        record.from_bytes(changed(**{field: value}), "the file")
+
+
+@pytest.mark.parametrize("field", list(record._TYPES))
+def test_a_missing_field_is_refused(field: str) -> None:
+    values = json.loads(changed())
+    del values[field]
+    with pytest.raises(StateError):
+        record.from_bytes(json.dumps(values).encode(), "f")
+
+
+def test_every_field_is_written() -> None:
+    assert list(record._TYPES) == list(record.State._defaults)
+
+
+def test_now_is_rfc3339_with_nanoseconds() -> None:
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", record.now())

@@ -1,0 +1,241 @@
+"""The store: one winner for an ID, whole writes, no surprise from what lies in the folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers import fake_init
+
+from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError
+from pyoci.state.store import STATE_FILE, Entry, Store, check_id
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "root"))
+
+
+@pytest.fixture
+def entry(store: Store) -> Iterator[Entry]:
+    with store.reserve("x") as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", ["a", "A_b+c.d-9", "..a", ".hidden", "x" * 255])
+def test_id_is_accepted(name: str) -> None:
+    check_id(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "a/b", "/", "a b", "a\n", "a\0b", "ä", "٣", "a:b", "\udcff", "x" * 256, "*"],
+)
+def test_id_is_refused(store: Store, name: str) -> None:
+    for operation in (store.reserve, store.open):
+        with pytest.raises(InvalidId):
+            operation(name)
+    assert not os.path.exists(store.root)
+
+
+def test_reserve_makes_private_folders(store: Store, entry: Entry) -> None:
+    assert os.stat(store.root).st_mode & 0o777 == 0o700
+    assert os.stat(entry.path).st_mode & 0o777 == 0o700
+    assert not os.get_inheritable(entry.dirfd)
+
+
+def test_reserve_of_a_taken_id(store: Store, entry: Entry) -> None:
+    with pytest.raises(ContainerExists, match="already exists"):
+        store.reserve("x")
+
+
+def test_two_reserves_at_once_one_wins(store: Store) -> None:
+    go_read, go_write = os.pipe()
+    children = []
+    for _ in range(8):
+        pid = os.fork()
+        if pid == 0:
+            status = 2
+            try:
+                os.close(go_write)
+                os.read(go_read, 1)
+                store.reserve("x")
+                status = 0
+            except ContainerExists:
+                status = 1
+            finally:
+                os._exit(status)
+        children.append(pid)
+    os.close(go_write)
+    results = sorted(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children)
+    os.close(go_read)
+    assert results == [0] + [1] * 7
+
+
+def test_root_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match="not a directory"):
+        Store(str(tmp_path / "file")).reserve("x")
+
+
+def test_open_of_an_unknown_id(store: Store) -> None:
+    with pytest.raises(ContainerNotFound, match="does not exist"):
+        store.open("x")
+
+
+def test_open_does_not_follow_a_link(store: Store, entry: Entry, tmp_path: Path) -> None:
+    os.symlink(entry.path, f"{store.root}/link")
+    with pytest.raises(StateError, match="open"):
+        store.open("link")
+
+
+def test_relative_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Store("r").reserve("x") as entry:
+        assert entry.path == f"{tmp_path}/r/x"
+
+
+def test_ids_are_sorted_and_only_folders(store: Store, entry: Entry) -> None:
+    store.reserve("b").close()
+    store.reserve("a").close()
+    (Path(store.root) / "file").write_text("")
+    os.symlink(entry.path, f"{store.root}/link")
+    os.mkdir(f"{store.root}/no id")
+    assert store.ids() == ["a", "b", "x"]
+
+
+def test_ids_without_a_root(store: Store) -> None:
+    assert store.ids() == []
+
+
+def test_state_round_trip(entry: Entry) -> None:
+    state = fake_init.state("x", pid=42, pid_start=7, annotations={"k": "ü"}, cgroup={"a": [1]})
+    entry.write(state)
+    assert entry.read() == state
+
+
+def test_write_leaves_no_other_file(entry: Entry) -> None:
+    entry.write(fake_init.state("x"))
+    entry.write(fake_init.state("x", pid=2))
+    entry.write_file("config.json", b"{}")
+    assert sorted(os.listdir(entry.path)) == ["config.json", STATE_FILE]
+    assert entry.read_file("config.json") == b"{}"
+
+
+def test_a_reader_sees_the_old_or_the_new_state(entry: Entry) -> None:
+    entry.write(fake_init.state("x", annotations={"k": "a" * 100_000}))
+    before = os.open(STATE_FILE, os.O_RDONLY, dir_fd=entry.dirfd)
+    entry.write(fake_init.state("x"))
+    with os.fdopen(before, "rb") as file:
+        assert len(file.read()) > 100_000
+    assert entry.read().annotations == {}
+
+
+def test_failed_write_keeps_the_old_state(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = fake_init.state("x")
+    entry.write(state)
+
+    def full(fd: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(StateError, match="no space left on device"):
+        entry.write(fake_init.state("x", pid=2))
+    monkeypatch.undo()
+    assert entry.read() == state
+    assert os.listdir(entry.path) == [STATE_FILE]
+
+
+def test_missing_state_says_how_to_clean_up(entry: Entry) -> None:
+    with pytest.raises(StateError, match="interrupted; pyoci delete --force x removes it"):
+        entry.read()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b"\xff", b'{"format": 1}', b'{"format": 2}', b"[" * 5000, b"{}{}"],
+)
+def test_corrupt_state_names_the_file_and_the_way_out(entry: Entry, content: bytes) -> None:
+    entry.write_file(STATE_FILE, content)
+    with pytest.raises(StateError) as caught:
+        entry.read()
+    assert f"{entry.path}/{STATE_FILE}" in str(caught.value)
+    assert "pyoci delete --force x removes it" in str(caught.value)
+
+
+def test_state_of_another_container_is_refused(entry: Entry) -> None:
+    entry.write(fake_init.state("y"))
+    with pytest.raises(StateError, match="belongs to container 'y'"):
+        entry.read()
+
+
+def test_state_that_is_a_link_is_refused(entry: Entry, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("{}")
+    os.symlink(tmp_path / "elsewhere", f"{entry.path}/{STATE_FILE}")
+    with pytest.raises(StateError, match="symbolic links"):
+        entry.read()
+
+
+def test_state_that_is_a_fifo_is_refused_at_once(entry: Entry) -> None:
+    os.mkfifo(f"{entry.path}/{STATE_FILE}")
+    with pytest.raises(StateError, match="not a regular file"):
+        entry.read()
+
+
+def test_state_that_is_a_folder_is_refused(entry: Entry) -> None:
+    os.mkdir(f"{entry.path}/{STATE_FILE}")
+    with pytest.raises(StateError, match="not a regular file"):
+        entry.read()
+
+
+def test_oversized_state_is_refused(entry: Entry) -> None:
+    entry.write_file(STATE_FILE, b"")
+    os.truncate(f"{entry.path}/{STATE_FILE}", 1 << 40)
+    with pytest.raises(StateError, match="larger than"):
+        entry.read()
+
+
+def test_remove_frees_the_id(store: Store, entry: Entry) -> None:
+    entry.write(fake_init.state("x"))
+    entry.write_file("config.json", b"{}")
+    entry.remove()
+    assert store.ids() == []
+    with pytest.raises(ContainerNotFound):
+        entry.read()
+    store.reserve("x").close()
+
+
+def test_remove_by_a_stale_entry_spares_the_new_one(store: Store, entry: Entry) -> None:
+    entry.remove()
+    store.reserve("x").close()
+    entry.remove()
+    assert store.ids() == ["x"]
+
+
+def test_lock_keeps_others_out_until_close(store: Store) -> None:
+    import fcntl
+
+    first, second = store.reserve("x"), store.open("x")
+    first.lock()
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(second.dirfd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    first.close()
+    second.lock()
+    second.close()
+
+
+def test_lock_of_a_deleted_container(store: Store) -> None:
+    first, second = store.reserve("x"), store.open("x")
+    first.lock()
+    first.remove()
+    first.close()
+    with pytest.raises(ContainerNotFound):
+        second.lock()
+    second.close()
+
+
+def test_store_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="make /proc/nowhere/x"):
+        Store("/proc/nowhere").reserve("x")
