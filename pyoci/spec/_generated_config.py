@@ -491,10 +491,10 @@ def check_resources(data: object, name_prefix: str = "") -> None:
                                 raise Mismatch("" + name_prefix + ".devices[{data__devices_x}].type".format(**locals()) + " must be one of ['a', 'b', 'c']")
                         if "major" in data__devices_item_keys:
                             data__devices_item__major = data__devices_item["major"]
-                            check_int64(data__devices_item__major, name_prefix + ".devices[{data__devices_x}].major".format(**locals()))
+                            check_devicenumber(data__devices_item__major, name_prefix + ".devices[{data__devices_x}].major".format(**locals()))
                         if "minor" in data__devices_item_keys:
                             data__devices_item__minor = data__devices_item["minor"]
-                            check_int64(data__devices_item__minor, name_prefix + ".devices[{data__devices_x}].minor".format(**locals()))
+                            check_devicenumber(data__devices_item__minor, name_prefix + ".devices[{data__devices_x}].minor".format(**locals()))
                         if "access" in data__devices_item_keys:
                             data__devices_item__access = data__devices_item["access"]
                             if not isinstance(data__devices_item__access, (str)):
@@ -689,6 +689,16 @@ def check_throttles(data: object, name_prefix: str = "") -> None:
                     check_uint64(data_item__rate, name_prefix + "[{data_x}].rate".format(**locals()))
 
 
+def check_int64(data: object, name_prefix: str = "") -> None:
+    if type(data) is not int:
+        raise Mismatch("" + name_prefix + " must be integer")
+    if isinstance(data, (int, float)) and not isinstance(data, bool):
+        if data < -9223372036854775808:
+            raise Mismatch("" + name_prefix + " must be bigger than or equal to -9223372036854775808")
+        if data > 9223372036854775807:
+            raise Mismatch("" + name_prefix + " must be smaller than or equal to 9223372036854775807")
+
+
 def check_uint16(data: object, name_prefix: str = "") -> None:
     if type(data) is not int:
         raise Mismatch("" + name_prefix + " must be integer")
@@ -796,12 +806,12 @@ def check_memory(data: object, name_prefix: str = "") -> None:
                 raise Mismatch("" + name_prefix + ".checkBeforeUpdate must be boolean")
 
 
-def check_int64(data: object, name_prefix: str = "") -> None:
+def check_devicenumber(data: object, name_prefix: str = "") -> None:
     if type(data) is not int:
         raise Mismatch("" + name_prefix + " must be integer")
     if isinstance(data, (int, float)) and not isinstance(data, bool):
-        if data < -9223372036854775808:
-            raise Mismatch("" + name_prefix + " must be bigger than or equal to -9223372036854775808")
+        if data < -1:
+            raise Mismatch("" + name_prefix + " must be bigger than or equal to -1")
         if data > 9223372036854775807:
             raise Mismatch("" + name_prefix + " must be smaller than or equal to 9223372036854775807")
 

@@ -399,10 +399,10 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                                                                                                 'c']},
                                                                                               'major': {'description': 'Absent: '
                                                                                                                        'all.',
-                                                                                                        '$ref': '#/definitions/int64'},
+                                                                                                        '$ref': '#/definitions/deviceNumber'},
                                                                                               'minor': {'description': 'Absent: '
                                                                                                                        'all.',
-                                                                                                        '$ref': '#/definitions/int64'},
+                                                                                                        '$ref': '#/definitions/deviceNumber'},
                                                                                               'access': {'title': 'a '
                                                                                                                   'composition '
                                                                                                                   'of '
@@ -639,6 +639,10 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                       'type': 'integer',
                                       'minimum': -1,
                                       'maximum': 9223372036854775807},
+                            'deviceNumber': {'title': 'a number from 0, or -1 for all',
+                                             'type': 'integer',
+                                             'minimum': -1,
+                                             'maximum': 9223372036854775807},
                             'int32': {'type': 'integer', 'minimum': -2147483648, 'maximum': 2147483647},
                             'int64': {'type': 'integer',
                                       'minimum': -9223372036854775808,

@@ -8,7 +8,7 @@ Imported only once a document has been refused: jsonschema costs 90 ms, more tha
 from __future__ import annotations
 
 from pyoci.spec._generated_schemas import SCHEMAS
-from pyoci.wire import jsontext
+from pyoci.spec.words import MISSING, line, pointer, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def explain(document: object, kind: str) -> list[tuple[Path, str]]:
     found: dict[str, tuple[Path, str]] = {}
     for error in _validator(kind).iter_errors(document):
         # For a choice (anyOf, if) the reason lies in one of its branches: best_match picks the most relevant.
-        for path, line in _lines(best_match([error]) or error):
-            found.setdefault(line, (path, line))
+        for path, words in _lines(best_match([error]) or error):
+            found.setdefault(words, (path, words))
     return sorted(found.values(), key=lambda problem: [str(part) for part in problem[0]])
 
 
@@ -80,12 +80,12 @@ def _lines(error: ValidationError) -> Iterator[tuple[Path, str]]:
         for name in required:
             if name not in instance:
                 wanted = _resolve(schema.get("properties", {}).get(name))
-                expected = f"expected {phrase(wanted)}" if wanted else "but required here"
-                yield (*path, name), f"{pointer((*path, name))}: missing, {expected}"
+                expected = phrase(wanted) if wanted else "a value: it is required here"
+                yield (*path, name), line(pointer((*path, name)), MISSING, expected)
     elif "propertyNames" in error.schema_path:
-        yield path, f"{pointer(path)}: found the key {show(instance)}, expected {phrase(schema)}"
+        yield path, line(pointer(path), f"the key {show(instance)}", phrase(schema))
     else:
-        yield path, f"{pointer(path)}: found {show(instance)}, expected {phrase(schema)}"
+        yield path, line(pointer(path), show(instance), phrase(schema))
 
 
 def _resolve(schema: Any) -> Any:
@@ -109,20 +109,3 @@ def phrase(schema: Any) -> str:
     if "minimum" in schema and "maximum" in schema:
         return f"an integer from {schema['minimum']} to {schema['maximum']}"
     return _TYPES.get(schema.get("type", ""), "a value of its schema")
-
-
-def pointer(path: Path) -> str:
-    """A JSON pointer (RFC 6901); the whole document has an empty one, so that is named."""
-    if not path:
-        return "the document"
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
-
-
-def show(value: object) -> str:
-    """A value as found, short enough for a line."""
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "an array" if value else "an empty array"
-    text = jsontext.dumps(value)
-    return text if len(text) <= 80 else text[:77] + "..."

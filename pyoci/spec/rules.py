@@ -1,5 +1,0 @@
-from __future__ import annotations
-
-
-def check(config: dict[str, object]) -> list[str]:
-    return []

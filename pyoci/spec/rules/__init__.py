@@ -1,0 +1,107 @@
+"""What the specification demands and a schema cannot say: small pure rules, by section of the config.
+
+A rule takes a config that its schema has accepted and yields problems: a JSON pointer, the value found (`MISSING`
+when there is none) and what was expected, in words. Its docstring is the sentence it holds, from config.md or
+config-linux.md unless it names another source.
+
+`namespaces`, `mounts` and `process` are imported for every config, `linux` (its other sections) and `resources` only
+where the config has what they look at.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    Config = dict[str, Any]
+    Problem = tuple[str, object, str]
+    Rule = Callable[[Config], Iterator[Problem]]
+
+# The sections that rules/linux.py and rules/resources.py look at.
+_RESOURCES = ("blockIO", "cpu", "hugepageLimits", "memory", "rdma", "unified")
+_LINUX_SECTIONS = (
+    "cgroupsPath",
+    "devices",
+    "intelRdt",
+    "memoryPolicy",
+    "netDevices",
+    "personality",
+    "seccomp",
+    "sysctl",
+    "timeOffsets",
+)
+
+
+class _Missing:
+    """No value at all."""
+
+
+MISSING = _Missing()
+
+
+def check(config: Config) -> list[str]:
+    """The problems for which `create` must refuse the config, a line each."""
+    return lines(problems(config))
+
+
+def warnings(config: Config) -> list[str]:
+    """What is deprecated or suspicious, a line each."""
+    from pyoci.spec.rules import advice
+
+    return lines(problem for rule in advice.RULES for problem in rule(config))
+
+
+def check_process(process: dict[str, Any]) -> list[str]:
+    """The problems of a process alone, as `exec` takes it; pointers start at the process."""
+    from pyoci.spec.rules import process as section
+
+    found = (problem for rule in section.RULES for problem in rule({"process": process}))
+    return lines((place.removeprefix("/process"), value, expected) for place, value, expected in found)
+
+
+def problems(config: Config) -> Iterator[Problem]:
+    """All problems, in the order of the rules."""
+    for rule in _rules(config):
+        yield from rule(config)
+
+
+def lines(found: Iterable[Problem]) -> list[str]:
+    made = list(found)
+    if not made:
+        return []
+    from pyoci.spec import words  # only now: a good config has nothing to say
+
+    return [words.line(place, words.MISSING if value is MISSING else words.show(value), e) for place, value, e in made]
+
+
+def _rules(config: Config) -> Iterator[Rule]:
+    from pyoci.spec.rules import mounts, namespaces, process
+
+    yield from namespaces.RULES
+    yield from mounts.RULES
+    yield from process.RULES
+    linux = config.get("linux", {})
+    if any(section in linux for section in _LINUX_SECTIONS):
+        from pyoci.spec.rules import linux as sections
+
+        yield from sections.RULES
+    limits = linux.get("resources", {})
+    if any(section in limits for section in _RESOURCES):
+        from pyoci.spec.rules import resources
+
+        yield from resources.RULES
+
+
+def namespaces_of(config: Config) -> dict[str, str | None]:
+    """Type to path, None for a new one. Of a type given twice the first counts; another rule refuses it."""
+    found: dict[str, str | None] = {}
+    for namespace in config.get("linux", {}).get("namespaces", ()):
+        found.setdefault(namespace["type"], namespace.get("path"))
+    return found
+
+
+def escape(key: str) -> str:
+    """A key as part of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")

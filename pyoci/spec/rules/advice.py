@@ -1,0 +1,75 @@
+"""Warnings: what is applied, or deliberately ignored, and still deserves a word."""
+
+from __future__ import annotations
+
+from pyoci.spec.rules import MISSING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyoci.spec.rules import Config, Problem
+
+
+def destination_is_absolute(config: Config) -> Iterator[Problem]:
+    """`destination`: it MAY be a relative path. Relative paths are deprecated."""
+    for index, mount in enumerate(config.get("mounts", ())):
+        if not mount["destination"].startswith("/"):
+            yield f"/mounts/{index}/destination", mount["destination"], "an absolute path: relative ones are deprecated"
+
+
+def mappings_say_idmap(config: Config) -> Iterator[Problem]:
+    """`uidMappings`: the `options` field SHOULD contain either `idmap` or `ridmap`."""
+    for index, mount in enumerate(config.get("mounts", ())):
+        options = mount.get("options", ())
+        if mount.get("uidMappings") and "idmap" not in options and "ridmap" not in options:
+            yield f"/mounts/{index}/options", mount.get("options", MISSING), "idmap or ridmap along with mappings"
+
+
+def prestart_is_deprecated(config: Config) -> Iterator[Problem]:
+    """`prestart` (array of objects, OPTIONAL, DEPRECATED)."""
+    if config.get("hooks", {}).get("prestart"):
+        yield "/hooks/prestart", config["hooks"]["prestart"], "createRuntime, createContainer or startContainer"
+
+
+def console_size_has_terminal(config: Config) -> Iterator[Problem]:
+    """Runtimes MUST ignore `consoleSize` if `terminal` is `false` or unset."""
+    process = config.get("process", {})
+    if "consoleSize" in process and not process.get("terminal"):
+        yield "/process/consoleSize", process["consoleSize"], "a terminal: it is ignored without one"
+
+
+def devices_differ(config: Config) -> Iterator[Problem]:
+    """The same `type`, `major` and `minor` SHOULD NOT be used for multiple devices."""
+    seen: set[tuple[object, ...]] = set()
+    for index, device in enumerate(config.get("linux", {}).get("devices", ())):
+        numbers = ("c" if device["type"] == "u" else device["type"], device.get("major"), device.get("minor"))
+        if device["type"] != "p" and numbers in seen:
+            yield f"/linux/devices/{index}", device, "each device once"
+        seen.add(numbers)
+
+
+def cache_schema_is_one_line(config: Config) -> Iterator[Problem]:
+    """`l3CacheSchema`: the value SHOULD start with `L3:` and SHOULD NOT contain newlines."""
+    schema = config.get("linux", {}).get("intelRdt", {}).get("l3CacheSchema")
+    if schema is not None and (not schema.startswith("L3:") or "\n" in schema):
+        yield "/linux/intelRdt/l3CacheSchema", schema, "one line that starts with L3:"
+
+
+def monitoring_has_its_new_name(config: Config) -> Iterator[Problem]:
+    """`enableCMT` and `enableMBM` were replaced with a unified `enableMonitoring` parameter in v1.3.0."""
+    rdt = config.get("linux", {}).get("intelRdt", {})
+    for name in ("enableCMT", "enableMBM"):
+        if rdt.get(name):
+            yield f"/linux/intelRdt/{name}", rdt[name], "enableMonitoring: this one is ignored"
+
+
+RULES = (
+    destination_is_absolute,
+    mappings_say_idmap,
+    prestart_is_deprecated,
+    console_size_has_terminal,
+    devices_differ,
+    cache_schema_is_one_line,
+    monitoring_has_its_new_name,
+)

@@ -1,0 +1,114 @@
+"""`process`."""
+
+from __future__ import annotations
+
+from pyoci.spec.rules import MISSING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyoci.spec.rules import Config, Problem
+
+_WINSIZE_MAX = 0xFFFF  # struct winsize, ioctl_tty(2)
+_REAL_TIME = ("SCHED_FIFO", "SCHED_RR")
+
+
+def args_are_given(config: Config) -> Iterator[Problem]:
+    """`args`: at least one entry is REQUIRED (non-Windows)."""
+    process = config.get("process")
+    if process is not None and not process.get("args"):
+        yield "/process/args", process.get("args", MISSING), "at least one entry, the program"
+
+
+def env_names_values(config: Config) -> Iterator[Problem]:
+    """`env`: with the same semantics as IEEE Std 1003.1-2008's `environ`: strings of the form name=value."""
+    for index, entry in enumerate(config.get("process", {}).get("env", ())):
+        if entry.find("=") < 1:
+            yield f"/process/env/{index}", entry, "NAME=value"
+
+
+def console_size_fits(config: Config) -> Iterator[Problem]:
+    """Runtimes MUST ignore `consoleSize` if `terminal` is `false` or unset; else a terminal must be able to have it."""
+    process = config.get("process", {})
+    if process.get("terminal"):
+        for name, number in process.get("consoleSize", {}).items():
+            if name in ("height", "width") and number > _WINSIZE_MAX:
+                yield f"/process/consoleSize/{name}", number, f"at most {_WINSIZE_MAX}"
+
+
+def rlimit_types_differ(config: Config) -> Iterator[Problem]:
+    """If `rlimits` contains duplicated entries with same `type`, the runtime MUST generate an error."""
+    seen: set[str] = set()
+    for index, rlimit in enumerate(config.get("process", {}).get("rlimits", ())):
+        if rlimit["type"] in seen:
+            yield f"/process/rlimits/{index}/type", rlimit["type"], "each type once"
+        seen.add(rlimit["type"])
+
+
+def soft_rlimit_is_below_hard(config: Config) -> Iterator[Problem]:
+    """`hard`: the ceiling for the soft limit."""
+    for index, rlimit in enumerate(config.get("process", {}).get("rlimits", ())):
+        if rlimit["soft"] > rlimit["hard"]:
+            yield f"/process/rlimits/{index}/soft", rlimit["soft"], f"at most the hard limit, {rlimit['hard']}"
+
+
+def no_windows_properties(config: Config) -> Iterator[Problem]:
+    """`commandLine` and `username` are for Windows: they cannot be applied here."""
+    process = config.get("process", {})
+    if process.get("commandLine"):
+        yield "/process/commandLine", process["commandLine"], "args: command lines are for Windows"
+    if process.get("user", {}).get("username"):
+        yield "/process/user/username", process["user"]["username"], "uid and gid: names are for Windows"
+
+
+def scheduler_fits_policy(config: Config) -> Iterator[Problem]:
+    """`priority` is used by real-time policies, `runtime`, `deadline` and `period` by the deadline scheduler."""
+    scheduler = config.get("process", {}).get("scheduler")
+    if scheduler is None:
+        return
+    place = "/process/scheduler"
+    policy = scheduler["policy"]
+    priority = scheduler.get("priority", 0)
+    if policy in _REAL_TIME and not 1 <= priority <= 99:
+        yield f"{place}/priority", priority, f"1 to 99 with {policy}"
+    if policy not in _REAL_TIME and priority:
+        yield f"{place}/priority", priority, "0 unless the policy is SCHED_FIFO or SCHED_RR"
+    if not -20 <= scheduler.get("nice", 0) <= 19:
+        yield f"{place}/nice", scheduler["nice"], "-20 to 19"
+    if policy == "SCHED_DEADLINE":
+        runtime, deadline = scheduler.get("runtime", 0), scheduler.get("deadline", 0)
+        if not 0 < runtime <= deadline <= (scheduler.get("period", 0) or deadline):
+            yield place, scheduler, "0 < runtime <= deadline <= period with SCHED_DEADLINE (sched(7))"
+    else:
+        for name in ("runtime", "deadline", "period"):
+            if scheduler.get(name):
+                yield f"{place}/{name}", scheduler[name], "none unless the policy is SCHED_DEADLINE"
+
+
+def affinity_is_a_list(config: Config) -> Iterator[Problem]:
+    """`execCPUAffinity`: a comma-separated list, with dashes to represent ranges."""
+    for name, text in config.get("process", {}).get("execCPUAffinity", {}).items():
+        if name in ("initial", "final") and not is_list(text):
+            yield f"/process/execCPUAffinity/{name}", text, "a list of CPUs such as 0-3,7"
+
+
+def is_list(text: str) -> bool:
+    """Whether `text` is empty or numbers and ranges, as in `0-3,7`."""
+    for part in text.split(",") if text.strip() else ():
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or dash and not (last.isdecimal() and int(first) <= int(last)):
+            return False
+    return True
+
+
+RULES = (
+    args_are_given,
+    env_names_values,
+    console_size_fits,
+    rlimit_types_differ,
+    soft_rlimit_is_below_hard,
+    no_windows_properties,
+    scheduler_fits_policy,
+    affinity_is_a_list,
+)
