@@ -1,0 +1,86 @@
+"""runtime-linux.md, File descriptors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime
+
+# 3 is the folder that ls itself reads.
+LIST = "ls /proc/self/fd"
+
+
+def test_only_the_standard_streams_are_open(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.process["args"] = ["/bin/ls", "/proc/self/fd"]
+    assert runtime.run(bundle).stdout.split() == ["0", "1", "2", "3"]
+
+
+def test_the_callers_other_descriptors_are_closed(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    bundle.process["args"] = ["/bin/ls", "/proc/self/fd"]
+    secret = os.open(scratch, os.O_RDONLY)
+    high = os.dup2(secret, 200, inheritable=True)
+    result = runtime.run(bundle, pass_fds=(secret, high))
+    os.close(secret)
+    os.close(high)
+    assert result.stdout.split() == ["0", "1", "2", "3"]
+
+
+def test_after_create_and_start(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.process["args"] = ["/bin/ls", "/proc/self/fd"]
+    assert runtime.create(bundle).exits().split() == ["0", "1", "2", "3"]
+
+
+def test_the_streams_are_the_callers(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    files = [open(scratch / name, "w+b") for name in ("in", "out", "err")]
+    files[0].write(b"from the caller")
+    files[0].seek(5)
+    bundle.sh("cat; echo err >&2")
+    runtime.run(bundle, stdin=files[0], stdout=files[1], stderr=files[2])
+    assert [(scratch / name).read_bytes() for name in ("out", "err")] == [b"the caller", b"err\n"]
+    for file in files:
+        file.close()
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_closed_standard_stream_is_no_hole(runtime: Runtime, bundle: Bundle, number: int) -> None:
+    # A file of the runtime that took the free number would be the container's standard stream.
+    bundle.sh("readlink /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 > /links 2>/dev/null; true")
+    name = runtime.add(bundle)
+    process = runtime.popen(
+        "run",
+        "--bundle",
+        str(bundle.path),
+        name,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: os.close(number),
+    )
+    assert process.wait(30) == 0
+    links = (bundle.rootfs / "links").read_text().split()
+    assert set(links) <= {"/dev/null", "/links"}
+
+
+def test_signals_are_as_a_program_expects_them(runtime: Runtime, bundle: Bundle) -> None:
+    # Python ignores SIGPIPE (13) and SIGXFSZ (25), and an ignored signal stays ignored over execve.
+    bundle.process["args"] = ["/bin/grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"]
+    masks = [int(line.split()[1], 16) for line in runtime.run(bundle).stdout.splitlines()]
+    assert masks == [0, 0]
+
+
+def test_all_processors_may_be_used(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.process["args"] = ["/bin/grep", "Cpus_allowed_list", "/proc/self/status"]
+    assert runtime.run(bundle).stdout.split()[1] == f"0-{(os.cpu_count() or 1) - 1}".replace("0-0", "0")
+
+
+@pytest.mark.beyond_runc("runc 1.1 leaves the caller's affinity")
+def test_the_callers_affinity_is_reset(runtime: Runtime, bundle: Bundle) -> None:
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("one processor only")
+    bundle.process["args"] = ["/bin/grep", "Cpus_allowed_list", "/proc/self/status"]
+    result = runtime.run(bundle, preexec=lambda: os.sched_setaffinity(0, {0}))
+    assert result.stdout.split()[1] == f"0-{(os.cpu_count() or 1) - 1}"

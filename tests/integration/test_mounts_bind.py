@@ -1,0 +1,92 @@
+"""config.md, Mounts: bind and rbind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers import sandbox
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime
+
+
+@pytest.fixture
+def source(scratch: Path) -> Iterator[Path]:
+    """A folder with a fact and, at `sub`, a mount with another."""
+    folder = scratch / "source"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "fact").write_text("outer")
+    sandbox.mount("-t", "tmpfs", "tmpfs", folder / "sub")
+    (folder / "sub/fact").write_text("inner")
+    yield folder
+    sandbox.unmount(folder / "sub")
+
+
+def test_bind_shows_a_folder(runtime: Runtime, bundle: Bundle, source: Path) -> None:
+    bundle.bind(source, "/mnt")
+    assert runtime.sh(bundle, "cat /mnt/fact") == "outer"
+
+
+def test_bind_shows_a_file(runtime: Runtime, bundle: Bundle, source: Path) -> None:
+    bundle.bind(source / "fact", "/etc/fact")
+    assert runtime.sh(bundle, "cat /etc/fact") == "outer"
+
+
+def test_bind_covers_a_file(runtime: Runtime, bundle: Bundle, source: Path) -> None:
+    bundle.bind(source / "fact", "/etc/passwd")
+    assert runtime.sh(bundle, "cat /etc/passwd") == "outer"
+
+
+def test_bind_does_not_show_what_is_mounted_below(runtime: Runtime, bundle: Bundle, source: Path) -> None:
+    bundle.bind(source, "/mnt")
+    assert runtime.sh(bundle, "ls /mnt/sub") == ""
+
+
+def test_rbind_shows_what_is_mounted_below(runtime: Runtime, bundle: Bundle, source: Path) -> None:
+    bundle.bind(source, "/mnt", how="rbind")
+    assert runtime.sh(bundle, "cat /mnt/sub/fact") == "inner"
+
+
+def test_type_bind_is_a_bind_mount(runtime: Runtime, bundle: Bundle, source: Path) -> None:
+    bundle.mount("/mnt", "bind", ["bind"], source=str(source))
+    assert runtime.sh(bundle, "cat /mnt/fact") == "outer"
+
+
+def test_a_relative_source_is_relative_to_the_bundle(runtime: Runtime, bundle: Bundle) -> None:
+    (bundle.path / "data").mkdir()
+    (bundle.path / "data/fact").write_text("beside the rootfs")
+    bundle.bind("data", "/mnt")
+    assert runtime.sh(bundle, "cat /mnt/fact") == "beside the rootfs"
+
+
+def test_a_write_goes_through(runtime: Runtime, bundle: Bundle, source: Path) -> None:
+    bundle.bind(source, "/mnt")
+    runtime.sh(bundle, "echo changed > /mnt/fact")
+    assert (source / "fact").read_text() == "changed\n"
+
+
+def test_read_only_bind(runtime: Runtime, bundle: Bundle, source: Path) -> None:
+    bundle.bind(source, "/mnt", "ro")
+    assert "Read-only file system" in runtime.sh(bundle, "touch /mnt/fact 2>&1 || true")
+    (source / "fact").write_text("the source stays writable")
+
+
+@pytest.mark.beyond_runc("runc 1.1 clears the flags that it may clear")
+def test_a_read_only_bind_keeps_the_flags_of_its_source(runtime: Runtime, bundle: Bundle, source: Path) -> None:
+    sandbox.mount("-o", "remount,nosuid,nodev,noexec", source / "sub")
+    bundle.bind(source / "sub", "/mnt", "ro")
+    options = runtime.create(bundle).mounts()["/mnt"].options
+    assert {"ro", "nosuid", "nodev", "noexec"} <= options
+
+
+def test_what_is_mounted_inside_stays_inside(runtime: Runtime, bundle: Bundle, source: Path) -> None:
+    bundle.bind(source, "/mnt")
+    bundle.mount("/mnt/sub", "tmpfs")
+    runtime.create(bundle)
+    assert (source / "sub/fact").read_text() == "inner"
+
+
+def test_a_source_that_does_not_exist_is_refused(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    bundle.bind(scratch / "nowhere", "/mnt")
+    assert "nowhere" in runtime.refuses(bundle)

@@ -1,0 +1,87 @@
+"""config-linux.md, Namespaces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime
+
+# The spec's name of the type, and its file in /proc/PID/ns.
+FILES = {"pid": "pid", "network": "net", "mount": "mnt", "ipc": "ipc", "uts": "uts", "cgroup": "cgroup"}
+# The same, as unshare(1) calls it.
+OPTIONS = {"pid": "pid", "network": "net", "mount": "mount", "ipc": "ipc", "uts": "uts", "cgroup": "cgroup"}
+
+
+def own(kind: str) -> str:
+    return os.readlink(f"/proc/self/ns/{FILES[kind]}")
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_type_without_a_path_is_a_new_namespace(runtime: Runtime, bundle: Bundle, kind: str) -> None:
+    bundle.namespace(kind)
+    container = runtime.create(bundle)
+    assert container.namespace(FILES[kind]) != own(kind)
+
+
+@pytest.mark.parametrize("kind", ["pid", "network", "ipc", "uts", "cgroup"])
+def test_a_type_not_listed_is_the_runtimes_namespace(runtime: Runtime, bundle: Bundle, kind: str) -> None:
+    bundle.no_namespace(kind)
+    if kind == "network":  # sysfs can only be mounted by the owner of the network namespace
+        bundle.config["mounts"] = [entry for entry in bundle.config["mounts"] if entry["type"] != "sysfs"]
+    container = runtime.create(bundle)
+    assert container.namespace(FILES[kind]) == own(kind)
+
+
+@pytest.mark.parametrize("kind", ["pid", "network", "ipc", "uts", "cgroup"])
+def test_a_path_is_joined(
+    runtime: Runtime, bundle: Bundle, namespace_holder: Callable[..., int], kind: str
+) -> None:
+    path = f"/proc/{namespace_holder(OPTIONS[kind])}/ns/{FILES[kind]}"
+    bundle.namespace(kind, path)
+    container = runtime.create(bundle)
+    assert container.namespace(FILES[kind]) == os.readlink(path) != own(kind)
+
+
+def test_every_path_of_another_container_is_joined(runtime: Runtime, new_bundle: Callable[[], Bundle]) -> None:
+    first = runtime.create(new_bundle())
+    bundle = new_bundle()
+    joined = ("pid", "network", "ipc", "uts")
+    for kind in joined:
+        bundle.namespace(kind, f"/proc/{first.pid}/ns/{FILES[kind]}")
+    second = runtime.create(bundle)
+    assert [second.namespace(FILES[kind]) for kind in joined] == [first.namespace(FILES[kind]) for kind in joined]
+    assert second.namespace("mnt") != first.namespace("mnt")
+
+
+def test_first_process_of_a_new_pid_namespace(runtime: Runtime, bundle: Bundle) -> None:
+    assert runtime.sh(bundle, "echo $$") == "1"
+
+
+def test_the_network_of_a_new_namespace_is_only_loopback(runtime: Runtime, bundle: Bundle) -> None:
+    assert runtime.sh(bundle, "ls /sys/class/net") == "lo"
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_path_of_another_type_is_refused(runtime: Runtime, bundle: Bundle, kind: str) -> None:
+    other = "uts" if kind != "uts" else "ipc"
+    bundle.namespace(kind, f"/proc/self/ns/{FILES[other]}")
+    runtime.refuses(bundle)
+
+
+@pytest.mark.parametrize("path", ["/proc/self/ns/none", "/etc/passwd", "proc/self/ns/ipc"])
+def test_a_path_that_is_no_namespace_is_refused(runtime: Runtime, bundle: Bundle, path: str) -> None:
+    bundle.namespace("ipc", path)
+    runtime.refuses(bundle)
+
+
+def test_a_type_given_twice_is_refused(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.linux["namespaces"].append({"type": "ipc"})
+    runtime.refuses(bundle)
+
+
+def test_an_unknown_type_is_refused(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.namespace("galaxy")
+    assert "galaxy" in runtime.refuses(bundle)

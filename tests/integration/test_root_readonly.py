@@ -1,0 +1,73 @@
+"""config.md, Root: path and readonly."""
+
+from __future__ import annotations
+
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime
+
+
+def test_the_root_is_that_folder(runtime: Runtime, bundle: Bundle) -> None:
+    (bundle.rootfs / "etc/fact").write_text("of this bundle")
+    assert runtime.sh(bundle, "cat /etc/fact") == "of this bundle"
+
+
+def test_path_may_be_absolute(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.config["root"]["path"] = str(bundle.rootfs)
+    assert runtime.sh(bundle, "echo in") == "in"
+
+
+def test_the_bundle_is_the_working_directory_by_default(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.sh("echo in")
+    name = runtime.add(bundle)
+    assert runtime.expect("run", name, cwd=bundle.path).stdout == "in\n"
+
+
+def test_what_is_written_stays_in_the_folder(runtime: Runtime, bundle: Bundle) -> None:
+    runtime.sh(bundle, "echo written > /etc/fact")
+    assert (bundle.rootfs / "etc/fact").read_text() == "written\n"
+
+
+def test_readonly(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.config["root"]["readonly"] = True
+    bundle.sh("touch /etc/fact 2>&1 || true")
+    assert "Read-only file system" in runtime.run(bundle).stdout
+
+
+def test_readonly_root_has_writable_mounts(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.config["root"]["readonly"] = True
+    bundle.mount("/tmp", "tmpfs")
+    runtime.sh(bundle, "touch /tmp/fact /dev/shm/fact")
+
+
+def test_readonly_leaves_the_folder_writable_outside(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.config["root"]["readonly"] = True
+    runtime.create(bundle)
+    (bundle.rootfs / "etc/fact").write_text("")
+
+
+def test_a_folder_that_does_not_exist_is_refused(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.config["root"]["path"] = "nowhere"
+    assert "nowhere" in runtime.refuses(bundle)
+
+
+def test_a_file_is_refused(runtime: Runtime, bundle: Bundle) -> None:
+    (bundle.path / "file").write_text("")
+    bundle.config["root"]["path"] = "file"
+    runtime.refuses(bundle)
+
+
+def test_without_root_it_is_refused(runtime: Runtime, bundle: Bundle) -> None:
+    del bundle.config["root"]
+    assert "root" in runtime.refuses(bundle)
+
+
+def test_no_pivot(runtime: Runtime, bundle: Bundle) -> None:
+    (bundle.rootfs / "etc/fact").write_text("of this bundle")
+    assert runtime.sh(bundle, "cat /etc/fact; ls /..; ls -d /work /usr 2>&1 || true", "--no-pivot").startswith(
+        "of this bundle"
+    )
+
+
+def test_the_machine_is_out_of_sight(runtime: Runtime, bundle: Bundle) -> None:
+    points = runtime.sh(bundle, "grep -v ' / /proc\\| /dev\\| /sys' /proc/self/mountinfo | cut -d' ' -f5")
+    assert [point for point in points.split() if not point.startswith("/proc")] == ["/"]

@@ -1,0 +1,72 @@
+"""config-linux.md, Sysctl."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("net.ipv4.ip_forward", "1"),
+        ("net.ipv4.ip_local_port_range", "4000 5000"),
+        ("kernel.shm_rmid_forced", "1"),
+        ("kernel.msgmax", "8200"),
+        ("kernel.sem", "250 32000 32 128"),
+        ("fs.mqueue.msg_max", "11"),
+        ("kernel.domainname", "example.test"),
+    ],
+)
+def test_value(runtime: Runtime, bundle: Bundle, name: str, value: str) -> None:
+    file = Path("/proc/sys", name.replace(".", "/"))
+    before = file.read_text()
+    bundle.linux["sysctl"] = {name: value}
+    assert runtime.sh(bundle, f"cat {file}").split() == value.split()
+    assert file.read_text() == before
+
+
+def test_with_slashes(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.linux["sysctl"] = {"net/ipv4/ip_forward": "1"}
+    assert runtime.sh(bundle, "cat /proc/sys/net/ipv4/ip_forward") == "1"
+
+
+def test_it_is_set_although_proc_sys_is_readonly(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.linux["sysctl"] = {"net.ipv4.ip_forward": "1"}
+    bundle.linux["readonlyPaths"] = ["/proc/sys"]
+    assert runtime.sh(bundle, "cat /proc/sys/net/ipv4/ip_forward") == "1"
+
+
+@pytest.mark.parametrize("name", ["kernel.pid_max", "vm.swappiness", "fs.file-max", "kernel.core_pattern"])
+def test_one_of_the_whole_machine_is_refused(runtime: Runtime, bundle: Bundle, name: str) -> None:
+    file = Path("/proc/sys", name.replace(".", "/"))
+    before = file.read_text()
+    bundle.linux["sysctl"] = {name: before.strip()}
+    assert name in runtime.refuses(bundle)
+
+
+@pytest.mark.parametrize(
+    "name, namespace", [("net.ipv4.ip_forward", "network"), ("kernel.msgmax", "ipc"), ("fs.mqueue.msg_max", "ipc")]
+)
+def test_without_the_namespace_it_is_refused(runtime: Runtime, bundle: Bundle, name: str, namespace: str) -> None:
+    bundle.no_namespace(namespace)
+    bundle.linux["sysctl"] = {name: Path("/proc/sys", name.replace(".", "/")).read_text().strip()}
+    assert name in runtime.refuses(bundle)
+
+
+def test_a_name_that_leaves_proc_sys_is_refused(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.linux["sysctl"] = {"net/../../self/oom_score_adj": "7"}
+    runtime.refuses(bundle)
+
+
+def test_an_unknown_name_is_refused(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.linux["sysctl"] = {"net.ipv4.no_such_thing": "1"}
+    runtime.refuses(bundle)
+
+
+def test_a_value_that_the_kernel_refuses(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.linux["sysctl"] = {"net.ipv4.ip_forward": "perhaps"}
+    assert "ip_forward" in runtime.refuses(bundle)
