@@ -1,0 +1,51 @@
+"""From the numbers of cgroup v1, which the specification speaks, to those of v2. Pure."""
+
+from __future__ import annotations
+
+from pyoci.errors import CgroupError
+
+SHARES_MIN, SHARES_MAX = 2, 262144
+WEIGHT_MIN, WEIGHT_MAX = 1, 10000
+BLKIO_MIN, BLKIO_MAX = 10, 1000
+
+
+def cpu_weight(shares: int) -> int:
+    """cpu.shares [2-262144] to cpu.weight [1-10000]: linear, so that two groups keep the ratio of their
+    shares.
+
+    Shares beyond the bounds count as the bound, which is what the kernel does with them in v1.
+    """
+    shares = min(max(shares, SHARES_MIN), SHARES_MAX)
+    return WEIGHT_MIN + (shares - SHARES_MIN) * (WEIGHT_MAX - WEIGHT_MIN) // (SHARES_MAX - SHARES_MIN)
+
+
+def io_weight(weight: int) -> int:
+    """blkio.weight [10-1000] to io.weight [1-10000], linear. CgroupError out of bounds."""
+    check_blkio_weight(weight)
+    return WEIGHT_MIN + (weight - BLKIO_MIN) * (WEIGHT_MAX - WEIGHT_MIN) // (BLKIO_MAX - BLKIO_MIN)
+
+
+def check_blkio_weight(weight: int) -> None:
+    if not BLKIO_MIN <= weight <= BLKIO_MAX:
+        raise CgroupError(f"blockIO weight {weight} is not between {BLKIO_MIN} and {BLKIO_MAX}")
+
+
+def swap_max(swap: int, limit: int | None) -> str:
+    """The limit of memory and swap together, as memory.swap.max, which counts swap alone.
+
+    `limit` is memory.limit, None for unlimited. CgroupError when swap is below memory.
+    """
+    if swap == -1:
+        return "max"
+    if limit is None or limit < 0:
+        raise CgroupError(f"memory.swap: {swap} limits memory and swap together; set memory.limit, too")
+    if swap < limit:
+        raise CgroupError(
+            f"memory.swap: {swap} is below memory.limit {limit}: it counts memory and swap together"
+        )
+    return str(swap - limit)
+
+
+def maximum(value: int) -> str:
+    """-1 is `max`."""
+    return "max" if value < 0 else str(value)

@@ -1,0 +1,189 @@
+"""Which devices a container may use: the rules of `linux.resources.devices` and what v1 can say of them.
+
+The meaning on every layout, bit by bit of read, write and mknod: the last rule that matches decides; where
+none does, access is denied. The rules that let programs work at all come after those of the config, as runc
+has it.
+"""
+
+from __future__ import annotations
+
+from pyoci.cgroups import files
+from pyoci.errors import CgroupError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    # (allow, type "b" or "c", major or None for all, minor or None for all, access: a part of "rwm")
+    Rule = tuple[bool, str, int | None, int | None, str]
+    # (type, major, minor) -> access
+    Exceptions = dict[tuple[str, int | None, int | None], str]
+
+# config-linux.md, "Default Devices", and the pseudo terminals; making a node is harmless, opening it is what
+# counts.
+DEFAULT_RULES: tuple[Rule, ...] = (
+    (True, "c", None, None, "m"),
+    (True, "b", None, None, "m"),
+    (True, "c", 1, 3, "rwm"),  # /dev/null
+    (True, "c", 1, 5, "rwm"),  # /dev/zero
+    (True, "c", 1, 7, "rwm"),  # /dev/full
+    (True, "c", 1, 8, "rwm"),  # /dev/random
+    (True, "c", 1, 9, "rwm"),  # /dev/urandom
+    (True, "c", 5, 0, "rwm"),  # /dev/tty
+    (True, "c", 5, 1, "rwm"),  # /dev/console
+    (True, "c", 5, 2, "rwm"),  # /dev/ptmx
+    (True, "c", 136, None, "rwm"),  # /dev/pts/N
+)
+_ALL_ACCESS = "rwm"
+
+
+def rules_of(given: list[dict[str, Any]] | None) -> list[Rule]:
+    """The rules of the config, then the default ones; rules for both types are taken apart. Pure."""
+    rules: list[Rule] = []
+    for entry in given or ():
+        access = entry.get("access") or _ALL_ACCESS
+        major, minor = _number(entry.get("major")), _number(entry.get("minor"))
+        kind = entry.get("type") or "a"
+        # type `u` is another name of `c` (mknod(1)); `p` is no device.
+        for part in ("c", "b") if kind == "a" else ("c" if kind == "u" else kind,):
+            if part in ("c", "b"):
+                rules.append((entry["allow"], part, major, minor, access))
+    rules += DEFAULT_RULES
+    return rules
+
+
+def _number(value: int | None) -> int | None:
+    return None if value is None or value < 0 else value  # runc and docker write -1 for all
+
+
+class Allowed:
+    """What v1 can hold: a default for all devices, and exceptions from it."""
+
+    __slots__ = ("by_default", "exceptions")
+
+    def __init__(self, by_default: bool, exceptions: Exceptions) -> None:
+        self.by_default = by_default
+        self.exceptions = exceptions
+
+
+def for_v1(rules: Iterable[Rule]) -> Allowed:
+    """The rules in the form of v1. Pure; CgroupError when they need an exception from an exception."""
+    state = Allowed(False, {})
+    for position, rule in enumerate(ordered := list(rules)):
+        allow, kind, major, minor, access = rule
+        if (
+            major is None
+            and minor is None
+            and access_covers(access, _ALL_ACCESS)
+            and _pair(ordered, position)
+        ):
+            state = Allowed(allow, {})
+        elif allow != state.by_default:
+            key = (kind, major, minor)
+            state.exceptions[key] = _ordered(state.exceptions.get(key, "") + access)
+        else:
+            _take_away(state.exceptions, rule)
+    return state
+
+
+def _pair(rules: list[Rule], position: int) -> bool:
+    """Whether this rule for all devices of one type stands beside its twin for the other: together they reset
+    all.
+    """
+    rule = rules[position]
+    for other in (position - 1, position + 1):
+        if 0 <= other < len(rules):
+            twin = rules[other]
+            if twin[0] == rule[0] and twin[1] != rule[1] and twin[2] is None and twin[3] is None:
+                if access_covers(twin[4], _ALL_ACCESS):
+                    return True
+    return False
+
+
+def _take_away(exceptions: Exceptions, rule: Rule) -> None:
+    allow, kind, major, minor, access = rule
+    for key, has in list(exceptions.items()):
+        other_kind, other_major, other_minor = key
+        both = major is None or other_major is None or major == other_major
+        both = both and (minor is None or other_minor is None or minor == other_minor)
+        if other_kind != kind or not both or not any(bit in has for bit in access):
+            continue
+        if (major is not None and other_major is None) or (minor is not None and other_minor is None):
+            raise CgroupError(
+                f"devices: rule {text_of(rule)!r} to {'allow' if allow else 'deny'} cuts a hole into the earlier "
+                f"{line(key, has)!r}, which cgroup v1 cannot express; name the devices one by one"
+            )
+        left = "".join(bit for bit in has if bit not in access)
+        if left:
+            exceptions[key] = left
+        else:
+            del exceptions[key]
+
+
+def access_covers(has: str, wanted: str) -> bool:
+    return all(bit in has for bit in wanted)
+
+
+def _ordered(access: str) -> str:
+    return "".join(bit for bit in _ALL_ACCESS if bit in access)
+
+
+def line(key: tuple[str, int | None, int | None], access: str) -> str:
+    """One line of devices.allow, devices.deny and devices.list."""
+    kind, major, minor = key
+    return f"{kind} {'*' if major is None else major}:{'*' if minor is None else minor} {access}"
+
+
+def text_of(rule: Rule) -> str:
+    return line((rule[1], rule[2], rule[3]), rule[4])
+
+
+def steps_v1(current: Allowed | None, target: Allowed) -> list[tuple[str, str]]:
+    """(file, line) in order, from what a group has (None: unknown) to what it shall have. Pure.
+
+    A group in use is never denied everything in between, unless its default changes.
+    """
+    steps: list[tuple[str, str]] = []
+    more, less = ("devices.deny", "devices.allow") if target.by_default else ("devices.allow", "devices.deny")
+    have: Exceptions = {}
+    if current is None or current.by_default != target.by_default:
+        steps.append((less, "a"))
+    else:
+        have = current.exceptions
+    for key, access in target.exceptions.items():
+        missing = "".join(bit for bit in access if bit not in have.get(key, ""))
+        if missing:
+            steps.append((more, line(key, missing)))
+    for key, access in have.items():
+        extra = "".join(bit for bit in access if bit not in target.exceptions.get(key, ""))
+        if extra:
+            steps.append((less, line(key, extra)))
+    return steps
+
+
+def parse_list(text: str) -> Allowed | None:
+    """A devices.list; None for one that says `a *:* rwm`, behind which exceptions may hide. Pure."""
+    exceptions: Exceptions = {}
+    for row in text.splitlines():
+        kind, numbers, access = row.split(" ")
+        if kind == "a":
+            return None
+        major, minor = (None if part == "*" else int(part) for part in numbers.split(":"))
+        exceptions[kind, major, minor] = access
+    return Allowed(False, exceptions)
+
+
+def restrict_v1(group: str, given: list[dict[str, Any]] | None, fresh: bool) -> None:
+    """Bring the devices controller of `group` to the rules. Raises CgroupError.
+
+    `fresh`: the group has no processes yet, so what it inherited need not be looked at.
+    """
+    target = for_v1(rules_of(given))
+    current = None if fresh else parse_list(files.read(f"{group}/devices.list"))
+    if fresh and target.by_default and not target.exceptions:
+        # All is allowed: what the parent has, which may itself be restricted and then cannot be written.
+        if parse_list(files.read(f"{group}/devices.list")) is None:
+            return
+    for file, text in steps_v1(current, target):
+        files.write(f"{group}/{file}", text)

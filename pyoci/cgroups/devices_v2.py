@@ -1,0 +1,50 @@
+"""Access to devices in cgroup v2: the program for the rules, attached to the group. See bpf(2)."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.cgroups import device_program, devices, files
+from pyoci.errors import CgroupError, SyscallError
+from pyoci.kernel import bpf
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# Programs of others (systemd's, an engine's) on the same group stay: all must agree, BPF_F_ALLOW_MULTI.
+PROGRAM_NAME = "pyoci_devices"
+
+
+def restrict(group: str, given: list[dict[str, Any]] | None) -> None:
+    """Attach the program for the rules, in place of the one that an earlier call attached. Raises
+    CgroupError.
+
+    It stays as long as the group does, whoever exits.
+    """
+    program = device_program.build(devices.rules_of(given))
+    try:
+        group_fd = os.open(group, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise CgroupError(f"open {group}: {files.reason(error)}") from None
+    try:
+        fd = bpf.load_device_program(program, PROGRAM_NAME)
+        try:
+            _swap(group_fd, fd)
+        finally:
+            os.close(fd)
+    except SyscallError as error:
+        raise CgroupError(f"restrict devices in {group}: {error}") from None
+    finally:
+        os.close(group_fd)
+
+
+def _swap(group_fd: int, fd: int) -> None:
+    former = bpf.attached_device_programs(group_fd, PROGRAM_NAME)
+    try:
+        bpf.attach_device_program(group_fd, fd, former[0] if former else -1)
+        for extra in former[1:]:
+            bpf.detach_device_program(group_fd, extra)
+    finally:
+        for old in former:
+            os.close(old)

@@ -1,0 +1,102 @@
+"""Which hierarchies are mounted where, and where in them this process is: mountinfo and /proc/self/cgroup
+read.
+
+See cgroups(7) and proc_pid_mountinfo(5).
+"""
+
+from __future__ import annotations
+
+from pyoci.cgroups import files
+from pyoci.wire.record import Record
+
+# Options of a cgroup superblock that are not names of controllers.
+_FLAGS = frozenset(
+    ("rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode", "favordynmods", "none", "all")
+)
+_PREFERRED = "/sys/fs/cgroup/"
+
+
+class Hierarchy(Record):
+    """A mounted hierarchy.
+
+    controllers   `cpu,cpuacct`, `memory`, `name=systemd`; empty for a cgroup2
+    mount         where
+    root          which group of the hierarchy is mounted there: not `/` in a container without cgroup
+                  namespace
+    """
+
+    controllers: str
+    mount: str
+    root: str
+
+
+def mounted() -> list[Hierarchy]:
+    """Every hierarchy that this process can reach. Raises CgroupError."""
+    return parse_mountinfo(files.read("/proc/self/mountinfo"))
+
+
+def parse_mountinfo(text: str) -> list[Hierarchy]:
+    """The hierarchies of a mountinfo, each once; where one is mounted twice, below /sys/fs/cgroup counts."""
+    found: dict[str, Hierarchy] = {}
+    for line in text.split("\n"):
+        # Most lines of a busy host are container's mounts: do not split them.
+        if " - cgroup" not in line:
+            continue
+        before, _, after = line.partition(" - ")
+        fstype, _, rest = after.partition(" ")
+        if fstype not in ("cgroup", "cgroup2"):
+            continue
+        controllers = ""
+        if fstype == "cgroup":
+            options = rest.split(" ")[1].split(",")
+            controllers = ",".join(
+                option
+                for option in options
+                if option not in _FLAGS and not option.startswith("release_agent=")
+            )
+        fields = before.split(" ")
+        here = Hierarchy(controllers=controllers, mount=_unescape(fields[4]), root=_unescape(fields[3]))
+        known = found.get(controllers)
+        if known is None or (here.mount.startswith(_PREFERRED) and not known.mount.startswith(_PREFERRED)):
+            found[controllers] = here
+    return list(found.values())
+
+
+def own_groups() -> dict[str, str]:
+    """The group of this process in each hierarchy, by the hierarchy's controllers. Raises CgroupError."""
+    return parse_proc_cgroup(files.read("/proc/self/cgroup"))
+
+
+def parse_proc_cgroup(text: str) -> dict[str, str]:
+    """`4:memory:/user` as {"memory": "/user"}; the cgroup2 hierarchy has the empty name."""
+    found = {}
+    for line in text.split("\n"):
+        _, colon, rest = line.partition(":")
+        if colon:
+            controllers, _, path = rest.partition(":")
+            found[controllers] = path
+    return found
+
+
+def below_mount(own: str, root: str) -> str:
+    """The group `own` (of /proc/PID/cgroup) as a path below the mount that shows `root`; empty for its top.
+
+    In a container without a cgroup namespace `own` is the host's path and `root` a part of it. A group
+    outside of what is mounted (`/../x` in a cgroup namespace) counts as the top: it is the closest that can
+    be reached.
+    """
+    if own.startswith("/.."):
+        return ""
+    if root != "/":
+        if own != root and not own.startswith(root + "/"):
+            return ""
+        own = own[len(root) :]
+    return own.rstrip("/")
+
+
+def _unescape(path: str) -> str:
+    if "\\" not in path:
+        return path
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        path = path.replace(code, character)
+    return path

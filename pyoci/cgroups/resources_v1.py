@@ -1,0 +1,194 @@
+"""`linux.resources` as values for the files of cgroup v1. Pure.
+
+See Documentation/admin-guide/cgroup-v1 of the kernel. Zero means "not given" where the kernel has no use for
+a zero: engines write every number that they were not asked to change as 0 (docker's update does).
+"""
+
+from __future__ import annotations
+
+from pyoci.cgroups.writes import Write, one
+from pyoci.errors import CgroupError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+SHARES_MIN, SHARES_MAX = (
+    2,
+    262144,
+)  # kernel/sched/sched.h, MIN_SHARES and MAX_SHARES; the kernel clamps silently
+SWAPPINESS_MAX = 100
+
+_THROTTLE = (
+    ("throttleReadBpsDevice", "blkio.throttle.read_bps_device"),
+    ("throttleWriteBpsDevice", "blkio.throttle.write_bps_device"),
+    ("throttleReadIOPSDevice", "blkio.throttle.read_iops_device"),
+    ("throttleWriteIOPSDevice", "blkio.throttle.write_iops_device"),
+)
+
+
+def plan(resources: dict[str, Any]) -> list[list[Write]]:
+    """Batches for `writes.apply`; devices and unified are not in them. Raises CgroupError for impossible
+    values.
+    """
+    batches: list[list[Write]] = []
+    for section, planned in (
+        ("memory", _memory),
+        ("cpu", _cpu),
+        ("pids", _pids),
+        ("blockIO", _block_io),
+        ("hugepageLimits", _hugepages),
+        ("network", _network),
+        ("rdma", _rdma),
+    ):
+        given = resources.get(section)
+        if given:
+            batches += [batch for batch in planned(given) if batch]
+    return batches
+
+
+def needed(resources: dict[str, Any]) -> dict[str, str]:
+    """The controllers that the values need, each with the first property that needs it."""
+    found: dict[str, str] = {}
+    for batch in plan(resources):
+        for item in batch:
+            found.setdefault(item.controller, item.name)
+    return found
+
+
+def _memory(given: dict[str, Any]) -> list[list[Write]]:
+    first, limits, single = [], [], []
+    if given.get("useHierarchy") is not None:
+        # Before limits; Linux 5.11 and later know only 1.
+        value = int(given["useHierarchy"])
+        first.append(one("memory", "memory.use_hierarchy", value, "memory.useHierarchy"))
+    limit, swap = given.get("limit"), given.get("swap")
+    if limit:
+        limits.append(one("memory", "memory.limit_in_bytes", limit, "memory.limit"))
+    if swap:
+        limits.append(one("memory", "memory.memsw.limit_in_bytes", swap, "memory.swap"))
+    elif limit == -1:
+        # Without a limit of memory there is none of memory and swap together either.
+        limits.append(one("memory", "memory.memsw.limit_in_bytes", -1, "memory.limit", optional=True))
+    for key, file in (
+        ("reservation", "memory.soft_limit_in_bytes"),
+        ("kernel", "memory.kmem.limit_in_bytes"),
+        ("kernelTCP", "memory.kmem.tcp.limit_in_bytes"),
+    ):
+        if given.get(key):
+            single.append([one("memory", file, given[key], f"memory.{key}")])
+    if given.get("swappiness") is not None:
+        if given["swappiness"] > SWAPPINESS_MAX:
+            raise CgroupError(
+                f"memory.swappiness: {given['swappiness']} is not between 0 and {SWAPPINESS_MAX}"
+            )
+        single.append([one("memory", "memory.swappiness", given["swappiness"], "memory.swappiness")])
+    if given.get("disableOOMKiller") is not None:
+        value = int(given["disableOOMKiller"])
+        single.append([one("memory", "memory.oom_control", value, "memory.disableOOMKiller")])
+    return [first, limits, *single]
+
+
+def _cpu(given: dict[str, Any]) -> list[list[Write]]:
+    realtime, weight, bandwidth = [], [], []
+    if given.get("realtimePeriod"):
+        realtime.append(one("cpu", "cpu.rt_period_us", given["realtimePeriod"], "cpu.realtimePeriod"))
+    if given.get("realtimeRuntime"):
+        realtime.append(one("cpu", "cpu.rt_runtime_us", given["realtimeRuntime"], "cpu.realtimeRuntime"))
+    if given.get("shares"):
+        if not SHARES_MIN <= given["shares"] <= SHARES_MAX:
+            raise CgroupError(f"cpu.shares: {given['shares']} is not between {SHARES_MIN} and {SHARES_MAX}")
+        weight.append(one("cpu", "cpu.shares", given["shares"], "cpu.shares"))
+    if given.get("idle") is not None:
+        # The kernel refuses shares in an idle group: in one batch, each order is tried.
+        weight.append(one("cpu", "cpu.idle", given["idle"], "cpu.idle"))
+    check_burst(given)
+    if given.get("period"):
+        bandwidth.append(one("cpu", "cpu.cfs_period_us", given["period"], "cpu.period"))
+    if given.get("quota"):
+        bandwidth.append(one("cpu", "cpu.cfs_quota_us", given["quota"], "cpu.quota"))
+    if given.get("burst") is not None:
+        bandwidth.append(one("cpu", "cpu.cfs_burst_us", given["burst"], "cpu.burst"))
+    sets = [
+        [one("cpuset", f"cpuset.{key}", given[key], f"cpu.{key}")]
+        for key in ("cpus", "mems")
+        if given.get(key)
+    ]
+    return [realtime, weight, bandwidth, *sets]
+
+
+def check_burst(given: dict[str, Any]) -> None:
+    """config-linux.md, "CPU": a burst is no larger than a positive quota. Raises CgroupError."""
+    quota, burst = given.get("quota"), given.get("burst")
+    if burst and quota and 0 < quota < burst:
+        raise CgroupError(f"cpu.burst: {burst} is larger than cpu.quota {quota}")
+
+
+def _pids(given: dict[str, Any]) -> list[list[Write]]:
+    limit = given.get("limit")
+    if limit is None:
+        return []
+    # 0 is a limit (config-linux.md, "PIDs")
+    return [[one("pids", "pids.max", limit if limit >= 0 else "max", "pids.limit")]]
+
+
+def _block_io(given: dict[str, Any]) -> list[list[Write]]:
+    found: list[Write] = []
+    # Linux 5.0 took CFQ and its files away; BFQ has its own.
+    if given.get("weight"):
+        found.append(_either(("blkio.weight", "blkio.bfq.weight"), str(given["weight"]), "blockIO.weight"))
+    if given.get("leafWeight"):
+        found.append(one("blkio", "blkio.leaf_weight", given["leafWeight"], "blockIO.leafWeight"))
+    for device in given.get("weightDevice") or ():
+        number = f"{device['major']}:{device['minor']}"
+        if device.get("weight"):
+            files = ("blkio.weight_device", "blkio.bfq.weight_device")
+            found.append(_either(files, f"{number} {device['weight']}", "blockIO.weightDevice"))
+        if device.get("leafWeight"):
+            value = f"{number} {device['leafWeight']}"
+            found.append(one("blkio", "blkio.leaf_weight_device", value, "blockIO.weightDevice"))
+    for key, file in _THROTTLE:
+        for device in given.get(key) or ():
+            value = f"{device['major']}:{device['minor']} {device['rate']}"
+            found.append(one("blkio", file, value, f"blockIO.{key}"))
+    return [[item] for item in found]
+
+
+def _either(files: tuple[str, ...], value: str, name: str) -> Write:
+    return Write(controller="blkio", targets=tuple((file, value) for file in files), name=name)
+
+
+def _hugepages(given: list[dict[str, Any]]) -> list[list[Write]]:
+    found = []
+    for entry in given:
+        size, limit, name = entry["pageSize"], entry["limit"], f"hugepageLimits {entry['pageSize']}"
+        # Reservations where the kernel accounts them (5.7), and faults always: pages of MAP_NORESERVE.
+        found.append([one("hugetlb", f"hugetlb.{size}.rsvd.limit_in_bytes", limit, name, optional=True)])
+        found.append([one("hugetlb", f"hugetlb.{size}.limit_in_bytes", limit, name)])
+    return found
+
+
+def _network(given: dict[str, Any]) -> list[list[Write]]:
+    found = []
+    if given.get("classID"):
+        found.append([one("net_cls", "net_cls.classid", given["classID"], "network.classID")])
+    for entry in given.get("priorities") or ():
+        value = f"{entry['name']} {entry['priority']}"
+        found.append([one("net_prio", "net_prio.ifpriomap", value, "network.priorities")])
+    return found
+
+
+def _rdma(given: dict[str, dict[str, Any]]) -> list[list[Write]]:
+    return [[one("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(given)]
+
+
+def rdma_lines(given: dict[str, dict[str, Any]]) -> list[str]:
+    """One line of rdma.max for each device; the file is the same in both versions."""
+    lines = []
+    for device, limits in given.items():
+        words = [device]
+        for key, word in (("hcaHandles", "hca_handle"), ("hcaObjects", "hca_object")):
+            if limits.get(key) is not None:
+                words.append(f"{word}={limits[key]}")
+        lines.append(" ".join(words))
+    return lines

@@ -1,0 +1,188 @@
+"""`linux.resources` as values for the files of cgroup v2. Pure.
+
+What v2 lacks is an error by name (config-linux.md, "Unified"), unless the value asks for what v2 does anyway.
+Zero means "not given" where it is no limit, as in `resources_v1`.
+"""
+
+from __future__ import annotations
+
+from pyoci.cgroups import convert
+from pyoci.cgroups.resources_v1 import check_burst, rdma_lines
+from pyoci.cgroups.writes import Write, one
+from pyoci.errors import CgroupError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Facts = dict[str, int | None]
+
+_THROTTLE = (
+    ("throttleReadBpsDevice", "rbps"),
+    ("throttleWriteBpsDevice", "wbps"),
+    ("throttleReadIOPSDevice", "riops"),
+    ("throttleWriteIOPSDevice", "wiops"),
+)
+
+
+def plan(resources: dict[str, Any], facts: Facts) -> list[list[Write]]:
+    """Batches for `writes.apply`; devices are not in them.
+
+    `facts` has `memory.max`, `memory.current` and the quota of `cpu.max` of the group where the values depend
+    on them; None is `max`.
+    Raises CgroupError for impossible values and for what v2 does not have.
+    """
+    batches: list[list[Write]] = []
+    if resources.get("memory"):
+        batches += _memory(resources["memory"], facts)
+    if resources.get("cpu"):
+        batches += _cpu(resources["cpu"], facts)
+    for section, planned in (
+        ("pids", _pids),
+        ("blockIO", _block_io),
+        ("hugepageLimits", _hugepages),
+        ("network", _network),
+        ("rdma", _rdma),
+        ("unified", _unified),
+    ):
+        given = resources.get(section)
+        if given:
+            batches += planned(given)
+    return [batch for batch in batches if batch]
+
+
+def _lacking(name: str, value: object) -> CgroupError:
+    return CgroupError(f"{name}: {value!r} cannot be applied: cgroup v2 has nothing like it; leave it out")
+
+
+def _memory(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
+    for key, harmless in (
+        ("kernel", (0, -1)),
+        ("kernelTCP", (0, -1)),
+        ("swappiness", ()),
+        ("disableOOMKiller", (False,)),
+        ("useHierarchy", (True,)),
+    ):
+        if given.get(key) is not None and given[key] not in harmless:
+            raise _lacking(f"memory.{key}", given[key])
+    batches = []
+    limit, swap = given.get("limit"), given.get("swap")
+    if limit and limit > 0 and given.get("checkBeforeUpdate"):
+        used = facts.get("memory.current")
+        if used is not None and used > limit:
+            raise CgroupError(f"memory.limit: {limit} is below the {used} bytes that are in use")
+    if swap:
+        value = convert.swap_max(swap, limit or facts.get("memory.max"))
+        # Without swap in the kernel there is no file; then no swap and all of it are the same.
+        batches.append(
+            [one("memory", "memory.swap.max", value, "memory.swap", optional=value in ("0", "max"))]
+        )
+    elif limit == -1:
+        batches.append([one("memory", "memory.swap.max", "max", "memory.limit", optional=True)])
+    if limit:
+        batches.append([one("memory", "memory.max", convert.maximum(limit), "memory.limit")])
+    if given.get("reservation"):
+        value = convert.maximum(given["reservation"])
+        batches.append([one("memory", "memory.low", value, "memory.reservation")])
+    return batches
+
+
+def _cpu(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
+    for key in ("realtimeRuntime", "realtimePeriod"):
+        if given.get(key):
+            raise _lacking(f"cpu.{key}", given[key])
+    check_burst(given)
+    weight, bandwidth = [], []
+    if given.get("shares"):
+        # The kernel refuses a weight for an idle group: in one batch, each order is tried.
+        weight.append(one("cpu", "cpu.weight", str(convert.cpu_weight(given["shares"])), "cpu.shares"))
+    if given.get("idle") is not None:
+        weight.append(one("cpu", "cpu.idle", str(given["idle"]), "cpu.idle"))
+    quota, period = given.get("quota"), given.get("period")
+    if quota:
+        value = convert.maximum(quota) + (f" {period}" if period else "")
+        bandwidth.append(one("cpu", "cpu.max", value, "cpu.quota"))
+    elif period:
+        # The file wants a quota before the period: the one that is there.
+        bandwidth.append(one("cpu", "cpu.max", f"{_text(facts.get('cpu.max'))} {period}", "cpu.period"))
+    if given.get("burst") is not None:
+        bandwidth.append(one("cpu", "cpu.max.burst", str(given["burst"]), "cpu.burst"))
+    sets = [
+        [one("cpuset", f"cpuset.{key}", given[key], f"cpu.{key}")]
+        for key in ("cpus", "mems")
+        if given.get(key)
+    ]
+    return [weight, bandwidth, *sets]
+
+
+def _text(value: int | None) -> str:
+    return "max" if value is None else str(value)
+
+
+def _pids(given: dict[str, Any]) -> list[list[Write]]:
+    limit = given.get("limit")
+    if limit is None:
+        return []
+    return [[one("pids", "pids.max", convert.maximum(limit), "pids.limit")]]
+
+
+def _block_io(given: dict[str, Any]) -> list[list[Write]]:
+    batches = []
+    if given.get("leafWeight"):
+        raise _lacking("blockIO.leafWeight", given["leafWeight"])
+    if given.get("weight"):
+        batches.append([_io_weight("", given["weight"], "blockIO.weight")])
+    for device in given.get("weightDevice") or ():
+        if device.get("leafWeight"):
+            raise _lacking("blockIO.weightDevice leafWeight", device["leafWeight"])
+        if device.get("weight"):
+            number = f"{device['major']}:{device['minor']} "
+            batches.append([_io_weight(number, device["weight"], "blockIO.weightDevice")])
+    for key, word in _THROTTLE:
+        for device in given.get(key) or ():
+            # In v1 a rate of 0 takes the limit away; here 0 is refused and `max` says so.
+            value = f"{device['major']}:{device['minor']} {word}={device['rate'] or 'max'}"
+            batches.append([one("io", "io.max", value, f"blockIO.{key}")])
+    return batches
+
+
+def _io_weight(device: str, weight: int, name: str) -> Write:
+    """BFQ's file has the numbers of v1; io.weight (blk-iocost) has its own scale."""
+    convert.check_blkio_weight(weight)
+    bfq = f"{device}{weight}"
+    cost = f"{device or 'default '}{convert.io_weight(weight)}"
+    return Write(controller="io", targets=(("io.bfq.weight", bfq), ("io.weight", cost)), name=name)
+
+
+def _hugepages(given: list[dict[str, Any]]) -> list[list[Write]]:
+    batches = []
+    for entry in given:
+        size, value = entry["pageSize"], str(entry["limit"])
+        name = f"hugepageLimits {size}"
+        batches.append([one("hugetlb", f"hugetlb.{size}.rsvd.max", value, name, optional=True)])
+        batches.append([one("hugetlb", f"hugetlb.{size}.max", value, name)])
+    return batches
+
+
+def _network(given: dict[str, Any]) -> list[list[Write]]:
+    for key in ("classID", "priorities"):
+        if given.get(key):
+            raise _lacking(f"network.{key}", given[key])
+    return []
+
+
+def _rdma(given: dict[str, dict[str, Any]]) -> list[list[Write]]:
+    return [[one("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(given)]
+
+
+def _unified(given: dict[str, str]) -> list[list[Write]]:
+    batches = []
+    for file, value in given.items():
+        name = f"unified {file!r}"
+        controller, dot, _ = file.partition(".")
+        if "/" in file or not dot or not controller:
+            raise CgroupError(f"{name}: not the name of a file of a cgroup: CONTROLLER.NAME")
+        # The kernel reads one line a write where a file has a line for each device.
+        for line in value.splitlines() or [""]:
+            batches.append([one(controller, file, line.strip(), name)])
+    return batches

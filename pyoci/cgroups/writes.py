@@ -1,0 +1,88 @@
+"""Limits as data: which value goes into which file, and the writing of them."""
+
+from __future__ import annotations
+
+import errno
+
+from pyoci.cgroups import files
+from pyoci.errors import CgroupError
+from pyoci.wire.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Write(Record):
+    """One value for one file.
+
+    controller   whose group the file is in
+    targets      (file, value): where several are given, kernels differ and the first file that is there
+                 counts
+    name         the property of `linux.resources` that asks for it
+    optional     whether the file may be missing
+    """
+
+    controller: str
+    targets: tuple[tuple[str, str], ...]
+    name: str
+    optional: bool = False
+
+
+def apply(batches: list[list[Write]], path_of: Callable[[str], str | None]) -> None:
+    """Write every batch, in order.
+
+    Within a batch the kernel checks values against each other (limit <= memory+swap, burst <= quota), and
+    which order is right depends on the former values: what it refuses is tried again after the others.
+    Raises CgroupError that names the property, the file and the value.
+    """
+    for batch in batches:
+        waiting = batch
+        while waiting:
+            refused: list[tuple[Write, OSError]] = []
+            for item in waiting:
+                error = _try(item, path_of)
+                if error is not None:
+                    refused.append((item, error))
+            if len(refused) == len(waiting):
+                item, error = refused[0]
+                raise CgroupError(_words(item, error))
+            waiting = [item for item, _ in refused]
+
+
+def _try(item: Write, path_of: Callable[[str], str | None]) -> OSError | None:
+    """Write one value; the error when another order may help."""
+    group = path_of(item.controller)
+    if group is None:
+        raise CgroupError(f"{item.name}: the {item.controller} controller is not there")
+    for name, value in item.targets:
+        path = f"{group}/{name}"
+        try:
+            files.write_raw(path, value)
+            return None
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            error.filename = path
+            if error.errno == errno.EINVAL:
+                return error
+            raise CgroupError(_words(item, error)) from None
+    if item.optional:
+        return None
+    raise CgroupError(f"{item.name}: this kernel has no {item.targets[0][0]} in {group}")
+
+
+def _words(item: Write, error: OSError) -> str:
+    path: str = error.filename
+    group, _, name = path.rpartition("/")
+    text = f"{item.name}: write {dict(item.targets)[name]!r} to {path}: {files.reason(error)}"
+    if error.errno == errno.EBUSY and name == "memory.limit_in_bytes":
+        text += f"; {files.read(f'{group}/memory.usage_in_bytes').strip()} bytes are in use"
+    if error.errno == errno.EINVAL and name.startswith("memory."):
+        text += "; memory+swap must not be below memory"
+    return text
+
+
+def one(controller: str, file: str, value: object, name: str, optional: bool = False) -> Write:
+    """A value for the one file that it can go to."""
+    return Write(controller=controller, targets=((file, str(value)),), name=name, optional=optional)
