@@ -1,0 +1,67 @@
+"""`process.apparmorProfile`, `process.selinuxLabel` and `linux.mountLabel`: what is asked for must work.
+
+A label on a host whose kernel does not enforce it is an error, as in runc: the container would run without
+the confinement that its configuration counts on. Engines ask for labels only where the host has them.
+"""
+
+from __future__ import annotations
+
+from pyoci.errors import UnsupportedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# The policy labels these (genfs_contexts), or the mount is a view of files that have labels of their own.
+_LABELLED_BY_POLICY = ("proc", "sysfs", "cgroup", "cgroup2")
+# Takes no `context=`; its root directory can be labelled once it is mounted.
+_LABELLED_AFTERWARDS = ("mqueue",)
+_VIEWS = ("", "none", "bind", "rbind")
+
+
+def apparmor_profile(process: dict[str, Any], enabled: bool) -> str:
+    """The profile to change to at exec, "" for none. `enabled`: whether this kernel runs AppArmor."""
+    profile: str = process.get("apparmorProfile") or ""
+    if profile and not enabled:
+        raise UnsupportedError(
+            f"/process/apparmorProfile: {profile!r} cannot be applied: AppArmor is not enabled on this host;"
+            " enable it, or leave the property out"
+        )
+    return profile
+
+
+def selinux_label(process: dict[str, Any], enabled: bool) -> str:
+    """The context to change to at exec, "" for none. `enabled`: whether this kernel runs SELinux."""
+    return _selinux(process, "selinuxLabel", "/process/selinuxLabel", enabled)
+
+
+def mount_label(linux: dict[str, Any], enabled: bool) -> str:
+    """The context of the files of the container's new file systems, "" for none."""
+    return _selinux(linux, "mountLabel", "/linux/mountLabel", enabled)
+
+
+def _selinux(section: dict[str, Any], key: str, where: str, enabled: bool) -> str:
+    label: str = section.get(key) or ""
+    if label and not enabled:
+        raise UnsupportedError(
+            f"{where}: {label!r} cannot be applied: SELinux is not enabled on this host; enable it, or leave"
+            " the property out"
+        )
+    return label
+
+
+def mount_label_option(label: str, fstype: str) -> tuple[str, str] | None:
+    """The mount option that labels all files of a new file system: key and value for fsconfig(2).
+
+    None when there is no label, and for what takes none: procfs, sysfs and cgroups (labelled by the policy),
+    bind mounts (whose files keep their labels) and mqueue (see `is_labelled_afterwards`). In a string for
+    mount(2) the value must stand in double quotes, since commas separate the categories in a context.
+    """
+    if not label or fstype in _LABELLED_BY_POLICY or fstype in _LABELLED_AFTERWARDS or fstype in _VIEWS:
+        return None
+    return ("context", label)
+
+
+def is_labelled_afterwards(label: str, fstype: str) -> bool:
+    """Whether the mount's root gets the label as an attribute: `kernel.lsm.set_selinux_directory`."""
+    return bool(label) and fstype in _LABELLED_AFTERWARDS
