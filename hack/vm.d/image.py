@@ -1,0 +1,194 @@
+"""The guest's disk, kernel and initramfs: made once, kept in the cache, shared by all runs."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import lzma
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import cpio
+
+HERE = Path(__file__).resolve().parent
+PARTS = HERE / "image"
+BUILD_LIMIT = 2400                      # seconds; it takes about 120 on two idle cores
+BUILD_SPACE = 5 << 30                   # bytes: the tree, the disk, and packages on their way
+DISK_SIZE = "8G"                        # of the sparse file; what the guest may write goes to an overlay
+TOOLS = ("qemu-system-x86_64", "debootstrap", "mke2fs", "unshare", "setpriv", "chroot", "apt-get", "tar")
+
+# What the kernel package has as modules and the way to the agent needs: disks, entropy, ports, file system.
+MODULES = ("virtio_pci", "virtio_blk", "virtio-rng", "virtio_console", "crc32c_generic", "ext4")
+
+
+class Unavailable(Exception):
+    """The guest cannot be had on this machine; the text is one line for whoever skips because of it."""
+
+
+class Image(NamedTuple):
+    disk: Path                          # ext4, raw; never written after the build
+    tree: Path                          # what the disk was made from: programs for it are built in there
+    kernel: Path
+    initramfs: Path
+
+
+def default_cache() -> Path:
+    chosen = os.environ.get("PYOCI_VM_CACHE")
+    if chosen:
+        return Path(chosen)
+    if os.access("/var/cache", os.W_OK):
+        return Path("/var/cache/pyoci-vm")
+    return Path.home() / ".cache" / "pyoci-vm"
+
+
+def ensure(cache: Path) -> tuple[Image, TextIO]:
+    """Return the image, made first if need be, and the lock that keeps it from being removed until closed.
+
+    Raises Unavailable when a tool, the rights or the room are missing, or the build fails.
+    """
+    missing = [tool for tool in TOOLS if not shutil.which(tool)]
+    if missing:
+        raise Unavailable(f"not installed: {', '.join(missing)}")
+    if os.geteuid() != 0:
+        raise Unavailable("making and using the guest's file system needs root")
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = open(cache / "lock", "a")
+    except OSError as error:
+        raise Unavailable(f"no cache in {cache}: {error.strerror}") from error
+    key = _key()
+    folder = cache / key
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    if not folder.is_dir():
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():         # another run may have made it while this one waited
+            _make(cache, folder)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+    return Image(folder / "disk.img", folder / "tree", folder / "vmlinux", folder / "initramfs"), lock
+
+
+def contained(command: list[str]) -> list[str]:
+    """Wrap `command` so that its mounts are its own, and so that it and all it starts die with this process."""
+    return ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--pid", "--fork",
+            "--kill-child=KILL", "--mount-proc", *command]
+
+
+def _key() -> str:
+    digest = hashlib.sha256(_release().encode())
+    for path in (HERE / "image.py", HERE / "cpio.py", *sorted(PARTS.iterdir())):
+        digest.update(b"%b\0%b\0" % (path.name.encode(), path.read_bytes()))
+    return digest.hexdigest()[:16]
+
+
+def _release() -> str:
+    """The host's release is the guest's, so that what runs here runs there."""
+    lines = Path("/etc/os-release").read_text().splitlines()
+    words = dict(line.partition("=")[::2] for line in lines)
+    if words.get("ID") != "debian" or not words.get("VERSION_CODENAME"):
+        raise Unavailable("the guest is made from the package sources of a Debian host, and this is none")
+    return words["VERSION_CODENAME"]
+
+
+def _mirror(release: str) -> str:
+    listing = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)", "Identifier: Packages"],
+        capture_output=True, text=True, check=False)
+    for line in listing.stdout.splitlines():
+        uri, _, codename = line.partition(" ")
+        if codename == release:
+            return uri
+    raise Unavailable(f"apt knows no package source for {release}; apt-get update may help")
+
+
+def _make(cache: Path, folder: Path) -> None:
+    for old in cache.glob("build.[0-9]*"):   # only the holder of the lock builds, so these are nobody's
+        shutil.rmtree(old)
+    free = shutil.disk_usage(cache).free
+    if free < BUILD_SPACE:
+        raise Unavailable(f"{free >> 20} MiB free in {cache}, {BUILD_SPACE >> 20} MiB needed to make the guest")
+    release = _release()
+    mirror = _mirror(release)
+    print(f"hack/vm: making the guest in {folder}; takes a few minutes, once", file=sys.stderr, flush=True)
+    began = time.monotonic()
+    build = cache / f"build.{os.getpid()}"
+    build.mkdir()
+    try:
+        _fill(build, cache, release, mirror)
+    except BaseException:               # Ctrl-C too: half a gigabyte of half a guest is no use to anyone
+        shutil.rmtree(build)
+        raise
+    build.rename(folder)
+    for other in cache.iterdir():
+        if other.is_dir() and len(other.name) == len(folder.name) and other != folder:
+            shutil.rmtree(other)
+    print(f"hack/vm: made in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+
+
+def _fill(build: Path, cache: Path, release: str, mirror: str) -> None:
+    tree = build / "tree"
+    with open(cache / "build.log", "wb") as log:
+        _step(["sh", str(PARTS / "build-tree"), str(tree), release, mirror], log.fileno(), cache)
+        version = next((tree / "usr/lib/modules").iterdir()).name
+        (build / "vmlinux").write_bytes(_uncompressed(tree / "boot/vmlinuz"))
+        _initramfs(tree, version, build / "initramfs")
+        # No journal and no checksums: the disk is thrown away, and each costs emulated instructions.
+        _step(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal,^metadata_csum", "-E", "lazy_itable_init=0,nodiscard",
+               "-m", "0", "-L", "guest", "-d", str(tree), str(build / "disk.img"), DISK_SIZE], log.fileno(), cache)
+    os.sync()
+
+
+def _step(command: list[str], log: int, cache: Path) -> None:
+    try:
+        done = subprocess.run(contained(["nice", *command]), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                              timeout=BUILD_LIMIT, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"making the guest took over {BUILD_LIMIT} s; see {cache / 'build.log'}") from error
+    if done.returncode:
+        lines = (cache / "build.log").read_text(errors="replace").split("\n")
+        last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+        name = os.path.basename(command[1] if command[0] == "sh" else command[0])
+        raise Unavailable(f"{name} failed with {done.returncode}: {last.strip()} (see {cache / 'build.log'})")
+
+
+def _uncompressed(vmlinuz: Path) -> bytes:
+    """Take the ELF kernel out of a bzImage: qemu enters it directly (PVH), and the guest need not decompress it.
+
+    The layout is that of the kernel's Documentation/arch/x86/boot.rst.
+    """
+    data = vmlinuz.read_bytes()
+    sectors = data[0x1F1]
+    offset, length = struct.unpack_from("<II", data, 0x248)
+    start = (sectors + 1) * 512 + offset
+    kernel = lzma.LZMADecompressor().decompress(data[start:start + length])
+    if not kernel.startswith(b"\x7fELF"):
+        raise Unavailable(f"{vmlinuz} holds no ELF kernel")
+    return kernel
+
+
+def _initramfs(tree: Path, version: str, target: Path) -> None:
+    folder = tree / "usr/lib/modules" / version
+    # A line is "FILE: FILES": all that FILE needs, each before what it needs itself (modules.dep(5)).
+    needs: dict[str, list[str]] = {}
+    files: dict[str, str] = {}
+    for line in (folder / "modules.dep").read_text().splitlines():
+        file, _, needed = line.partition(":")
+        needs[file] = needed.split()
+        files[Path(file).stem] = file
+    order: dict[str, None] = {}
+    for name in MODULES:
+        if name not in files:
+            raise Unavailable(f"kernel {version} has no module {name}")
+        order.update(dict.fromkeys([*reversed(needs[files[name]]), files[name]]))
+    archive = cpio.Archive()
+    for file in order:
+        archive.add(f"modules/{Path(file).name}", (folder / file).read_bytes())
+    archive.add("modules/order", "".join(f"{Path(file).name}\n" for file in order).encode())
+    archive.add("bin/busybox", (tree / "bin/busybox").read_bytes(), 0o100755)
+    archive.add("init", (PARTS / "init").read_bytes(), 0o100755)
+    archive.write(target)
