@@ -1,6 +1,6 @@
 """Find and read a bundle's config.json, and check documents of the specification.
 
-A valid one costs what `_generated_*.py` and `rules.py` cost; jsonschema is imported only to explain a refusal.
+A valid one costs what `_generated_config.py` costs; jsonschema is imported only to explain a refusal.
 """
 
 from __future__ import annotations
@@ -22,19 +22,14 @@ _S_IFREG = 0o100000
 
 
 def load(bundle: str) -> tuple[dict[str, Any], bytes]:
-    """The configuration in the directory `bundle`, and the bytes it was read from.
+    """The configuration in the directory `bundle`, in its schema's shape, and the bytes it was read from.
 
-    Raises ConfigError with every problem that the schema finds, else with every broken rule.
+    Raises ConfigError with every problem that the schema finds. What `rules.check` finds comes after that.
     """
     path = os.path.join(bundle, CONFIG)
     data = read_file(path)
     config = jsontext.loads(data, what=path)
     check_document(config, "config")
-    from pyoci.spec import rules  # the document must have its shape before they can look at it
-
-    problems = rules.check(config)
-    if problems:
-        raise ConfigError(problems)
     return config, data
 
 
@@ -85,6 +80,28 @@ def check_document(document: object, kind: str) -> None:
         _check(kind)(document)
     except Mismatch as error:
         raise ConfigError(_explain(document, kind, error)) from None
+
+
+def all_problems(config: object) -> list[str]:
+    """Everything that is wrong with a configuration, by the schema and by the rules, at once."""
+    from pyoci.spec import rules
+
+    found: list[str] = []
+    try:
+        check_document(config, "config")
+    except ConfigError as error:
+        found = error.problems
+    if not isinstance(config, dict):
+        return found
+    if not found:
+        return rules.check(config)
+    refused = [line.partition(": ")[0] for line in found]
+    for line in rules.check_what_can_be(config):
+        place = line.partition(": ")[0]
+        # What the schema refused has been said; a rule would only say it in other words.
+        if not any(place.startswith(other) or other.startswith(place) for other in refused):
+            found.append(line)
+    return found
 
 
 def _check(kind: str) -> Callable[[object], None]:

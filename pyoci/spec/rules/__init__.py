@@ -46,6 +46,17 @@ def check(config: Config) -> list[str]:
     return lines(problems(config))
 
 
+def check_what_can_be(config: Config) -> list[str]:
+    """`check` for a config that its schema has refused: a rule stops at a value that has not the shape it reads."""
+    found: list[Problem] = []
+    for rule in _rules(config, whole=True):
+        try:
+            found.extend(rule(config))
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            continue  # it looked into what the schema has already named
+    return lines(found)
+
+
 def warnings(config: Config) -> list[str]:
     """What is deprecated or suspicious, a line each."""
     from pyoci.spec.rules import advice
@@ -76,19 +87,20 @@ def lines(found: Iterable[Problem]) -> list[str]:
     return [words.line(place, words.MISSING if value is MISSING else words.show(value), e) for place, value, e in made]
 
 
-def _rules(config: Config) -> Iterator[Rule]:
+def _rules(config: Config, whole: bool = False) -> Iterator[Rule]:
+    """The rules that have something to look at; all of them with `whole`."""
     from pyoci.spec.rules import mounts, namespaces, process
 
     yield from namespaces.RULES
     yield from mounts.RULES
     yield from process.RULES
-    linux = config.get("linux", {})
-    if any(section in linux for section in _LINUX_SECTIONS):
+    linux = {} if whole else config.get("linux", {})
+    if whole or any(section in linux for section in _LINUX_SECTIONS):
         from pyoci.spec.rules import linux as sections
 
         yield from sections.RULES
     limits = linux.get("resources", {})
-    if any(section in limits for section in _RESOURCES):
+    if whole or any(section in limits for section in _RESOURCES):
         from pyoci.spec.rules import resources
 
         yield from resources.RULES

@@ -1,0 +1,61 @@
+"""Show what this runtime can do, as JSON (features.md); whether this host's kernel can is another matter."""
+
+from __future__ import annotations
+
+from pyoci.cli import options, output
+from pyoci.cli.main import SPEC_VERSION, VERSION
+from pyoci.cli.options import Call
+from pyoci.wire import jsontext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+USAGE = ""
+OPTIONS = ()
+
+
+def run(call: Call) -> int:
+    options.expect_args(call, 0, 0, "no arguments")
+    output.write(jsontext.pretty(document(), indent="    ") + "\n")
+    return 0
+
+
+def document() -> dict[str, Any]:
+    """The features structure, from the tables that the plan is made with."""
+    from pyoci.kernel.uapi import CAPABILITIES, NAMESPACE_FLAGS
+    from pyoci.plan.mounts import OPTIONS as MOUNT_OPTIONS
+    from pyoci.plan.process import MEMORY_FLAGS, MEMORY_MODES
+
+    return {
+        "ociVersionMin": "1.0.0",
+        "ociVersionMax": SPEC_VERSION,
+        "hooks": ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"],
+        "mountOptions": sorted(MOUNT_OPTIONS),
+        "linux": {
+            "namespaces": sorted(NAMESPACE_FLAGS),
+            "capabilities": list(CAPABILITIES),
+            "cgroup": {"v1": True, "v2": True, "systemd": True, "systemdUser": True, "rdma": True},
+            "seccomp": _seccomp(),
+            "apparmor": {"enabled": True},
+            "selinux": {"enabled": True},
+            "memoryPolicy": {"modes": sorted(MEMORY_MODES), "flags": sorted(MEMORY_FLAGS)},
+            "intelRdt": {"enabled": False, "schemata": False, "monitoring": False},
+            "mountExtensions": {"idmap": {"enabled": True}},
+            "netDevices": {"enabled": True},
+        },
+        "annotations": {"io.github.pyoci.version": VERSION},
+    }
+
+
+def _seccomp() -> dict[str, Any]:
+    from pyoci.plan.seccomp import ACTIONS, ARCHS, FLAGS, OPERATORS
+
+    return {
+        "enabled": True,
+        "actions": sorted(ACTIONS),
+        "operators": sorted(OPERATORS),
+        "archs": sorted(ARCHS),
+        "knownFlags": sorted(FLAGS),
+        "supportedFlags": sorted(FLAGS),
+    }

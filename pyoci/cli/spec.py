@@ -1,0 +1,39 @@
+"""Write a config.json to start from: a shell with few rights in the directory rootfs beside it."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.cli import options
+from pyoci.cli.main import SPEC_VERSION
+from pyoci.cli.options import Call, Option
+from pyoci.errors import PyociError
+from pyoci.spec import template
+from pyoci.spec.bundle import CONFIG
+from pyoci.wire import jsontext
+
+USAGE = "[options]"
+OPTIONS = (
+    Option(name="bundle", short="b", value="DIR", default=".", help="the bundle's directory, . if absent"),
+    Option(name="rootless", help="one that needs no privileges, for the user who calls"),
+)
+
+
+def run(call: Call) -> int:
+    options.expect_args(call, 0, 0, "no arguments")
+    if call.options["rootless"]:
+        config = template.rootless(SPEC_VERSION, os.geteuid(), os.getegid())
+    else:
+        config = template.default(SPEC_VERSION)
+    _write_new(os.path.join(call.options["bundle"], CONFIG), jsontext.pretty(config, indent="\t") + "\n")
+    return 0
+
+
+def _write_new(path: str, text: str) -> None:
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise PyociError(f"write {path}: it exists; remove it first") from None
+    except OSError as error:
+        raise PyociError(f"write {path}: {os.strerror(error.errno or 0).lower()}") from None
