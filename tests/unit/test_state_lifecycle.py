@@ -1,0 +1,489 @@
+"""runtime.md, Operations: start, kill, delete and their errors, on an init that is only a child process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import fake_init
+from helpers.fake_init import FakeInit
+
+from pyoci import cgroups
+from pyoci.cli import main as cli
+from pyoci.errors import (
+    ContainerError,
+    ContainerNotFound,
+    ExecutableError,
+    HookError,
+    StateError,
+    UnsupportedError,
+)
+from pyoci.host.delete import delete
+from pyoci.host.kill import kill
+from pyoci.host.start import start
+from pyoci.kernel import proc_stat
+from pyoci.state.status import status
+from pyoci.state.store import NOTIFY_SOCKET, Entry, Store
+from pyoci.wire import messages
+
+PROGRAM = """
+import sys
+sys.path.insert(0, {place!r})
+from pyoci.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+KILL, TERM, CONT = 9, 15, 18
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "root"))
+
+
+@pytest.fixture
+def entry(store: Store) -> Iterator[Entry]:
+    with store.reserve("x") as made:
+        yield made
+
+
+@pytest.fixture
+def init(entry: Entry) -> Iterator[FakeInit]:
+    """A created container."""
+    process = FakeInit(entry)
+    record(entry, process)
+    yield process
+    process.reap()
+
+
+def record(entry: Entry, init: FakeInit, **fields: Any) -> None:
+    entry.write(fake_init.state("x", pid=init.pid, pid_start=init.start, **fields))
+
+
+def current(store: Store) -> str:
+    with store.open("x") as entry:
+        return status(entry, entry.read())
+
+
+def pyoci(store: Store, *argv: str) -> subprocess.CompletedProcess[str]:
+    place = str(Path(cli.__file__).parents[2])
+    program = PROGRAM.format(place=place)
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, "--root", store.root, *argv],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+class FakeGroup:
+    """Stands for the cgroup: remembers what was asked of it."""
+
+    def __init__(self, pids: list[int] | None = None, frozen: bool = False) -> None:
+        self.members = pids or []
+        self.frozen = frozen
+        self.calls: list[object] = []
+
+    def is_frozen(self) -> bool:
+        return self.frozen
+
+    def pids(self) -> list[int]:
+        return self.members
+
+    def kill(self, signal: int) -> None:
+        self.calls.append(("kill", signal))
+        for pid in self.members:
+            os.kill(pid, signal)
+
+    def thaw(self) -> None:
+        self.calls.append("thaw")
+
+    def destroy(self) -> None:
+        self.calls.append("destroy")
+
+
+@pytest.fixture
+def group(monkeypatch: pytest.MonkeyPatch) -> FakeGroup:
+    made = FakeGroup()
+    monkeypatch.setattr(cgroups, "reopen", lambda saved: made)
+    return made
+
+
+# start
+
+
+def test_start_runs_the_program(store: Store, entry: Entry, init: FakeInit) -> None:
+    assert current(store) == "created"
+    with store.open("x") as other:
+        start(other)
+    assert current(store) == "running"
+    assert os.readlink(f"/proc/{init.pid}/exe") == os.path.realpath(fake_init.SLEEP)
+    assert not os.path.exists(f"{entry.path}/{NOTIFY_SOCKET}")
+
+
+def test_start_twice(store: Store, entry: Entry, init: FakeInit) -> None:
+    start(entry)
+    with (
+        store.open("x") as other,
+        pytest.raises(StateError, match="cannot start an already running container"),
+    ):
+        entry.unlock()
+        start(other)
+    assert current(store) == "running"
+
+
+def test_start_of_a_stopped_container(entry: Entry, init: FakeInit) -> None:
+    init.reap()
+    with pytest.raises(StateError, match="cannot start a container that has stopped"):
+        start(entry)
+
+
+def test_start_while_creating(entry: Entry) -> None:
+    me = os.getpid()
+    entry.write(fake_init.state("x", creator_pid=me, creator_start=proc_stat.start_time(me)))
+    with pytest.raises(StateError, match="cannot start a container in the creating state"):
+        start(entry)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("executable exec: no such file or directory", ExecutableError),
+        ("error some step: some cause", ContainerError),
+    ],
+)
+def test_start_passes_on_the_words_of_the_container_side(
+    store: Store, entry: Entry, text: str, kind: type[Exception]
+) -> None:
+    init = FakeInit(entry, lambda fd: messages.from_descriptor(fd).send(messages.ERROR, text))
+    record(entry, init)
+    with pytest.raises(kind, match=text.partition(" ")[2]):
+        start(entry)
+    init.reap()
+    assert current(store) == "stopped"
+
+
+def test_failed_start_container_hook_destroys_the_container(
+    store: Store, entry: Entry, tmp_path: Path
+) -> None:
+    def fail(fd: int) -> None:
+        messages.from_descriptor(fd).send(
+            messages.ERROR, "hook startContainer hook 0 /h: exited with status 1"
+        )
+
+    init = FakeInit(entry, fail)
+    record(entry, init, hooks={"poststop": [touch(tmp_path / "poststop")]})
+    with pytest.raises(HookError, match="exited with status 1"):
+        start(entry)
+    init.reap()
+    assert store.ids() == []
+    assert (tmp_path / "poststop").exists()
+
+
+def touch(path: Path) -> dict[str, Any]:
+    """A hook that writes the state it is given to `path`."""
+    return {"path": "/bin/sh", "args": ["sh", "-c", f"cat > {path}; pwd -P >> {path}"], "env": ["PATH=/bin"]}
+
+
+def test_poststart_hooks_see_the_running_container(entry: Entry, init: FakeInit, tmp_path: Path) -> None:
+    record(entry, init, bundle=str(tmp_path), hooks={"poststart": [touch(tmp_path / "told")]})
+    start(entry)
+    text, cwd = (tmp_path / "told").read_text().rsplit("}", 1)
+    document = json.loads(text + "}")
+    assert document["status"] == "running"
+    assert document["pid"] == init.pid
+    assert cwd.strip() == str(tmp_path)
+
+
+def test_failed_poststart_hook_stops_and_destroys(
+    store: Store, entry: Entry, init: FakeInit, tmp_path: Path
+) -> None:
+    hooks = {"poststart": [{"path": "/bin/false"}], "poststop": [touch(tmp_path / "poststop")]}
+    record(entry, init, hooks=hooks)
+    with pytest.raises(HookError, match=r"^poststart hook 0 /bin/false: exited with status 1$"):
+        start(entry)
+    assert proc_stat.is_alive(init.pid, init.start) is False
+    assert store.ids() == []
+    assert json.loads((tmp_path / "poststop").read_text().rsplit("}", 1)[0] + "}")["status"] == "stopped"
+
+
+def test_a_poststart_hook_may_use_the_runtime(
+    store: Store, entry: Entry, init: FakeInit, tmp_path: Path
+) -> None:
+    """The lock is not held meanwhile, so that a `delete --force` from a hook need not wait for `start`."""
+    with open(tmp_path / "hook.py", "w") as file:
+        file.write(f"import sys; sys.path.insert(0, {str(Path(cli.__file__).parents[2])!r})\n")
+        file.write("from pyoci.cli.main import main\n")
+        file.write(f"sys.exit(main(['--root', {store.root!r}, 'delete', '--force', 'x']))\n")
+    hook = {"path": sys.executable, "args": ["python", "-I", "-S", str(tmp_path / "hook.py")], "timeout": 20}
+    record(entry, init, hooks={"poststart": [hook]})
+    start(entry)
+    assert store.ids() == []
+
+
+# kill
+
+
+def test_kill_sends_the_signal(entry: Entry, init: FakeInit) -> None:
+    kill(entry, TERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(init.pid, 0)[1]) == -TERM
+
+
+def test_kill_of_a_stopped_container(entry: Entry, init: FakeInit) -> None:
+    init.kill()
+    with pytest.raises(StateError, match="container not running"):
+        kill(entry, KILL)
+    with pytest.raises(StateError, match="container not running"):
+        kill(entry, KILL, everyone=True)
+
+
+def test_kill_never_hits_another_process(entry: Entry, init: FakeInit) -> None:
+    entry.write(fake_init.state("x", pid=init.pid, pid_start=init.start + 1))
+    with pytest.raises(StateError, match="container not running"):
+        kill(entry, KILL)
+    entry.write(fake_init.state("x", pid=init.pid, pid_start=init.start, boot_id="other"))
+    with pytest.raises(StateError, match="container not running"):
+        kill(entry, KILL)
+    assert proc_stat.is_alive(init.pid, init.start)
+
+
+def test_kill_while_creating(entry: Entry) -> None:
+    me = os.getpid()
+    entry.write(fake_init.state("x", creator_pid=me, creator_start=proc_stat.start_time(me)))
+    with pytest.raises(StateError, match="container not running: 'x' is creating"):
+        kill(entry, KILL)
+
+
+def test_kill_all_signals_the_cgroup(entry: Entry, init: FakeInit, group: FakeGroup) -> None:
+    record(entry, init, cgroup={"a": 1})
+    kill(entry, TERM, everyone=True)
+    assert group.calls == [("kill", TERM)]
+
+
+def test_kill_all_without_a_cgroup(entry: Entry, init: FakeInit) -> None:
+    with pytest.raises(UnsupportedError, match="no cgroup"):
+        kill(entry, TERM, everyone=True)
+    kill(entry, KILL, everyone=True)  # its PID namespace goes with init
+
+
+def test_sigkill_without_an_own_pid_namespace_reaches_all(
+    entry: Entry, init: FakeInit, group: FakeGroup
+) -> None:
+    record(entry, init, cgroup={"a": 1}, own_pid_namespace=False)
+    kill(entry, KILL)
+    assert group.calls == [("kill", KILL)]
+
+
+def test_other_signals_reach_init_only(entry: Entry, init: FakeInit, group: FakeGroup) -> None:
+    record(entry, init, cgroup={"a": 1}, own_pid_namespace=False)
+    kill(entry, TERM)
+    assert group.calls == []
+
+
+def test_kill_all_reaches_what_outlived_init(entry: Entry, init: FakeInit, group: FakeGroup) -> None:
+    init.kill()
+    record(entry, init, cgroup={"a": 1}, own_pid_namespace=False)
+    with pytest.raises(StateError, match="container not running"):
+        kill(entry, KILL, everyone=True)
+    orphan = subprocess.Popen([fake_init.SLEEP, "60"])
+    group.members = [orphan.pid]
+    kill(entry, KILL, everyone=True)
+    assert orphan.wait(10) == -KILL
+
+
+def test_sigkill_thaws_a_paused_container(entry: Entry, init: FakeInit, group: FakeGroup) -> None:
+    group.frozen = True
+    record(entry, init, cgroup={"a": 1})
+    kill(entry, CONT)
+    assert group.calls == []
+    kill(entry, KILL)
+    assert group.calls == ["thaw"]
+
+
+# delete
+
+
+def test_delete_of_a_stopped_container(store: Store, entry: Entry, init: FakeInit, group: FakeGroup) -> None:
+    record(entry, init, cgroup={"a": 1})
+    init.kill()
+    delete(store, "x")
+    assert store.ids() == []
+    assert group.calls == ["destroy"]
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_delete_of_one_that_has_not_stopped(
+    store: Store, entry: Entry, init: FakeInit, started: bool
+) -> None:
+    """runtime.md, Delete: an error and no effect, for a created one too."""
+    if started:
+        start(entry)
+    entry.unlock()
+    word = "running" if started else "created"
+    with pytest.raises(StateError, match=f"^cannot delete container x that is not stopped: {word}$"):
+        delete(store, "x")
+    assert current(store) == word
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_delete_force_kills_first(store: Store, entry: Entry, init: FakeInit, started: bool) -> None:
+    if started:
+        start(entry)
+    entry.unlock()
+    delete(store, "x", force=True)
+    assert store.ids() == []
+    assert not proc_stat.is_alive(init.pid, init.start)
+
+
+def test_delete_of_an_unknown_container(store: Store) -> None:
+    with pytest.raises(ContainerNotFound, match="container does not exist"):
+        delete(store, "x")
+    delete(store, "x", force=True)
+
+
+def test_delete_kills_what_outlived_init(
+    store: Store, entry: Entry, init: FakeInit, group: FakeGroup
+) -> None:
+    orphan = subprocess.Popen([fake_init.SLEEP, "60"])
+    group.members = [orphan.pid]
+    record(entry, init, cgroup={"a": 1}, own_pid_namespace=False)
+    init.kill()
+    delete(store, "x")
+    assert group.calls == [("kill", KILL), "destroy"]
+    assert orphan.wait(10) == -KILL
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]"])
+def test_delete_of_a_half_made_container(store: Store, entry: Entry, content: bytes | None) -> None:
+    if content is not None:
+        entry.write_file("state.json", content)
+    entry.write_file("config.json", b"{}")
+    with pytest.raises(StateError, match="pyoci delete --force x removes it"):
+        delete(store, "x")
+    assert store.ids() == ["x"]
+    delete(store, "x", force=True)
+    assert store.ids() == []
+
+
+def test_delete_after_create_was_killed(store: Store, entry: Entry, group: FakeGroup) -> None:
+    """Its state is already there, its init is not: nothing can come of it any more."""
+    entry.write(fake_init.state("x", creator_pid=4_194_303, creator_start=1, cgroup={"a": 1}))
+    assert current(store) == "stopped"
+    delete(store, "x")
+    assert store.ids() == []
+    assert group.calls == ["destroy"]
+
+
+def test_delete_while_creating(store: Store, entry: Entry) -> None:
+    creator = subprocess.Popen([fake_init.SLEEP, "60"])
+    entry.write(
+        fake_init.state("x", creator_pid=creator.pid, creator_start=proc_stat.start_time(creator.pid))
+    )
+    with pytest.raises(StateError, match="that is not stopped: creating"):
+        delete(store, "x")
+    delete(store, "x", force=True)
+    assert creator.wait(10) == -KILL
+    assert store.ids() == []
+
+
+def test_delete_force_does_not_wait_for_a_start_that_hangs(store: Store, entry: Entry) -> None:
+    """A startContainer hook may never end; `start` holds the lock meanwhile."""
+    entry.close()
+    with store.open("x") as again:
+        init = FakeInit(again, lambda _fd: time.sleep(60))
+        record(again, init)
+    starter = os.fork()
+    if starter == 0:
+        try:
+            with store.open("x") as again:
+                start(again)
+        finally:
+            os._exit(0)
+    time.sleep(0.3)
+    delete(store, "x", force=True)
+    assert store.ids() == []
+    os.waitpid(starter, 0)
+    init.reap()
+
+
+def test_poststop_hooks_all_run_and_a_failure_is_a_warning(
+    store: Store, entry: Entry, init: FakeInit, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hooks = [{"path": "/bin/false"}, touch(tmp_path / "told"), {"path": "/nonexistent"}]
+    record(entry, init, bundle="/removed/meanwhile", hooks={"poststop": hooks})
+    init.kill()
+    delete(store, "x")
+    assert store.ids() == []
+    text, cwd = (tmp_path / "told").read_text().rsplit("}", 1)
+    document = json.loads(text + "}")
+    assert (document["status"], document["pid"], document["id"]) == ("stopped", 0, "x")
+    assert cwd.strip() == "/"
+    warnings = capfd.readouterr().err.splitlines()
+    assert warnings[0] == "pyoci: warning: poststop hook 0 /bin/false: exited with status 1"
+    assert "poststop hook 2 /nonexistent: cannot be executed: no such file or directory" in warnings[1]
+
+
+# the commands
+
+
+def test_state_command(store: Store, entry: Entry, init: FakeInit) -> None:
+    record(entry, init, bundle="/b", annotations={"k": "v"})
+    result = pyoci(store, "state", "x")
+    assert result.returncode == 0
+    assert json.loads(result.stdout) == {
+        "ociVersion": "1.0.2",
+        "id": "x",
+        "pid": init.pid,
+        "status": "created",
+        "bundle": "/b",
+        "rootfs": "/rootfs",
+        "created": "2026-01-01T00:00:00.123456789Z",
+        "owner": "root",
+        "annotations": {"k": "v"},
+    }
+    init.kill()
+    stopped = json.loads(pyoci(store, "state", "x").stdout)
+    assert (stopped["status"], stopped["pid"]) == ("stopped", 0)
+
+
+def test_a_lifecycle_by_commands(store: Store, entry: Entry, init: FakeInit) -> None:
+    assert pyoci(store, "start", "x").returncode == 0
+    assert json.loads(pyoci(store, "state", "x").stdout)["status"] == "running"
+    assert "that is not stopped: running" in pyoci(store, "delete", "x").stderr
+    assert pyoci(store, "kill", "x", "SIGKILL").returncode == 0
+    os.waitid(os.P_PID, init.pid, os.WEXITED | os.WNOWAIT)
+    assert pyoci(store, "delete", "x").returncode == 0
+    assert "does not exist" in pyoci(store, "delete", "x").stderr
+    assert pyoci(store, "delete", "--force", "x").returncode == 0
+
+
+@pytest.mark.parametrize("argv", [["x"], ["x", "TERM"], ["--signal", "15", "x"], ["-s", "SIGTERM", "x"]])
+def test_kill_command_spellings(store: Store, entry: Entry, init: FakeInit, argv: list[str]) -> None:
+    assert pyoci(store, "kill", *argv).returncode == 0
+    assert os.waitstatus_to_exitcode(os.waitpid(init.pid, 0)[1]) == -TERM
+
+
+def test_list_command(store: Store, entry: Entry, init: FakeInit) -> None:
+    store.reserve("broken").close()
+    table = pyoci(store, "list")
+    assert table.returncode == 0
+    header, row = table.stdout.splitlines()
+    assert header.split() == ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]
+    assert row.split() == ["x", str(init.pid), "created", "/", "2026-01-01T00:00:00.123456789Z", "root"]
+    assert header.index("STATUS") == row.index("created")
+    assert "broken" in table.stderr
+    as_json = pyoci(store, "list", "--format", "json")
+    assert [item["id"] for item in json.loads(as_json.stdout)] == ["x"]
+    assert pyoci(store, "list", "-q").stdout == "broken\nx\n"
+
+
+def test_list_of_nothing(store: Store) -> None:
+    assert json.loads(pyoci(store, "list", "--format=json").stdout) == []
+    assert pyoci(store, "list", "--quiet").stdout == ""
