@@ -1,0 +1,1 @@
+"""pyoci: a low-level OCI container runtime."""

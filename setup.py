@@ -1,0 +1,43 @@
+"""The compiled parts: the extension module pyoci.kernel._raw and the program pyoci; all else is in pyproject.toml."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from setuptools import Extension, find_packages, setup
+
+from distutils.command.build_scripts import build_scripts  # isort: skip - setuptools brings it, and must be first
+
+ROOT = Path(__file__).resolve().parent
+# A build backend does not put the project's folder on the search path.
+sys.path.insert(0, str(ROOT / "launcher"))
+
+import build_program  # noqa: E402 - needs the line above
+
+
+class BuildProgram(build_scripts):
+    """`scripts` are copied into bin/ as they are, which a wheel and pip do for a compiled program, too.
+
+    (An entry point would be a Python file: it starts the interpreter with the site module, and obeys PYTHON*.)
+    """
+
+    def run(self) -> None:
+        try:
+            build_program.build(Path(self.build_dir, "pyoci"), Path(self.get_finalized_command("build").build_temp))
+        except build_program.BuildError as error:
+            sys.exit(f"pyoci cannot be built: {error}")
+
+    def get_source_files(self) -> list[str]:
+        return [str(path.relative_to(ROOT)) for path in (ROOT / "launcher").iterdir() if path.is_file()]
+
+
+setup(
+    packages=[*find_packages(include=["pyoci", "pyoci.*"]), "pyoci.schemas"],
+    # The schemas are documents for people, at the top of the repository, and data of the package.
+    package_dir={"pyoci.schemas": "schemas"},
+    package_data={"pyoci": ["py.typed", "**/*.json", "**/*.pyi"], "pyoci.schemas": ["*.json"]},
+    ext_modules=[Extension("pyoci.kernel._raw", ["pyoci/kernel/_raw.c"])],
+    scripts=["launcher/pyoci.c"],
+    cmdclass={"build_scripts": BuildProgram},
+)
