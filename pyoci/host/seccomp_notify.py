@@ -6,10 +6,10 @@ bytes.
 
 from __future__ import annotations
 
-import errno
-
 import _socket
 import _struct
+import errno
+
 from pyoci.errors import SyscallError
 from pyoci.wire import jsontext
 

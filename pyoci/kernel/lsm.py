@@ -37,7 +37,7 @@ def set_selinux_exec(proc_fd: int, label: str) -> None:
 
 
 def set_selinux_key(proc_fd: int, label: str) -> None:
-    """The SELinux context of keyrings that this process makes until it calls execve(2): setkeycreatecon(3)."""
+    """The SELinux context of keyrings that this process makes before its execve(2): setkeycreatecon(3)."""
     _write_context(proc_fd, "attr/keycreate", label, f"set SELinux label {label!r} for new keys")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _struct
 import errno
 
-import _struct
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel.call import SYS, address, syscall
 

@@ -20,9 +20,9 @@ def forked(function: Callable[[], Any]) -> Any:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         try:
             try:
-                result = (True, function())
+                result: tuple[bool, Any] = (True, function())
             except Exception as error:
-                result = (False, error)
+                result = (False, (type(error), str(error)))
             os.write(writer, pickle.dumps(result))
         finally:
             os._exit(0)
@@ -32,7 +32,11 @@ def forked(function: Callable[[], Any]) -> Any:
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if not data:
         return status
-    good, value = pickle.loads(data)
+    good, value = pickle.loads(data)  # noqa: S301  # our own child wrote it
     if good:
         return value
-    raise value
+    # not pickled themselves: some constructors take other arguments than their words
+    kind, words = value
+    raised = kind.__new__(kind)
+    raised.args = (words,)
+    raise raised

@@ -1,8 +1,9 @@
-"""A seccomp filter run by hand: what the kernel would return for a system call."""
+"""A seccomp filter run by hand: what the kernel would return for a system call; and an engine's profile."""
 
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 X86_64 = 0xC000003E
 I386 = 0x40000003
@@ -52,3 +53,25 @@ def run(code: bytes, nr: int, args: tuple[int, ...] = (), arch: int = X86_64) ->
                 0x45: accumulator & k,
             }[op]
             at += jump_true if holds else jump_false
+
+
+def resolved(profile: dict[str, Any], capabilities: set[str]) -> dict[str, Any]:
+    """The profile as podman hands it to a runtime on x86_64: entries chosen by capabilities."""
+    chosen = []
+    for entry in profile["syscalls"]:
+        includes, excludes = entry.get("includes") or {}, entry.get("excludes") or {}
+        fits = set(includes.get("caps", ())) <= capabilities and "amd64" in includes.get("arches", ["amd64"])
+        if (
+            fits
+            and not set(excludes.get("caps", ())) & capabilities
+            and "amd64" not in excludes.get("arches", ())
+        ):
+            chosen.append(
+                {key: entry[key] for key in ("names", "action", "args", "errnoRet") if entry.get(key)}
+            )
+    return {
+        "defaultAction": profile["defaultAction"],
+        "defaultErrnoRet": profile.get("defaultErrnoRet"),
+        "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+        "syscalls": chosen,
+    }

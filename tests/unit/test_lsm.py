@@ -7,6 +7,7 @@ import pytest
 
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import lsm as kernel
+from pyoci.kernel import procfs
 from pyoci.plan import lsm
 
 LABEL = "system_u:object_r:container_file_t:s0:c1,c2"
@@ -38,7 +39,9 @@ def test_new_file_systems_take_the_mount_label(fstype: str) -> None:
     assert lsm.mount_label_option("", fstype) is None
 
 
-@pytest.mark.parametrize("fstype", ["proc", "sysfs", "cgroup", "cgroup2", "mqueue", "bind", "rbind", "none", ""])
+@pytest.mark.parametrize(
+    "fstype", ["proc", "sysfs", "cgroup", "cgroup2", "mqueue", "bind", "rbind", "none", ""]
+)
 def test_file_systems_that_take_no_mount_label(fstype: str) -> None:
     assert lsm.mount_label_option(LABEL, fstype) is None
 
@@ -59,7 +62,7 @@ def attributes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         except OSError as error:
             raise SyscallError(error.errno or 0, f"open {path}") from None
 
-    monkeypatch.setattr(kernel.procfs, "open_self", open_self)
+    monkeypatch.setattr(procfs, "open_self", open_self)
     return tmp_path / "attr"
 
 
