@@ -1,4 +1,4 @@
-"""Check a bundle and explain all that is wrong with it. Nothing is made; BUNDLE is the current directory if absent."""
+"""Check a bundle and explain all that is wrong with it; BUNDLE is the current directory if absent."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Made from schemas/ by hack/generate-checks: change those and run it again."""
 
-# ruff: noqa
+# fmt: off
+# ruff: noqa: RUF100, B007, C405, E501, I001, N806, PLR0915, RUF021, RUF060, SIM102
 from __future__ import annotations
 
 SCHEMAS: dict[str, dict[str, object]] = \

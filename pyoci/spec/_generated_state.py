@@ -1,7 +1,8 @@
 """Made from schemas/ by hack/generate-checks: change those and run it again."""
 
-# ruff: noqa
+# fmt: off
 # mypy: ignore-errors
+# ruff: noqa: RUF100, B007, C405, E501, I001, N806, PLR0915, RUF021, RUF060, SIM102
 from __future__ import annotations
 
 from pyoci.spec.patterns import Mismatch, is_absolute

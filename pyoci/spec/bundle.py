@@ -36,8 +36,8 @@ def load(bundle: str) -> tuple[dict[str, Any], bytes]:
 def read_file(path: str, limit: int = jsontext.MAX_BYTES) -> bytes:
     """The contents of a regular file of at most `limit` bytes. Raises ConfigError.
 
-    A link is followed, as runc does: the bundle is its caller's. Anything else than a file is refused before it is
-    opened, since a FIFO would block and opening a device can do things.
+    A link is followed, as runc does: the bundle is its caller's. Anything else than a file is refused before
+    it is opened, since a FIFO would block and opening a device can do things.
     """
     try:
         _require_regular(path, os.stat(path).st_mode)

@@ -30,7 +30,7 @@ Path = tuple["str | int", ...]
 def explain(document: object, kind: str) -> list[tuple[Path, str]]:
     """Where, and the line that says what, for each thing that the schema `kind` refuses.
 
-    `kind` names a schema, or a definition of the config's: `config`, `state`, `features`, `process`, `resources`.
+    `kind` names a schema, or a definition of the config's: config, state, features, process, resources.
     Raises ImportError where jsonschema is missing.
     """
     from jsonschema.exceptions import best_match
@@ -53,10 +53,10 @@ def _validator(kind: str) -> Any:
     extend: Any = validators.extend  # untyped in its stubs
     strict = extend(Draft7Validator, {"pattern": _pattern}, type_checker=types)
     # Without their $schema, since that would bring back the plain Draft7Validator behind each $ref.
-    bare = {name: {key: schema[key] for key in schema if key != "$schema"} for name, schema in SCHEMAS.items()}
-    registry: Any = Registry().with_resources(
-        [(f"{name}.json", DRAFT7.create_resource(schema)) for name, schema in bare.items()]
-    )
+    registry: Any = Registry()
+    for name, schema in SCHEMAS.items():
+        bare = {key: value for key, value in schema.items() if key != "$schema"}
+        registry = registry.with_resource(f"{name}.json", DRAFT7.create_resource(bare))
     ref = f"{kind}.json" if kind in SCHEMAS else f"config.json#/definitions/{kind}"
     return strict({"$ref": ref}, registry=registry)
 

@@ -1,8 +1,8 @@
 """What the generated checks stand on: their exception, and the patterns of schemas/ as functions.
 
 Functions, so that a valid config does not pay for `re` (7 ms of CPU).
-`hack/generate-checks` puts them where fastjsonschema calls a regular expression and fails for a pattern that has
-none; a unit test compares each with its expression.
+`hack/generate-checks` puts them where fastjsonschema calls a regular expression and fails for a pattern that
+has none; a unit test compares each with its expression.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _CPU_LIST = _DIGITS | {",", " ", "-"}
 _UPPER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 
 
-class Mismatch(Exception):
+class Mismatch(Exception):  # noqa: N818  # an outcome of a check, not yet an error
     """A document does not match its schema: where and why, in fastjsonschema's words."""
 
 
@@ -76,8 +76,9 @@ def is_capability_name(text: str) -> bool:
 
 BY_EXPRESSION = {
     "^/": is_absolute,
-    "^1\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
-    "(\\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?(\\+[0-9A-Za-z-]+(\\.[0-9A-Za-z-]+)*)?$": is_version_1,
+    "^1\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)"
+    "(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(\\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?"
+    "(\\+[0-9A-Za-z-]+(\\.[0-9A-Za-z-]+)*)?$": is_version_1,
     "^[^\\n]*$": is_one_line,
     "^MB:[^\\n]*$": is_bandwidth_schema,
     "^[rwm]+$": is_device_access,

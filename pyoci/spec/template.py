@@ -1,4 +1,4 @@
-"""The config.json that `pyoci spec` writes: a shell in namespaces of its own, few capabilities, a read-only root."""
+"""The config.json that `pyoci spec` writes: a shell in namespaces, few rights, a read-only root."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 _CAPABILITIES = ("CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE")
 _CAREFUL = ("nosuid", "noexec", "nodev")
+_TERMINALS = ("ptmxmode=0666", "mode=0620")
 _NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "cgroup")
 # What tells of, or reaches, the host's kernel and hardware
 _MASKED = (
@@ -44,7 +45,7 @@ def default(version: str) -> dict[str, Any]:
         "mounts": [
             _mount("/proc", "proc"),
             _mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
-            _mount("/dev/pts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
+            _mount("/dev/pts", "devpts", "nosuid", "noexec", "newinstance", *_TERMINALS, "gid=5"),
             _mount("/dev/shm", "tmpfs", *_CAREFUL, "mode=1777", "size=65536k"),
             _mount("/dev/mqueue", "mqueue", *_CAREFUL),
             _mount("/sys", "sysfs", *_CAREFUL, "ro"),
@@ -82,4 +83,5 @@ def _rootless_mount(mount: dict[str, Any]) -> dict[str, Any]:
         # sysfs can be mounted by the owner of the network namespace only (fs/sysfs/mount.c): take the host's.
         return {**mount, "type": "none", "source": "/sys", "options": ["rbind", *mount["options"]]}
     # Group 5, tty, is not mapped.
-    return {**mount, "options": [o for o in mount["options"] if o != "gid=5"]} if "options" in mount else mount
+    options = [option for option in mount.get("options", ()) if option != "gid=5"]
+    return {**mount, "options": options} if options else mount

@@ -1,7 +1,7 @@
 """JSON text in and out, strict, without importing `json`.
 
-`json` costs more than a whole `pyoci state` (it imports `re`, hence `enum`), while its C half, `_json`, is
-a builtin of CPython: only `json` itself is imported where that half is missing, or when it words a syntax error.
+`json` costs more than a whole `pyoci state` (it imports `re`, hence `enum`), while its C half, `_json`, is a
+builtin of CPython. `json` is imported only where that half is missing, or when it words a syntax error.
 
 Stricter than `json`, since a document decides what root does:
 
@@ -80,7 +80,7 @@ except ImportError:  # not CPython: the same hooks, at json's price
     ).scan_once  # type: ignore[attr-defined]  # as old as json itself, missing in typeshed only
 
     _encoder = JSONEncoder(separators=(",", ":"), allow_nan=False)
-    _encode = lambda value, _level: _encoder.encode(value)
+    _encode = lambda value, _level: _encoder.encode(value)  # noqa: E731  # a def would have another type
 else:
     # typeshed takes the argument for another scanner; it is whatever has the attributes of _Reading.
     _scan = make_scanner(_Reading)  # type: ignore[arg-type]
@@ -130,7 +130,7 @@ def loads(data: bytes, *, what: str, limit: int = MAX_BYTES) -> Any:
 def dumps(value: Any) -> str:
     """`value` as compact JSON in ASCII, so that no terminal or locale can refuse it.
 
-    Raises ConfigError for a string that is not Unicode (a file name of other bytes, decoded by `os.fsdecode`).
+    Raises ConfigError for a string that is not Unicode (a file name in other bytes, from `os.fsdecode`).
     """
     text = "".join(_encode(value, 0))
     if "\\ud" in text:
@@ -151,7 +151,8 @@ def _pretty(value: Any, newline: str, indent: str) -> str:
         members = [f"{dumps(key)}: {_pretty(item, inner, indent)}" for key, item in value.items()]
         return "{" + inner + ("," + inner).join(members) + newline + "}"
     if isinstance(value, (list, tuple)) and value:
-        return "[" + inner + ("," + inner).join(_pretty(item, inner, indent) for item in value) + newline + "]"
+        items = [_pretty(item, inner, indent) for item in value]
+        return "[" + inner + ("," + inner).join(items) + newline + "]"
     return dumps(value)
 
 

@@ -1,11 +1,11 @@
 """What the specification demands and a schema cannot say: small pure rules, by section of the config.
 
-A rule takes a config that its schema has accepted and yields problems: a JSON pointer, the value found (`MISSING`
-when there is none) and what was expected, in words. Its docstring is the sentence it holds, from config.md or
-config-linux.md unless it names another source.
+A rule takes a config that its schema has accepted and yields problems: a JSON pointer, the value found
+(`MISSING` when there is none) and what was expected, in words. Its docstring is the sentence it holds, from
+config.md or config-linux.md unless it names another source.
 
-`namespaces`, `mounts` and `process` are imported for every config, `linux` (its other sections) and `resources` only
-where the config has what they look at.
+`namespaces`, `mounts` and `process` are imported for every config, `linux` (its other sections) and
+`resources` only where the config has what they look at.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def check(config: Config) -> list[str]:
 
 
 def check_what_can_be(config: Config) -> list[str]:
-    """`check` for a config that its schema has refused: a rule stops at a value that has not the shape it reads."""
+    """`check` for a config that its schema has refused: a rule stops at a value it cannot read."""
     found: list[Problem] = []
     for rule in _rules(config, whole=True):
         try:
@@ -84,7 +84,10 @@ def lines(found: Iterable[Problem]) -> list[str]:
         return []
     from pyoci.spec import words  # only now: a good config has nothing to say
 
-    return [words.line(place, words.MISSING if value is MISSING else words.show(value), e) for place, value, e in made]
+    return [
+        words.line(place, words.MISSING if value is MISSING else words.show(value), expected)
+        for place, value, expected in made
+    ]
 
 
 def _rules(config: Config, whole: bool = False) -> Iterator[Rule]:

@@ -15,7 +15,8 @@ def destination_is_absolute(config: Config) -> Iterator[Problem]:
     """`destination`: it MAY be a relative path. Relative paths are deprecated."""
     for index, mount in enumerate(config.get("mounts", ())):
         if not mount["destination"].startswith("/"):
-            yield f"/mounts/{index}/destination", mount["destination"], "an absolute path: relative ones are deprecated"
+            place = f"/mounts/{index}/destination"
+            yield place, mount["destination"], "an absolute path: relative ones are deprecated"
 
 
 def mappings_say_idmap(config: Config) -> Iterator[Problem]:
@@ -23,13 +24,15 @@ def mappings_say_idmap(config: Config) -> Iterator[Problem]:
     for index, mount in enumerate(config.get("mounts", ())):
         options = mount.get("options", ())
         if mount.get("uidMappings") and "idmap" not in options and "ridmap" not in options:
-            yield f"/mounts/{index}/options", mount.get("options", MISSING), "idmap or ridmap along with mappings"
+            place = f"/mounts/{index}/options"
+            yield place, mount.get("options", MISSING), "idmap or ridmap along with mappings"
 
 
 def prestart_is_deprecated(config: Config) -> Iterator[Problem]:
     """`prestart` (array of objects, OPTIONAL, DEPRECATED)."""
-    if config.get("hooks", {}).get("prestart"):
-        yield "/hooks/prestart", config["hooks"]["prestart"], "createRuntime, createContainer or startContainer"
+    hooks = config.get("hooks", {})
+    if hooks.get("prestart"):
+        yield "/hooks/prestart", hooks["prestart"], "createRuntime, createContainer or startContainer"
 
 
 def console_size_has_terminal(config: Config) -> Iterator[Problem]:

@@ -34,13 +34,14 @@ def device_has_numbers(config: Config) -> Iterator[Problem]:
     for index, device in enumerate(config.get("linux", {}).get("devices", ())):
         if device["type"] != "p":
             for name, maximum in (("major", _MAJOR_MAX), ("minor", _MINOR_MAX)):
-                if not 0 <= device.get(name, -1) <= maximum:
-                    yield f"/linux/devices/{index}/{name}", device.get(name, MISSING), f"a number from 0 to {maximum}"
+                number = device.get(name, MISSING)
+                if number is MISSING or not 0 <= number <= maximum:
+                    yield f"/linux/devices/{index}/{name}", number, f"a number from 0 to {maximum}"
 
 
 def device_paths_differ(config: Config) -> Iterator[Problem]:
-    """If a file already exists at `path` that does not match the requested device, the runtime MUST generate an
-    error."""
+    """If a file already exists at `path` that does not match the requested device, the runtime MUST generate
+    an error."""
     seen: dict[str, tuple[object, ...]] = {}
     for index, device in enumerate(config.get("linux", {}).get("devices", ())):
         kind = "c" if device["type"] == "u" else device["type"]
@@ -50,8 +51,8 @@ def device_paths_differ(config: Config) -> Iterator[Problem]:
 
 
 def sysctl_is_the_containers(config: Config) -> Iterator[Problem]:
-    """`sysctl` allows kernel parameters to be modified at runtime for the container: only those that a namespace of
-    the container holds, since the others are the host's."""
+    """`sysctl` allows kernel parameters to be modified at runtime for the container: only those that a
+    namespace of the container holds, since the others are the host's."""
     has = namespaces_of(config)
     for name in config.get("linux", {}).get("sysctl", {}):
         place = f"/linux/sysctl/{escape(name)}"
@@ -133,8 +134,8 @@ def _is_device_name(name: str) -> bool:
 
 
 def cgroups_path_stays_below(config: Config) -> Iterator[Problem]:
-    """Runtimes MAY consider certain `cgroupsPath` values to be invalid, and MUST generate an error if this is the
-    case: one with `..` could name a cgroup that is not the container's."""
+    """Runtimes MAY consider certain `cgroupsPath` values to be invalid, and MUST generate an error if this is
+    the case: one with `..` could name a cgroup that is not the container's."""
     path = config.get("linux", {}).get("cgroupsPath", "")
     if ".." in path.split("/"):
         yield "/linux/cgroupsPath", path, "a path without .."
@@ -155,7 +156,8 @@ def class_of_service_is_a_name(config: Config) -> Iterator[Problem]:
 
 
 def memory_policy_fits_mode(config: Config) -> Iterator[Problem]:
-    """`nodes`: some modes require that there are no nodes, others that there is at least one. set_mempolicy(2)."""
+    """`nodes`: some modes require that there are no nodes, others that there is at least one.
+    set_mempolicy(2)."""
     policy = config.get("linux", {}).get("memoryPolicy")
     if policy is None:
         return
@@ -182,8 +184,8 @@ def listener_metadata_needs_listener(config: Config) -> Iterator[Problem]:
 
 
 def notify_needs_listener(config: Config) -> Iterator[Problem]:
-    """`listenerPath`: the socket over which the runtime will send the state when SCMP_ACT_NOTIFY is used. Without one
-    nobody would ever answer."""
+    """`listenerPath`: the socket over which the runtime will send the state when SCMP_ACT_NOTIFY is used.
+    Without one nobody would ever answer."""
     seccomp = config.get("linux", {}).get("seccomp", {})
     actions = [rule["action"] for rule in seccomp.get("syscalls", ())]
     if "SCMP_ACT_NOTIFY" in actions and not seccomp.get("listenerPath"):
@@ -193,8 +195,9 @@ def notify_needs_listener(config: Config) -> Iterator[Problem]:
 def errno_has_an_action(config: Config) -> Iterator[Problem]:
     """`errnoRet`: when the action doesn't support an errno, the runtime MUST print and error and fail."""
     seccomp = config.get("linux", {}).get("seccomp", {})
-    if "defaultErrnoRet" in seccomp and seccomp["defaultAction"] not in _TAKES_ERRNO:
-        yield "/linux/seccomp/defaultErrnoRet", seccomp["defaultErrnoRet"], f"none with {seccomp['defaultAction']}"
+    action = seccomp.get("defaultAction")
+    if "defaultErrnoRet" in seccomp and action not in _TAKES_ERRNO:
+        yield "/linux/seccomp/defaultErrnoRet", seccomp["defaultErrnoRet"], f"none with {action}"
     for index, rule in enumerate(seccomp.get("syscalls", ())):
         if "errnoRet" in rule and rule["action"] not in _TAKES_ERRNO:
             yield f"/linux/seccomp/syscalls/{index}/errnoRet", rule["errnoRet"], f"none with {rule['action']}"

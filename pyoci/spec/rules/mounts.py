@@ -46,8 +46,8 @@ def mount_mappings_are_a_pair(config: Config) -> Iterator[Problem]:
 
 
 def idmap_has_mappings(config: Config) -> Iterator[Problem]:
-    """`idmap`: if there are no mappings specified and the container isn't using user namespaces, an error MUST be
-    returned."""
+    """`idmap`: if there are no mappings specified and the container isn't using user namespaces, an error
+    MUST be returned."""
     if "user" in namespaces_of(config):
         return
     for index, mount in enumerate(config.get("mounts", ())):

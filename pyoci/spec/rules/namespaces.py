@@ -16,7 +16,8 @@ _MAX_MAPPINGS = 340
 
 
 def namespace_types_differ(config: Config) -> Iterator[Problem]:
-    """If a `namespaces` field contains duplicated namespaces with same `type`, the runtime MUST generate an error."""
+    """If a `namespaces` field contains duplicated namespaces with same `type`, the runtime MUST generate an
+    error."""
     seen: set[str] = set()
     for index, namespace in enumerate(config.get("linux", {}).get("namespaces", ())):
         if namespace["type"] in seen:
@@ -46,7 +47,8 @@ def mappings_need_user_namespace(config: Config) -> Iterator[Problem]:
 
 
 def user_namespace_needs_mappings(config: Config) -> Iterator[Problem]:
-    """user_namespaces(7): without mappings every id in a new user namespace is the overflow id, and none can be set."""
+    """user_namespaces(7): without mappings every id in a new user namespace is the overflow id, and none can
+    be set."""
     if namespaces_of(config).get("user", "joined") is not None:
         return
     for name in ("uidMappings", "gidMappings"):
@@ -80,7 +82,8 @@ def check_mappings(mappings: list[dict[str, int]], place: str) -> Iterator[Probl
 
 
 def process_ids_are_mapped(config: Config) -> Iterator[Problem]:
-    """`uid`, `gid`, `additionalGids` specify IDs in the container namespace: there they must exist (setresuid(2))."""
+    """`uid`, `gid`, `additionalGids` specify IDs in the container namespace: there they must exist
+    (setresuid(2))."""
     linux = config.get("linux", {})
     user = config.get("process", {}).get("user")
     if not user or namespaces_of(config).get("user", "joined") is not None:
@@ -95,7 +98,8 @@ def process_ids_are_mapped(config: Config) -> Iterator[Problem]:
 
 
 def paths_need_mount_namespace(config: Config) -> Iterator[Problem]:
-    """Without a mount namespace the container has the runtime's, and these would change the host's file system."""
+    """Without a mount namespace the container has the runtime's, and these would change the host's file
+    system."""
     linux = config.get("linux", {})
     if "mount" in namespaces_of(config):
         return

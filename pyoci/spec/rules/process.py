@@ -29,7 +29,8 @@ def env_names_values(config: Config) -> Iterator[Problem]:
 
 
 def console_size_fits(config: Config) -> Iterator[Problem]:
-    """Runtimes MUST ignore `consoleSize` if `terminal` is `false` or unset; else a terminal must be able to have it."""
+    """Runtimes MUST ignore `consoleSize` if `terminal` is `false` or unset; else a terminal must be able to
+    have it."""
     process = config.get("process", {})
     if process.get("terminal"):
         for name, number in process.get("consoleSize", {}).items():
@@ -50,7 +51,8 @@ def soft_rlimit_is_below_hard(config: Config) -> Iterator[Problem]:
     """`hard`: the ceiling for the soft limit."""
     for index, rlimit in enumerate(config.get("process", {}).get("rlimits", ())):
         if rlimit["soft"] > rlimit["hard"]:
-            yield f"/process/rlimits/{index}/soft", rlimit["soft"], f"at most the hard limit, {rlimit['hard']}"
+            place = f"/process/rlimits/{index}/soft"
+            yield place, rlimit["soft"], f"at most the hard limit, {rlimit['hard']}"
 
 
 def no_windows_properties(config: Config) -> Iterator[Problem]:
@@ -63,7 +65,8 @@ def no_windows_properties(config: Config) -> Iterator[Problem]:
 
 
 def scheduler_fits_policy(config: Config) -> Iterator[Problem]:
-    """`priority` is used by real-time policies, `runtime`, `deadline` and `period` by the deadline scheduler."""
+    """`priority` is used by real-time policies, `runtime`, `deadline` and `period` by the deadline
+    scheduler."""
     scheduler = config.get("process", {}).get("scheduler")
     if scheduler is None:
         return
@@ -97,7 +100,7 @@ def is_list(text: str) -> bool:
     """Whether `text` is empty or numbers and ranges, as in `0-3,7`."""
     for part in text.split(",") if text.strip() else ():
         first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or dash and not (last.isdecimal() and int(first) <= int(last)):
+        if not first.isdecimal() or (dash and not (last.isdecimal() and int(first) <= int(last))):
             return False
     return True
 

@@ -1,4 +1,4 @@
-"""`linux.resources`. What only the kernel can tell (a CPU that is there, a page size it has) is left to it."""
+"""`linux.resources`. What only the kernel can tell (a CPU that is there, its page sizes) is left to it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ def burst_is_below_quota(config: Config) -> Iterator[Problem]:
 
 
 def swap_includes_memory(config: Config) -> Iterator[Problem]:
-    """`swap`: sets limit of memory+Swap usage, so it is not below `limit`, and needs one: with memory unlimited the
-    sum cannot be less. 0 means unset, as runc has it."""
+    """`swap`: sets limit of memory+Swap usage, so it is not below `limit`, and needs one: with memory
+    unlimited the sum cannot be less. 0 means unset, as runc has it."""
     memory = _resources(config).get("memory", {})
+    place = "/linux/resources/memory"
     swap, limit = memory.get("swap", 0), memory.get("limit", 0)
     if swap > 0 and limit <= 0:
-        yield "/linux/resources/memory/limit", memory.get("limit", MISSING), "a limit of memory along with swap"
+        yield f"{place}/limit", memory.get("limit", MISSING), "a limit of memory along with swap"
     elif 0 < swap < limit:
-        yield "/linux/resources/memory/swap", swap, f"at least the limit of memory, {limit}: swap includes it"
+        yield f"{place}/swap", swap, f"at least the limit of memory, {limit}: swap includes it"
 
 
 def weight_device_has_weight(config: Config) -> Iterator[Problem]:
@@ -57,7 +58,8 @@ def unified_names_files(config: Config) -> Iterator[Problem]:
 
 
 def page_sizes_differ(config: Config) -> Iterator[Problem]:
-    """`hugepageLimits`: defines the hugepage sizes and limits; of two limits for one size only one could count."""
+    """`hugepageLimits`: defines the hugepage sizes and limits; of two limits for one size only one could
+    count."""
     seen: set[str] = set()
     for index, entry in enumerate(_resources(config).get("hugepageLimits", ())):
         if entry["pageSize"] in seen:
