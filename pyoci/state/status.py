@@ -12,7 +12,7 @@ import errno
 import os
 
 from pyoci.errors import SyscallError
-from pyoci.kernel import pidfd, proc_stat
+from pyoci.kernel import proc_stat
 from pyoci.state.store import NOTIFY_SOCKET, Entry
 
 TYPE_CHECKING = False
@@ -102,6 +102,8 @@ def _lives(state: State, pid: int, start: int) -> bool:
 
 
 def _hold(state: State, pid: int, start: int) -> int | None:
+    from pyoci.kernel import pidfd  # not for `state`, which sends nothing
+
     return pidfd.open(pid, start) if pid and _is_this_boot(state) else None
 
 

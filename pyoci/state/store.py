@@ -8,7 +8,6 @@ and made anew meanwhile is never mixed up with its predecessor.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 
 from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError
@@ -113,11 +112,16 @@ class Entry:
         Children made by fork share the lock and keep it until they close `dirfd` (execve does); so a process
         that outlives the command must not be made while it is held.
         """
+        import fcntl  # a shared object that `state` and `kill` do without
+
         fcntl.flock(self.dirfd, fcntl.LOCK_EX)
         if self.is_removed():
             raise ContainerNotFound(self.id)
 
     def unlock(self) -> None:
+        """Let others work on this container."""
+        import fcntl
+
         fcntl.flock(self.dirfd, fcntl.LOCK_UN)
 
     def is_removed(self) -> bool:
