@@ -1,4 +1,4 @@
-"""Labels in the kernel. Without AppArmor or SELinux there is still the promise that no label is lost silently."""
+"""Labels in the kernel; without AppArmor and SELinux, the promise that none is silently lost."""
 
 from __future__ import annotations
 
