@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+
 from pyoci import log
 from pyoci.cli import options, output
 from pyoci.cli.options import Call, Option
 from pyoci.errors import ContainerNotFound, PyociError
 from pyoci.host.status import state_document
-from pyoci.state.store import Store
+from pyoci.state.store import Entry, Store
 from pyoci.wire import jsontext
 
 TYPE_CHECKING = False
@@ -61,9 +64,20 @@ def _documents(store: Store) -> list[dict[str, Any]]:
     for container_id in store.ids():
         try:
             with store.open(container_id) as entry:
-                documents.append(state_document(entry, entry.read()))
+                document = state_document(entry, entry.read())
+                document["owner"] = document["owner"] or _owner(entry)
+                documents.append(document)
         except ContainerNotFound:
             continue  # deleted since the folder was read
         except PyociError as error:
             log.warning(str(error))
     return documents
+
+
+def _owner(entry: Entry) -> str:
+    """The name of the user who made the container, `#UID` when it has none."""
+    uid = os.fstat(entry.dirfd).st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"

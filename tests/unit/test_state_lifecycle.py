@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import subprocess
 import sys
 import time
@@ -482,6 +483,12 @@ def test_list_command(store: Store, entry: Entry, init: FakeInit) -> None:
     as_json = pyoci(store, "list", "--format", "json")
     assert [item["id"] for item in json.loads(as_json.stdout)] == ["x"]
     assert pyoci(store, "list", "-q").stdout == "broken\nx\n"
+
+
+def test_list_tells_whose_folder_it_is(store: Store, entry: Entry, init: FakeInit) -> None:
+    record(entry, init, owner="")
+    [document] = json.loads(pyoci(store, "list", "-f", "json").stdout)
+    assert document["owner"] == pwd.getpwuid(os.getuid()).pw_name
 
 
 def test_list_of_nothing(store: Store) -> None:
