@@ -1,4 +1,4 @@
-"""The compiled parts: the extension module pyoci.kernel._raw and the program pyoci; all else is in pyproject.toml."""
+"""The compiled parts: the extension module pyoci.kernel._raw and the program pyoci."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ import build_program  # noqa: E402 - needs the line above
 class BuildProgram(build_scripts):
     """`scripts` are copied into bin/ as they are, which a wheel and pip do for a compiled program, too.
 
-    (An entry point would be a Python file: it starts the interpreter with the site module, and obeys PYTHON*.)
+    An entry point would be a Python file: it starts the interpreter with site and obeys PYTHON* variables.
     """
 
     def run(self) -> None:
+        folder = Path(self.get_finalized_command("build").build_temp)
         try:
-            build_program.build(Path(self.build_dir, "pyoci"), Path(self.get_finalized_command("build").build_temp))
+            build_program.build(Path(self.build_dir, "pyoci"), folder)
         except build_program.BuildError as error:
             sys.exit(f"pyoci cannot be built: {error}")
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import _frozen_importlib
 import sys
 
-import _frozen_importlib
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def run(packages: str) -> int:
-    """Run the command line and return the exit status; `packages` is the folder that pip installed pyoci into."""
-    # BuiltinImporter finds no module inside of a package before Python 3.12, so the module is loaded by its name.
-    spec = _frozen_importlib.ModuleSpec("pyoci.kernel._raw", _frozen_importlib.BuiltinImporter, origin="built-in")
-    _frozen_importlib._load(spec)
+    """Run the command line and return the exit status.
+
+    `packages` is the folder that pip installed pyoci into; empty when there is none beside the program.
+    """
+    # Before Python 3.12 the import statement finds no built-in module inside of a package.
+    importer: Any = _frozen_importlib  # the stubs leave out what importlib keeps for itself
+    importer._load(importer.ModuleSpec("pyoci.kernel._raw", importer.BuiltinImporter, origin="built-in"))
 
     import pyoci
 
-    # The importer of frozen modules believes that all of them come from the standard library.
-    pyoci.__file__ = f"{packages}/pyoci/__init__.py"
-    pyoci.__path__ = [f"{packages}/pyoci"]
+    if packages:
+        # The importer of frozen modules believes that all of them come from the standard library.
+        pyoci.__file__ = f"{packages}/pyoci/__init__.py"
+        pyoci.__path__ = [f"{packages}/pyoci"]
 
     from pyoci.cli.main import main
 

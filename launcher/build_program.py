@@ -52,7 +52,8 @@ def build(program: Path, folder: Path) -> None:
 
 def places() -> dict[str, str]:
     """What the program knows of its interpreter: paths that the caller's environment cannot change."""
-    vendor = "/usr/lib/python3/dist-packages"  # packages that Debian's apt installs for the distribution's python3
+    # Where apt puts packages for the distribution's own python3.
+    vendor = "/usr/lib/python3/dist-packages"
     return {
         "PYTHON_PREFIX": sys.base_prefix,
         "PYTHON_STDLIB": sysconfig.get_path("stdlib"),
@@ -76,7 +77,7 @@ def python_library(compiler: list[str]) -> list[str]:
 
 
 def static_variant(word: str, compiler: list[str]) -> str:
-    """-lz as -l:libz.a where there is one: a library that is no file of its own is not loaded at every start."""
+    """-lz as -l:libz.a where there is one: no file is then loaded for it at every start."""
     archive = f"lib{word.removeprefix('-l')}.a"
     if word in ("-lm", "-ldl", "-lpthread") or not word.startswith("-l"):
         return word
@@ -101,7 +102,8 @@ def run(*command: str) -> None:
     except FileNotFoundError:
         raise BuildError(f"{command[0]} is missing: install a C compiler (gcc, libc6-dev)") from None
     except subprocess.CalledProcessError as error:
-        raise BuildError(f"{command[0]} failed with status {error.returncode}: {shlex.join(command)}") from None
+        words = shlex.join(command)
+        raise BuildError(f"{command[0]} failed with status {error.returncode}: {words}") from None
 
 
 if __name__ == "__main__":
