@@ -4,7 +4,7 @@ import struct
 
 import pytest
 from helpers.seccomp_bpf import ALLOW, I386, KILL_THREAD, X32_BIT, X86_64, errno, instructions, run
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyoci.host.seccomp_enosys import prologue
@@ -77,6 +77,7 @@ KERNEL_ARCHS = [
 ]
 
 
+@settings(database=None, deadline=None)
 @given(st.dictionaries(st.sampled_from(KERNEL_ARCHS), st.integers(1, 6500)), st.integers(1, 7000))
 def test_any_set_of_architectures_means_what_it_says(last: dict[int, int], nr: int) -> None:
     for arch in KERNEL_ARCHS:
