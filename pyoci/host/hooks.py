@@ -41,7 +41,7 @@ def _run_one(hook: dict[str, Any], content: bytes, name: str, cwd: str) -> None:
     result = hook_exec.run_hook(
         path, hook.get("args") or [path], hook.get("env") or [], content, hook.get("timeout"), cwd
     )
-    if result.problem:
-        raise HookError(f"{name} {path}: {result.problem}")
+    if not result.succeeded:
+        raise HookError(f"{name} {path}: {hook_exec.describe(result)}")
     if result.output:
         log.debug(f"{name} {path} wrote: {result.output.decode('utf-8', 'replace').strip()}")

@@ -17,8 +17,8 @@ def kill(entry: Entry, signal: int, everyone: bool = False) -> None:
 
     The entry is not locked: a hook may kill the container whose `start` runs it.
 
-    Raises StateError when the container is neither created, running nor paused (runtime.md, Kill),
-    SyscallError, CgroupError, UnsupportedError.
+    Raises StateError when the container is neither created, running nor paused (runtime.md, Kill; with
+    `everyone` it may have stopped), SyscallError, CgroupError, UnsupportedError.
     """
     state = entry.read()
     init = status.hold_init(state)
@@ -46,12 +46,16 @@ def send(state: State, init: int, signal: int, everyone: bool = False) -> None:
 
 
 def _kill_stopped(state: State, signal: int, everyone: bool) -> None:
-    """Without a PID namespace of its own a container's processes may outlive its init: --all reaches them."""
-    if everyone and state.cgroup and not state.own_pid_namespace and status.cgroup(state).pids():
+    """There is no init. With --all that is no error, as in runc: containerd's shim cleans up after the exit so.
+
+    Without a PID namespace of its own a container's processes may outlive its init; --all reaches them.
+    """
+    creating = not state.pid and status.creator_lives(state)
+    if creating or not everyone:
+        word = status.CREATING if creating else status.STOPPED
+        raise StateError(f"{NOT_RUNNING}: {state.id!r} is {word}")
+    if state.cgroup and status.cgroup(state).pids():
         _signal_group(state, signal)
-        return
-    word = status.CREATING if not state.pid and status.creator_lives(state) else status.STOPPED
-    raise StateError(f"{NOT_RUNNING}: {state.id!r} is {word}")
 
 
 def _signal_group(state: State, signal: int) -> None:

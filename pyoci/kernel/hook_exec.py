@@ -46,20 +46,22 @@ class HookResult(Record):
     output: bytes = b""
 
     @property
-    def problem(self) -> str:
-        """What went wrong, with the end of its output; empty when the hook succeeded."""
-        if self.refused:
-            return f"cannot be executed: {self.refused}"
-        if self.timed_out:
-            words = "killed: its timeout is over"
-        elif self.status > 0:
-            words = f"exited with status {self.status}"
-        elif self.status < 0:
-            words = f"killed by {signals.name(-self.status)}"
-        else:
-            return ""
-        output = self.output.decode("utf-8", "replace").strip()
-        return f"{words}: {output}" if output else words
+    def succeeded(self) -> bool:
+        return self.status == 0 and not self.timed_out and not self.refused
+
+
+def describe(result: HookResult) -> str:
+    """How a hook ended, for people, with the end of its output."""
+    if result.refused:
+        return f"cannot be executed: {result.refused}"
+    if result.timed_out:
+        words = "killed: its timeout is over"
+    elif result.status < 0:
+        words = f"killed by {signals.name(-result.status)}"
+    else:
+        words = f"exited with status {result.status}"
+    output = result.output.decode("utf-8", "replace").strip()
+    return f"{words}: {output}" if output else words
 
 
 def run_hook(

@@ -19,22 +19,22 @@ def run(script: str, **options: object) -> hook_exec.HookResult:
 
 def test_success() -> None:
     result = run("exit 0")
-    assert result.problem == ""
+    assert result.succeeded
     assert result == hook_exec.HookResult(status=0)
 
 
 def test_exit_status_and_output_are_reported() -> None:
     result = run("echo to stdout; echo to stderr >&2; exit 3")
     assert result.status == 3
-    assert result.problem
+    assert not result.succeeded
     assert result.output == b"to stdout\nto stderr\n"
-    assert result.problem == "exited with status 3: to stdout\nto stderr"
+    assert hook_exec.describe(result) == "exited with status 3: to stdout\nto stderr"
 
 
 def test_death_by_signal_is_reported() -> None:
     result = run("kill -TERM $$")
     assert result.status == -15
-    assert result.problem == "killed by SIGTERM"
+    assert hook_exec.describe(result) == "killed by SIGTERM"
 
 
 def test_state_is_on_stdin() -> None:
@@ -42,7 +42,7 @@ def test_state_is_on_stdin() -> None:
 
 
 def test_a_large_state_that_nobody_reads_does_not_block() -> None:
-    assert run("exit 0", stdin=b"x" * (4 << 20)).problem == ""
+    assert run("exit 0", stdin=b"x" * (4 << 20)).succeeded
 
 
 def test_a_large_state_arrives_whole() -> None:
@@ -51,7 +51,7 @@ def test_a_large_state_arrives_whole() -> None:
 
 def test_much_output_does_not_block_and_only_the_tail_is_kept() -> None:
     result = run("head -c 4000000 /dev/zero; echo the end", env=["PATH=/usr/bin:/bin"])
-    assert not result.problem
+    assert result.succeeded
     assert len(result.output) == hook_exec.TAIL
     assert result.output.endswith(b"the end\n")
 
@@ -96,7 +96,7 @@ def _stat(pid: int) -> str:
 
 
 def test_a_hook_within_its_timeout_is_left_alone() -> None:
-    assert run("exit 0", timeout=30).problem == ""
+    assert run("exit 0", timeout=30).succeeded
 
 
 def test_a_daemon_that_keeps_the_output_open_is_not_waited_for() -> None:
@@ -108,7 +108,7 @@ def test_a_daemon_that_keeps_the_output_open_is_not_waited_for() -> None:
 
 def test_a_missing_program_is_named() -> None:
     result = hook_exec.run_hook("/nonexistent/hook", ["hook"], [], b"")
-    assert result.problem
+    assert not result.succeeded
     assert result.refused == "no such file or directory (ENOENT)"
 
 

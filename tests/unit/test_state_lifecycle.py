@@ -241,8 +241,6 @@ def test_kill_of_a_stopped_container(entry: Entry, init: FakeInit) -> None:
     init.kill()
     with pytest.raises(StateError, match="container not running"):
         kill(entry, KILL)
-    with pytest.raises(StateError, match="container not running"):
-        kill(entry, KILL, everyone=True)
 
 
 def test_kill_never_hits_another_process(entry: Entry, init: FakeInit) -> None:
@@ -291,8 +289,8 @@ def test_other_signals_reach_init_only(entry: Entry, init: FakeInit, group: Fake
 def test_kill_all_reaches_what_outlived_init(entry: Entry, init: FakeInit, group: FakeGroup) -> None:
     init.kill()
     record(entry, init, cgroup={"a": 1}, own_pid_namespace=False)
-    with pytest.raises(StateError, match="container not running"):
-        kill(entry, KILL, everyone=True)
+    kill(entry, KILL, everyone=True)
+    assert group.calls == []
     orphan = subprocess.Popen([fake_init.SLEEP, "60"])
     group.members = [orphan.pid]
     kill(entry, KILL, everyone=True)
