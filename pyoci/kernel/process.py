@@ -60,6 +60,18 @@ def close_on_exec_from(first: int) -> None:
         raise SyscallError(error.errno or 0, "close_range") from None
 
 
+def close_all_but(keep: list[int]) -> None:
+    """Close every descriptor from 3 on that is not in `keep`."""
+    first = 3
+    for last in sorted({fd for fd in keep if fd >= 3}) + [0x100000000]:
+        if last > first:
+            try:
+                syscall(SYS["close_range"], first, last - 1, 0)
+            except OSError as error:
+                raise SyscallError(error.errno or 0, "close_range") from None
+        first = last + 1
+
+
 def set_rlimit(number: int, soft: int, hard: int, name: str) -> None:
     limit = _struct.pack("=QQ", soft, hard)
     try:

@@ -1,0 +1,1 @@
+"""After the root has changed: every path is the container's, and hostile."""

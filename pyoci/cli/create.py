@@ -1,0 +1,48 @@
+"""pyoci create"""
+
+from __future__ import annotations
+
+from pyoci.cli.options import Call, Option
+from pyoci.errors import UsageError
+from pyoci.host import create as host
+from pyoci.host.terminal import ConsoleSocket
+
+USAGE = "[options] ID"
+OPTIONS = (
+    Option(name="bundle", short="b", value="DIR", default=".", help="the bundle (default: the working directory)"),
+    Option(name="console-socket", value="SOCKET", default="", help="where the terminal's master is sent to"),
+    Option(name="pidfd-socket", value="SOCKET", default="", help="where a pidfd of the container's process is sent to"),
+    Option(name="pid-file", value="FILE", default="", help="write the process number there"),
+    Option(name="no-pivot", help="move the root file system instead of pivot_root (for a root in a ramdisk)"),
+    Option(name="no-new-keyring", help="keep the caller's session keyring"),
+    Option(name="preserve-fds", value="N", default="0", help="pass N more descriptors, from 3 on"),
+)
+
+
+def options_of(call: Call, detach: bool) -> host.Options:
+    """The options of create and run as `host` takes them."""
+    if len(call.args) != 1:
+        raise UsageError(f"{call.command} takes one container ID, found {len(call.args)}")
+    given = call.options
+    if not given["preserve-fds"].isdigit():
+        raise UsageError(f"--preserve-fds: found {given['preserve-fds']!r}, expected a number")
+    return host.Options(
+        container_id=call.args[0],
+        bundle=given["bundle"],
+        root=call.settings.root,
+        console_socket=given["console-socket"],
+        pidfd_socket=given["pidfd-socket"],
+        pid_file=given["pid-file"],
+        no_pivot=given["no-pivot"],
+        no_new_keyring=given["no-new-keyring"],
+        preserve_fds=int(given["preserve-fds"]),
+        systemd_cgroup=call.settings.systemd_cgroup,
+        rootless=call.settings.rootless,
+        detach=detach,
+    )
+
+
+def run(call: Call) -> int:
+    options = options_of(call, detach=True)
+    host.create(options, ConsoleSocket(options.console_socket))
+    return 0

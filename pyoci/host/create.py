@@ -1,0 +1,237 @@
+"""create: a bundle becomes a container that waits for start (runtime.md, "Create")."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci import cgroups, log
+from pyoci.errors import ConfigError, PyociError, UsageError
+from pyoci.host import serve, sources, spawn
+from pyoci.kernel import proc_stat
+from pyoci.plan import facts as host_facts
+from pyoci.plan.build import Request, build
+from pyoci.spec import bundle as bundles
+from pyoci.spec import rules
+from pyoci.state import record
+from pyoci.state.record import State
+from pyoci.state.store import CONFIG_FILE, Entry, Store
+from pyoci.wire.plan import Plan
+from pyoci.wire.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from pyoci.cgroups import Cgroup
+
+
+class Options(Record):
+    """What the command line says about a new container."""
+
+    container_id: str
+    bundle: str
+    root: str
+    console_socket: str = ""
+    pidfd_socket: str = ""
+    pid_file: str = ""
+    no_pivot: bool = False
+    no_new_keyring: bool = False
+    preserve_fds: int = 0
+    systemd_cgroup: bool = False
+    rootless: bool = False
+    detach: bool = True
+
+
+class Created(Record):
+    """A container that waits for start."""
+
+    entry: Entry
+    state: State
+    plan: Plan
+    pid: int
+    pidfd: int
+
+
+def load(options: Options) -> tuple[Plan, bytes]:
+    """The bundle's plan, and its config as it was read. Nothing has been made yet when this raises."""
+    path = os.path.realpath(options.bundle)
+    config, text = bundles.load(path)
+    problems = rules.check(config)
+    if problems:
+        raise ConfigError(problems)
+    for words in rules.warnings(config):
+        log.warning(words)
+    request = Request(
+        container_id=options.container_id,
+        bundle=path,
+        no_pivot=options.no_pivot,
+        new_keyring=not options.no_new_keyring,
+        preserve_fds=options.preserve_fds,
+    )
+    plan = build(config, request, host_facts.gather())
+    for words in plan.warnings:
+        log.warning(words)
+    _check_terminal(plan, options)
+    if log.is_verbose():
+        log.debug(f"plan: {plan!r}")
+    return plan, text
+
+
+def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created:
+    """Make the container. On any error it is as if nothing had been tried."""
+    plan, text = load(options)
+    entry = Store(options.root).reserve(options.container_id)
+    try:
+        group = cgroups.prepare(
+            plan.cgroups_path,
+            options.container_id,
+            systemd=options.systemd_cgroup,
+            rootless=options.rootless,
+            config_resources=plan.resources,
+        )
+        state = _first_state(plan, options, group)
+        entry.write(state)
+        entry.write_file(CONFIG_FILE, text)
+        return _create(plan, options, entry, state, group, on_terminal)
+    except BaseException:
+        _undo(entry)
+        raise
+
+
+def _create(
+    plan: Plan,
+    options: Options,
+    entry: Entry,
+    state: State,
+    group: Cgroup,
+    on_terminal: Callable[[int, str], None],
+) -> Created:
+    opened = sources.open_all(plan, entry)
+    if any(mount.kind == "cgroup" for mount in plan.mounts):
+        opened.cgroup = group.mounts("cgroup" in plan.namespaces.new)
+    if plan.process is not None and plan.process.seccomp is not None:
+        opened.seccomp_program = _seccomp_program(plan, options.root)
+    try:
+        group.create(plan.resources)
+        child = spawn.spawn(plan, opened, group.clone_fd())
+    except BaseException:
+        group.destroy()
+        raise
+    try:
+        group.add(child.pid)
+        serve.release(plan, child, opened)
+        state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
+        serve.until_ready(plan, child, document(plan, child.pid), on_terminal)
+        if plan.process is not None:
+            serve.set_rlimits(plan.process, child.pid)
+        entry.write(state)
+        _tell(child.pid, child.pidfd, options)
+        child.channel.close()
+        return Created(entry=entry, state=state, plan=plan, pid=child.pid, pidfd=child.pidfd)
+    except BaseException:
+        _abandon(plan, child, group)
+        raise
+
+
+def document(plan: Plan, pid: int) -> dict[str, Any]:
+    """The state as hooks and the seccomp agent get it (runtime.md, "State")."""
+    return {
+        "ociVersion": plan.oci_version,
+        "id": plan.container_id,
+        "status": "creating",
+        "pid": pid,
+        "bundle": plan.bundle,
+        "annotations": plan.annotations,
+    }
+
+
+def _check_terminal(plan: Plan, options: Options) -> None:
+    terminal = plan.process is not None and plan.process.terminal
+    if terminal and options.detach and not options.console_socket:
+        raise UsageError("process.terminal is true: a detached container needs --console-socket for its terminal")
+    if options.console_socket and not terminal:
+        raise UsageError("--console-socket is given, but process.terminal is not true in config.json")
+
+
+def _first_state(plan: Plan, options: Options, group: Cgroup) -> State:
+    """Written before anything is made: whatever happens next, `delete` finds what there may be to remove."""
+    own = os.getpid()
+    return State(
+        oci_version=plan.oci_version,
+        id=options.container_id,
+        bundle=plan.bundle,
+        rootfs=plan.rootfs.path,
+        created=record.now(),
+        creator_pid=own,
+        creator_start=proc_stat.start_time(own),
+        boot_id=proc_stat.boot_id(),
+        cgroup=group.save(),
+        systemd_cgroup=options.systemd_cgroup,
+        rootless=options.rootless,
+        terminal=plan.process is not None and plan.process.terminal,
+        own_pid_namespace="pid" in plan.namespaces.new,
+        annotations=plan.annotations,
+        hooks={kind: plan.hooks[kind] for kind in ("poststart", "poststop") if kind in plan.hooks},
+    )
+
+
+def _seccomp_program(plan: Plan, root: str) -> bytes:
+    from pyoci.host import seccomp
+
+    if plan.process is None or plan.process.seccomp is None:
+        return b""
+    program = seccomp.program(plan.process.seccomp, f"{root}/{seccomp.DIRECTORY}")
+    for words in program.warnings:
+        log.warning(words)
+    for name in program.unknown:
+        log.debug(f"seccomp: this libseccomp does not know {name}, no rule for it")
+    return program.code
+
+
+def _tell(pid: int, pidfd: int, options: Options) -> None:
+    """--pid-file and --pidfd-socket."""
+    if options.pid_file:
+        write_pid_file(options.pid_file, pid)
+    if options.pidfd_socket:
+        from pyoci.host import terminal
+
+        terminal.send_descriptor(options.pidfd_socket, pidfd, b"pidfd")
+
+
+def write_pid_file(path: str, pid: int) -> None:
+    """Whole or not at all: an engine may read it at any moment."""
+    directory, _, name = path.rpartition("/")
+    temporary = f"{directory or '.'}/.{name}.{os.getpid()}"
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        os.write(fd, str(pid).encode())
+        os.close(fd)
+        os.rename(temporary, path)
+    except OSError as error:
+        raise PyociError(f"write pid file {path}: {os.strerror(error.errno or 0).lower()}") from None
+
+
+def _abandon(plan: Plan, child: spawn.Child, group: Cgroup) -> None:
+    """runtime.md: a failed create stops the container, undoes it and runs the poststop hooks (steps 12 and 13)."""
+    spawn.destroy(child)
+    group.kill(9)
+    group.destroy()
+    poststop = plan.hooks.get("poststop")
+    if poststop:
+        from pyoci.host import hooks
+
+        stopped = document(plan, 0) | {"status": "stopped"}
+        for hook in poststop:
+            try:
+                hooks.run([hook], stopped, "poststop", plan.bundle)
+            except PyociError as error:
+                log.warning(str(error))
+
+
+def _undo(entry: Entry) -> None:
+    try:
+        entry.remove()
+    except PyociError as error:
+        log.warning(str(error))
+    entry.close()

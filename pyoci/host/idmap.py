@@ -1,0 +1,77 @@
+"""Id maps of user namespaces: written by the privileged runtime, or by newuidmap(1) for everybody else."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.errors import PyociError, SyscallError
+from pyoci.kernel import namespace, process, procfs, uapi
+from pyoci.wire.plan import IdMapping, UserNamespace
+
+
+def write_maps(pid: int, user: UserNamespace, proc_fd: int) -> None:
+    """Give the new user namespace of `pid` its mappings. Groups first: newuidmap may end our privilege."""
+    if os.geteuid() == 0:
+        _write(pid, "gid_map", user.gid_mappings, proc_fd)
+        _write(pid, "uid_map", user.uid_mappings, proc_fd)
+        return
+    own_gid, own_uid = _is_own(user.gid_mappings, os.getegid()), _is_own(user.uid_mappings, os.geteuid())
+    if own_gid:
+        # user_namespaces(7): an unprivileged process may map its own group only after giving up setgroups(2)
+        procfs.write(proc_fd, f"{pid}/setgroups", "deny")
+        _write(pid, "gid_map", user.gid_mappings, proc_fd)
+    else:
+        _run("newgidmap", pid, user.gid_mappings)
+    if own_uid:
+        _write(pid, "uid_map", user.uid_mappings, proc_fd)
+    else:
+        _run("newuidmap", pid, user.uid_mappings)
+
+
+def as_text(mappings: list[IdMapping]) -> str:
+    return "".join(f"{entry.container_id} {entry.host_id} {entry.size}\n" for entry in mappings)
+
+
+def _is_own(mappings: list[IdMapping], own: int) -> bool:
+    return len(mappings) == 1 and mappings[0].size == 1 and mappings[0].host_id == own
+
+
+def _write(pid: int, name: str, mappings: list[IdMapping], proc_fd: int) -> None:
+    try:
+        procfs.write(proc_fd, f"{pid}/{name}", as_text(mappings))
+    except SyscallError as error:
+        raise SyscallError(error.errno, f"write {name} {as_text(mappings).strip()!r}") from None
+
+
+def _run(tool: str, pid: int, mappings: list[IdMapping]) -> None:
+    """newuidmap(1): setuid, allows what /etc/subuid grants."""
+    arguments = [tool, str(pid)]
+    for entry in mappings:
+        arguments += [str(entry.container_id), str(entry.host_id), str(entry.size)]
+    for directory in ("/usr/bin", "/usr/local/bin", "/bin"):
+        if os.access(f"{directory}/{tool}", os.X_OK):
+            break
+    else:
+        raise PyociError(f"map ids {as_text(mappings).strip()!r}: {tool} is not installed (package uidmap)")
+    child = os.posix_spawn(f"{directory}/{tool}", arguments, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    _, status = os.waitpid(child, 0)
+    if status:
+        raise PyociError(f"{' '.join(arguments)}: exit status {os.waitstatus_to_exitcode(status)}, see /etc/subuid")
+
+
+def namespace_of(user: UserNamespace, proc_fd: int) -> int:
+    """A descriptor of a user namespace with these mappings and nobody in it: for idmapped mounts."""
+    reader, writer = os.pipe()
+    pid, pidfd = process.clone(uapi.CLONE_NEWUSER)
+    if pid == 0:
+        os.close(writer)
+        os.read(reader, 1)  # until the host has opened the namespace, or is gone
+        os._exit(0)
+    os.close(reader)
+    try:
+        write_maps(pid, user, proc_fd)
+        return namespace.open_path(f"/proc/{pid}/ns/user", "user")
+    finally:
+        os.close(writer)
+        os.waitpid(pid, 0)
+        os.close(pidfd)

@@ -1,0 +1,83 @@
+"""What the host does while init sets itself up: the host's half of docs/architecture.md's sequence."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.errors import SyscallError
+from pyoci.host import idmap
+from pyoci.host.spawn import Child
+from pyoci.init import bootstrap
+from pyoci.kernel import procfs
+from pyoci.kernel.call import SYS, syscall
+from pyoci.wire import messages
+from pyoci.wire.opened import Opened
+from pyoci.wire.plan import Plan, Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def release(plan: Plan, child: Child, opened: Opened) -> None:
+    """Everything init needs before its first step: id maps, oom_score_adj. Then GO."""
+    if plan.namespaces.user is not None and not bootstrap.needed(plan.namespaces):
+        idmap.write_maps(child.pid, plan.namespaces.user, opened.proc_fd)
+    if plan.process is not None:
+        set_oom_score(plan.process, child.pid, opened.proc_fd)
+    if plan.net_devices:
+        from pyoci.host import net_devices
+
+        net_devices.move(plan.net_devices, child.pid)
+    child.channel.send(messages.GO)
+
+
+def until_ready(
+    plan: Plan, child: Child, state_document: dict[str, Any], on_terminal: Callable[[int, str], None]
+) -> None:
+    """Answer init until it waits for start. `on_terminal` gets the terminal's master, and owns it."""
+    while True:
+        kind, text, fd = child.channel.expect(messages.HOOKS, messages.TERMINAL, messages.SECCOMP, messages.READY)
+        if kind == messages.READY:
+            return
+        if kind == messages.HOOKS:
+            from pyoci.host import hooks
+
+            # runtime.md, steps 3 and 4
+            for name in ("prestart", "createRuntime"):
+                hooks.run(plan.hooks.get(name) or [], state_document, name, plan.bundle)
+            child.channel.send(messages.GO)
+        elif kind == messages.TERMINAL:
+            on_terminal(fd, text)
+        elif plan.process is not None and plan.process.seccomp is not None:
+            from pyoci.host import seccomp_notify
+
+            filter_plan = plan.process.seccomp
+            seccomp_notify.send(
+                filter_plan.listener_path, filter_plan.listener_metadata, fd, child.pid, state_document
+            )
+            os.close(fd)
+
+
+def set_oom_score(process: Process, pid: int, proc_fd: int) -> None:
+    if process.oom_score_adj is None:
+        return
+    try:
+        procfs.write(proc_fd, f"{pid}/oom_score_adj", str(process.oom_score_adj))
+    except SyscallError as error:
+        raise SyscallError(error.errno, f"set oomScoreAdj to {process.oom_score_adj}") from None
+
+
+def set_rlimits(process: Process, pid: int) -> None:
+    """prlimit(2) from outside: a user namespace has no privilege to raise a hard limit.
+
+    Last of all, so that a small limit does not hinder what sets the container up.
+    """
+    import _struct
+
+    for name, number, soft, hard in process.rlimits:
+        try:
+            syscall(SYS["prlimit64"], pid, number, _struct.pack("=QQ", soft, hard), None)
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"set {name} soft={soft} hard={hard}") from None

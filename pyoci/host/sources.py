@@ -1,0 +1,86 @@
+"""What the container side cannot, or must not, open itself: opened here, before the fork.
+
+A user namespace's root may not be allowed to search the paths that lead to a rootfs or a volume, and an id-mapped
+mount needs privilege over its file system; so the host takes detached clones of both.
+"""
+
+from __future__ import annotations
+
+import os
+
+import _socket
+from pyoci.errors import ConfigError, SyscallError
+from pyoci.host import idmap
+from pyoci.kernel import mount, namespace, procfs, uapi
+from pyoci.state.store import NOTIFY_SOCKET, Entry
+from pyoci.wire.opened import Opened
+from pyoci.wire.plan import Mount, Plan
+
+
+def open_all(plan: Plan, entry: Entry) -> Opened:
+    opened = Opened(
+        proc_fd=procfs.open_root(),
+        notify_fd=_bind_notify(entry),
+        namespaces=[(kind, namespace.open_path(path, kind)) for kind, path in plan.namespaces.joined],
+        sources={},
+    )
+    apart = plan.namespaces.has("user")
+    if apart and plan.rootfs.pivot != "chroot":
+        opened.rootfs_fd = _clone(plan.rootfs.path, recursive=True)
+    _raise_descriptor_limit(len(plan.mounts) if apart else 0)
+    for index, entry_ in enumerate(plan.mounts):
+        if entry_.kind == "bind" and (apart or entry_.idmap):
+            opened.sources[index] = _open_source(entry_, index, plan, opened)
+    return opened
+
+
+def _bind_notify(entry: Entry) -> int:
+    """The socket that `pyoci start` sends to, by a name that is short however long --root is."""
+    notify = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
+        notify.bind(f"/proc/self/fd/{entry.dirfd}/{NOTIFY_SOCKET}")
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"bind {entry.path}/{NOTIFY_SOCKET}") from None
+    return notify.detach()
+
+
+def _open_source(entry: Mount, index: int, plan: Plan, opened: Opened) -> int:
+    try:
+        tree = _clone(entry.source, recursive=entry.recursive)
+    except SyscallError as error:
+        raise SyscallError(error.errno, f"mount src={entry.source} dst={entry.destination}") from None
+    if entry.idmap:
+        user = entry.idmap_mappings or plan.namespaces.user
+        if user is None:
+            raise ConfigError(
+                f"/mounts/{index}/options: {entry.idmap} needs uidMappings and gidMappings, here or of the container"
+            )
+        userns = idmap.namespace_of(user, opened.proc_fd)
+        try:
+            mount.setattr(
+                tree, set=uapi.MOUNT_ATTR_IDMAP, userns_fd=userns, recursive=entry.idmap == "ridmap" and entry.recursive
+            )
+        except SyscallError as error:
+            raise SyscallError(
+                error.errno, f"mount src={entry.source} dst={entry.destination} {entry.idmap}: {error.call}"
+            ) from None
+        finally:
+            os.close(userns)
+    return tree
+
+
+def _clone(path: str, *, recursive: bool) -> int:
+    """A detached copy that hears of the host's mounts and tells the host of none."""
+    tree = mount.open_tree(uapi.AT_FDCWD, path, recursive=recursive)
+    mount.setattr(tree, propagation=uapi.MS_SLAVE, recursive=True)
+    return tree
+
+
+def _raise_descriptor_limit(needed: int) -> None:
+    """One descriptor a mount: the usual soft limit is 1024, the hard one far above."""
+    from pyoci.kernel.process import get_rlimit, set_rlimit
+
+    number = uapi.RLIMITS["RLIMIT_NOFILE"]
+    soft, hard = get_rlimit(number)
+    if needed + 64 > soft:
+        set_rlimit(number, min(needed + 256, hard), hard, "RLIMIT_NOFILE")

@@ -1,0 +1,88 @@
+"""The fork between the two rooms: the only place where the host's side calls the container's."""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from pyoci.errors import ContainerError
+from pyoci.host import idmap
+from pyoci.init import bootstrap, sequence
+from pyoci.kernel import process
+from pyoci.wire import messages
+from pyoci.wire.messages import Channel
+from pyoci.wire.opened import Opened
+from pyoci.wire.plan import Plan
+from pyoci.wire.record import Record
+
+_SIGKILL = 9
+
+
+class Child(Record):
+    """init, as the host sees it: blocked until the first GO."""
+
+    pid: int
+    pidfd: int
+    channel: Channel
+
+
+def spawn(plan: Plan, opened: Opened, cgroup_fd: int) -> Child:
+    """Make init in its namespaces. On an error nothing is left of it."""
+    gc.collect()
+    gc.freeze()
+    own_dumpable = plan.namespaces.user is not None and os.geteuid() != 0
+    # CVE-2016-9962: what runs in the container's namespaces cannot be looked into from there. Rootless, the id maps
+    # are files that belong to root until the process is dumpable.
+    process.set_dumpable(own_dumpable)
+    host, container = messages.pair()
+    if bootstrap.needed(plan.namespaces):
+        child = _through_bootstrap(plan, opened, cgroup_fd, host, container)
+    else:
+        pid, pidfd = process.clone(bootstrap.clone_flags(plan.namespaces), cgroup_fd)
+        if pid == 0:
+            host.close()
+            sequence.run(plan, opened, container, cgroup_fd, through_bootstrap=False)
+        child = Child(pid=pid, pidfd=pidfd, channel=host)
+    container.close()
+    return child
+
+
+def _through_bootstrap(plan: Plan, opened: Opened, cgroup_fd: int, host: Channel, container: Channel) -> Child:
+    pid = os.fork()
+    if pid == 0:
+        host.close()
+        sequence.run(plan, opened, container, cgroup_fd, through_bootstrap=True)
+    try:
+        init = _number_of_init(plan, opened, host)
+    finally:
+        os.waitpid(pid, 0)
+    return Child(pid=init, pidfd=os.pidfd_open(init), channel=host)
+
+
+def _number_of_init(plan: Plan, opened: Opened, host: Channel) -> int:
+    kind, text, _ = host.expect(messages.PID, messages.MAP)
+    if kind == messages.MAP and plan.namespaces.user is not None:
+        idmap.write_maps(_number(text), plan.namespaces.user, opened.proc_fd)
+        host.send(messages.GO)
+        kind, text, _ = host.expect(messages.PID)
+    return _number(text)
+
+
+def _number(text: str) -> int:
+    if not text.isdigit():
+        raise ContainerError(f"container side sent {text!r} for a process number")
+    return int(text)
+
+
+def destroy(child: Child) -> None:
+    """Kill init and wait for it: on the way out of a failed create."""
+    try:
+        os.kill(child.pid, _SIGKILL)  # our own child, not waited for yet: the number cannot mean another process
+    except ProcessLookupError:
+        pass
+    try:
+        os.waitpid(child.pid, 0)
+    except ChildProcessError:
+        pass
+    child.channel.close()
+    os.close(child.pidfd)

@@ -1,0 +1,36 @@
+"""Descriptors that go to whoever called: a terminal's master to --console-socket, a pidfd to --pidfd-socket."""
+
+from __future__ import annotations
+
+import os
+
+import _socket
+import _struct
+from pyoci.errors import PyociError
+
+
+def send_descriptor(path: str, fd: int, name: bytes) -> None:
+    """One message with the descriptor; its text is the name, as runc sends it and containerd's console reads it."""
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        connection.connect(path)
+        connection.sendmsg([name], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))])
+    except OSError as error:
+        raise PyociError(f"send {name.decode()} to socket {path}: {os.strerror(error.errno or 0).lower()}") from None
+    finally:
+        connection.close()
+
+
+class ConsoleSocket:
+    """What `serve` calls with the terminal's master."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __call__(self, master: int, name: str) -> None:
+        try:
+            send_descriptor(self.path, master, name.encode())
+        finally:
+            os.close(master)

@@ -1,0 +1,105 @@
+"""The short-lived process between host and init: it joins namespaces, and makes the clocks of a time namespace.
+
+It exists only where a namespace is joined by path or a time namespace is made: setns(2) and unshare(CLONE_NEWPID)
+act on children, the offsets of a time namespace must be written before anyone is in it (time_namespaces(7)), and
+the runtime itself must not be moved. init is made with CLONE_PARENT, so that it is the runtime's own child and, when
+that has gone, the engine's.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pyoci.errors import SyscallError
+from pyoci.kernel import namespace, process, procfs, uapi
+from pyoci.wire import messages
+from pyoci.wire.messages import Channel
+from pyoci.wire.opened import Opened
+from pyoci.wire.plan import Namespaces
+
+
+def needed(namespaces: Namespaces) -> bool:
+    return bool(namespaces.joined) or "time" in namespaces.new
+
+
+def clone_flags(namespaces: Namespaces) -> int:
+    """The namespaces that come into being together with init.
+
+    Not the cgroup namespace: its root is the cgroup of the process that makes it, and init is not there yet.
+    """
+    flags = 0
+    for kind in namespaces.new:
+        if kind != "cgroup":
+            flags |= uapi.NAMESPACE_FLAGS[kind]
+    return flags
+
+
+def become_init(namespaces: Namespaces, opened: Opened, channel: Channel, cgroup_fd: int) -> bool:
+    """Join, unshare and clone. True in init; the bootstrap process gets False and has nothing left to do.
+
+    # host mount namespace at first, runtime's uid and capabilities, single thread
+    """
+    process.set_name("pyoci:boot")
+    join_all(opened.namespaces)
+    flags = clone_flags(namespaces)
+    if namespaces.user is not None:
+        namespace.unshare(uapi.CLONE_NEWUSER, "user namespace")
+        flags &= ~uapi.CLONE_NEWUSER
+        channel.send(messages.MAP, str(_pid_on_host(opened.proc_fd)))
+        channel.expect(messages.GO)
+        become_root()
+    elif namespaces.joins("user"):
+        become_root()
+    if "time" in namespaces.new:
+        namespace.unshare(uapi.CLONE_NEWTIME, "time namespace")
+        flags &= ~uapi.CLONE_NEWTIME
+        for clock, seconds, nanoseconds in namespaces.time_offsets:
+            procfs.write_self(opened.proc_fd, "timens_offsets", f"{clock} {seconds} {nanoseconds}")
+    pid, pidfd = process.clone(flags | uapi.CLONE_PARENT, cgroup_fd)
+    if pid == 0:
+        return True
+    os.close(pidfd)
+    channel.send(messages.PID, str(pid))
+    return False
+
+
+def join_all(opened: list[tuple[str, int]]) -> None:
+    """Join every namespace; the user namespace last where that is possible.
+
+    A privileged runtime may enter the others only while it still has its own user namespace; an unprivileged one
+    only after it has entered the container's. So what is refused is tried again on the other side.
+    """
+    refused: list[tuple[str, int]] = []
+    for kind, fd in opened:
+        if kind == "user":
+            continue
+        try:
+            namespace.join(fd, uapi.NAMESPACE_FLAGS[kind], f"{kind} namespace")
+        except SyscallError as error:
+            if error.errno != errno.EPERM:
+                raise
+            refused.append((kind, fd))
+    for kind, fd in opened:
+        if kind == "user":
+            namespace.join(fd, uapi.CLONE_NEWUSER, "user namespace")
+    for kind, fd in refused:
+        namespace.join(fd, uapi.NAMESPACE_FLAGS[kind], f"{kind} namespace")
+
+
+def become_root() -> None:
+    """Take the ids 0 of the user namespace; where they are not mapped, the creator's capabilities do.
+
+    The kernel resets `dumpable` with the ids, so it is cleared again (CVE-2016-9962).
+    """
+    for set_ids, ids in ((os.setresgid, (0, 0, 0)), (os.setresuid, (0, 0, 0))):
+        try:
+            set_ids(*ids)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise SyscallError(error.errno or 0, "become root of the user namespace") from None
+    process.set_dumpable(False)
+
+
+def _pid_on_host(proc_fd: int) -> int:
+    return int(os.readlink("self", dir_fd=proc_fd))

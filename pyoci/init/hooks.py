@@ -1,0 +1,45 @@
+"""Hooks that run in the container's namespaces: createContainer and startContainer (config.md, "POSIX-platform Hooks")."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.errors import HookError
+from pyoci.kernel import hook_exec
+from pyoci.wire import jsontext
+from pyoci.wire.opened import Opened
+from pyoci.wire.plan import Plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_STATUS = {"createContainer": "creating", "startContainer": "created"}
+
+
+def run(
+    plan: Plan,
+    opened: Opened,
+    kind: str,
+    hooks: list[dict[str, Any]] | None,
+    before_exec: Callable[[], None] | None = None,
+) -> None:
+    """In order; the first that fails ends it with a HookError. `pid` is what the container calls init."""
+    if not hooks:
+        return
+    state = {
+        "ociVersion": plan.oci_version,
+        "id": plan.container_id,
+        "status": _STATUS[kind],
+        "pid": os.getpid(),
+        "bundle": plan.bundle,
+        "annotations": plan.annotations,
+    }
+    document = jsontext.dumps(state).encode("utf-8", "surrogateescape")
+    for index, hook in enumerate(hooks):
+        result = hook_exec.run_hook(
+            hook["path"], hook.get("args") or [hook["path"]], hook.get("env") or [], document, hook.get("timeout"), None, before_exec
+        )
+        if not result.succeeded:
+            raise HookError(f"{kind} hook #{index} {hook['path']}: {hook_exec.describe(result)}")

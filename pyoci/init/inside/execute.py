@@ -1,0 +1,92 @@
+"""`process.args`: find the program, and become it (config.md: `execvp` semantics)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+import _signal
+from pyoci.errors import EXECUTABLE_NOT_FOUND, NO_SUCH_FILE, PERMISSION_DENIED, ExecutableError
+from pyoci.kernel import process as kernel_process
+from pyoci.wire.plan import Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SIGNALS = range(1, 65)
+_SIG_DFL = 0
+
+
+def look_up(name: str, env: list[str]) -> str:
+    """The program's path, found in the container's PATH; the words of a failure are what engines look for."""
+    if "/" in name:
+        _check(name, name)
+        return name
+    denied = False
+    for directory in _search_path(env).split(":"):
+        path = f"{directory or '.'}/{name}"
+        try:
+            _check(name, path)
+        except ExecutableError as error:
+            denied = denied or PERMISSION_DENIED in str(error)
+            continue
+        return path
+    if denied:
+        raise ExecutableError(f'exec: "{name}": {PERMISSION_DENIED}')
+    raise ExecutableError(f'exec: "{name}": {EXECUTABLE_NOT_FOUND}')
+
+
+def _search_path(env: list[str]) -> str:
+    for entry in env:
+        if entry.startswith("PATH="):
+            return entry[5:]
+    return _DEFAULT_PATH
+
+
+def _check(name: str, path: str) -> None:
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ExecutableError(f'exec: "{name}": stat {path}: {NO_SUCH_FILE}') from None
+    except OSError as error:
+        raise ExecutableError(f'exec: "{name}": stat {path}: {os.strerror(error.errno or 0).lower()}') from None
+    if stat.S_ISDIR(found.st_mode):
+        raise ExecutableError(f'exec: "{name}": is a directory: {PERMISSION_DENIED}')
+    if not os.access(path, os.X_OK, effective_ids=True):
+        raise ExecutableError(f'exec: "{name}": {PERMISSION_DENIED}')
+
+
+def become(program: str, process: Process, env: list[str], report_fd: int) -> NoReturn:
+    """execve(2). Everything but the standard streams and what is preserved closes with it."""
+    kernel_process.close_on_exec_from(3 + process.preserve_fds)
+    for fd in range(3, 3 + process.preserve_fds):
+        if fd != report_fd:
+            try:
+                os.set_inheritable(fd, True)
+            except OSError:
+                raise ExecutableError(f"preserve descriptor {fd}: it is not open") from None
+    reset_signals()
+    variables = {}
+    for entry in env:
+        key, _, value = entry.partition("=")
+        variables[key] = value
+    try:
+        os.execve(program, process.args, variables)
+    except OSError as error:
+        words = {errno.ENOENT: NO_SUCH_FILE, errno.EACCES: PERMISSION_DENIED}.get(
+            error.errno or 0, os.strerror(error.errno or 0).lower()
+        )
+        raise ExecutableError(f"exec {program}: {words}") from None
+
+
+def reset_signals() -> None:
+    """Ignored signals and the mask survive execve(2); Python itself ignores SIGPIPE and SIGXFSZ."""
+    for number in _SIGNALS:
+        try:
+            _signal.signal(number, _SIG_DFL)
+        except (OSError, ValueError):
+            continue  # SIGKILL, SIGSTOP and those that libc keeps for itself
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())

@@ -1,0 +1,14 @@
+"""`linux.sysctl`: written to the kernel's own procfs, not to what the image has at /proc/sys (CVE-2025-52881)."""
+
+from __future__ import annotations
+
+from pyoci.errors import SyscallError
+from pyoci.kernel import procfs
+
+
+def apply(values: list[tuple[str, str]], proc_fd: int) -> None:
+    for path, value in values:
+        try:
+            procfs.write(proc_fd, f"sys/{path}", value)
+        except SyscallError as error:
+            raise SyscallError(error.errno, f"set sysctl {path.replace('/', '.')} to {value!r}") from None

@@ -1,0 +1,87 @@
+"""`process.user` and HOME (config.md, "User")."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.errors import SyscallError
+from pyoci.kernel import procfs
+from pyoci.kernel.beneath import Root
+from pyoci.wire.plan import Process
+
+_PASSWD_MAX = 1 << 20
+_NULL = os.makedev(1, 3)
+
+
+def environment(process: Process, root: Root) -> list[str]:
+    """`process.env`, with HOME from the container's passwd where it has none."""
+    if any(entry.startswith("HOME=") and len(entry) > len("HOME=") for entry in process.env):
+        return process.env
+    others = [entry for entry in process.env if not entry.startswith("HOME=")]
+    return [*others, f"HOME={home_of(process.uid, root)}"]
+
+
+def home_of(uid: int, root: Root) -> str:
+    """passwd(5), read as bytes from beneath the root: no NSS, no library of the image."""
+    for line in _read(root, "/etc/passwd").split(b"\n"):
+        fields = line.split(b":")
+        if len(fields) >= 6 and fields[2] == b"%d" % uid and fields[5]:
+            return fields[5].decode("utf-8", "surrogateescape")
+    return "/"
+
+
+def _read(root: Root, path: str) -> bytes:
+    """A regular file of at most 1 MiB; anything else counts as absent."""
+    try:
+        # O_NONBLOCK: a FIFO in its place must not hang the container
+        fd = root.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except SyscallError:
+        return b""
+    try:
+        if os.fstat(fd).st_mode & 0o170000 != 0o100000:
+            return b""
+        return os.read(fd, _PASSWD_MAX)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+
+
+def own_standard_streams(uid: int) -> None:
+    """Let the user reopen its own standard streams (/dev/stdout); what cannot be given stays as it is.
+
+    The null device is the host's and is never touched; neither is what the user owns already.
+    """
+    for fd in (0, 1, 2):
+        try:
+            found = os.fstat(fd)
+            if found.st_uid != uid and found.st_rdev != _NULL:
+                os.fchown(fd, uid, -1)
+        except OSError:
+            continue  # EINVAL: no mapping; EPERM, EROFS: not ours to give
+
+
+def become(process: Process, proc_fd: int) -> None:
+    """Groups, then gid, then uid. Capabilities are kept over it by the caller (PR_SET_KEEPCAPS)."""
+    if process.umask is not None:
+        os.umask(process.umask)
+    else:
+        os.umask(0o022)
+    own_standard_streams(process.uid)
+    try:
+        if process.additional_gids or _setgroups_allowed(proc_fd):
+            os.setgroups(process.additional_gids)
+        os.setresgid(process.gid, process.gid, process.gid)
+        os.setresuid(process.uid, process.uid, process.uid)
+    except OSError as error:
+        gids = f" additionalGids={process.additional_gids}" if process.additional_gids else ""
+        raise SyscallError(error.errno or 0, f"become user {process.uid}:{process.gid}{gids}") from None
+
+
+def _setgroups_allowed(proc_fd: int) -> bool:
+    """user_namespaces(7): an unprivileged mapping of groups forbids setgroups(2)."""
+    fd = procfs.open_self(proc_fd, "setgroups", os.O_RDONLY)
+    try:
+        return os.read(fd, 8).strip() != b"deny"
+    finally:
+        os.close(fd)

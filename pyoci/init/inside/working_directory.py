@@ -1,0 +1,45 @@
+"""`process.cwd`: made where missing, entered as the user, and checked to be inside (CVE-2024-21626)."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.errors import ContainerError, SyscallError
+from pyoci.kernel.beneath import Root
+from pyoci.kernel.call import SYS, syscall
+from pyoci.wire.plan import Process
+
+
+def make(process: Process, root: Root) -> None:
+    """Make it where it is missing; one that is there, or cannot be made, is for `enter` to judge."""
+    if root.find(process.cwd) is None:
+        os.close(root.make_directory(process.cwd))
+
+
+def enter_early(process: Process) -> bool:
+    """Enter as root what the user may not search itself, as runc does; False: try again as the user."""
+    try:
+        os.chdir(process.cwd)
+    except OSError:
+        return False
+    check_inside(process.cwd)
+    return True
+
+
+def enter(process: Process) -> None:
+    try:
+        os.chdir(process.cwd)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"chdir to cwd {process.cwd!r} set in config.json") from None
+    check_inside(process.cwd)
+
+
+def check_inside(path: str) -> None:
+    """getcwd(2) says "(unreachable)" of a directory outside the root; Python's wrapper hides that."""
+    buffer = bytearray(4097)
+    try:
+        syscall(SYS["getcwd"], buffer, len(buffer))
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"check cwd {path!r}") from None
+    if not buffer.startswith(b"/"):
+        raise ContainerError(f"cwd {path!r} is outside of the container's root: refusing to run there")

@@ -1,0 +1,70 @@
+"""Mounts of type cgroup, as `cgroups` describes them for the host's layout (wire.cgroup says what the fields mean)."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pyoci.errors import SyscallError
+from pyoci.kernel import mount, uapi
+from pyoci.kernel.beneath import Root
+from pyoci.wire.cgroup import CgroupMount, CgroupMounts
+from pyoci.wire.plan import Mount
+
+
+def apply(entry: Mount, mounts: CgroupMounts, root: Root, what: str) -> None:
+    target = root.make_directory(entry.destination)
+    try:
+        if not mounts.entries:
+            _bind_host(entry, target, what)
+        elif mounts.tmpfs:
+            _hierarchies(entry, mounts, target, what)
+        else:
+            _attach(_open(mounts.entries[0], mounts.fresh), target, entry, what)
+    finally:
+        os.close(target)
+
+
+def _bind_host(entry: Mount, target: int, what: str) -> None:
+    tree = mount.open_tree(uapi.AT_FDCWD, "/sys/fs/cgroup", recursive=True)
+    mount.setattr(tree, set=uapi.MOUNT_ATTR_RDONLY, recursive=True)
+    mount.move(tree, target, what)
+    os.close(tree)
+
+
+def _hierarchies(entry: Mount, mounts: CgroupMounts, target: int, what: str) -> None:
+    """v1: a tmpfs with a folder for each hierarchy, and the links that programs expect."""
+    tmpfs = mount.filesystem("tmpfs", "tmpfs", (), (("mode", "755"),))
+    mount.setattr(tmpfs, set=entry.attributes_set & ~uapi.MOUNT_ATTR_RDONLY)
+    mount.move(tmpfs, target, what)
+    for hierarchy in mounts.entries:
+        os.mkdir(hierarchy.name, 0o755, dir_fd=tmpfs)
+        place = os.open(hierarchy.name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=tmpfs)
+        _attach(_open(hierarchy, mounts.fresh), place, entry, f"{what}/{hierarchy.name}")
+        os.close(place)
+    for name, link_target in mounts.links:
+        os.symlink(link_target, name, dir_fd=tmpfs)
+    if entry.attributes_set & uapi.MOUNT_ATTR_RDONLY:
+        mount.setattr(tmpfs, set=uapi.MOUNT_ATTR_RDONLY)
+    os.close(tmpfs)
+
+
+def _open(hierarchy: CgroupMount, fresh: bool) -> int:
+    if fresh:
+        options = tuple(
+            (key, value if equals else None)
+            for key, equals, value in (option.partition("=") for option in hierarchy.options.split(",") if option)
+        )
+        try:
+            return mount.filesystem(hierarchy.fstype, hierarchy.fstype, (), options)
+        except SyscallError as error:
+            if error.errno not in (errno.EPERM, errno.EBUSY):
+                raise
+    return mount.open_tree(uapi.AT_FDCWD, hierarchy.host_path)
+
+
+def _attach(tree: int, target: int, entry: Mount, what: str) -> None:
+    if entry.attributes_set or entry.attributes_clear:
+        mount.setattr(tree, set=entry.attributes_set, clear=entry.attributes_clear)
+    mount.move(tree, target, what)
+    os.close(tree)

@@ -1,0 +1,58 @@
+"""The rootfs becomes `/`, and the host's files go out of sight."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.errors import SyscallError
+from pyoci.kernel import mount, uapi
+from pyoci.kernel.beneath import Root
+from pyoci.wire.plan import Plan
+
+
+def apply(plan: Plan, root: Root) -> None:
+    os.fchdir(root.fd)
+    if plan.rootfs.pivot == "pivot_root":
+        _pivot_root()
+    else:
+        if plan.rootfs.pivot == "move":
+            _move(root)
+        os.chroot(".")
+    os.chdir("/")
+
+
+def _pivot_root() -> None:
+    old = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        mount.pivot_root_here()
+        # The old root lies on top of the new one now. Private: its going must not be heard on the host.
+        os.fchdir(old)
+        mount.setattr(old, propagation=uapi.MS_PRIVATE, recursive=True)
+        mount.detach_here()
+    finally:
+        os.close(old)
+
+
+def _move(root: Root) -> None:
+    """--no-pivot, for a root that cannot be pivoted from (an initramfs): move the rootfs over it.
+
+    The old root stays below and procfs would lead back to it, so the host's own mounts of it go first.
+    """
+    _unmount_kernel_filesystems()
+    old = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        mount.move(root.fd, old, "rootfs over /")
+    finally:
+        os.close(old)
+
+
+def _unmount_kernel_filesystems() -> None:
+    here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    for path in ("/proc", "/sys"):
+        try:
+            os.chdir(path)
+            mount.detach_here()
+        except (OSError, SyscallError):
+            continue  # not a mount: nothing leads out through it
+    os.fchdir(here)
+    os.close(here)

@@ -1,0 +1,160 @@
+"""THE order: what init does from its first instruction to the user's program. Every other file owns one step.
+
+    config-linux.md and runtime.md give the order of the lifecycle; between the steps stands, in words, who runs.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+from pyoci.errors import ContainerError
+from pyoci.init import bootstrap, hooks, terminal, waiting
+from pyoci.init.inside import (
+    confine,
+    execute,
+    host_name,
+    limits,
+    sysctl,
+    user,
+    working_directory,
+)
+from pyoci.init.outside import devices, loopback, masked_paths, mounts, pivot, readonly_paths, rootfs
+from pyoci.kernel import keyring, namespace, process, uapi
+from pyoci.kernel.beneath import Root
+from pyoci.wire import messages
+from pyoci.wire.messages import Channel
+from pyoci.wire.opened import Opened
+from pyoci.wire.plan import Plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+_SIGKILL = 9
+
+
+def run(plan: Plan, opened: Opened, channel: Channel, cgroup_fd: int, through_bootstrap: bool) -> NoReturn:
+    """Everything, and never a return: an error is sent to the host, whatever it is."""
+    gc.disable()
+    try:
+        _keep_only_ours(plan, opened, channel, cgroup_fd)
+        if not through_bootstrap or bootstrap.become_init(plan.namespaces, opened, channel, cgroup_fd):
+            _init(plan, opened, channel)
+        os._exit(0)
+    except BaseException as error:  # noqa: BLE001  # a traceback would read source lines from the container's files
+        _report(channel, error)
+    os._exit(1)
+
+
+def _init(plan: Plan, opened: Opened, channel: Channel) -> None:
+    process.set_name("pyoci:init")
+    process.die_with_parent(_SIGKILL)
+    channel.expect(messages.GO)
+
+    # host's mount table (a copy of it when there is a new mount namespace), all capabilities over own namespaces
+    if plan.namespaces.user is not None:
+        bootstrap.become_root()
+        process.die_with_parent(_SIGKILL)  # cleared by the change of ids
+    os.setsid()
+    os.umask(0)
+    process.reset_cpu_affinity()
+    if "cgroup" in plan.namespaces.new:
+        namespace.unshare(uapi.CLONE_NEWCGROUP, "cgroup namespace")
+    if plan.process is not None and plan.process.keyring is not None:
+        keyring.join_session(plan.process.keyring)
+    if "network" in plan.namespaces.new:
+        loopback.bring_up()
+    _forget_imports()
+
+    # the mounts: paths of the host are still there, paths of the container are reached through `root` only
+    root = Root(rootfs.attach(plan, opened))
+    late = mounts.apply(plan, opened, root)
+    devices.apply(plan, opened, root)
+    if plan.hooks.get("prestart") or plan.hooks.get("createRuntime"):
+        channel.send(messages.HOOKS)
+        channel.expect(messages.GO)
+    hooks.run(plan, opened, "createContainer", plan.hooks.get("createContainer"))
+    readonly_paths.apply(plan.readonly_paths, root)
+    masked_paths.apply(plan.masked_paths, root)
+    pivot.apply(plan, root)
+
+    # inside: every path is the container's, and hostile
+    root = Root(os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+    console = None
+    if plan.process is not None and plan.process.terminal:
+        console = terminal.open_console(root, plan.process, channel)
+    mounts.finish(plan, late, root)
+    host_name.apply(plan)
+    sysctl.apply(plan.sysctl, opened.proc_fd)
+    if plan.personality is not None:
+        process.set_personality(plan.personality)
+    limits.apply(plan)
+    if plan.process is None:
+        _wait_without_process(plan, opened, channel)
+
+    # one program to become: its user, its rights, its place
+    env = user.environment(plan.process, root)
+    if console is not None:
+        terminal.attach(console)
+    working_directory.make(plan.process, root)
+    rights = confine.prepare(plan.process, opened.proc_fd, opened.seccomp_program)
+    entered = working_directory.enter_early(plan.process)
+    user.become(plan.process, opened.proc_fd)
+    if not entered:
+        working_directory.enter(plan.process)
+    program = execute.look_up(plan.process.args[0], env)
+    os.close(root.fd)
+    if plan.process.seccomp is not None and plan.process.seccomp.uses_notify:
+        # the listener must have its descriptor before the program can wait for an answer
+        channel.send(messages.SECCOMP, "", confine.apply(rights) or -1)
+    process.die_with_parent(0)
+    channel.send(messages.READY)
+    channel.close()
+
+    # created; the runtime is gone, `pyoci start` comes next
+    starter = waiting.for_start(opened.notify_fd)
+    try:
+        hooks.run(plan, opened, "startContainer", plan.hooks.get("startContainer"), lambda: confine.apply(rights))
+        confine.apply(rights)
+        execute.become(program, plan.process, env, starter.fd)
+    except BaseException as error:  # noqa: BLE001  # as above
+        _report(starter, error)
+        os._exit(1)
+
+
+def _wait_without_process(plan: Plan, opened: Opened, channel: Channel) -> NoReturn:
+    """runtime.md: `process` is optional, and `start` is an error without it."""
+    process.die_with_parent(0)
+    channel.send(messages.READY)
+    channel.close()
+    while True:
+        starter = waiting.for_start(opened.notify_fd)
+        starter.send(messages.ERROR, messages.report(ContainerError(f"start {plan.container_id}: no process is set")))
+        starter.close()
+
+
+def _keep_only_ours(plan: Plan, opened: Opened, channel: Channel, cgroup_fd: int) -> None:
+    """Nothing else of the host's comes along: logs, state, cgroups (CVE-2016-9962, CVE-2024-21626)."""
+    keep = [channel.fd, cgroup_fd, opened.proc_fd, opened.notify_fd, opened.rootfs_fd]
+    keep += opened.sources.values()
+    keep += [fd for _, fd in opened.namespaces]
+    if plan.process is not None:
+        keep += range(3, 3 + plan.process.preserve_fds)
+    process.close_all_but(keep)
+
+
+def _forget_imports() -> None:
+    """From here on an import cannot find a file: what is not loaded yet must not come from the container."""
+    sys.path.clear()
+    sys.meta_path.clear()
+    sys.path_hooks.clear()
+    sys.path_importer_cache.clear()
+
+
+def _report(channel: Channel, error: BaseException) -> None:
+    try:
+        channel.send(messages.ERROR, messages.report(error))
+    except BaseException:  # noqa: BLE001  # nobody listens any more: the exit status is all that is left
+        os._exit(1)

@@ -1,0 +1,71 @@
+"""`process.terminal`: a pseudoterminal of the container's own devpts, bound to /dev/console (config.md, "Process").
+
+The pair is opened by descriptor: the slave comes from TIOCGPTPEER, not from a path that could have been swapped
+(CVE-2025-52565).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+import _struct
+from pyoci.errors import SyscallError, UnsupportedError
+from pyoci.kernel import mount, uapi
+from pyoci.kernel.beneath import Root
+from pyoci.wire import messages
+from pyoci.wire.messages import Channel
+from pyoci.wire.plan import Process
+
+
+def open_console(root: Root, process: Process, channel: Channel, *, device: bool = True) -> int:
+    """Make the pair, send the master to the host, put the slave at /dev/console (`device`); returns the slave."""
+    master = _open_master(root)
+    try:
+        slave = _peer(master)
+        if process.console_size is not None:
+            height, width = process.console_size
+            fcntl.ioctl(slave, uapi.TIOCSWINSZ, _struct.pack("HHHH", height, width, 0, 0))
+        channel.send(messages.TERMINAL, "/dev/ptmx", master)
+    finally:
+        os.close(master)
+    if device:
+        _bind_console(slave, root)
+    return slave
+
+
+def _open_master(root: Root) -> int:
+    master = root.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY)
+    if mount.magic(master) != uapi.DEVPTS_SUPER_MAGIC:
+        os.close(master)
+        raise UnsupportedError("open a terminal: /dev/pts is not a devpts; mount one there in config.json")
+    return master
+
+
+def _peer(master: int) -> int:
+    try:
+        fcntl.ioctl(master, uapi.TIOCSPTLCK, _struct.pack("i", 0))
+        return fcntl.ioctl(master, uapi.TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "open the terminal's peer") from None
+
+
+def _bind_console(slave: int, root: Root) -> None:
+    tree = mount.open_tree(slave, "")
+    target = root.make_file("/dev/console")
+    try:
+        mount.move(tree, target, "/dev/console")
+    finally:
+        os.close(target)
+        os.close(tree)
+
+
+def attach(slave: int) -> None:
+    """Make it the controlling terminal and the standard streams of this session."""
+    try:
+        fcntl.ioctl(slave, uapi.TIOCSCTTY, 0)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "take the controlling terminal") from None
+    for number in (0, 1, 2):
+        os.dup2(slave, number)
+    os.close(slave)
