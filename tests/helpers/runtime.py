@@ -139,6 +139,7 @@ class Runtime:
         self.root = place / "state"
         self._count = 0
         self.known: dict[str, Bundle | None] = {}
+        self._streams: list[IO[bytes]] = []
 
     @property
     def is_pyoci(self) -> bool:
@@ -212,7 +213,8 @@ class Runtime:
 
     def create(self, bundle: Bundle, *words: str, name: str | None = None, **keywords: Any) -> Container:
         name = self.add(bundle, name)
-        stdout, stderr = tempfile.TemporaryFile(dir=self.place), tempfile.TemporaryFile(dir=self.place)
+        stdout, stderr = (tempfile.TemporaryFile(dir=self.place) for _ in range(2))
+        self._streams += [stdout, stderr]
         self.expect("create", "--bundle", str(bundle.path), *words, name, stdout=stdout, stderr=stderr, **keywords)
         return Container(self, name, bundle, stdout, stderr)
 
@@ -245,6 +247,8 @@ class Runtime:
         """Deletes every container by force; says which state is left after that."""
         for name in self.known:
             self.call("delete", "--force", name)
+        for stream in self._streams:
+            stream.close()
         left = [entry.name for entry in self.root.iterdir() if entry.name in self.known] if self.root.exists() else []
         return [f"state left: {name}" for name in left]
 

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from helpers.bundle import Bundle
 from helpers.runtime import Runtime
 
 
-def at(number: int, path: Path) -> int:
-    """Opens the file as that descriptor, when it is not taken."""
-    opened = os.open(path, os.O_RDONLY)
-    if opened == number:
-        os.set_inheritable(opened, True)
-        return opened
-    os.dup2(opened, number, inheritable=True)
-    os.close(opened)
-    return number
-
-
-def passed(paths: list[Path]) -> object:
-    """For the child after the fork: puts the files at descriptors 3, 4 ..."""
+def passed(paths: list[Path]) -> Callable[[], None]:
+    """For the child after the fork: puts the files at descriptors 3, 4 ..., and closes all others."""
 
     def place() -> None:
-        for number, path in enumerate(paths, 3):
-            at(number, path)
+        os.closerange(3, 1000)
+        for path in paths:
+            os.set_inheritable(os.open(path, os.O_RDONLY), True)
 
     return place
 
