@@ -14,8 +14,8 @@ from typing import NamedTuple
 # What every start of Python reads from the standard library and is not frozen there already.
 STDLIB = ("encodings/__init__.py", "encodings/aliases.py", "encodings/utf_8.py")
 
-# Python asks for zipimport at every start and does without where there is none. It costs 0.3 ms, for zip files
-# on the search path, of which we have none.
+# Python asks for zipimport at every start and does without where there is none. It costs 0.3 ms, for zip
+# files on the search path, of which we have none.
 REPLACED = {"zipimport": "raise ImportError('the search path of pyoci has no zip files')"}
 
 HEADER = """\
@@ -49,7 +49,7 @@ def code(module: Module) -> bytes:
     # The file name is in brackets: a traceback then looks for no source, in no working directory.
     file_name = f"<frozen {module.name}>"
     tree = ast.parse(module.source, file_name)
-    # `from __future__ import annotations` also imports when it runs, 0.4 ms for the first. A flag means the same.
+    # `from __future__ import annotations` also imports when it runs: 0.4 ms. A flag means the same.
     flags = 0
     for node in list(tree.body):
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
