@@ -1,0 +1,124 @@
+"""The command `conformance/engines`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from lib import (
+    cases_podman,  # noqa: F401 - each cases module fills its engine's CASES
+    cases_podman_rootless,  # noqa: F401
+    engine_runner,
+    podman,
+    report,
+)
+from lib.cgroups import hierarchies, layout
+from lib.engine import Cases, Engine
+from lib.results import runtime_version
+
+ENGINES: dict[str, tuple[type[Engine], Cases[Any]]] = {
+    "podman": (podman.Podman, podman.CASES),
+}
+
+_DESCRIPTION = """\
+Run container engines with any low-level runtime and see whether they get what they need.
+
+Each engine runs in namespaces of its own (mounts, processes, network, cgroups) with storage, sockets and
+configuration of its own; the image is made from busybox; nothing is fetched and nothing is left. Needs root.
+"""
+
+_EPILOG = """\
+Exit status: 0 every case passed or was skipped; 1 a case failed; 2 nothing could be run.
+Run it with runc too: a case that fails with both is not the runtime's fault.
+"""
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="conformance/engines",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--runtime", metavar="PATH", help="the runtime to test")
+    parser.add_argument(
+        "--only", metavar="ENGINE[:CASE]", action="append", default=[], help="may be repeated"
+    )
+    parser.add_argument("--busybox", metavar="PATH", default="busybox", help="a static busybox (from PATH)")
+    parser.add_argument("--junit", metavar="FILE", type=Path, help="write JUnit XML")
+    parser.add_argument("--save", metavar="FILE", type=Path, help="write the run as JSON")
+    parser.add_argument("--list", action="store_true", help="print engines and cases and end")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    """Run the command; returns its exit status."""
+    arguments = _arguments(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    chosen = list(
+        engine_runner.select_cases({name: cases for name, (_, cases) in ENGINES.items()}, arguments.only)
+    )
+    if arguments.list:
+        for name, cases in chosen:
+            for case in cases:
+                print(f"{name + ':' + case.name:34} {case.what}")
+        return 0
+    runtime = shutil.which(arguments.runtime or "")
+    busybox = shutil.which(arguments.busybox)
+    problem = _problem(arguments, runtime, busybox, known=bool(chosen))
+    if runtime is None or busybox is None or problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
+    outcomes: list[report.Outcome] = []
+    versions = {}
+    try:
+        for name, cases in chosen:
+            keep = [str(Path(__file__).resolve().parent)]
+            found, versions[name] = engine_runner.run(
+                ENGINES[name][0], cases, Path(runtime).absolute(), Path(busybox).absolute(), keep, _tell
+            )
+            outcomes += found
+    except KeyboardInterrupt:
+        print("interrupted; everything that was started has been ended", file=sys.stderr)
+        return 130
+    if arguments.junit:
+        report.junit(outcomes, arguments.junit)
+    if arguments.save:
+        report.save(outcomes, _facts(Path(runtime), versions), arguments.save)
+    print()
+    print(report.table(outcomes))
+    return int(any(outcome.verdict == report.FAILED for outcome in outcomes))
+
+
+def _problem(arguments: argparse.Namespace, runtime: str | None, busybox: str | None, *, known: bool) -> str:
+    if not known:
+        return f"nothing to run for {', '.join(arguments.only)} (--list names engines and cases)"
+    if arguments.runtime is None:
+        return "--runtime PATH is needed"
+    if runtime is None:
+        return f"no runtime {arguments.runtime}: not an executable file and not in PATH"
+    if busybox is None:
+        return f"no {arguments.busybox}: a static busybox is needed to make the image (--busybox PATH)"
+    return "" if os.geteuid() == 0 else "root is needed for namespaces and cgroups"
+
+
+def _tell(outcome: report.Outcome) -> None:
+    print(report.line(outcome), flush=True)
+
+
+def _facts(runtime: Path, versions: dict[str, str]) -> dict[str, object]:
+    return {
+        "runtime": runtime.name,
+        "version": runtime_version(runtime),
+        "kernel": os.uname().release,
+        "cgroups": layout(hierarchies()),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "engines": versions,
+    }
