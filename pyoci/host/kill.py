@@ -46,7 +46,7 @@ def send(state: State, init: int, signal: int, everyone: bool = False) -> None:
 
 
 def _kill_stopped(state: State, signal: int, everyone: bool) -> None:
-    """There is no init. With --all that is no error, as in runc: containerd's shim cleans up after the exit so.
+    """There is no init. With --all that is no error, as in runc: containerd's shim calls it after the exit.
 
     Without a PID namespace of its own a container's processes may outlive its init; --all reaches them.
     """

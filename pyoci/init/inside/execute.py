@@ -6,9 +6,9 @@ import errno
 import os
 import stat
 
-import _signal
 from pyoci.errors import EXECUTABLE_NOT_FOUND, NO_SUCH_FILE, PERMISSION_DENIED, ExecutableError
 from pyoci.kernel import process as kernel_process
+from pyoci.kernel import signals
 from pyoci.wire.plan import Process
 
 TYPE_CHECKING = False
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_SIGNALS = range(1, 65)
-_SIG_DFL = 0
 
 
 def look_up(name: str, env: list[str]) -> str:
@@ -68,7 +66,7 @@ def become(program: str, process: Process, env: list[str], report_fd: int) -> No
                 os.set_inheritable(fd, True)
             except OSError:
                 raise ExecutableError(f"preserve descriptor {fd}: it is not open") from None
-    reset_signals()
+    signals.reset()
     variables = {}
     for entry in env:
         key, _, value = entry.partition("=")
@@ -80,13 +78,3 @@ def become(program: str, process: Process, env: list[str], report_fd: int) -> No
             error.errno or 0, os.strerror(error.errno or 0).lower()
         )
         raise ExecutableError(f"exec {program}: {words}") from None
-
-
-def reset_signals() -> None:
-    """Ignored signals and the mask survive execve(2); Python itself ignores SIGPIPE and SIGXFSZ."""
-    for number in _SIGNALS:
-        try:
-            _signal.signal(number, _SIG_DFL)
-        except (OSError, ValueError):
-            continue  # SIGKILL, SIGSTOP and those that libc keeps for itself
-    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())

@@ -1,0 +1,208 @@
+"""The foreground: bytes between the caller's terminal and the container's, signals to its process, and reaping."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+
+from pyoci.kernel import uapi
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+    from typing import Any
+else:
+    import _signal
+
+_CHUNK = 65536
+# what a program does to itself, or what belongs to this loop, is not passed on
+_OWN = (
+    _signal.SIGCHLD,
+    _signal.SIGPIPE,
+    _signal.SIGURG,
+    _signal.SIGSEGV,
+    _signal.SIGBUS,
+    _signal.SIGFPE,
+    _signal.SIGILL,
+    _signal.SIGKILL,
+    _signal.SIGSTOP,
+)
+_IFLAG_RAW = 0o2753  # IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON, see cfmakeraw(3)
+
+
+class Relay:
+    """Use as a context: on leaving, the terminal and the signals are as they were, whatever happened."""
+
+    __slots__ = ("_handlers", "_master", "_pending", "_saved", "_stdin_open", "_wakeup")
+
+    def __init__(self) -> None:
+        self._master = -1
+        self._saved: list[Any] | None = None
+        self._handlers: dict[int, Any] = {}
+        self._wakeup: tuple[int, int] = (-1, -1)
+        self._pending = b""  # read from our input, not yet taken by the terminal
+        self._stdin_open = True
+
+    def adopt(self, master: int, _name: str) -> None:
+        """Take the container's terminal; output is not altered on its way (ONLCR off, as runc does)."""
+        import termios
+
+        self._master = master
+        os.set_blocking(master, False)
+        attributes = termios.tcgetattr(master)
+        attributes[1] &= ~termios.ONLCR
+        termios.tcsetattr(master, termios.TCSANOW, attributes)
+        self._copy_size()
+
+    def __enter__(self) -> Relay:
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        self._wakeup = (reader, writer)
+        for number in range(1, 65):
+            if number in _OWN and number != _signal.SIGCHLD:
+                continue
+            try:
+                self._handlers[number] = _signal.signal(number, _noted)
+            except (OSError, ValueError):
+                continue  # those that libc keeps for itself
+        _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        if self._master >= 0 and os.isatty(0):
+            self._make_raw()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._saved is not None:
+            import termios
+
+            termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
+        _signal.set_wakeup_fd(-1)
+        for number, handler in self._handlers.items():
+            _signal.signal(number, handler if handler is not None else _signal.SIG_DFL)
+        for fd in (*self._wakeup, self._master):
+            if fd >= 0:
+                os.close(fd)
+        self._master = -1
+
+    def wait(self, pid: int, pidfd: int) -> int:
+        """Relay until process `pid`, a child of ours, has ended; its exit status, or 128 + signal."""
+        while True:
+            ready = self._poll(pidfd)
+            if self._wakeup[0] in ready:
+                self._forward_signals(pidfd)
+            if self._master in ready:
+                self._from_master()
+            if 0 in ready:
+                self._from_stdin()
+            if self._pending:
+                self._to_master()
+            if pidfd in ready:
+                _, status = os.waitpid(pid, 0)
+                while self._master >= 0 and self._from_master():
+                    pass
+                _reap()
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+
+    def _poll(self, pidfd: int) -> set[int]:
+        poller = select.poll()
+        poller.register(pidfd, select.POLLIN)
+        poller.register(self._wakeup[0], select.POLLIN)
+        if self._master >= 0:
+            poller.register(self._master, select.POLLIN | (select.POLLOUT if self._pending else 0))
+            if self._stdin_open and not self._pending:
+                poller.register(0, select.POLLIN)
+        return {fd for fd, _ in poller.poll()}
+
+    def _forward_signals(self, pidfd: int) -> None:
+        for number in os.read(self._wakeup[0], 256):
+            if number == _signal.SIGCHLD:
+                continue  # init's end shows at its pidfd; the others are reaped at the end
+            if number == _signal.SIGWINCH and self._master >= 0:
+                self._copy_size()
+                continue
+            try:
+                _signal.pidfd_send_signal(pidfd, number)
+            except ProcessLookupError:
+                return
+
+    def _from_master(self) -> bool:
+        """Pass on what the container wrote; False when there is nothing (more)."""
+        try:
+            data = os.read(self._master, _CHUNK)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno != errno.EIO:  # EIO: the last of the container's processes closed it
+                raise
+            data = b""
+        if not data:
+            os.close(self._master)
+            self._master = -1
+            return False
+        _write_all(1, data)
+        return True
+
+    def _from_stdin(self) -> None:
+        try:
+            self._pending = os.read(0, _CHUNK)
+        except OSError:
+            self._pending = b""
+        if not self._pending:
+            self._stdin_open = False
+
+    def _to_master(self) -> None:
+        if self._master < 0:
+            self._pending = b""
+            return
+        try:
+            self._pending = self._pending[os.write(self._master, self._pending) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._pending = b""
+
+    def _copy_size(self) -> None:
+        """Our window's size becomes the container's."""
+        if not os.isatty(0):
+            return
+        size = fcntl.ioctl(0, uapi.TIOCGWINSZ, b"\0" * 8)
+        if size[:4] != b"\0" * 4:
+            fcntl.ioctl(self._master, uapi.TIOCSWINSZ, size)
+
+    def _make_raw(self) -> None:
+        """cfmakeraw(3): the container's terminal does echo, line editing and signals, not ours."""
+        import termios
+
+        self._saved = termios.tcgetattr(0)
+        raw = termios.tcgetattr(0)
+        raw[0] &= ~_IFLAG_RAW
+        raw[1] &= ~termios.OPOST
+        raw[2] = raw[2] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
+        raw[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
+        termios.tcsetattr(0, termios.TCSANOW, raw)
+
+
+def _noted(_number: int, _frame: object) -> None:
+    """The wakeup descriptor has the signal already."""
+
+
+def _reap() -> None:
+    """Whatever the container left to us as its subreaper."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    """To a caller that may be gone (EPIPE: nobody wants it) or slow."""
+    while data:
+        try:
+            data = data[os.write(fd, data) :]
+        except BlockingIOError:
+            select.select([], [fd], [])
+        except OSError:
+            return
