@@ -41,7 +41,7 @@ GLOBAL = (
         help="do without the host's root: true, false or auto",
     ),
     Option(name="trace", value="FILE", help="write what took how long to FILE"),
-    Option(name="criu", value="PATH", hidden=True, help="runc has it: criu is found in PATH"),
+    Option(name="criu", value="PATH", hidden=True, help="ignored; runc has it"),
     Option(name="version", short="v", help="show versions"),
 )
 
@@ -80,6 +80,8 @@ def main(argv: list[str]) -> int:
         parsed = options.parse(argv, GLOBAL, stop_at=1)
         settings = _settings(parsed.options)
         log.setup(settings.log, settings.log_format, settings.debug)
+        if parsed.options["criu"] is not None:
+            log.warning("option --criu is ignored, as in runc: criu is looked for in PATH")
         if parsed.options["version"]:
             output.write(version())
             return 0
@@ -92,7 +94,7 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt as error:
         log.error("interrupted")
         raised, status = error, INTERRUPTED
-    except Exception as error:  # the last fence: an engine must get its line, whatever happened
+    except Exception as error:  # noqa: BLE001  # the last fence: an engine must get its line
         log.error(f"internal error: {type(error).__name__}: {error}; --debug shows where")
         raised, status = error, 1
     if settings is not None and settings.debug:

@@ -143,7 +143,7 @@ def _child(
             before_exec()
         signals.reset()
         _execve(path, argv, env)
-    except BaseException as error:  # whatever it is, this copy of the runtime must end here
+    except BaseException as error:  # noqa: BLE001  # this copy of the runtime must end here
         os.write(failure, _words(error).encode("utf-8", "replace"))
     finally:
         os._exit(_FAILED)

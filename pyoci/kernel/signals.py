@@ -25,7 +25,7 @@ def number(text: str) -> int:
     else:
         name, sign, offset = _split(text.upper())
         value = getattr(_signal, name if name.startswith("SIG") else f"SIG{name}", None)
-        if name.startswith("SIG_") or name.startswith("_") or type(value) is not int:
+        if name.startswith(("SIG_", "_")) or type(value) is not int:
             value = None
         elif sign:
             is_relative = name.removeprefix("SIG") in ("RTMIN", "RTMAX")
