@@ -124,17 +124,6 @@ def ends_at_the_end(validator: Any, pattern: str, instance: object, schema: obje
     return Draft4Validator.VALIDATORS["pattern"](validator, strict, instance, schema)
 
 
-def resolve(self, name: str, reference: str) -> tuple[str, Any]:
-    return resolve(self.files, name, reference)
-
-
-def ends_at_the_end(validator: Any, pattern: str, instance: object, schema: object) -> Any:
-    for error in Draft4Validator.VALIDATORS["pattern"](
-        validator, pattern.replace("$", r"\Z"), instance, schema
-    ):
-        yield error
-
-
 def resolve(files: dict[str, Any], name: str, reference: str) -> tuple[str, Any]:
     file, _, path = reference.partition("#")
     schema = files[file or name]
