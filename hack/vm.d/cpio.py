@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Archive:
-    """Builds a newc archive in memory (kernel: Documentation/driver-api/early-userspace/buffer-format.rst)."""
+    """Builds a newc archive in memory (buffer-format.rst in the kernel's early-userspace documentation)."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []

@@ -18,22 +18,25 @@ import cpio
 
 HERE = Path(__file__).resolve().parent
 PARTS = HERE / "image"
-BUILD_LIMIT = 2400                      # seconds; it takes about 120 on two idle cores
-BUILD_SPACE = 5 << 30                   # bytes: the tree, the disk, and packages on their way
-DISK_SIZE = "8G"                        # of the sparse file; what the guest may write goes to an overlay
+BUILD_LIMIT = 2400  # seconds; it takes about 70 on two idle cores
+BUILD_SPACE = 4 << 30  # bytes: the tree, the disk, and packages on their way
+DISK_SIZE = "8G"  # of the sparse file; what the guest writes goes to an overlay
 TOOLS = ("qemu-system-x86_64", "debootstrap", "mke2fs", "unshare", "setpriv", "chroot", "apt-get", "tar")
-
+CONTAINED = (
+    "setpriv --pdeathsig KILL "
+    "unshare --mount --propagation private --pid --fork --kill-child=KILL --mount-proc"
+)
 # What the kernel package has as modules and the way to the agent needs: disks, entropy, ports, file system.
 MODULES = ("virtio_pci", "virtio_blk", "virtio-rng", "virtio_console", "crc32c_generic", "ext4")
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """The guest cannot be had on this machine; the text is one line for whoever skips because of it."""
 
 
 class Image(NamedTuple):
-    disk: Path                          # ext4, raw; never written after the build
-    tree: Path                          # what the disk was made from: programs for it are built in there
+    disk: Path  # ext4, raw; never written after the build
+    tree: Path  # what the disk was made from; programs for the guest are built in there
     kernel: Path
     initramfs: Path
 
@@ -48,116 +51,137 @@ def default_cache() -> Path:
 
 
 def ensure(cache: Path) -> tuple[Image, TextIO]:
-    """Return the image, made first if need be, and the lock that keeps it from being removed until closed.
+    """Return the image, made first if need be, and a lock: until it is closed, nobody removes the image.
 
-    Raises Unavailable when a tool, the rights or the room are missing, or the build fails.
+    Raises UnavailableError when a tool, the rights or the room are missing, or the build fails.
     """
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
     if missing:
-        raise Unavailable(f"not installed: {', '.join(missing)}")
+        raise UnavailableError(f"not installed: {', '.join(missing)}")
     if os.geteuid() != 0:
-        raise Unavailable("making and using the guest's file system needs root")
+        raise UnavailableError("making and using the guest's file system needs root")
+    release = _release()
+    folder = cache / f"image.{_key(release)}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
         lock = open(cache / "lock", "a")
     except OSError as error:
-        raise Unavailable(f"no cache in {cache}: {error.strerror}") from error
-    key = _key()
-    folder = cache / key
+        raise UnavailableError(f"no cache in {cache}: {error.strerror}") from error
     fcntl.flock(lock, fcntl.LOCK_SH)
-    if not folder.is_dir():
+    # A loop: to take the other kind of lock is to let go of this one for a moment.
+    while not folder.is_dir():
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():         # another run may have made it while this one waited
-            _make(cache, folder)
+        if not folder.is_dir():
+            _make(cache, folder, release)
         fcntl.flock(lock, fcntl.LOCK_SH)
     return Image(folder / "disk.img", folder / "tree", folder / "vmlinux", folder / "initramfs"), lock
 
 
 def contained(command: list[str]) -> list[str]:
-    """Wrap `command` so that its mounts are its own, and so that it and all it starts die with this process."""
-    return ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--pid", "--fork",
-            "--kill-child=KILL", "--mount-proc", *command]
+    """Wrap `command` so that its mounts are its own, and it and all it starts die with this process."""
+    return [*CONTAINED.split(), *command]
 
 
-def _key() -> str:
-    digest = hashlib.sha256(_release().encode())
+def _key(release: str) -> str:
+    """What the image depends on; not the agent and the other files, which are brought by each run."""
+    digest = hashlib.sha256(release.encode())
     for path in (HERE / "image.py", HERE / "cpio.py", *sorted(PARTS.iterdir())):
         digest.update(b"%b\0%b\0" % (path.name.encode(), path.read_bytes()))
     return digest.hexdigest()[:16]
 
 
 def _release() -> str:
-    """The host's release is the guest's, so that what runs here runs there."""
+    """The host's release is the guest's, too: the host's package sources and keys are what there is."""
     lines = Path("/etc/os-release").read_text().splitlines()
     words = dict(line.partition("=")[::2] for line in lines)
     if words.get("ID") != "debian" or not words.get("VERSION_CODENAME"):
-        raise Unavailable("the guest is made from the package sources of a Debian host, and this is none")
+        raise UnavailableError(
+            "the guest is made from the package sources of a Debian host, and this is none"
+        )
     return words["VERSION_CODENAME"]
 
 
 def _mirror(release: str) -> str:
     listing = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)", "Identifier: Packages"],
-        capture_output=True, text=True, check=False)
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     for line in listing.stdout.splitlines():
         uri, _, codename = line.partition(" ")
         if codename == release:
             return uri
-    raise Unavailable(f"apt knows no package source for {release}; apt-get update may help")
+    raise UnavailableError(f"apt has no package source for {release}")
 
 
-def _make(cache: Path, folder: Path) -> None:
-    for old in cache.glob("build.[0-9]*"):   # only the holder of the lock builds, so these are nobody's
-        shutil.rmtree(old)
+def _make(cache: Path, folder: Path, release: str) -> None:
+    for left in cache.glob("build.[0-9]*"):  # of a build that was killed: only the lock's holder builds
+        shutil.rmtree(left)
     free = shutil.disk_usage(cache).free
     if free < BUILD_SPACE:
-        raise Unavailable(f"{free >> 20} MiB free in {cache}, {BUILD_SPACE >> 20} MiB needed to make the guest")
-    release = _release()
+        raise UnavailableError(f"{free >> 20} MiB free in {cache}, the guest takes {BUILD_SPACE >> 20}")
     mirror = _mirror(release)
-    print(f"hack/vm: making the guest in {folder}; takes a few minutes, once", file=sys.stderr, flush=True)
+    print(f"hack/vm: making the guest in {folder}; that takes minutes, once", file=sys.stderr, flush=True)
     began = time.monotonic()
     build = cache / f"build.{os.getpid()}"
     build.mkdir()
     try:
-        _fill(build, cache, release, mirror)
-    except BaseException:               # Ctrl-C too: half a gigabyte of half a guest is no use to anyone
-        shutil.rmtree(build)
+        _fill(build, cache / "build.log", release, mirror)
+    except BaseException:  # Ctrl-C, too: half a gigabyte of half a guest is no use to anyone
+        shutil.rmtree(build, ignore_errors=True)
         raise
     build.rename(folder)
-    for other in cache.iterdir():
-        if other.is_dir() and len(other.name) == len(folder.name) and other != folder:
-            shutil.rmtree(other)
+    for old in cache.glob("image.*"):
+        if old != folder:
+            shutil.rmtree(old)
     print(f"hack/vm: made in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
 
-def _fill(build: Path, cache: Path, release: str, mirror: str) -> None:
+def _fill(build: Path, log: Path, release: str, mirror: str) -> None:
+    log.write_bytes(b"")
     tree = build / "tree"
-    with open(cache / "build.log", "wb") as log:
-        _step(["sh", str(PARTS / "build-tree"), str(tree), release, mirror], log.fileno(), cache)
-        version = next((tree / "usr/lib/modules").iterdir()).name
-        (build / "vmlinux").write_bytes(_uncompressed(tree / "boot/vmlinuz"))
-        _initramfs(tree, version, build / "initramfs")
-        # No journal and no checksums: the disk is thrown away, and each costs emulated instructions.
-        _step(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal,^metadata_csum", "-E", "lazy_itable_init=0,nodiscard",
-               "-m", "0", "-L", "guest", "-d", str(tree), str(build / "disk.img"), DISK_SIZE], log.fileno(), cache)
-    os.sync()
+    _step(["sh", str(PARTS / "build-tree"), str(tree), release, mirror], log)
+    version = next((tree / "usr/lib/modules").iterdir()).name
+    (build / "vmlinux").write_bytes(_uncompressed(tree / "boot/vmlinuz"))
+    _initramfs(tree, version, build / "initramfs")
+    # No journal and no checksums: the disk is thrown away, and each costs emulated instructions.
+    make = [
+        "mke2fs",
+        "-q",
+        "-t",
+        "ext4",
+        "-O",
+        "^has_journal,^metadata_csum",
+        "-E",
+        "lazy_itable_init=0,nodiscard",
+    ]
+    _step([*make, "-m", "0", "-L", "guest", "-d", str(tree), str(build / "disk.img"), DISK_SIZE], log)
+    os.sync()  # the rename that follows promises that all of it is there
 
 
-def _step(command: list[str], log: int, cache: Path) -> None:
-    try:
-        done = subprocess.run(contained(["nice", *command]), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                              timeout=BUILD_LIMIT, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"making the guest took over {BUILD_LIMIT} s; see {cache / 'build.log'}") from error
+def _step(command: list[str], log: Path) -> None:
+    name = os.path.basename(command[1] if command[0] == "sh" else command[0])
+    with open(log, "ab") as said:
+        try:
+            done = subprocess.run(
+                contained(["nice", *command]),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                timeout=BUILD_LIMIT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise UnavailableError(f"{name} took over {BUILD_LIMIT} s, see {log}") from error
     if done.returncode:
-        lines = (cache / "build.log").read_text(errors="replace").split("\n")
-        last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
-        name = os.path.basename(command[1] if command[0] == "sh" else command[0])
-        raise Unavailable(f"{name} failed with {done.returncode}: {last.strip()} (see {cache / 'build.log'})")
+        lines = log.read_text(errors="replace").splitlines()
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        raise UnavailableError(f"{name} failed with {done.returncode}, see {log}: {last}")
 
 
 def _uncompressed(vmlinuz: Path) -> bytes:
-    """Take the ELF kernel out of a bzImage: qemu enters it directly (PVH), and the guest need not decompress it.
+    """Take the ELF kernel out of a bzImage: qemu enters it directly (PVH), and the guest unpacks nothing.
 
     The layout is that of the kernel's Documentation/arch/x86/boot.rst.
     """
@@ -165,9 +189,12 @@ def _uncompressed(vmlinuz: Path) -> bytes:
     sectors = data[0x1F1]
     offset, length = struct.unpack_from("<II", data, 0x248)
     start = (sectors + 1) * 512 + offset
-    kernel = lzma.LZMADecompressor().decompress(data[start:start + length])
+    try:
+        kernel = lzma.LZMADecompressor().decompress(data[start : start + length])
+    except lzma.LZMAError as error:
+        raise UnavailableError(f"the kernel in {vmlinuz} is not compressed with xz: {error}") from error
     if not kernel.startswith(b"\x7fELF"):
-        raise Unavailable(f"{vmlinuz} holds no ELF kernel")
+        raise UnavailableError(f"{vmlinuz} holds no ELF kernel")
     return kernel
 
 
@@ -183,7 +210,7 @@ def _initramfs(tree: Path, version: str, target: Path) -> None:
     order: dict[str, None] = {}
     for name in MODULES:
         if name not in files:
-            raise Unavailable(f"kernel {version} has no module {name}")
+            raise UnavailableError(f"kernel {version} has no module {name}")
         order.update(dict.fromkeys([*reversed(needs[files[name]]), files[name]]))
     archive = cpio.Archive()
     for file in order:
