@@ -69,7 +69,9 @@ class Container:
         return self
 
     def kill(self, *words: str) -> None:
-        self.runtime.expect("kill", self.id, *words)
+        """`kill`; options come first in `words`, then the signal."""
+        options = [word for word in words if word.startswith("--")]
+        self.runtime.expect("kill", *options, self.id, *words[len(options) :])
 
     def delete(self, *words: str) -> None:
         self.runtime.expect("delete", *words, self.id)

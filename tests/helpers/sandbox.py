@@ -43,6 +43,15 @@ def unmount(path: str | Path) -> None:
 
 
 @contextmanager
+def mounted(*arguments: str, at: Path) -> Iterator[None]:
+    mount(*arguments, at)
+    try:
+        yield
+    finally:
+        unmount(at)
+
+
+@contextmanager
 def private_place() -> Iterator[Path]:
     """Moves this process into a mount namespace of its own and yields a scratch folder that dies with it."""
     # Orphaned container processes become our children: their exit status and their leaks are ours to see.

@@ -1,0 +1,123 @@
+"""A runtime killed at any point of create leaves only what `delete --force` removes."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+from helpers import cgroup
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime, kill_process, until
+from helpers.sandbox import MARK
+
+POINTS = 30
+
+
+def create(runtime: Runtime, bundle: Bundle, name: str) -> subprocess.Popen[bytes]:
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return runtime.popen("create", "--bundle", str(bundle.path), name, **quiet)
+
+
+def duration(runtime: Runtime, bundle: Bundle) -> float:
+    """Seconds that one whole create takes here."""
+    name = runtime.add(bundle)
+    began = time.monotonic()
+    assert create(runtime, bundle, name).wait(30) == 0
+    took = time.monotonic() - began
+    runtime.expect("delete", "--force", name)
+    return took
+
+
+def crash(runtime: Runtime, bundle: Bundle, after: float) -> str:
+    name = runtime.add(bundle)
+    process = create(runtime, bundle, name)
+    time.sleep(after)
+    kill_process(process)
+    return name
+
+
+@pytest.mark.beyond_runc("runc leaves processes and cgroups that its delete does not know")
+@pytest.mark.parametrize("users", ["same", "mapped"])
+def test_delete_force_removes_all(runtime: Runtime, bundle: Bundle, users: str) -> None:
+    if users == "mapped":
+        bundle.user_namespace()
+    whole = duration(runtime, bundle)
+    for point in range(POINTS):
+        name = crash(runtime, bundle, whole * 1.1 * point / POINTS)
+        runtime.expect("delete", "--force", name)
+        left = [group for group in cgroup.named(MARK) if group.name != MARK]
+        assert not left, f"point {point} of {POINTS}"
+        assert not (runtime.root / name).exists(), f"point {point} of {POINTS}"
+
+
+@pytest.mark.beyond_runc("runc's state may be a part of a file")
+def test_state_says_the_truth_or_that_it_does_not_exist(runtime: Runtime, bundle: Bundle) -> None:
+    whole = duration(runtime, bundle)
+    for point in range(POINTS):
+        name = crash(runtime, bundle, whole * 1.1 * point / POINTS)
+        result = runtime.call("state", name)
+        if result.status == 0:
+            assert runtime.state(name)["status"] in ("creating", "created", "stopped")
+        else:
+            assert "does not exist" in result.stderr, f"point {point} of {POINTS}"
+        runtime.call("delete", "--force", name)
+
+
+@pytest.mark.beyond_runc("runc's container waits for a runtime that is gone")
+def test_a_container_whose_runtime_died_in_a_hook_ends_or_is_deleted(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.hook("createRuntime", f"echo > {bundle.path}/reached; exec sleep 20")
+    name = runtime.add(bundle)
+    process = create(runtime, bundle, name)
+    until((bundle.path / "reached").exists)
+    kill_process(process)
+    runtime.expect("delete", "--force", name)
+    assert runtime.call("state", name).status != 0
+
+
+@pytest.mark.beyond_runc("runc's cgroups stay, and it refuses to use them again")
+def test_the_id_is_free_after_that(runtime: Runtime, bundle: Bundle) -> None:
+    name = crash(runtime, bundle, 0.03)
+    runtime.expect("delete", "--force", name)
+    runtime.expect("create", "--bundle", str(bundle.path), name)
+
+
+def test_a_killed_start_leaves_a_container_that_can_be_deleted(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.sleeps()
+    for point in range(8):
+        container = runtime.create(bundle)
+        process = runtime.popen("start", container.id)
+        time.sleep(0.004 * point)
+        kill_process(process)
+        assert container.status in ("created", "running")
+        container.delete("--force")
+
+
+def test_a_killed_delete_can_be_repeated(runtime: Runtime, bundle: Bundle) -> None:
+    for point in range(12):
+        container = runtime.create(bundle)
+        process = runtime.popen("delete", "--force", container.id)
+        time.sleep(0.004 * point)
+        kill_process(process)
+        container.delete("--force")
+        assert not cgroup.folder("pids", bundle.cgroups_path).exists()
+
+
+def test_a_killed_run_leaves_a_container_that_can_be_deleted(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.sh("echo > /ready; sleep 60")
+    name = runtime.add(bundle)
+    process = runtime.popen("run", "--bundle", str(bundle.path), name, stdin=subprocess.DEVNULL)
+    until((bundle.rootfs / "ready").exists)
+    kill_process(process)
+    assert runtime.state(name)["status"] == "running"
+    runtime.expect("delete", "--force", name)
+
+
+@pytest.mark.beyond_runc("runc cannot read what was cut off")
+def test_a_state_that_was_cut_off_can_be_deleted(runtime: Runtime, bundle: Bundle) -> None:
+    container = runtime.create(bundle)
+    for file in (runtime.root / container.id).iterdir():
+        if file.is_file():
+            file.write_bytes(file.read_bytes()[:10])
+    runtime.expect("delete", "--force", container.id)
+    assert runtime.call("state", container.id).status != 0
