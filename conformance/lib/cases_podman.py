@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from lib.image import REFERENCE, USER, USER_ID
 from lib.podman import CASES, SLEEP, Podman
+from lib.processes import cgroup_value, fetch
 from lib.shell import Failed
 
 case = CASES.case
@@ -352,7 +351,9 @@ def device(podman: Podman) -> None:
 def memory(podman: Podman) -> None:
     """--memory is the limit of the cgroup, and a process that exceeds it is killed."""
     podman.detached("m", "--memory", "32m", "--memory-swap", "32m", "--", *SLEEP)
-    limit = _cgroup_value(podman, "m", "memory", "memory.limit_in_bytes", "memory.max")
+    limit = cgroup_value(
+        podman.inspect("m", "{{.State.Pid}}"), "memory", "memory.limit_in_bytes", "memory.max"
+    )
     if limit != str(32 << 20):
         raise Failed(f"limit is {limit}")
     podman.run(
@@ -371,7 +372,7 @@ def memory(podman: Podman) -> None:
 def cpus(podman: Podman) -> None:
     """--cpus is the quota of the cgroup; --cpuset-cpus pins."""
     podman.detached("cpu", "--cpus", "0.5", "--cpuset-cpus", "0", "--", *SLEEP)
-    quota = _cgroup_value(podman, "cpu", "cpu", "cpu.cfs_quota_us", "cpu.max")
+    quota = cgroup_value(podman.inspect("cpu", "{{.State.Pid}}"), "cpu", "cpu.cfs_quota_us", "cpu.max")
     if quota.split()[0] != "50000":
         raise Failed(f"quota is {quota}")
     podman.podman("exec", "cpu", "grep", "Cpus_allowed_list", "/proc/self/status").ok().prints(
@@ -393,7 +394,9 @@ def update(podman: Podman) -> None:
     """`update` changes the limits of a running container."""
     podman.detached("up", "--memory", "64m", "--", *SLEEP)
     podman.podman("update", "--memory", "48m", "up").ok()
-    limit = _cgroup_value(podman, "up", "memory", "memory.limit_in_bytes", "memory.max")
+    limit = cgroup_value(
+        podman.inspect("up", "{{.State.Pid}}"), "memory", "memory.limit_in_bytes", "memory.max"
+    )
     if limit != str(48 << 20):
         raise Failed(f"limit is {limit} after the update")
 
@@ -411,9 +414,9 @@ def published_port(podman: Podman) -> None:
     """A server on the bridge is reached over its published port."""
     podman.detached("web", "--publish", "8080:80", "--", "httpd", "-f", "-p", "80", "-h", "/www")
     address = podman.inspect("web", "{{.NetworkSettings.IPAddress}}")
-    podman.shell.until(lambda: _fetch(f"http://{address}/") == "published\n", f"an answer from {address}")
+    podman.shell.until(lambda: fetch(f"http://{address}/") == "published\n", f"an answer from {address}")
     podman.shell.until(
-        lambda: _fetch("http://127.0.0.1:8080/") == "published\n", "an answer on the published port"
+        lambda: fetch("http://127.0.0.1:8080/") == "published\n", "an answer on the published port"
     )
 
 
@@ -437,23 +440,3 @@ def exit_codes(podman: Podman) -> None:
         ):
             podman.podman("run", "--rm", REFERENCE, command, conf=conf).exits(status)
     podman.run("--workdir", "/etc/original", "--", "true").exits(126)
-
-
-def _cgroup_value(podman: Podman, name: str, controller: str, v1_file: str, v2_file: str) -> str:
-    pid = podman.inspect(name, "{{.State.Pid}}")
-    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-        number, controllers, path = line.split(":", 2)
-        if controller in controllers.split(","):
-            return Path(f"/sys/fs/cgroup/{controllers}{path}", v1_file).read_text().strip()
-        if number == "0" and Path(f"/sys/fs/cgroup{path}", v2_file).exists():
-            return Path(f"/sys/fs/cgroup{path}", v2_file).read_text().strip()
-    raise Failed(f"no cgroup of controller {controller}")
-
-
-def _fetch(url: str) -> str:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            text: str = answer.read().decode()
-            return text
-    except (urllib.error.URLError, OSError):
-        return ""

@@ -8,8 +8,9 @@
     <- exit status         all processes of the cell die with its init (pid_namespaces(7))
     remove the cgroups
 
-The cell sees a fresh /proc, /dev, /run and /tmp, its own cgroups as the whole of /sys/fs/cgroup, and a network
-of loopback only. All mounts are shared among themselves, as systemd's hosts have them, but not with the host.
+The cell sees a fresh /proc, /dev, /run and /tmp, its own cgroups as the whole of /sys/fs/cgroup, and a
+network of loopback only. All mounts are shared among themselves, as systemd's hosts have them, but not with
+the host.
 """
 
 from __future__ import annotations

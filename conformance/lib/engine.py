@@ -39,6 +39,7 @@ class Engine:
         self.layout = context.layout
         self.archive = context.archive
         self.shell = context.shell
+        self.log_file: Path | None = None  # of the engine's daemon
 
     @classmethod
     def missing(cls) -> str:
@@ -53,15 +54,11 @@ class Engine:
         """End the engine in order; the cell ends what is left."""
 
     def clean(self) -> None:
-        """Remove what a case left in the engine; raises Failed if the engine or the runtime leaves anything."""
+        """Remove what a case left in the engine; raises Failed if something cannot be removed."""
 
     def versions(self) -> str:
         """The engine's own version line."""
         return self.shell.run([self.programs[0], "--version"]).out.strip().splitlines()[0]
-
-    def log(self) -> str:
-        """The end of the engine's own log, to explain a failure."""
-        return ""
 
 
 EngineT = TypeVar("EngineT", bound=Engine)
@@ -100,13 +97,6 @@ def leftover_cgroups(pattern: str) -> list[str]:
     """The cgroups of the cell whose path inside a hierarchy matches `pattern` (a glob)."""
     tops = [Path(CGROUPS)] if Path(CGROUPS, "cgroup.procs").exists() else sorted(Path(CGROUPS).iterdir())
     return [str(group.relative_to(CGROUPS)) for top in tops for group in top.glob(pattern) if group.is_dir()]
-
-
-def tail(path: Path, lines: int = 6) -> str:
-    """The last lines of a log, or nothing."""
-    if not path.is_file():
-        return ""
-    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
 
 
 def search_path() -> str:

@@ -1,4 +1,4 @@
-"""Runs one engine's cases: the part inside the cell, and the part outside that listens and watches the clock."""
+"""Runs one engine's cases: the part inside the cell, and the part outside that watches the clock."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from lib.shell import Failed, Shell, Skipped
 _START_SECONDS = 90.0
 _CLEAN_SECONDS = 60.0
 _GRACE_SECONDS = 15.0
+_LOGGED_ERRORS = 2
 _BASE = Path("/tmp/engine")
 
 
@@ -134,13 +135,14 @@ def _inside(kind: type[Engine], cases: list[Case[Any]], runtime: Path, busybox: 
 def _judge(engine: Engine, case: Case[Any]) -> tuple[str, str]:
     verdict, reason = PASSED, ""
     engine.shell.deadline = time.monotonic() + case.limit
+    log = engine.log_file
+    logged = log.stat().st_size if log else 0
     try:
         case.run(engine)
     except Skipped as skip:
         verdict, reason = SKIPPED, str(skip)
     except Failed as failure:
-        log = engine.log()
-        verdict, reason = FAILED, f"{failure}{' | log: ' + log if log else ''}"
+        verdict, reason = FAILED, f"{failure}{_logged_errors(log, logged)}"
     except Exception as error:  # a case that breaks is a failed case, not the end of all others
         verdict, reason = FAILED, f"the case broke: {type(error).__name__}: {error}"
     engine.shell.deadline = time.monotonic() + _CLEAN_SECONDS
@@ -150,6 +152,17 @@ def _judge(engine: Engine, case: Case[Any]) -> tuple[str, str]:
         verdict = FAILED
         reason = "; ".join(text for text in (reason, f"afterwards: {failure}") if text)
     return verdict, reason
+
+
+def _logged_errors(log: Path | None, start: int) -> str:
+    """The last errors that the engine's daemon logged from byte `start` on, to explain a failure."""
+    if log is None:
+        return ""
+    with open(log, "rb") as file:
+        file.seek(start)
+        lines = file.read().decode(errors="replace").splitlines()
+    errors = [line for line in lines if "level=error" in line][-_LOGGED_ERRORS:]
+    return f" | log: {' / '.join(errors)}" if errors else ""
 
 
 def _write(writer: int, message: dict[str, Any]) -> None:

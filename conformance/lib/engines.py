@@ -12,11 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from lib import (
-    cases_podman,  # noqa: F401 - each cases module fills its engine's CASES
+    buildah,
+    cases_containerd,  # noqa: F401 - each cases module fills its engine's CASES
+    cases_docker,  # noqa: F401
+    cases_podman,  # noqa: F401
     cases_podman_rootless,  # noqa: F401
+    containerd,
+    docker,
     engine_runner,
     podman,
     report,
+    umoci,
 )
 from lib.cgroups import hierarchies, layout
 from lib.engine import Cases, Engine
@@ -24,6 +30,10 @@ from lib.results import runtime_version
 
 ENGINES: dict[str, tuple[type[Engine], Cases[Any]]] = {
     "podman": (podman.Podman, podman.CASES),
+    "containerd": (containerd.Containerd, containerd.CASES),
+    "docker": (docker.Docker, docker.CASES),
+    "buildah": (buildah.Buildah, buildah.CASES),
+    "umoci": (umoci.Umoci, umoci.CASES),
 }
 
 _DESCRIPTION = """\

@@ -1,7 +1,7 @@
 """The image that every engine gets: busybox from the host, as an OCI layout and as one tar of it.
 
-The tar holds both an OCI index and docker's manifest.json over the same blobs, so podman, buildah, containerd and
-docker all load it without a registry.
+The tar holds both an OCI index and docker's manifest.json over the same blobs, so podman, buildah, containerd
+and docker all load it without a registry.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _layer(busybox: Path) -> bytes:
         files = {
             "etc/passwd": _PASSWD,
             "etc/group": _GROUP,
-            "etc/original": ORIGINAL,
+            "etc/original": f"{ORIGINAL}\n",
             "www/index.html": "published\n",
         }
         for name, text in files.items():

@@ -24,7 +24,7 @@ network_backend = "netavark"
 {networks}
 """
 
-_POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
+POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
 
 
 class Podman(Engine):
@@ -39,7 +39,7 @@ class Podman(Engine):
         self.configuration = self.base / "containers.conf"
 
     def start(self) -> None:
-        Path("/etc/containers/policy.json").write_text(json.dumps(_POLICY))
+        Path("/etc/containers/policy.json").write_text(json.dumps(POLICY))
         networks = self.base / "networks"
         networks.mkdir()
         self.write_configuration(self.configuration, networks=f'network_config_dir = "{networks}"')
@@ -56,10 +56,8 @@ class Podman(Engine):
             raise Failed(f"cgroups left: {', '.join(left[:3])}")
 
     def write_configuration(self, path: Path, *, engine: str = "", networks: str = "") -> None:
-        """A containers.conf; the kernel refuses podman's default limits where the caller's own are lower."""
-        files = _highest(resource.RLIMIT_NOFILE, 1048576)
-        processes = _highest(resource.RLIMIT_NPROC, 4194304)
-        path.write_text(_CONF.format(files=files, processes=processes, engine=engine, networks=networks))
+        """Write a containers.conf that anyone may read."""
+        path.write_text(configuration(engine=engine, networks=networks))
         path.chmod(0o644)
 
     def command(self, *words: object) -> list[object]:
@@ -112,6 +110,13 @@ def split(words: tuple[object, ...]) -> tuple[tuple[object, ...], tuple[object, 
         return (), words
     place = words.index("--")
     return words[:place], words[place + 1 :]
+
+
+def configuration(*, engine: str = "", networks: str = "") -> str:
+    """A containers.conf; the kernel refuses podman's default limits where the caller's own are lower."""
+    files = _highest(resource.RLIMIT_NOFILE, 1048576)
+    processes = _highest(resource.RLIMIT_NPROC, 4194304)
+    return _CONF.format(files=files, processes=processes, engine=engine, networks=networks)
 
 
 def _highest(limit: int, wanted: int) -> int:

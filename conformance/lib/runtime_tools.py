@@ -14,14 +14,14 @@ from lib import results, tap, validation
 _DESCRIPTION = """\
 Run the validation programs of opencontainers/runtime-tools against any runtime.
 
-Nothing is built or fetched: DIR is a checkout in which `make runtimetest validation-executables` has run. Each
-program runs in namespaces of its own with a fresh /tmp, /run and /dev, in cgroups of its own, and nothing of it
-is left afterwards. Needs root.
+Nothing is built or fetched: DIR is a checkout in which `make runtimetest validation-executables` has run.
+Each program runs in namespaces of its own with a fresh /tmp, /run and /dev, in cgroups of its own, and
+nothing of it is left afterwards. Needs root.
 """
 
 _EPILOG = """\
-Exit status: 0 all programs passed or were skipped; 1 one did not (with --compare: one did not that passes in a
-compared run); 2 the programs could not be run.
+Exit status: 0 all programs passed or were skipped; 1 one did not (with --compare: one did not that passes in
+a compared run); 2 the programs could not be run.
 """
 
 

@@ -14,6 +14,7 @@ import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 _WORDS = 600
 
@@ -48,9 +49,8 @@ class Result:
     def prints(self, text: str) -> Result:
         """Itself, if standard output without surrounding space is `text`; raises Failed."""
         if self.out.strip() != text:
-            raise Failed(
-                f"{self.name} printed {self.out.strip()[:_WORDS]!r}, not {text!r}: {self.err.strip()[-_WORDS:]}"
-            )
+            printed = self.out.strip()[:_WORDS]
+            raise Failed(f"{self.name} printed {printed!r}, not {text!r}: {self.err.strip()[-_WORDS:]}")
         return self
 
     def shows(self, text: str) -> Result:
@@ -131,9 +131,8 @@ class Shell:
                 while expected not in seen[before:]:
                     more = self._read(master)
                     if not more:
-                        raise Failed(
-                            f"`{' '.join(words)[:200]}` ended before it showed {expected!r}: {seen[-_WORDS:]!r}"
-                        )
+                        command = " ".join(words)[:200]
+                        raise Failed(f"`{command}` ended before it showed {expected!r}: {seen[-_WORDS:]!r}")
                     seen += more
                 os.write(master, typed.encode())
             while more := self._read(master):
@@ -147,7 +146,7 @@ class Shell:
                 os.waitpid(pid, 0)
         return Result(words, _status(os.waitstatus_to_exitcode(status)), seen, "")
 
-    def daemon(self, command: Sequence[object], log: str) -> subprocess.Popen[bytes]:
+    def daemon(self, command: Sequence[object], log: Path) -> subprocess.Popen[bytes]:
         """Start a program that stays; `stop_daemons` ends it."""
         with open(log, "ab") as file:
             process = subprocess.Popen(

@@ -1,8 +1,7 @@
 """Reads the TAP that validation programs print, and judges it.
 
-The programs print two dialects: the one of tap-go, with a YAML block between `  ---` and `  ...` after a line,
-and the plain one of runtimetest, which ran inside the container. Lines inside a YAML block are no verdicts
-(one program puts the whole output of runtimetest there).
+After a verdict line a YAML block may stand between `  ---` and `  ...`. Lines inside a block are no verdicts
+(some programs put the whole output of runtimetest, which ran inside the container, there).
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ def run(name: str, setup: Setup) -> Program:
                 runtime.parent.mkdir()
                 runtime.write_text(_WRAPPER.format(version=setup.oci_version, runtime=setup.runtime))
                 runtime.chmod(0o755)
-            # The programs find rootfs-ARCH.tar.gz and runtimetest in the working directory, and the runtime in
-            # RUNTIME. /tmp and /run are the cell's, so bundles and the runtime's state go with it.
+            # The programs find rootfs-ARCH.tar.gz and runtimetest in the working directory, and the runtime
+            # in RUNTIME. /tmp and /run are the cell's: bundles and the runtime's state go with it.
             environment = {
                 "PATH": os.environ["PATH"],
                 "HOME": "/root",
