@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyoci import log
+from pyoci import log, phase
 from pyoci.cli import options, output
 from pyoci.cli.options import Call, Option, Settings
 from pyoci.errors import PyociError, UsageError
@@ -87,7 +87,12 @@ def main(argv: list[str]) -> int:
             return 0
         if parsed.options["help"] or parsed.args[:1] in ([], ["help"]):
             return _help(parsed.rest)
-        return _call(parsed.args[0], parsed.rest, settings)
+        if settings.trace is None:
+            return _call(parsed.args[0], parsed.rest, settings)
+        from pyoci.trace import Recording
+
+        with Recording(settings.trace, parsed.args[0]):
+            return _call(parsed.args[0], parsed.rest, settings)
     except PyociError as error:
         log.error(str(error))
         raised, status = error, error.exit_status
@@ -119,12 +124,14 @@ def default_root() -> str:
 
 
 def _call(name: str, words: list[str], settings: Settings) -> int:
+    phase("import the command")
     module = _load(name)
     parsed = options.parse(words, module.OPTIONS, getattr(module, "STOP_AT", None))
     if parsed.options.pop("help"):
         output.write(options.usage(name, module))
         return 0
     args = parsed.args + parsed.rest
+    phase(name)
     return module.run(Call(command=name, options=parsed.options, args=args, settings=settings))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyoci import log
+from pyoci import log, phase
 from pyoci.errors import ContainerNotFound, StateError
 from pyoci.host import kill
 from pyoci.kernel import pidfd, signals
@@ -39,14 +39,17 @@ def delete(store: Store, container_id: str, force: bool = False) -> None:
 
 def destroy(entry: Entry, state: State) -> None:
     """Once init has exited: kill what is left in the cgroup, remove cgroup and entry, run poststop hooks."""
+    phase("remove the cgroup")
     if state.cgroup:
         group = status.cgroup(state)
         if group.pids():
             group.kill(signals.KILL)
         group.destroy()
+    phase("remove the state")
     entry.remove()
     hooks = state.hooks.get("poststop")
     if hooks:
+        phase("poststop hooks")
         from pyoci.host import hooks as runner
         from pyoci.host.status import document
 
@@ -68,12 +71,14 @@ def stop(state: State) -> None:
         init = None
     if init is None:
         return
+    phase("stop init")
     try:
         if state.pid:
             kill.send(state, init, signals.KILL)
         else:
             # Its end closes the pipe that the container side waits on, which then exits too.
             pidfd.send(init, signals.KILL)
+        phase("wait for its end")
         if not pidfd.wait(init, PATIENCE):
             raise StateError(
                 f"kill container {state.id}: process {state.pid or state.creator_pid} "
@@ -84,6 +89,7 @@ def stop(state: State) -> None:
 
 
 def _delete_stopped(entry: Entry) -> None:
+    phase("status")
     entry.lock()
     state = entry.read()
     current = status.status(entry, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyoci import phase
 from pyoci.errors import NOT_RUNNING, StateError, UnsupportedError
 from pyoci.kernel import pidfd, signals
 from pyoci.state import status
@@ -20,6 +21,7 @@ def kill(entry: Entry, signal: int, everyone: bool = False) -> None:
     Raises StateError when the container is neither created, running nor paused (runtime.md, Kill; with
     `everyone` it may have stopped), SyscallError, CgroupError, UnsupportedError.
     """
+    phase("status")
     state = entry.read()
     init = status.hold_init(state)
     if init is None:
@@ -33,6 +35,7 @@ def kill(entry: Entry, signal: int, everyone: bool = False) -> None:
 
 def send(state: State, init: int, signal: int, everyone: bool = False) -> None:
     """`kill` for a container whose init is held by the descriptor `init`. Raises as `kill` does."""
+    phase("signal")
     if signal == signals.KILL and not state.own_pid_namespace:
         # Nothing but the cgroup ties the processes together: they would live on without their init.
         everyone = everyone or bool(state.cgroup)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyoci import log
+from pyoci import log, phase
 from pyoci.errors import PyociError
 from pyoci.host import create as creation
 from pyoci.host import delete, start
@@ -48,6 +48,7 @@ def _foreground(created: Created, relay: object, keep: bool, subreaper: bool) ->
         process.become_subreaper()
     with watcher:
         _start(created)
+        phase("wait for the program's end")
         status = watcher.wait(created.pid, created.pidfd)
     if not keep:
         try:

@@ -6,7 +6,7 @@ import _socket
 import _struct
 import errno
 
-from pyoci import log
+from pyoci import log, phase
 from pyoci.errors import HookError, StateError, SyscallError
 from pyoci.state import status
 from pyoci.state.store import NOTIFY_SOCKET
@@ -30,17 +30,20 @@ def start(entry: Entry) -> None:
     words, the container has then stopped; HookError when a startContainer or poststart hook failed, the
     container is then destroyed.
     """
+    phase("status")
     entry.lock()
     state = entry.read()
     current = status.status(entry, state)
     if current != status.CREATED:
         refusal = _REFUSALS.get(current, f"cannot start a container in the {current} state")
         raise StateError(f"{refusal}: {entry.id}")
+    phase("start: init becomes the program")
     try:
         _execute(entry)
     except HookError:
         _give_up(entry, state)
         raise
+    phase("started")
     entry.unlink(NOTIFY_SOCKET)
     # A hook may call pyoci for this very container.
     entry.unlock()
@@ -78,6 +81,7 @@ def _run_poststart(entry: Entry, state: State) -> None:
     hooks = state.hooks.get("poststart")
     if not hooks:
         return
+    phase("poststart hooks")
     from pyoci.host import hooks as runner
     from pyoci.host.status import document
 
