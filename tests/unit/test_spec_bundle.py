@@ -1,0 +1,229 @@
+"""Finding, reading and checking a bundle's config.json, and the words of a refusal."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyoci.errors import ConfigError
+from pyoci.spec import bundle, template
+from pyoci.spec.explain import explain
+from pyoci.spec.words import line, pointer, show
+
+NO_NAMES = {
+    "ociVersion": "1.0.0",
+    "linux": {"seccomp": {"defaultAction": "SCMP_ACT_LOG", "syscalls": [{"names": [], "action": "SCMP_ACT_LOG"}]}},
+}
+MINIMAL: dict[str, Any] = {"ociVersion": "1.0.0", "root": {"path": "rootfs"}}
+
+
+def write(folder: Path, document: Any) -> Path:
+    text = document if isinstance(document, bytes) else json.dumps(document).encode()
+    (folder / "config.json").write_bytes(text)
+    return folder
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(ConfigError) as raised:
+        bundle.load(str(folder))
+    return str(raised.value)
+
+
+def test_load(tmp_path: Path) -> None:
+    config, data = bundle.load(str(write(tmp_path, MINIMAL)))
+    assert config == MINIMAL
+    assert data == json.dumps(MINIMAL).encode()
+
+
+def test_load_follows_a_link_to_a_file(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    write(tmp_path / "other", MINIMAL)
+    (tmp_path / "config.json").symlink_to("other/config.json")
+    assert bundle.load(str(tmp_path))[0] == MINIMAL
+
+
+def test_no_bundle_and_no_config(tmp_path: Path) -> None:
+    assert refused(tmp_path) == f"read {tmp_path}/config.json: no such file or directory"
+    assert "no such file or directory" in refused(tmp_path / "absent")
+    assert "NUL" in refused(Path("/tmp/a\0b"))
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "socket", "device"])
+def test_only_a_regular_file_is_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "config.json"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+    assert refused(tmp_path) == f"read {path}: not a regular file"
+
+
+def test_file_that_says_it_is_empty_is_read(tmp_path: Path) -> None:
+    (tmp_path / "config.json").symlink_to("/proc/self/status")
+    assert "not JSON" in refused(tmp_path)
+
+
+def test_size_limit(tmp_path: Path) -> None:
+    path = str(write(tmp_path, b" " * 100) / "config.json")
+    assert len(bundle.read_file(path, limit=100)) == 100
+    with pytest.raises(ConfigError, match="larger than 99 bytes"):
+        bundle.read_file(path, limit=99)
+
+
+def test_huge_file_is_refused(tmp_path: Path) -> None:
+    with open(tmp_path / "config.json", "wb") as file:
+        file.truncate(1 << 40)
+    assert "larger than 16777216 bytes" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("document", [[], "x", 1, None, True])
+def test_not_an_object(tmp_path: Path, document: Any) -> None:
+    message = refused(write(tmp_path, document))
+    assert message == f"the document: found {show(document)}, expected a container configuration"
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"[" * 100_000, b'{"a":1,"a":1}'])
+def test_not_json(tmp_path: Path, data: bytes) -> None:
+    assert refused(write(tmp_path, data)).startswith(f"{tmp_path}/config.json: ")
+
+
+def test_every_problem_is_told(tmp_path: Path) -> None:
+    process = {
+        "cwd": "tmp",
+        "user": {"uid": -1},
+        "rlimits": [{"type": "RLIMIT_CORE", "soft": 1.0, "hard": True}],
+    }
+    with pytest.raises(ConfigError) as raised:
+        bundle.load(str(write(tmp_path, {**MINIMAL, "ociVersion": "2.0.0", "root": {}, "process": process})))
+    assert raised.value.problems == [
+        '/ociVersion: found "2.0.0", expected a version 1.x.y (SemVer 2.0)',
+        '/process/cwd: found "tmp", expected an absolute path',
+        "/process/rlimits/0/hard: found true, expected an integer from 0 to 18446744073709551615",
+        "/process/rlimits/0/soft: found 1.0, expected an integer from 0 to 18446744073709551615",
+        "/process/user/gid: missing, expected an integer from 0 to 4294967295",
+        "/process/user/uid: found -1, expected an integer from 0 to 4294967295",
+        "/root/path: missing, expected a string",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "document", "problem"),
+    [
+        ("process", {}, "/cwd: missing, expected an absolute path"),
+        ("process", {"cwd": "/", "args": [1]}, "/args/0: found 1, expected a string"),
+        (
+            "resources",
+            {"memory": {"limit": -2}},
+            "/memory/limit: found -2, expected a limit: an int64 from 0, or -1 for none",
+        ),
+        ("resources", {"unified": {"a/b~": 1}}, "/unified/a~1b~0: found 1, expected a string"),
+        (
+            "state",
+            {"ociVersion": "1.0.0", "id": "a", "status": "running", "bundle": "/b"},
+            "/pid: missing, expected a value: it is required here",
+        ),
+        ("features", {"ociVersionMin": "1.0.0"}, "/ociVersionMax: missing, expected a string"),
+        (
+            "config",
+            {"ociVersion": "1.0.0", "windows": {"x": 1}},
+            "/windows: found an object, expected no section of another platform: pyoci runs Linux containers",
+        ),
+        (
+            "config",
+            {"ociVersion": "1.0.0", "annotations": {"": "x"}},
+            '/annotations: found the key "", expected a key that is not empty',
+        ),
+        (
+            "config",
+            NO_NAMES,
+            "/linux/seccomp/syscalls/0/names: found an empty array, expected at least one name of a system call",
+        ),
+    ],
+    ids=range(9),
+)
+def test_explanation(kind: str, document: Any, problem: str) -> None:
+    assert [words for _, words in explain(document, kind)] == [problem]
+    with pytest.raises(ConfigError) as raised:
+        bundle.check_document(document, kind)
+    assert raised.value.problems == [problem]
+
+
+def test_unknown_properties_are_ignored(tmp_path: Path) -> None:
+    config = template.default("1.0.0")
+    for section in (config, config["process"], config["root"], config["linux"], config["mounts"][0]):
+        section["com.example.unknown"] = {"x": [1.5, None, 1e3]}
+    assert bundle.load(str(write(tmp_path, config)))[0] == config
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.0.2-dev", "1.1.0-rc.2", "1.2.1+dev", "1.3.0", "1.99.0"])
+def test_version_of_our_major(version: str) -> None:
+    bundle.check_document({"ociVersion": version}, "config")
+
+
+@pytest.mark.parametrize("version", ["", "1", "1.0", "v1.0.0", "2.0.0", "0.9.0", "01.0.0", "1.0.0\n", "1.0.0-", 1])
+def test_version_of_another_major_or_none(version: Any) -> None:
+    with pytest.raises(ConfigError, match="/ociVersion"):
+        bundle.check_document({"ociVersion": version}, "config")
+
+
+def test_without_jsonschema_the_first_problem_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    monkeypatch.setitem(sys.modules, "jsonschema.exceptions", None)
+    for document, words in (
+        ({"ociVersion": "1.0.0", "process": {}}, "config.process must contain cwd"),
+        (
+            {"ociVersion": "1.0.0", "mounts": [{"destination": 1}]},
+            "config.mounts[0].destination must be string",
+        ),
+    ):
+        with pytest.raises(ConfigError) as raised:
+            bundle.check_document(document, "config")
+        assert raised.value.problems == [words]
+
+
+def test_valid_config_imports_neither_jsonschema_nor_re(tmp_path: Path) -> None:
+    write(tmp_path, template.default("1.3.0"))
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(bundle.__file__).parents[2])!r})
+from pyoci.spec import bundle, rules
+config, _ = bundle.load({str(tmp_path)!r})
+assert rules.check(config) == []
+print([name for name in ("re", "enum", "typing", "json", "jsonschema", "functools") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({}, "an empty object"),
+        ({"a": 1}, "an object"),
+        ([], "an empty array"),
+        ([1], "[1]"),
+        (["x" * 100], "an array"),
+        (None, "null"),
+        ("é\n", '"\\u00e9\\n"'),
+        ("x" * 100, '"' + "x" * 76 + "..."),
+    ],
+)
+def test_show(value: Any, words: str) -> None:
+    assert show(value) == words
+
+
+def test_line_and_pointer() -> None:
+    assert pointer(["linux", "sysctl", "a/b~c", 0]) == "/linux/sysctl/a~1b~0c/0"
+    assert line("", "1", "an object") == "the document: found 1, expected an object"
