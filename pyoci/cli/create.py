@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyoci.cli import options as parser
 from pyoci.cli.options import Call, Option
 from pyoci.errors import UsageError
 from pyoci.host import create as host
@@ -24,8 +25,6 @@ def options_of(call: Call, detach: bool) -> host.Options:
     if len(call.args) != 1:
         raise UsageError(f"{call.command} takes one container ID, found {len(call.args)}")
     given = call.options
-    if not given["preserve-fds"].isdigit():
-        raise UsageError(f"--preserve-fds: found {given['preserve-fds']!r}, expected a number")
     return host.Options(
         container_id=call.args[0],
         bundle=given["bundle"],
@@ -35,7 +34,7 @@ def options_of(call: Call, detach: bool) -> host.Options:
         pid_file=given["pid-file"],
         no_pivot=given["no-pivot"],
         no_new_keyring=given["no-new-keyring"],
-        preserve_fds=int(given["preserve-fds"]),
+        preserve_fds=parser.number("preserve-fds", given["preserve-fds"]),
         systemd_cgroup=call.settings.systemd_cgroup,
         rootless=call.settings.rootless,
         detach=detach,

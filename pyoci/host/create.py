@@ -7,6 +7,7 @@ import os
 from pyoci import cgroups, log
 from pyoci.errors import ConfigError, PyociError, UsageError
 from pyoci.host import serve, sources, spawn
+from pyoci.init import sequence
 from pyoci.kernel import proc_stat
 from pyoci.plan import facts as host_facts
 from pyoci.plan.build import Request, build
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyoci.cgroups import Cgroup
+    from pyoci.wire.seccomp import SeccompPlan
 
 
 class Options(Record):
@@ -111,10 +113,17 @@ def _create(
     if any(mount.kind == "cgroup" for mount in plan.mounts):
         opened.cgroup = group.mounts("cgroup" in plan.namespaces.new)
     if plan.process is not None and plan.process.seccomp is not None:
-        opened.seccomp_program = _seccomp_program(plan, options.root)
+        opened.seccomp_program = seccomp_program(plan.process.seccomp, options.root)
     try:
         group.create(plan.resources)
-        child = spawn.spawn(plan, opened, group.clone_fd())
+        preserved = plan.process.preserve_fds if plan.process is not None else 0
+        child = spawn.spawn(
+            plan.namespaces,
+            opened,
+            group.clone_fd(),
+            preserved,
+            lambda channel: sequence.create(plan, opened, channel),
+        )
     except BaseException:
         group.destroy()
         raise
@@ -122,11 +131,11 @@ def _create(
         group.add(child.pid)
         serve.release(plan, child, opened)
         state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
-        serve.until_ready(plan, child, document(plan, child.pid), on_terminal)
+        serve.until_ready(plan.process, child, document(plan, child.pid), on_terminal, plan.hooks)
         if plan.process is not None:
             serve.set_rlimits(plan.process, child.pid)
         entry.write(state)
-        _tell(child.pid, child.pidfd, options)
+        tell(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         child.channel.close()
         return Created(entry=entry, state=state, plan=plan, pid=child.pid, pidfd=child.pidfd)
     except BaseException:
@@ -176,12 +185,11 @@ def _first_state(plan: Plan, options: Options, group: Cgroup) -> State:
     )
 
 
-def _seccomp_program(plan: Plan, root: str) -> bytes:
+def seccomp_program(plan: SeccompPlan, root: str) -> bytes:
+    """The compiled filter, from the cache below the state root where it is there."""
     from pyoci.host import seccomp
 
-    if plan.process is None or plan.process.seccomp is None:
-        return b""
-    program = seccomp.program(plan.process.seccomp, f"{root}/{seccomp.DIRECTORY}")
+    program = seccomp.program(plan, f"{root}/{seccomp.DIRECTORY}")
     for words in program.warnings:
         log.warning(words)
     for name in program.unknown:
@@ -189,14 +197,14 @@ def _seccomp_program(plan: Plan, root: str) -> bytes:
     return program.code
 
 
-def _tell(pid: int, pidfd: int, options: Options) -> None:
+def tell(pid: int, pidfd: int, pid_file: str, pidfd_socket: str) -> None:
     """--pid-file and --pidfd-socket."""
-    if options.pid_file:
-        write_pid_file(options.pid_file, pid)
-    if options.pidfd_socket:
+    if pid_file:
+        write_pid_file(pid_file, pid)
+    if pidfd_socket:
         from pyoci.host import terminal
 
-        terminal.send_descriptor(options.pidfd_socket, pidfd, b"pidfd")
+        terminal.send_descriptor(pidfd_socket, pidfd, b"pidfd")
 
 
 def write_pid_file(path: str, pid: int) -> None:
@@ -221,12 +229,7 @@ def _abandon(plan: Plan, child: spawn.Child, group: Cgroup) -> None:
     if poststop:
         from pyoci.host import hooks
 
-        stopped = document(plan, 0) | {"status": "stopped"}
-        for hook in poststop:
-            try:
-                hooks.run([hook], stopped, "poststop", plan.bundle)
-            except PyociError as error:
-                log.warning(str(error))
+        hooks.run_all(poststop, document(plan, 0) | {"status": "stopped"}, "poststop", plan.bundle)
 
 
 def _undo(entry: Entry) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from pyoci.wire.seccomp import SeccompPlan
+
 
 def release(plan: Plan, child: Child, opened: Opened) -> None:
     """Everything init needs before its first step: id maps, oom_score_adj. Then GO."""
@@ -34,30 +36,41 @@ def release(plan: Plan, child: Child, opened: Opened) -> None:
 
 
 def until_ready(
-    plan: Plan, child: Child, state_document: dict[str, Any], on_terminal: Callable[[int, str], None]
+    wanted: Process | None,
+    child: Child,
+    state_document: dict[str, Any],
+    on_terminal: Callable[[int, str], None],
+    hooks: dict[str, list[dict[str, Any]]] | None = None,
 ) -> None:
-    """Answer init until it waits for start. `on_terminal` gets the terminal's master, and owns it."""
+    """Answer the container's side until it is ready. `on_terminal` gets the terminal's master, and owns it."""
     while True:
         kind, text, fd = child.channel.expect(messages.HOOKS, messages.TERMINAL, messages.SECCOMP, messages.READY)
         if kind == messages.READY:
             return
         if kind == messages.HOOKS:
-            from pyoci.host import hooks
-
-            # runtime.md, steps 3 and 4
-            for name in ("prestart", "createRuntime"):
-                hooks.run(plan.hooks.get(name) or [], state_document, name, plan.bundle)
+            _run_hooks(hooks or {}, state_document)
             child.channel.send(messages.GO)
         elif kind == messages.TERMINAL:
             on_terminal(fd, text)
-        elif plan.process is not None and plan.process.seccomp is not None:
-            from pyoci.host import seccomp_notify
+        elif wanted is not None and wanted.seccomp is not None:
+            _hand_over_listener(wanted.seccomp, fd, child.pid, state_document)
 
-            filter_plan = plan.process.seccomp
-            seccomp_notify.send(
-                filter_plan.listener_path, filter_plan.listener_metadata, fd, child.pid, state_document
-            )
-            os.close(fd)
+
+def _run_hooks(hooks: dict[str, list[dict[str, Any]]], state_document: dict[str, Any]) -> None:
+    """runtime.md, steps 3 and 4."""
+    from pyoci.host import hooks as runner
+
+    for name in ("prestart", "createRuntime"):
+        runner.run(hooks.get(name) or [], state_document, name, state_document["bundle"])
+
+
+def _hand_over_listener(plan: SeccompPlan, fd: int, pid: int, state_document: dict[str, Any]) -> None:
+    from pyoci.host import seccomp_notify
+
+    try:
+        seccomp_notify.send(plan.listener_path or "", plan.listener_metadata, fd, pid, state_document)
+    finally:
+        os.close(fd)
 
 
 def set_oom_score(process: Process, pid: int, proc_fd: int) -> None:

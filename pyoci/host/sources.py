@@ -6,9 +6,9 @@ mount needs privilege over its file system; so the host takes detached clones of
 
 from __future__ import annotations
 
+import _socket
 import os
 
-import _socket
 from pyoci.errors import ConfigError, SyscallError
 from pyoci.host import idmap
 from pyoci.kernel import mount, namespace, procfs, uapi

@@ -7,13 +7,17 @@ import os
 
 from pyoci.errors import ContainerError
 from pyoci.host import idmap
-from pyoci.init import bootstrap, sequence
+from pyoci.init import bootstrap, entry
 from pyoci.kernel import process
 from pyoci.wire import messages
 from pyoci.wire.messages import Channel
 from pyoci.wire.opened import Opened
-from pyoci.wire.plan import Plan
+from pyoci.wire.plan import Namespaces
 from pyoci.wire.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SIGKILL = 9
 
@@ -26,43 +30,37 @@ class Child(Record):
     channel: Channel
 
 
-def spawn(plan: Plan, opened: Opened, cgroup_fd: int) -> Child:
-    """Make init in its namespaces. On an error nothing is left of it."""
+def spawn(
+    namespaces: Namespaces, opened: Opened, cgroup_fd: int, preserve_fds: int, body: Callable[[Channel], None]
+) -> Child:
+    """Make a process in these namespaces that runs `body`. On an error nothing is left of it."""
     gc.collect()
     gc.freeze()
-    own_dumpable = plan.namespaces.user is not None and os.geteuid() != 0
     # CVE-2016-9962: what runs in the container's namespaces cannot be looked into from there. Rootless, the id maps
     # are files that belong to root until the process is dumpable.
-    process.set_dumpable(own_dumpable)
+    process.set_dumpable(namespaces.user is not None and os.geteuid() != 0)
     host, container = messages.pair()
-    if bootstrap.needed(plan.namespaces):
-        child = _through_bootstrap(plan, opened, cgroup_fd, host, container)
+    if bootstrap.needed(namespaces):
+        pid, pidfd = os.fork(), -1
     else:
-        pid, pidfd = process.clone(bootstrap.clone_flags(plan.namespaces), cgroup_fd)
-        if pid == 0:
-            host.close()
-            sequence.run(plan, opened, container, cgroup_fd, through_bootstrap=False)
-        child = Child(pid=pid, pidfd=pidfd, channel=host)
-    container.close()
-    return child
-
-
-def _through_bootstrap(plan: Plan, opened: Opened, cgroup_fd: int, host: Channel, container: Channel) -> Child:
-    pid = os.fork()
+        pid, pidfd = process.clone(bootstrap.clone_flags(namespaces), cgroup_fd)
     if pid == 0:
         host.close()
-        sequence.run(plan, opened, container, cgroup_fd, through_bootstrap=True)
+        entry.run(namespaces, opened, container, cgroup_fd, preserve_fds, body)
+    container.close()
+    if pidfd >= 0:
+        return Child(pid=pid, pidfd=pidfd, channel=host)
     try:
-        init = _number_of_init(plan, opened, host)
+        init = _number_of_init(namespaces, opened, host)
     finally:
         os.waitpid(pid, 0)
     return Child(pid=init, pidfd=os.pidfd_open(init), channel=host)
 
 
-def _number_of_init(plan: Plan, opened: Opened, host: Channel) -> int:
+def _number_of_init(namespaces: Namespaces, opened: Opened, host: Channel) -> int:
     kind, text, _ = host.expect(messages.PID, messages.MAP)
-    if kind == messages.MAP and plan.namespaces.user is not None:
-        idmap.write_maps(_number(text), plan.namespaces.user, opened.proc_fd)
+    if kind == messages.MAP and namespaces.user is not None:
+        idmap.write_maps(_number(text), namespaces.user, opened.proc_fd)
         host.send(messages.GO)
         kind, text, _ = host.expect(messages.PID)
     return _number(text)

@@ -41,6 +41,7 @@ def become_init(namespaces: Namespaces, opened: Opened, channel: Channel, cgroup
     # host mount namespace at first, runtime's uid and capabilities, single thread
     """
     process.set_name("pyoci:boot")
+    set_affinity(namespaces.first_cpus, given=True)
     join_all(opened.namespaces)
     flags = clone_flags(namespaces)
     if namespaces.user is not None:
@@ -85,6 +86,18 @@ def join_all(opened: list[tuple[str, int]]) -> None:
             namespace.join(fd, uapi.CLONE_NEWUSER, "user namespace")
     for kind, fd in refused:
         namespace.join(fd, uapi.NAMESPACE_FLAGS[kind], f"{kind} namespace")
+
+
+def set_affinity(cpus: str, given: bool) -> None:
+    """`execCPUAffinity` (config.md); without one the cpuset alone decides."""
+    if not given:
+        process.reset_cpu_affinity()
+    elif cpus:
+        numbers = [int(number) for number in cpus.split(",")]
+        try:
+            os.sched_setaffinity(0, numbers)
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"set cpu affinity {cpus}") from None
 
 
 def become_root() -> None:

@@ -1,4 +1,4 @@
-"""Hooks that run in the container's namespaces: createContainer and startContainer (config.md, "POSIX-platform Hooks")."""
+"""Hooks of the container's namespaces: createContainer and startContainer (config.md, "POSIX-platform Hooks")."""
 
 from __future__ import annotations
 
@@ -39,7 +39,13 @@ def run(
     document = jsontext.dumps(state).encode("utf-8", "surrogateescape")
     for index, hook in enumerate(hooks):
         result = hook_exec.run_hook(
-            hook["path"], hook.get("args") or [hook["path"]], hook.get("env") or [], document, hook.get("timeout"), None, before_exec
+            hook["path"],
+            hook.get("args") or [hook["path"]],
+            hook.get("env") or [],
+            document,
+            hook.get("timeout"),
+            None,
+            before_exec,
         )
         if not result.succeeded:
             raise HookError(f"{kind} hook #{index} {hook['path']}: {hook_exec.describe(result)}")

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
 from pyoci.errors import ContainerError
-from pyoci.init import bootstrap, hooks, terminal, waiting
+from pyoci.init import bootstrap, entry, hooks, terminal, waiting
 from pyoci.init.inside import (
     confine,
     execute,
@@ -35,20 +34,8 @@ if TYPE_CHECKING:
 _SIGKILL = 9
 
 
-def run(plan: Plan, opened: Opened, channel: Channel, cgroup_fd: int, through_bootstrap: bool) -> NoReturn:
-    """Everything, and never a return: an error is sent to the host, whatever it is."""
-    gc.disable()
-    try:
-        _keep_only_ours(plan, opened, channel, cgroup_fd)
-        if not through_bootstrap or bootstrap.become_init(plan.namespaces, opened, channel, cgroup_fd):
-            _init(plan, opened, channel)
-        os._exit(0)
-    except BaseException as error:  # noqa: BLE001  # a traceback would read source lines from the container's files
-        _report(channel, error)
-    os._exit(1)
-
-
-def _init(plan: Plan, opened: Opened, channel: Channel) -> None:
+def create(plan: Plan, opened: Opened, channel: Channel) -> None:
+    """init, from the fork to the user's program."""
     process.set_name("pyoci:init")
     process.die_with_parent(_SIGKILL)
     channel.expect(messages.GO)
@@ -63,10 +50,10 @@ def _init(plan: Plan, opened: Opened, channel: Channel) -> None:
     if "cgroup" in plan.namespaces.new:
         namespace.unshare(uapi.CLONE_NEWCGROUP, "cgroup namespace")
     if plan.process is not None and plan.process.keyring is not None:
-        keyring.join_session(plan.process.keyring)
+        keyring.join_session(plan.process.keyring, others_may_search=plan.namespaces.has("user"))
     if "network" in plan.namespaces.new:
         loopback.bring_up()
-    _forget_imports()
+    forget_imports()
 
     # the mounts: paths of the host are still there, paths of the container are reached through `root` only
     root = Root(rootfs.attach(plan, opened))
@@ -116,11 +103,11 @@ def _init(plan: Plan, opened: Opened, channel: Channel) -> None:
     # created; the runtime is gone, `pyoci start` comes next
     starter = waiting.for_start(opened.notify_fd)
     try:
-        hooks.run(plan, opened, "startContainer", plan.hooks.get("startContainer"), lambda: confine.apply(rights))
-        confine.apply(rights)
+        hooks.run(plan, opened, "startContainer", plan.hooks.get("startContainer"), rights.confine)
+        rights.confine()
         execute.become(program, plan.process, env, starter.fd)
     except BaseException as error:  # noqa: BLE001  # as above
-        _report(starter, error)
+        entry.report(starter, error)
         os._exit(1)
 
 
@@ -135,26 +122,9 @@ def _wait_without_process(plan: Plan, opened: Opened, channel: Channel) -> NoRet
         starter.close()
 
 
-def _keep_only_ours(plan: Plan, opened: Opened, channel: Channel, cgroup_fd: int) -> None:
-    """Nothing else of the host's comes along: logs, state, cgroups (CVE-2016-9962, CVE-2024-21626)."""
-    keep = [channel.fd, cgroup_fd, opened.proc_fd, opened.notify_fd, opened.rootfs_fd]
-    keep += opened.sources.values()
-    keep += [fd for _, fd in opened.namespaces]
-    if plan.process is not None:
-        keep += range(3, 3 + plan.process.preserve_fds)
-    process.close_all_but(keep)
-
-
-def _forget_imports() -> None:
+def forget_imports() -> None:
     """From here on an import cannot find a file: what is not loaded yet must not come from the container."""
     sys.path.clear()
     sys.meta_path.clear()
     sys.path_hooks.clear()
     sys.path_importer_cache.clear()
-
-
-def _report(channel: Channel, error: BaseException) -> None:
-    try:
-        channel.send(messages.ERROR, messages.report(error))
-    except BaseException:  # noqa: BLE001  # nobody listens any more: the exit status is all that is left
-        os._exit(1)

@@ -6,10 +6,10 @@ The pair is opened by descriptor: the slave comes from TIOCGPTPEER, not from a p
 
 from __future__ import annotations
 
+import _struct
 import fcntl
 import os
 
-import _struct
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import mount, uapi
 from pyoci.kernel.beneath import Root

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import _socket
 import _struct
+import os
+
 from pyoci.errors import SyscallError
 from pyoci.wire import messages
 from pyoci.wire.messages import Channel

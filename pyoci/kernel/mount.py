@@ -6,9 +6,9 @@ never a string that a symbolic link could bend (CVE-2021-30465).
 
 from __future__ import annotations
 
+import _struct
 import os
 
-import _struct
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
 from pyoci.kernel.call import SYS, encode, syscall
@@ -104,7 +104,7 @@ def _fsconfig(fd: int, fstype: str, command: int, key: str | None, value: str | 
 
 def _context_log(fd: int) -> str:
     """What the file system itself says of its refusal: fsopen(2), "Message retrieval"."""
-    lines = []
+    lines: list[str] = []
     try:
         while len(lines) < 8:
             lines.append(os.read(fd, 512).decode("utf-8", "replace").strip()[2:])

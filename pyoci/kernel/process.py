@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _struct
 import os
 
-import _struct
 from pyoci.errors import SyscallError
 from pyoci.kernel import _raw, uapi
 from pyoci.kernel.call import SYS, encode, syscall
@@ -63,7 +63,7 @@ def close_on_exec_from(first: int) -> None:
 def close_all_but(keep: list[int]) -> None:
     """Close every descriptor from 3 on that is not in `keep`."""
     first = 3
-    for last in sorted({fd for fd in keep if fd >= 3}) + [0x100000000]:
+    for last in (*sorted({fd for fd in keep if fd >= 3}), 1 << 32):
         if last > first:
             try:
                 syscall(SYS["close_range"], first, last - 1, 0)

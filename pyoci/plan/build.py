@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyoci.errors import ConfigError, UnsupportedError
 from pyoci.kernel.uapi import CAPABILITIES
-from pyoci.plan import devices, mounts, namespaces, paths, process, rootfs
+from pyoci.plan import devices, lsm, mounts, namespaces, paths, process, rootfs
 from pyoci.plan.facts import Facts
 from pyoci.wire.plan import Plan, Process
 from pyoci.wire.record import Record
@@ -29,6 +29,8 @@ class Request(Record):
 def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
     """Raises ConfigError or UnsupportedError for what cannot be carried out as written."""
     linux = config.get("linux") or {}
+    if linux.get("intelRdt"):
+        raise UnsupportedError("/linux/intelRdt: pyoci does not manage resctrl groups yet; leave it out")
     for section in ("solaris", "windows", "vm", "zos", "freebsd"):
         if section in config:
             raise UnsupportedError(f"/{section}: pyoci runs Linux containers")
@@ -52,7 +54,7 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
         sysctl=paths.sysctl(linux.get("sysctl")),
         hostname=config.get("hostname"),
         domainname=config.get("domainname"),
-        mount_label=linux.get("mountLabel", ""),
+        mount_label=lsm.mount_label(linux, facts.selinux),
         personality=process.personality(linux.get("personality")),
         memory_policy=process.memory_policy(linux.get("memoryPolicy")),
         net_devices={name: device.get("name") or name for name, device in (linux.get("netDevices") or {}).items()},
@@ -60,7 +62,6 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
         hooks={kind: hooks for kind, hooks in (config.get("hooks") or {}).items() if hooks},
         cgroups_path=linux.get("cgroupsPath"),
         resources=linux.get("resources"),
-        intel_rdt=linux.get("intelRdt"),
         warnings=warnings,
     )
 
@@ -83,8 +84,8 @@ def plan_process(
         from pyoci.plan import seccomp
 
         planned.seccomp = seccomp.plan(linux["seccomp"])
-    planned.apparmor_profile = config.get("apparmorProfile", "")
-    planned.selinux_label = config.get("selinuxLabel", "")
+    planned.apparmor_profile = lsm.apparmor_profile(config, facts.apparmor)
+    planned.selinux_label = lsm.selinux_label(config, facts.selinux)
     planned.preserve_fds = request.preserve_fds + facts.listen_fds
     planned.keyring = f"_ses.{request.container_id}" if request.new_keyring else None
     return planned

@@ -59,7 +59,6 @@ def plan(process: dict[str, Any], facts: Facts, grantable: int, warnings: list[s
         raise ConfigError("/process/args: at least one entry is required")
     user = process.get("user") or {}
     size = process.get("consoleSize") if process.get("terminal") else None
-    affinity = process.get("execCPUAffinity")
     return Process(
         args=list(args),
         env=_environment(process.get("env") or [], facts),
@@ -76,7 +75,7 @@ def plan(process: dict[str, Any], facts: Facts, grantable: int, warnings: list[s
         oom_score_adj=process.get("oomScoreAdj"),
         scheduler=_scheduler(process.get("scheduler")),
         io_priority=_io_priority(process.get("ioPriority")),
-        cpu_affinity=(affinity.get("initial", ""), affinity.get("final", "")) if affinity else None,
+        cpu_affinity=_cpu_affinity(process.get("execCPUAffinity")),
     )
 
 
@@ -122,6 +121,16 @@ def _io_priority(entry: dict[str, Any] | None) -> tuple[int, int, str] | None:
     return _IO_CLASSES[entry["class"]], priority, f"class={entry['class']} priority={priority}"
 
 
+def _cpu_affinity(entry: dict[str, str] | None) -> tuple[str, str] | None:
+    if not entry:
+        return None
+    initial, final = (
+        ",".join(map(str, cpu_list(entry.get(key) or "", f"/process/execCPUAffinity/{key}")))
+        for key in ("initial", "final")
+    )
+    return initial, final
+
+
 def memory_policy(entry: dict[str, Any] | None) -> MemoryPolicy | None:
     """`linux.memoryPolicy`: set_mempolicy(2)."""
     if not entry or not entry.get("mode"):
@@ -133,7 +142,9 @@ def memory_policy(entry: dict[str, Any] | None) -> MemoryPolicy | None:
     mask = sum(1 << node for node in nodes)
     size = (mask.bit_length() + 63) // 64 * 8
     return MemoryPolicy(
-        mode=mode, nodemask=mask.to_bytes(size, "little"), words=f"mode={entry['mode']} nodes={entry.get('nodes', '')!r}"
+        mode=mode,
+        nodemask=mask.to_bytes(size, "little"),
+        words=f"mode={entry['mode']} nodes={entry.get('nodes', '')!r}",
     )
 
 

@@ -6,10 +6,10 @@ length field can lie (CVE-2021-43784); a longer text is cut by the sender.
 
 from __future__ import annotations
 
-import os
-
 import _socket
 import _struct
+import os
+
 from pyoci.errors import (
     CgroupError,
     ContainerError,

@@ -37,6 +37,7 @@ class Namespaces(Record):
     joined: list[tuple[str, str]]
     user: UserNamespace | None = None
     time_offsets: list[tuple[str, int, int]]  # (clock, seconds, nanoseconds)
+    first_cpus: str = ""  # execCPUAffinity.initial, as numbers with commas: exec only
 
     def has(self, kind: str) -> bool:
         """Whether the container has its own, or a joined, namespace of that type."""
@@ -132,7 +133,7 @@ class Process(Record):
     selinux_label: str = ""
     scheduler: Scheduler | None = None
     io_priority: tuple[int, int, str] | None = None  # (class, priority, words)
-    cpu_affinity: tuple[str, str] | None = None  # execCPUAffinity (initial, final): exec only
+    cpu_affinity: tuple[str, str] | None = None  # execCPUAffinity (initial, final) as numbers with commas: exec only
     seccomp: SeccompPlan | None = None
     preserve_fds: int = 0  # descriptors 3 and up that stay open, LISTEN_FDS included
     keyring: str | None = None  # name of the new session keyring; None: keep the caller's
@@ -168,5 +169,4 @@ class Plan(Record):
     hooks: dict[str, list[dict[str, Any]]]
     cgroups_path: str | None = None
     resources: dict[str, Any] | None = None
-    intel_rdt: dict[str, Any] | None = None
     warnings: list[str]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, dataclass_transform
+    from typing import Any, ClassVar, dataclass_transform
 else:
 
     def dataclass_transform(**_options):
@@ -48,7 +48,7 @@ class Record(metaclass=_RecordMeta):
     """Base of all plain data. Fields with mutable defaults are not shared: use None or a tuple."""
 
     if TYPE_CHECKING:
-        _defaults: Any
+        _defaults: ClassVar[Any]
 
     def __init__(self, **given: Any) -> None:
         for field, default in self._defaults.items():

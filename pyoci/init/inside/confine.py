@@ -20,6 +20,10 @@ class Rights(Record):
     program: bytes
     applied: bool = False
 
+    def confine(self) -> None:
+        """`apply`, for callers that have no use for a notify descriptor."""
+        apply(self)
+
 
 def prepare(wanted: Process, proc_fd: int, program: bytes) -> Rights:
     """Before the ids change: what takes the privileges that go with them."""

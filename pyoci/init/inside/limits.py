@@ -6,26 +6,29 @@ rlimits and oom_score_adj are the host's to set: it has the privilege where a us
 from __future__ import annotations
 
 from pyoci.kernel import process
-from pyoci.wire.plan import Plan
+from pyoci.wire.plan import Plan, Process
 
 
 def apply(plan: Plan) -> None:
     if plan.memory_policy is not None:
         policy = plan.memory_policy
         process.set_memory_policy(policy.mode, policy.nodemask, len(policy.nodemask) * 8 + 1, policy.words)
-    if plan.process is None:
-        return
-    if plan.process.scheduler is not None:
-        wanted = plan.process.scheduler
+    if plan.process is not None:
+        schedule(plan.process)
+
+
+def schedule(wanted: Process) -> None:
+    if wanted.scheduler is not None:
+        asked = wanted.scheduler
         process.set_scheduler(
-            wanted.policy,
-            wanted.flags,
-            wanted.nice,
-            wanted.priority,
-            wanted.runtime,
-            wanted.deadline,
-            wanted.period,
-            wanted.words,
+            asked.policy,
+            asked.flags,
+            asked.nice,
+            asked.priority,
+            asked.runtime,
+            asked.deadline,
+            asked.period,
+            asked.words,
         )
-    if plan.process.io_priority is not None:
-        process.set_io_priority(*plan.process.io_priority)
+    if wanted.io_priority is not None:
+        process.set_io_priority(*wanted.io_priority)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-
 import _socket
 import _struct
+import fcntl
+
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
 

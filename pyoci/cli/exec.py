@@ -1,0 +1,66 @@
+"""pyoci exec"""
+
+from __future__ import annotations
+
+from pyoci.cli import options as parser
+from pyoci.cli.options import Call, Option
+from pyoci.errors import PyociError, UsageError
+from pyoci.host import exec as host
+from pyoci.state.store import Store
+
+USAGE = "[options] ID COMMAND [ARGUMENT ...]   or   exec --process FILE ID"
+STOP_AT = 1
+OPTIONS = (
+    Option(name="process", short="p", value="FILE", default="", help="the process as JSON (config.md, process)"),
+    Option(name="tty", short="t", help="give it a terminal"),
+    Option(name="console-socket", value="SOCKET", default="", help="where the terminal's master is sent to"),
+    Option(name="pidfd-socket", value="SOCKET", default="", help="where a pidfd of the process is sent to"),
+    Option(name="pid-file", value="FILE", default="", help="write the process number there"),
+    Option(name="detach", short="d", help="return once the program runs"),
+    Option(name="cwd", value="DIR", default="", help="its working directory in the container"),
+    Option(name="env", short="e", value="KEY=VALUE", repeated=True, help="one more environment variable"),
+    Option(name="user", short="u", value="UID[:GID]", default="", help="who it runs as, in numbers"),
+    Option(name="additional-gids", short="g", value="GID", repeated=True, help="one more group"),
+    Option(name="process-label", value="LABEL", default="", help="SELinux label"),
+    Option(name="apparmor", value="PROFILE", default="", help="AppArmor profile"),
+    Option(name="no-new-privs", help="it cannot gain privileges"),
+    Option(name="cap", short="c", value="CAPABILITY", repeated=True, help="one more capability"),
+    Option(name="preserve-fds", value="N", default="0", help="pass N more descriptors, from 3 on"),
+    Option(name="cgroup", value="PATH", default="", help="a cgroup below the container's, which must exist"),
+    Option(name="ignore-paused", help="also in a paused container, where it waits for resume"),
+)
+
+
+def run(call: Call) -> int:
+    given = call.options
+    if not call.args:
+        raise UsageError("exec takes a container ID and a command")
+    container_id, *args = call.args
+    if bool(args) == bool(given["process"]):
+        raise UsageError("exec takes a command, or --process FILE, found " + ("both" if args else "neither"))
+    options = host.Options(
+        process_file=given["process"],
+        args=args,
+        terminal=given["tty"],
+        console_socket=given["console-socket"],
+        pidfd_socket=given["pidfd-socket"],
+        pid_file=given["pid-file"],
+        cwd=given["cwd"],
+        env=given["env"],
+        user=given["user"],
+        additional_gids=[parser.number("additional-gids", gid) for gid in given["additional-gids"]],
+        selinux_label=given["process-label"],
+        apparmor_profile=given["apparmor"],
+        no_new_privileges=given["no-new-privs"],
+        capabilities=given["cap"],
+        preserve_fds=parser.number("preserve-fds", given["preserve-fds"]),
+        cgroup=given["cgroup"],
+        ignore_paused=given["ignore-paused"],
+        detach=given["detach"],
+        root=call.settings.root,
+    )
+    try:
+        with Store(call.settings.root).open(container_id) as entry:
+            return host.execute(entry, options)
+    except PyociError as error:
+        raise host.failed(error) from None

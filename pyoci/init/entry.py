@@ -1,0 +1,54 @@
+"""The door between the rooms: what every process of the container's side does first and last."""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from pyoci.init import bootstrap
+from pyoci.kernel import process
+from pyoci.wire import messages
+from pyoci.wire.messages import Channel
+from pyoci.wire.opened import Opened
+from pyoci.wire.plan import Namespaces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+
+def run(
+    namespaces: Namespaces,
+    opened: Opened,
+    channel: Channel,
+    cgroup_fd: int,
+    preserve_fds: int,
+    body: Callable[[Channel], None],
+) -> NoReturn:
+    """Never a return: an error is sent to the host, whatever it is, and the process ends."""
+    gc.disable()
+    try:
+        _keep_only_ours(opened, channel, cgroup_fd, preserve_fds)
+        if not bootstrap.needed(namespaces) or bootstrap.become_init(namespaces, opened, channel, cgroup_fd):
+            body(channel)
+        os._exit(0)
+    except BaseException as error:  # noqa: BLE001  # a traceback would read source lines from the container's files
+        report(channel, error)
+    os._exit(1)
+
+
+def report(channel: Channel, error: BaseException) -> None:
+    try:
+        channel.send(messages.ERROR, messages.report(error))
+    except BaseException:  # noqa: BLE001  # nobody listens any more: the exit status is all that is left
+        os._exit(1)
+
+
+def _keep_only_ours(opened: Opened, channel: Channel, cgroup_fd: int, preserve_fds: int) -> None:
+    """Nothing else of the host's comes along: logs, state, cgroups (CVE-2016-9962, CVE-2024-21626)."""
+    keep = [channel.fd, cgroup_fd, opened.proc_fd, opened.notify_fd, opened.rootfs_fd]
+    keep += opened.sources.values()
+    keep += [fd for _, fd in opened.namespaces]
+    keep += range(3, 3 + preserve_fds)
+    process.close_all_but(keep)

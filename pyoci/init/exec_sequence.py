@@ -1,0 +1,59 @@
+"""THE order of exec: from the fork to a further program in a running container. `sequence` is its elder."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.init import bootstrap, terminal
+from pyoci.init.inside import confine, execute, limits, user, working_directory
+from pyoci.init.sequence import forget_imports
+from pyoci.kernel import keyring, process
+from pyoci.kernel.beneath import Root
+from pyoci.wire import messages
+from pyoci.wire.messages import Channel
+from pyoci.wire.opened import Opened
+from pyoci.wire.plan import Process
+
+_SIGKILL = 9
+
+
+def execute_in(wanted: Process, personality: int | None, opened: Opened, channel: Channel) -> None:
+    """# container's namespaces (bootstrap has joined them), all capabilities over its user namespace"""
+    process.set_name("pyoci:exec")
+    process.die_with_parent(_SIGKILL)
+    channel.expect(messages.GO)
+    bootstrap.set_affinity(wanted.cpu_affinity[1] if wanted.cpu_affinity else "", wanted.cpu_affinity is not None)
+    os.setsid()
+    os.umask(0)
+    if wanted.keyring is not None:
+        keyring.join_session(wanted.keyring, others_may_search=any(kind == "user" for kind, _ in opened.namespaces))
+    forget_imports()
+
+    # inside: every path is the container's, and hostile
+    if opened.rootfs_fd >= 0:
+        os.fchdir(opened.rootfs_fd)
+        os.chroot(".")
+    os.chdir("/")
+    root = Root(os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+    console = terminal.open_console(root, wanted, channel, device=False) if wanted.terminal else None
+    if personality is not None:
+        process.set_personality(personality)
+    limits.schedule(wanted)
+    env = user.environment(wanted, root)
+    if console is not None:
+        terminal.attach(console)
+    working_directory.make(wanted, root)
+    rights = confine.prepare(wanted, opened.proc_fd, opened.seccomp_program)
+    entered = working_directory.enter_early(wanted)
+    user.become(wanted, opened.proc_fd)
+    if not entered:
+        working_directory.enter(wanted)
+    program = execute.look_up(wanted.args[0], env)
+    os.close(root.fd)
+    if wanted.seccomp is not None and wanted.seccomp.uses_notify:
+        channel.send(messages.SECCOMP, "", confine.apply(rights) or -1)
+    process.die_with_parent(0)
+    channel.send(messages.READY)
+    channel.expect(messages.GO)
+    confine.apply(rights)
+    execute.become(program, wanted, env, channel.fd)
