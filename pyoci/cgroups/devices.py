@@ -95,9 +95,9 @@ def _pair(rules: list[Rule], position: int) -> bool:
     for other in (position - 1, position + 1):
         if 0 <= other < len(rules):
             twin = rules[other]
-            if twin[0] == rule[0] and twin[1] != rule[1] and twin[2] is None and twin[3] is None:
-                if access_covers(twin[4], _ALL_ACCESS):
-                    return True
+            same_scope = twin[0] == rule[0] and twin[2] is None and twin[3] is None
+            if same_scope and twin[1] != rule[1] and access_covers(twin[4], _ALL_ACCESS):
+                return True
     return False
 
 
@@ -111,8 +111,8 @@ def _take_away(exceptions: Exceptions, rule: Rule) -> None:
             continue
         if (major is not None and other_major is None) or (minor is not None and other_minor is None):
             raise CgroupError(
-                f"devices: rule {text_of(rule)!r} to {'allow' if allow else 'deny'} cuts a hole into the earlier "
-                f"{line(key, has)!r}, which cgroup v1 cannot express; name the devices one by one"
+                f"devices: rule {text_of(rule)!r} to {'allow' if allow else 'deny'} cuts a hole into "
+                f"the earlier {line(key, has)!r}, which cgroup v1 cannot express; name the devices one by one"
             )
         left = "".join(bit for bit in has if bit not in access)
         if left:
@@ -181,9 +181,9 @@ def restrict_v1(group: str, given: list[dict[str, Any]] | None, fresh: bool) -> 
     """
     target = for_v1(rules_of(given))
     current = None if fresh else parse_list(files.read(f"{group}/devices.list"))
-    if fresh and target.by_default and not target.exceptions:
-        # All is allowed: what the parent has, which may itself be restricted and then cannot be written.
-        if parse_list(files.read(f"{group}/devices.list")) is None:
-            return
+    # All is allowed: what the parent has, which may itself be restricted and then cannot be written.
+    inherits = fresh and target.by_default and not target.exceptions
+    if inherits and parse_list(files.read(f"{group}/devices.list")) is None:
+        return
     for file, text in steps_v1(current, target):
         files.write(f"{group}/{file}", text)

@@ -98,6 +98,7 @@ def remove_made(made: list[str]) -> None:
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.EBUSY, errno.ENOTEMPTY):
                 raise CgroupError(f"remove {path}: {reason(error)}") from None
+    made.clear()
 
 
 def nested(path: str) -> Iterator[str]:

@@ -39,6 +39,10 @@ def prepare(path: str | None, container_id: str, rootless: bool, resources: dict
         mounts[name] = hierarchy.mount
         places[name] = hierarchy.mount + group
     groups = Groups(places, mounts, rootless, tolerant=rootless and path is None)
+    for place in places.values():
+        # Now, before anybody writes this down as the container's: `delete --force` kills what is in its
+        # groups.
+        _check_unused(place)
     if not rootless and groups.path("devices") is None:
         raise CgroupError(
             "the devices controller is not mounted: device access could not be restricted; mount it"
@@ -53,7 +57,7 @@ class Groups:
     name).
     """
 
-    __slots__ = ("_mounts", "_places", "_rootless", "_tolerant")
+    __slots__ = ("_made", "_mounts", "_places", "_rootless", "_tolerant")
 
     def __init__(
         self, places: dict[str, str], mounts: dict[str, str], rootless: bool, tolerant: bool
@@ -62,6 +66,7 @@ class Groups:
         self._mounts = mounts
         self._rootless = rootless
         self._tolerant = tolerant
+        self._made: list[str] = []
 
     @classmethod
     def reopen(cls, saved: dict[str, Any]) -> Groups:
@@ -97,10 +102,9 @@ class Groups:
 
     def create(self, resources: dict[str, Any] | None, existing: bool = False) -> None:
         """With `existing`, groups that are there and in use are taken as they are (systemd made them)."""
-        made: list[str] = []
         try:
             for name in list(self._places):
-                self._make(name, made, existing)
+                self._make(name, existing)
             if not self._rootless:
                 devices.restrict_v1(
                     self._places_of("devices"), (resources or {}).get("devices"), fresh=not existing
@@ -108,7 +112,7 @@ class Groups:
             if resources:
                 self._apply(resources)
         except CgroupError:
-            files.remove_made(made)
+            files.remove_made(self._made)
             raise
 
     def clone_fd(self) -> int:
@@ -128,7 +132,7 @@ class Groups:
         self.require(resources)
         if "devices" in resources and not self._rootless:
             devices.restrict_v1(self._places_of("devices"), resources["devices"], fresh=False)
-        self._apply(resources)
+        self._apply(resources, restore=True)
 
     def freeze(self) -> None:
         path = self.path("freezer")
@@ -204,6 +208,7 @@ class Groups:
     def destroy(self) -> None:
         for path in self._places.values():
             files.remove(path)
+        files.remove_made(self._made)  # parents, when this very object made them
 
     def mounts(self, cgroup_namespace: bool) -> CgroupMounts:
         from pyoci.wire.cgroup import CgroupMount, CgroupMounts
@@ -230,7 +235,8 @@ class Groups:
             if self.path(controller) is None and not (controller == "hugetlb" and controller in of_unified):
                 mounted = ", ".join(names for names in self._places if names) or "none"
                 raise CgroupError(
-                    f"{name}: the {controller} controller is not mounted in this cgroup v1 layout; there are: {mounted}"
+                    f"{name}: the {controller} controller is not mounted in this cgroup v1 layout; "
+                    f"there are: {mounted}"
                 )
         if resources.get("unified"):
             if unified is None:
@@ -240,10 +246,10 @@ class Groups:
                 )
             unified.require({"unified": resources["unified"]})
 
-    def _make(self, name: str, made: list[str], existing: bool) -> None:
+    def _make(self, name: str, existing: bool) -> None:
         path, mount = self._places[name], self._mounts[name]
         try:
-            fresh = files.make(path, mount, made)
+            fresh = files.make(path, mount, self._made)
             if "cpuset" in name.split(","):
                 _fill_cpuset(path, mount)
         except OSError as error:
@@ -254,7 +260,7 @@ class Groups:
         if not fresh and not existing:
             _check_unused(path)
 
-    def _apply(self, resources: dict[str, Any]) -> None:
+    def _apply(self, resources: dict[str, Any], restore: bool = False) -> None:
         if not any(value for key, value in resources.items() if key != "devices"):
             return
         from pyoci.cgroups import resources_v1, writes
@@ -264,9 +270,9 @@ class Groups:
         if self.path("hugetlb") is None and resources.get("hugepageLimits"):
             rest["hugepageLimits"] = resources["hugepageLimits"]
             batches = [batch for batch in batches if batch[0].controller != "hugetlb"]
-        writes.apply(batches, self.path)
+        writes.apply(batches, self.path, restore)
         if rest:
-            self._need_unified("apply limits").apply(rest)
+            self._need_unified("apply limits").apply(rest, restore)
 
     def _places_of(self, controller: str) -> str:
         path = self.path(controller)
@@ -314,6 +320,9 @@ def signal_all(processes: list[int], signal: int) -> None:
 
 
 def _check_unused(path: str) -> None:
+    """Raise CgroupError when the group is there and somebody uses it."""
+    if not os.path.isdir(path):
+        return
     found = files.pids(path)
     if found:
         raise CgroupError(f"cgroup {path} exists and holds processes {found[:5]}; choose another cgroupsPath")

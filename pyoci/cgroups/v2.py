@@ -40,6 +40,8 @@ def prepare(path: str | None, container_id: str, rootless: bool, resources: dict
     else:
         place = MOUNT + (path if path[0] == "/" else RELATIVE_TO + path)
     group = Group(place, MOUNT, rootless=rootless, tolerant=rootless and path is None, devices=not rootless)
+    # Now, before anybody writes this down as the container's: `delete --force` kills what is in its group.
+    group.check_unused()
     if resources:
         group.require(resources)
     return group
@@ -67,7 +69,7 @@ class Group:
     group (not in a hybrid layout, where v1 does it).
     """
 
-    __slots__ = ("_devices", "_mount", "_rootless", "_tolerant", "place")
+    __slots__ = ("_devices", "_made", "_mount", "_rootless", "_tolerant", "place")
 
     def __init__(self, place: str, mount: str, *, rootless: bool, tolerant: bool, devices: bool) -> None:
         self.place = place
@@ -75,6 +77,7 @@ class Group:
         self._rootless = rootless
         self._tolerant = tolerant
         self._devices = devices
+        self._made: list[str] = []
 
     @classmethod
     def reopen(cls, saved: dict[str, Any]) -> Group:
@@ -86,17 +89,16 @@ class Group:
 
     def create(self, resources: dict[str, Any] | None, existing: bool = False) -> None:
         """With `existing`, a group that is there and in use is taken as it is (systemd made it)."""
-        made: list[str] = []
         try:
             try:
-                fresh = files.make(self.place, self._mount, made)
+                fresh = files.make(self.place, self._mount, self._made)
             except OSError as error:
                 if self._tolerant and error.errno in _NOT_PERMITTED and not _asks_for_limits(resources):
                     self.place = ""
                     return
                 raise CgroupError(f"make cgroup {self.place}: {files.reason(error)}") from None
             if not fresh and not existing:
-                self._check_unused()
+                self.check_unused()
             self._enable_controllers()
             self._check_type(resources or {})
             if self._devices:
@@ -106,7 +108,7 @@ class Group:
             if resources:
                 self.apply(resources)
         except CgroupError:
-            files.remove_made(made)
+            files.remove_made(self._made)
             raise
 
     def clone_fd(self) -> int:
@@ -141,9 +143,9 @@ class Group:
             from pyoci.cgroups import devices_v2
 
             devices_v2.restrict(self.place, resources["devices"])
-        self.apply(resources)
+        self.apply(resources, restore=True)
 
-    def apply(self, resources: dict[str, Any]) -> None:
+    def apply(self, resources: dict[str, Any], restore: bool = False) -> None:
         """Write the values of `linux.resources` except devices. Raises CgroupError."""
         if not any(value for key, value in resources.items() if key != "devices"):
             return
@@ -151,7 +153,7 @@ class Group:
 
         plan = resources_v2.plan(resources, self._facts(resources))
         self._enable([item for batch in plan for item in batch if item.controller not in _CORE])
-        writes.apply(plan, lambda _controller: self.place)
+        writes.apply(plan, lambda _controller: self.place, restore)
 
     def freeze(self) -> None:
         self._set_frozen(True)
@@ -216,6 +218,7 @@ class Group:
     def destroy(self) -> None:
         if self.place:
             files.remove(self.place)
+        files.remove_made(self._made)  # parents, when this very object made them
 
     def mounts(self, cgroup_namespace: bool) -> CgroupMounts:
         from pyoci.wire.cgroup import CgroupMount, CgroupMounts
@@ -273,7 +276,10 @@ class Group:
             facts[name] = None if word == "max" else int(word)
         return facts
 
-    def _check_unused(self) -> None:
+    def check_unused(self) -> None:
+        """Raise CgroupError when the group is there and somebody uses it."""
+        if not os.path.isdir(self.place):
+            return
         found = files.pids(self.place)
         if found:
             raise CgroupError(
@@ -297,13 +303,13 @@ class Group:
                 files.write(f"{self.place}/cgroup.type", "threaded")
                 return
             raise CgroupError(
-                f"cgroup {self.place}: it is in the state 'domain invalid', because a parent is threaded; memory and "
-                "other limits of whole processes cannot be set there; choose another cgroupsPath"
+                f"cgroup {self.place}: it is in the state 'domain invalid', because a parent is threaded; "
+                "memory and other limits of whole processes cannot be set there; choose another cgroupsPath"
             )
         if _asks_for_limits(resources):
             raise CgroupError(
-                f"cgroup {self.place}: it is {kind!r}, where only {', '.join(sorted(_THREADED))} can be limited; "
-                "choose another cgroupsPath"
+                f"cgroup {self.place}: it is {kind!r}, where only {', '.join(sorted(_THREADED))} can be "
+                "limited; choose another cgroupsPath"
             )
 
     def _has_controllers_below(self) -> bool:

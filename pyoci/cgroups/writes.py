@@ -29,28 +29,57 @@ class Write(Record):
     optional: bool = False
 
 
-def apply(batches: list[list[Write]], path_of: Callable[[str], str | None]) -> None:
+def apply(batches: list[list[Write]], path_of: Callable[[str], str | None], restore: bool = False) -> None:
     """Write every batch, in order.
 
     Within a batch the kernel checks values against each other (limit <= memory+swap, burst <= quota), and
     which order is right depends on the former values: what it refuses is tried again after the others.
-    Raises CgroupError that names the property, the file and the value.
+    With `restore`, what had been written before something failed gets its former value back, where the file
+    holds a single value. Raises CgroupError that names the property, the file and the value.
     """
-    for batch in batches:
-        waiting = batch
-        while waiting:
-            refused: list[tuple[Write, OSError]] = []
-            for item in waiting:
-                error = _try(item, path_of)
-                if error is not None:
-                    refused.append((item, error))
-            if len(refused) == len(waiting):
-                item, error = refused[0]
-                raise CgroupError(_words(item, error))
-            waiting = [item for item, _ in refused]
+    former: list[tuple[str, str]] | None = [] if restore else None
+    try:
+        for batch in batches:
+            _apply_batch(batch, path_of, former)
+    except CgroupError:
+        _write_back(former or [])
+        raise
 
 
-def _try(item: Write, path_of: Callable[[str], str | None]) -> OSError | None:
+def _apply_batch(
+    batch: list[Write], path_of: Callable[[str], str | None], former: list[tuple[str, str]] | None
+) -> None:
+    waiting = batch
+    while waiting:
+        refused: list[tuple[Write, OSError]] = []
+        for item in waiting:
+            error = _try(item, path_of, former)
+            if error is not None:
+                refused.append((item, error))
+        if len(refused) == len(waiting):
+            item, error = refused[0]
+            raise CgroupError(_words(item, error))
+        waiting = [item for item, _ in refused]
+
+
+def _write_back(former: list[tuple[str, str]]) -> None:
+    """Former values, in whatever order the kernel takes them; what it does not take stays as it is."""
+    waiting = former[::-1]
+    while waiting:
+        left = []
+        for path, value in waiting:
+            try:
+                files.write_raw(path, value)
+            except OSError:
+                left.append((path, value))
+        if len(left) == len(waiting):
+            return
+        waiting = left
+
+
+def _try(
+    item: Write, path_of: Callable[[str], str | None], former: list[tuple[str, str]] | None
+) -> OSError | None:
     """Write one value; the error when another order may help."""
     group = path_of(item.controller)
     if group is None:
@@ -58,7 +87,10 @@ def _try(item: Write, path_of: Callable[[str], str | None]) -> OSError | None:
     for name, value in item.targets:
         path = f"{group}/{name}"
         try:
+            value_before = files.read_raw(path).rstrip("\n") if former is not None else ""
             files.write_raw(path, value)
+            if former is not None and value_before and "\n" not in value_before:
+                former.append((path, value_before))
             return None
         except FileNotFoundError:
             continue

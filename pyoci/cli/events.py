@@ -1,0 +1,52 @@
+"""Show statistics every few seconds and each out-of-memory event, one JSON object a line, until it stops."""
+
+from __future__ import annotations
+
+from pyoci.cli import options, output
+from pyoci.cli.options import Call, Option
+from pyoci.errors import UsageError
+from pyoci.host import events
+from pyoci.state.store import Store
+from pyoci.wire import jsontext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+USAGE = "[options] ID"
+OPTIONS = (
+    Option(name="interval", value="DURATION", default="5s", help="between statistics: 500ms, 5s, 1m30s"),
+    Option(name="stats", help="show the statistics of this moment and exit"),
+)
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "\N{MICRO SIGN}s": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def run(call: Call) -> int:
+    options.expect_args(call, 1, 1, "one container id")
+    interval = duration(call.options["interval"])
+    with Store(call.settings.root).open(call.args[0]) as entry:
+        if call.options["stats"]:
+            _emit(events.stats(entry))
+        else:
+            events.follow(entry, interval, _emit)
+    return 0
+
+
+def duration(text: str) -> float:
+    """Seconds of a duration as Go writes it: `1m30s`, `0.5s`. Raises UsageError."""
+    total, rest = 0.0, text
+    while rest:
+        digits = rest[: len(rest) - len(rest.lstrip("0123456789."))]
+        rest = rest[len(digits) :]
+        unit = rest[: len(rest) - len(rest.lstrip("nuµmsh"))]
+        rest = rest[len(unit) :]
+        if unit not in _SECONDS or digits.count(".") > 1 or digits in ("", "."):
+            raise UsageError(f"option --interval: {text!r} is not a duration such as 500ms, 5s or 1m30s")
+        total += float(digits) * _SECONDS[unit]
+    if total <= 0:
+        raise UsageError(f"option --interval: {text!r} is not longer than nothing")
+    return total
+
+
+def _emit(event: dict[str, Any]) -> None:
+    output.write(jsontext.dumps(event) + "\n")

@@ -1,0 +1,131 @@
+"""Change the resource limits of a container; what is not named stays as it is.
+
+With --resources the limits come from a file in the form of `linux.resources` of config.json, and all other
+options are ignored. Sizes take a unit: 512k, 64m, 1g; -1 is unlimited."""
+
+from __future__ import annotations
+
+import os
+
+from pyoci.cli import options
+from pyoci.cli.options import Call, Option
+from pyoci.errors import UnsupportedError, UsageError
+from pyoci.host import update
+from pyoci.spec import bundle
+from pyoci.state.store import Store
+from pyoci.wire import jsontext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+USAGE = "[options] ID"
+OPTIONS = (
+    Option(name="resources", short="r", value="FILE", help="read the limits from FILE, - is standard input"),
+    Option(name="blkio-weight", value="WEIGHT", help="weight for block devices, 10 to 1000"),
+    Option(name="cpu-period", value="US", help="period of the CPU limit in microseconds"),
+    Option(name="cpu-quota", value="US", help="CPU time in a period in microseconds, -1 is unlimited"),
+    Option(name="cpu-burst", value="US", help="CPU time saved for bursts in microseconds"),
+    Option(name="cpu-share", value="SHARES", help="weight against other containers"),
+    Option(name="cpu-rt-period", value="US", help="period of the realtime limit in microseconds"),
+    Option(name="cpu-rt-runtime", value="US", help="realtime in a period in microseconds"),
+    Option(name="cpuset-cpus", value="LIST", help="CPUs to run on: 0-3,7"),
+    Option(name="cpuset-mems", value="LIST", help="memory nodes to use"),
+    Option(name="cpu-idle", value="0|1", help="1: run only when nobody else wants to (SCHED_IDLE)"),
+    Option(name="kernel-memory", value="SIZE", hidden=True, help="limit of kernel memory"),
+    Option(name="kernel-memory-tcp", value="SIZE", hidden=True, help="limit of TCP buffers"),
+    Option(name="memory", value="SIZE", help="limit of memory"),
+    Option(name="memory-reservation", value="SIZE", help="what is kept back under pressure"),
+    Option(name="memory-swap", value="SIZE", help="limit of memory and swap together, -1 is unlimited"),
+    Option(name="pids-limit", value="COUNT", help="limit of processes and threads, -1 is unlimited"),
+    Option(name="l3-cache-schema", value="SCHEMA", help="Intel RDT cache allocation"),
+    Option(name="mem-bw-schema", value="SCHEMA", help="Intel RDT memory bandwidth"),
+)
+
+_SIZES = {
+    "memory": "limit",
+    "memory-reservation": "reservation",
+    "memory-swap": "swap",
+    "kernel-memory": "kernel",
+    "kernel-memory-tcp": "kernelTCP",
+}
+_CPU_NUMBERS = {
+    "cpu-share": "shares",
+    "cpu-period": "period",
+    "cpu-quota": "quota",
+    "cpu-burst": "burst",
+    "cpu-rt-period": "realtimePeriod",
+    "cpu-rt-runtime": "realtimeRuntime",
+    "cpu-idle": "idle",
+}
+_MAY_BE_NEGATIVE = ("cpu-quota", "cpu-rt-runtime")
+_CPU_LISTS = {"cpuset-cpus": "cpus", "cpuset-mems": "mems"}
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
+_MAX_BYTES = 1 << 20
+
+
+def run(call: Call) -> int:
+    options.expect_args(call, 1, 1, "one container id")
+    source = call.options["resources"]
+    resources = read_resources(source) if source is not None else from_options(call.options)
+    with Store(call.settings.root).open(call.args[0]) as entry:
+        update.update(entry, resources)
+    return 0
+
+
+def read_resources(source: str) -> dict[str, Any]:
+    """The document at `source`, checked. Raises ConfigError."""
+    if source == "-":
+        data, name = _read_standard_input(), "standard input"
+    else:
+        data, name = bundle.read_file(source, _MAX_BYTES), source
+    found = jsontext.loads(data, what=name, limit=_MAX_BYTES)
+    bundle.check_document(found, "resources")
+    resources: dict[str, Any] = found
+    return resources
+
+
+def from_options(given: dict[str, Any]) -> dict[str, Any]:
+    """`linux.resources` of what the options say. Raises UsageError and UnsupportedError."""
+    for name in ("l3-cache-schema", "mem-bw-schema"):
+        if given[name] is not None:
+            raise UnsupportedError(f"option --{name}: Intel RDT is not managed by pyoci")
+    memory = {key: size(name, given[name]) for name, key in _SIZES.items() if given[name] is not None}
+    cpu: dict[str, Any] = {key: given[name] for name, key in _CPU_LISTS.items() if given[name] is not None}
+    for name, key in _CPU_NUMBERS.items():
+        if given[name] is not None:
+            cpu[key] = options.number(f"--{name}", given[name], -1 if name in _MAY_BE_NEGATIVE else 0)
+    resources: dict[str, Any] = {}
+    if memory:
+        resources["memory"] = memory
+    if cpu:
+        resources["cpu"] = cpu
+    if given["pids-limit"] is not None:
+        resources["pids"] = {"limit": options.number("--pids-limit", given["pids-limit"], -1)}
+    if given["blkio-weight"] is not None:
+        weight = options.number("--blkio-weight", given["blkio-weight"], 10, 1000)
+        resources["blockIO"] = {"weight": weight}
+    if not resources:
+        raise UsageError("update: nothing to change; give --resources or another option")
+    return resources
+
+
+def size(name: str, text: str) -> int:
+    """Bytes of `512`, `64m`, `1.5GiB`; -1 as it is. Raises UsageError."""
+    if text == "-1":
+        return -1
+    word = text.strip().lower()
+    digits = word[: len(word) - len(word.lstrip("0123456789."))]
+    unit = word[len(digits) :].strip().removesuffix("b").removesuffix("i")
+    if unit not in _UNITS or digits.strip(".") == "" or digits.count(".") > 1:
+        raise UsageError(f"option --{name}: {text!r} is not a size such as 536870912, 512m or 1g")
+    return int(float(digits) * _UNITS[unit]) if "." in digits else int(digits) * _UNITS[unit]
+
+
+def _read_standard_input() -> bytes:
+    data = b""
+    while part := os.read(0, 65536):
+        data += part
+        if len(data) > _MAX_BYTES:
+            raise UsageError(f"update: more than {_MAX_BYTES} bytes on standard input")
+    return data

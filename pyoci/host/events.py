@@ -1,0 +1,74 @@
+"""`events`: statistics now or again and again, and notice of processes that ran out of memory."""
+
+from __future__ import annotations
+
+import select
+import time
+
+from pyoci.errors import NOT_RUNNING, StateError, UnsupportedError
+from pyoci.kernel import pidfd
+from pyoci.state import status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from pyoci.cgroups import Cgroup
+    from pyoci.state.record import State
+    from pyoci.state.store import Entry
+
+
+def stats(entry: Entry) -> dict[str, Any]:
+    """One event of the type `stats`. Raises StateError when the container has stopped, CgroupError."""
+    state = entry.read()
+    init = _hold(state)
+    pidfd.close(init)
+    return _stats(state, _group(state))
+
+
+def follow(entry: Entry, interval: float, emit: Callable[[dict[str, Any]], None]) -> None:
+    """Call `emit` with statistics every `interval` seconds and with each `oom`, until the container stops.
+
+    Raises StateError when it has stopped already, CgroupError.
+    """
+    state = entry.read()
+    group = _group(state)
+    init = _hold(state)
+    watch = group.oom_watch()
+    try:
+        poller = select.poll()
+        poller.register(init, select.POLLIN)
+        if watch is not None:
+            poller.register(watch.fd, watch.events)
+        due = time.monotonic() + interval
+        while True:
+            ready = {fd for fd, _ in poller.poll(max(0.0, due - time.monotonic()) * 1000)}
+            if watch is not None and watch.fd in ready and watch.happened():
+                emit({"type": "oom", "id": state.id})
+            if init in ready:
+                return
+            if time.monotonic() >= due:
+                emit(_stats(state, group))
+                due += interval
+    finally:
+        if watch is not None:
+            watch.close()
+        pidfd.close(init)
+
+
+def _stats(state: State, group: Cgroup) -> dict[str, Any]:
+    return {"type": "stats", "id": state.id, "data": group.stats()}
+
+
+def _hold(state: State) -> int:
+    init = status.hold_init(state)
+    if init is None:
+        raise StateError(f"events: {NOT_RUNNING}: {state.id!r}")
+    return init
+
+
+def _group(state: State) -> Cgroup:
+    if not state.cgroup:
+        raise UnsupportedError(f"events {state.id}: it has no cgroup that would count")
+    return status.cgroup(state)

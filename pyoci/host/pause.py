@@ -1,0 +1,50 @@
+"""`pause` and `resume`: all processes of a container stopped, and going on."""
+
+from __future__ import annotations
+
+from pyoci.errors import NOT_RUNNING, StateError, UnsupportedError
+from pyoci.state import status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.cgroups import Cgroup
+    from pyoci.state.record import State
+    from pyoci.state.store import Entry
+
+
+def pause(entry: Entry) -> None:
+    """Freeze a created or running container.
+
+    Raises StateError in any other state (runc refuses a second pause, too), UnsupportedError without a
+    cgroup, CgroupError when it does not freeze; then it runs on.
+    """
+    state, current = _look_at(entry)
+    if current not in (status.CREATED, status.RUNNING):
+        raise StateError(_refusal(state, current, "pause", "neither created nor running"))
+    _group(state, "pause").freeze()
+
+
+def resume(entry: Entry) -> None:
+    """Thaw a paused container. Raises StateError when it is not paused, CgroupError."""
+    state, current = _look_at(entry)
+    if current != status.PAUSED:
+        raise StateError(_refusal(state, current, "resume", "not paused"))
+    _group(state, "resume").thaw()
+
+
+def _look_at(entry: Entry) -> tuple[State, str]:
+    # Not entry.lock(): `start` holds it while it waits, and a container must be stoppable then, too.
+    state = entry.read()
+    return state, status.status(entry, state)
+
+
+def _refusal(state: State, current: str, action: str, why: str) -> str:
+    if current == status.STOPPED:
+        return f"{action}: {NOT_RUNNING}: {state.id!r} has stopped"
+    return f"{action}: container {state.id!r} is {why}: {current}"
+
+
+def _group(state: State, action: str) -> Cgroup:
+    if not state.cgroup:
+        raise UnsupportedError(f"{action} {state.id}: it has no cgroup")
+    return status.cgroup(state)
