@@ -118,7 +118,7 @@ def check_linux(data: object, name_prefix: str = "") -> None:
                             data__namespaces_item__type = data__namespaces_item["type"]
                             if not isinstance(data__namespaces_item__type, (str)):
                                 raise Mismatch("" + name_prefix + ".namespaces[{data__namespaces_x}].type".format(**locals()) + " must be string")
-                            if not (isinstance(data__namespaces_item__type, str) and data__namespaces_item__type == 'mount' or isinstance(data__namespaces_item__type, str) and data__namespaces_item__type == 'pid' or isinstance(data__namespaces_item__type, str) and data__namespaces_item__type == 'network' or isinstance(data__namespaces_item__type, str) and data__namespaces_item__type == 'uts' or isinstance(data__namespaces_item__type, str) and data__namespaces_item__type == 'ipc' or isinstance(data__namespaces_item__type, str) and data__namespaces_item__type == 'user' or isinstance(data__namespaces_item__type, str) and data__namespaces_item__type == 'cgroup' or isinstance(data__namespaces_item__type, str) and data__namespaces_item__type == 'time'):
+                            if data__namespaces_item__type not in ('mount', 'pid', 'network', 'uts', 'ipc', 'user', 'cgroup', 'time',):
                                 raise Mismatch("" + name_prefix + ".namespaces[{data__namespaces_x}].type".format(**locals()) + " must be one of ['mount', 'pid', 'network', 'uts', 'ipc', 'user', 'cgroup', 'time']")
                         if "path" in data__namespaces_item_keys:
                             data__namespaces_item__path = data__namespaces_item["path"]
@@ -167,7 +167,7 @@ def check_linux(data: object, name_prefix: str = "") -> None:
             data__rootfsPropagation = data["rootfsPropagation"]
             if not isinstance(data__rootfsPropagation, (str)):
                 raise Mismatch("" + name_prefix + ".rootfsPropagation must be string")
-            if not (isinstance(data__rootfsPropagation, str) and data__rootfsPropagation == 'private' or isinstance(data__rootfsPropagation, str) and data__rootfsPropagation == 'shared' or isinstance(data__rootfsPropagation, str) and data__rootfsPropagation == 'slave' or isinstance(data__rootfsPropagation, str) and data__rootfsPropagation == 'unbindable'):
+            if data__rootfsPropagation not in ('private', 'shared', 'slave', 'unbindable',):
                 raise Mismatch("" + name_prefix + ".rootfsPropagation must be one of ['private', 'shared', 'slave', 'unbindable']")
         if "maskedPaths" in data_keys:
             data__maskedPaths = data["maskedPaths"]
@@ -193,7 +193,7 @@ def check_linux(data: object, name_prefix: str = "") -> None:
                     data__personality__domain = data__personality["domain"]
                     if not isinstance(data__personality__domain, (str)):
                         raise Mismatch("" + name_prefix + ".personality.domain must be string")
-                    if not (isinstance(data__personality__domain, str) and data__personality__domain == 'LINUX' or isinstance(data__personality__domain, str) and data__personality__domain == 'LINUX32'):
+                    if data__personality__domain not in ('LINUX', 'LINUX32',):
                         raise Mismatch("" + name_prefix + ".personality.domain must be one of ['LINUX', 'LINUX32']")
                 if "flags" in data__personality_keys:
                     data__personality__flags = data__personality["flags"]
@@ -246,7 +246,7 @@ def check_seccomp(data: object, name_prefix: str = "") -> None:
                 for data__architectures_x, data__architectures_item in enumerate(data__architectures):
                     if not isinstance(data__architectures_item, (str)):
                         raise Mismatch("" + name_prefix + ".architectures[{data__architectures_x}]".format(**locals()) + " must be string")
-                    if not (isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_X86' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_X86_64' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_X32' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_ARM' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_AARCH64' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_LOONGARCH64' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_M68K' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_MIPS' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_MIPS64' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_MIPS64N32' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_MIPSEL' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_MIPSEL64' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_MIPSEL64N32' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_PPC' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_PPC64' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_PPC64LE' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_S390' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_S390X' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_SH' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_SHEB' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_PARISC' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_PARISC64' or isinstance(data__architectures_item, str) and data__architectures_item == 'SCMP_ARCH_RISCV64'):
+                    if data__architectures_item not in ('SCMP_ARCH_X86', 'SCMP_ARCH_X86_64', 'SCMP_ARCH_X32', 'SCMP_ARCH_ARM', 'SCMP_ARCH_AARCH64', 'SCMP_ARCH_LOONGARCH64', 'SCMP_ARCH_M68K', 'SCMP_ARCH_MIPS', 'SCMP_ARCH_MIPS64', 'SCMP_ARCH_MIPS64N32', 'SCMP_ARCH_MIPSEL', 'SCMP_ARCH_MIPSEL64', 'SCMP_ARCH_MIPSEL64N32', 'SCMP_ARCH_PPC', 'SCMP_ARCH_PPC64', 'SCMP_ARCH_PPC64LE', 'SCMP_ARCH_S390', 'SCMP_ARCH_S390X', 'SCMP_ARCH_SH', 'SCMP_ARCH_SHEB', 'SCMP_ARCH_PARISC', 'SCMP_ARCH_PARISC64', 'SCMP_ARCH_RISCV64',):
                         raise Mismatch("" + name_prefix + ".architectures[{data__architectures_x}]".format(**locals()) + " must be one of ['SCMP_ARCH_X86', 'SCMP_ARCH_X86_64', 'SCMP_ARCH_X32', 'SCMP_ARCH_ARM', 'SCMP_ARCH_AARCH64', 'SCMP_ARCH_LOONGARCH64', 'SCMP_ARCH_M68K', 'SCMP_ARCH_MIPS', 'SCMP_ARCH_MIPS64', 'SCMP_ARCH_MIPS64N32', 'SCMP_ARCH_MIPSEL', 'SCMP_ARCH_MIPSEL64', 'SCMP_ARCH_MIPSEL64N32', 'SCMP_ARCH_PPC', 'SCMP_ARCH_PPC64', 'SCMP_ARCH_PPC64LE', 'SCMP_ARCH_S390', 'SCMP_ARCH_S390X', 'SCMP_ARCH_SH', 'SCMP_ARCH_SHEB', 'SCMP_ARCH_PARISC', 'SCMP_ARCH_PARISC64', 'SCMP_ARCH_RISCV64']")
         if "flags" in data_keys:
             data__flags = data["flags"]
@@ -258,7 +258,7 @@ def check_seccomp(data: object, name_prefix: str = "") -> None:
                 for data__flags_x, data__flags_item in enumerate(data__flags):
                     if not isinstance(data__flags_item, (str)):
                         raise Mismatch("" + name_prefix + ".flags[{data__flags_x}]".format(**locals()) + " must be string")
-                    if not (isinstance(data__flags_item, str) and data__flags_item == 'SECCOMP_FILTER_FLAG_TSYNC' or isinstance(data__flags_item, str) and data__flags_item == 'SECCOMP_FILTER_FLAG_LOG' or isinstance(data__flags_item, str) and data__flags_item == 'SECCOMP_FILTER_FLAG_SPEC_ALLOW' or isinstance(data__flags_item, str) and data__flags_item == 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV'):
+                    if data__flags_item not in ('SECCOMP_FILTER_FLAG_TSYNC', 'SECCOMP_FILTER_FLAG_LOG', 'SECCOMP_FILTER_FLAG_SPEC_ALLOW', 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV',):
                         raise Mismatch("" + name_prefix + ".flags[{data__flags_x}]".format(**locals()) + " must be one of ['SECCOMP_FILTER_FLAG_TSYNC', 'SECCOMP_FILTER_FLAG_LOG', 'SECCOMP_FILTER_FLAG_SPEC_ALLOW', 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV']")
         if "listenerPath" in data_keys:
             data__listenerPath = data["listenerPath"]
@@ -341,7 +341,7 @@ def check_seccomprule(data: object, name_prefix: str = "") -> None:
                             data__args_item__op = data__args_item["op"]
                             if not isinstance(data__args_item__op, (str)):
                                 raise Mismatch("" + name_prefix + ".args[{data__args_x}].op".format(**locals()) + " must be string")
-                            if not (isinstance(data__args_item__op, str) and data__args_item__op == 'SCMP_CMP_NE' or isinstance(data__args_item__op, str) and data__args_item__op == 'SCMP_CMP_LT' or isinstance(data__args_item__op, str) and data__args_item__op == 'SCMP_CMP_LE' or isinstance(data__args_item__op, str) and data__args_item__op == 'SCMP_CMP_EQ' or isinstance(data__args_item__op, str) and data__args_item__op == 'SCMP_CMP_GE' or isinstance(data__args_item__op, str) and data__args_item__op == 'SCMP_CMP_GT' or isinstance(data__args_item__op, str) and data__args_item__op == 'SCMP_CMP_MASKED_EQ'):
+                            if data__args_item__op not in ('SCMP_CMP_NE', 'SCMP_CMP_LT', 'SCMP_CMP_LE', 'SCMP_CMP_EQ', 'SCMP_CMP_GE', 'SCMP_CMP_GT', 'SCMP_CMP_MASKED_EQ',):
                                 raise Mismatch("" + name_prefix + ".args[{data__args_x}].op".format(**locals()) + " must be one of ['SCMP_CMP_NE', 'SCMP_CMP_LT', 'SCMP_CMP_LE', 'SCMP_CMP_EQ', 'SCMP_CMP_GE', 'SCMP_CMP_GT', 'SCMP_CMP_MASKED_EQ']")
 
 
@@ -368,7 +368,7 @@ def check_uint32(data: object, name_prefix: str = "") -> None:
 def check_seccompaction(data: object, name_prefix: str = "") -> None:
     if not isinstance(data, (str)):
         raise Mismatch("" + name_prefix + " must be string")
-    if not (isinstance(data, str) and data == 'SCMP_ACT_KILL' or isinstance(data, str) and data == 'SCMP_ACT_KILL_PROCESS' or isinstance(data, str) and data == 'SCMP_ACT_KILL_THREAD' or isinstance(data, str) and data == 'SCMP_ACT_TRAP' or isinstance(data, str) and data == 'SCMP_ACT_ERRNO' or isinstance(data, str) and data == 'SCMP_ACT_TRACE' or isinstance(data, str) and data == 'SCMP_ACT_ALLOW' or isinstance(data, str) and data == 'SCMP_ACT_LOG' or isinstance(data, str) and data == 'SCMP_ACT_NOTIFY'):
+    if data not in ('SCMP_ACT_KILL', 'SCMP_ACT_KILL_PROCESS', 'SCMP_ACT_KILL_THREAD', 'SCMP_ACT_TRAP', 'SCMP_ACT_ERRNO', 'SCMP_ACT_TRACE', 'SCMP_ACT_ALLOW', 'SCMP_ACT_LOG', 'SCMP_ACT_NOTIFY',):
         raise Mismatch("" + name_prefix + " must be one of ['SCMP_ACT_KILL', 'SCMP_ACT_KILL_PROCESS', 'SCMP_ACT_KILL_THREAD', 'SCMP_ACT_TRAP', 'SCMP_ACT_ERRNO', 'SCMP_ACT_TRACE', 'SCMP_ACT_ALLOW', 'SCMP_ACT_LOG', 'SCMP_ACT_NOTIFY']")
 
 
@@ -398,7 +398,7 @@ def check_memorypolicy(data: object, name_prefix: str = "") -> None:
             data__mode = data["mode"]
             if not isinstance(data__mode, (str)):
                 raise Mismatch("" + name_prefix + ".mode must be string")
-            if not (isinstance(data__mode, str) and data__mode == 'MPOL_DEFAULT' or isinstance(data__mode, str) and data__mode == 'MPOL_BIND' or isinstance(data__mode, str) and data__mode == 'MPOL_INTERLEAVE' or isinstance(data__mode, str) and data__mode == 'MPOL_WEIGHTED_INTERLEAVE' or isinstance(data__mode, str) and data__mode == 'MPOL_PREFERRED' or isinstance(data__mode, str) and data__mode == 'MPOL_PREFERRED_MANY' or isinstance(data__mode, str) and data__mode == 'MPOL_LOCAL'):
+            if data__mode not in ('MPOL_DEFAULT', 'MPOL_BIND', 'MPOL_INTERLEAVE', 'MPOL_WEIGHTED_INTERLEAVE', 'MPOL_PREFERRED', 'MPOL_PREFERRED_MANY', 'MPOL_LOCAL',):
                 raise Mismatch("" + name_prefix + ".mode must be one of ['MPOL_DEFAULT', 'MPOL_BIND', 'MPOL_INTERLEAVE', 'MPOL_WEIGHTED_INTERLEAVE', 'MPOL_PREFERRED', 'MPOL_PREFERRED_MANY', 'MPOL_LOCAL']")
         if "nodes" in data_keys:
             data__nodes = data["nodes"]
@@ -414,7 +414,7 @@ def check_memorypolicy(data: object, name_prefix: str = "") -> None:
                 for data__flags_x, data__flags_item in enumerate(data__flags):
                     if not isinstance(data__flags_item, (str)):
                         raise Mismatch("" + name_prefix + ".flags[{data__flags_x}]".format(**locals()) + " must be string")
-                    if not (isinstance(data__flags_item, str) and data__flags_item == 'MPOL_F_NUMA_BALANCING' or isinstance(data__flags_item, str) and data__flags_item == 'MPOL_F_RELATIVE_NODES' or isinstance(data__flags_item, str) and data__flags_item == 'MPOL_F_STATIC_NODES'):
+                    if data__flags_item not in ('MPOL_F_NUMA_BALANCING', 'MPOL_F_RELATIVE_NODES', 'MPOL_F_STATIC_NODES',):
                         raise Mismatch("" + name_prefix + ".flags[{data__flags_x}]".format(**locals()) + " must be one of ['MPOL_F_NUMA_BALANCING', 'MPOL_F_RELATIVE_NODES', 'MPOL_F_STATIC_NODES']")
 
 
@@ -488,7 +488,7 @@ def check_resources(data: object, name_prefix: str = "") -> None:
                             data__devices_item__type = data__devices_item["type"]
                             if not isinstance(data__devices_item__type, (str)):
                                 raise Mismatch("" + name_prefix + ".devices[{data__devices_x}].type".format(**locals()) + " must be string")
-                            if not (isinstance(data__devices_item__type, str) and data__devices_item__type == 'a' or isinstance(data__devices_item__type, str) and data__devices_item__type == 'b' or isinstance(data__devices_item__type, str) and data__devices_item__type == 'c'):
+                            if data__devices_item__type not in ('a', 'b', 'c',):
                                 raise Mismatch("" + name_prefix + ".devices[{data__devices_x}].type".format(**locals()) + " must be one of ['a', 'b', 'c']")
                         if "major" in data__devices_item_keys:
                             data__devices_item__major = data__devices_item["major"]
@@ -850,7 +850,7 @@ def check_device(data: object, name_prefix: str = "") -> None:
             data__type = data["type"]
             if not isinstance(data__type, (str)):
                 raise Mismatch("" + name_prefix + ".type must be string")
-            if not (isinstance(data__type, str) and data__type == 'c' or isinstance(data__type, str) and data__type == 'b' or isinstance(data__type, str) and data__type == 'u' or isinstance(data__type, str) and data__type == 'p'):
+            if data__type not in ('c', 'b', 'u', 'p',):
                 raise Mismatch("" + name_prefix + ".type must be one of ['c', 'b', 'u', 'p']")
         if "path" in data_keys:
             data__path = data["path"]
@@ -1178,7 +1178,7 @@ def check_process(data: object, name_prefix: str = "") -> None:
                     data__ioPriority__class = data__ioPriority["class"]
                     if not isinstance(data__ioPriority__class, (str)):
                         raise Mismatch("" + name_prefix + ".ioPriority.class must be string")
-                    if not (isinstance(data__ioPriority__class, str) and data__ioPriority__class == 'IOPRIO_CLASS_RT' or isinstance(data__ioPriority__class, str) and data__ioPriority__class == 'IOPRIO_CLASS_BE' or isinstance(data__ioPriority__class, str) and data__ioPriority__class == 'IOPRIO_CLASS_IDLE'):
+                    if data__ioPriority__class not in ('IOPRIO_CLASS_RT', 'IOPRIO_CLASS_BE', 'IOPRIO_CLASS_IDLE',):
                         raise Mismatch("" + name_prefix + ".ioPriority.class must be one of ['IOPRIO_CLASS_RT', 'IOPRIO_CLASS_BE', 'IOPRIO_CLASS_IDLE']")
                 if "priority" in data__ioPriority_keys:
                     data__ioPriority__priority = data__ioPriority["priority"]
@@ -1225,7 +1225,7 @@ def check_scheduler(data: object, name_prefix: str = "") -> None:
             data__policy = data["policy"]
             if not isinstance(data__policy, (str)):
                 raise Mismatch("" + name_prefix + ".policy must be string")
-            if not (isinstance(data__policy, str) and data__policy == 'SCHED_OTHER' or isinstance(data__policy, str) and data__policy == 'SCHED_FIFO' or isinstance(data__policy, str) and data__policy == 'SCHED_RR' or isinstance(data__policy, str) and data__policy == 'SCHED_BATCH' or isinstance(data__policy, str) and data__policy == 'SCHED_ISO' or isinstance(data__policy, str) and data__policy == 'SCHED_IDLE' or isinstance(data__policy, str) and data__policy == 'SCHED_DEADLINE'):
+            if data__policy not in ('SCHED_OTHER', 'SCHED_FIFO', 'SCHED_RR', 'SCHED_BATCH', 'SCHED_ISO', 'SCHED_IDLE', 'SCHED_DEADLINE',):
                 raise Mismatch("" + name_prefix + ".policy must be one of ['SCHED_OTHER', 'SCHED_FIFO', 'SCHED_RR', 'SCHED_BATCH', 'SCHED_ISO', 'SCHED_IDLE', 'SCHED_DEADLINE']")
         if "nice" in data_keys:
             data__nice = data["nice"]
@@ -1243,7 +1243,7 @@ def check_scheduler(data: object, name_prefix: str = "") -> None:
                 for data__flags_x, data__flags_item in enumerate(data__flags):
                     if not isinstance(data__flags_item, (str)):
                         raise Mismatch("" + name_prefix + ".flags[{data__flags_x}]".format(**locals()) + " must be string")
-                    if not (isinstance(data__flags_item, str) and data__flags_item == 'SCHED_FLAG_RESET_ON_FORK' or isinstance(data__flags_item, str) and data__flags_item == 'SCHED_FLAG_RECLAIM' or isinstance(data__flags_item, str) and data__flags_item == 'SCHED_FLAG_DL_OVERRUN' or isinstance(data__flags_item, str) and data__flags_item == 'SCHED_FLAG_KEEP_POLICY' or isinstance(data__flags_item, str) and data__flags_item == 'SCHED_FLAG_KEEP_PARAMS' or isinstance(data__flags_item, str) and data__flags_item == 'SCHED_FLAG_UTIL_CLAMP_MIN' or isinstance(data__flags_item, str) and data__flags_item == 'SCHED_FLAG_UTIL_CLAMP_MAX'):
+                    if data__flags_item not in ('SCHED_FLAG_RESET_ON_FORK', 'SCHED_FLAG_RECLAIM', 'SCHED_FLAG_DL_OVERRUN', 'SCHED_FLAG_KEEP_POLICY', 'SCHED_FLAG_KEEP_PARAMS', 'SCHED_FLAG_UTIL_CLAMP_MIN', 'SCHED_FLAG_UTIL_CLAMP_MAX',):
                         raise Mismatch("" + name_prefix + ".flags[{data__flags_x}]".format(**locals()) + " must be one of ['SCHED_FLAG_RESET_ON_FORK', 'SCHED_FLAG_RECLAIM', 'SCHED_FLAG_DL_OVERRUN', 'SCHED_FLAG_KEEP_POLICY', 'SCHED_FLAG_KEEP_PARAMS', 'SCHED_FLAG_UTIL_CLAMP_MIN', 'SCHED_FLAG_UTIL_CLAMP_MAX']")
         if "runtime" in data_keys:
             data__runtime = data["runtime"]
@@ -1279,7 +1279,7 @@ def check_rlimit(data: object, name_prefix: str = "") -> None:
             data__type = data["type"]
             if not isinstance(data__type, (str)):
                 raise Mismatch("" + name_prefix + ".type must be string")
-            if not (isinstance(data__type, str) and data__type == 'RLIMIT_AS' or isinstance(data__type, str) and data__type == 'RLIMIT_CORE' or isinstance(data__type, str) and data__type == 'RLIMIT_CPU' or isinstance(data__type, str) and data__type == 'RLIMIT_DATA' or isinstance(data__type, str) and data__type == 'RLIMIT_FSIZE' or isinstance(data__type, str) and data__type == 'RLIMIT_LOCKS' or isinstance(data__type, str) and data__type == 'RLIMIT_MEMLOCK' or isinstance(data__type, str) and data__type == 'RLIMIT_MSGQUEUE' or isinstance(data__type, str) and data__type == 'RLIMIT_NICE' or isinstance(data__type, str) and data__type == 'RLIMIT_NOFILE' or isinstance(data__type, str) and data__type == 'RLIMIT_NPROC' or isinstance(data__type, str) and data__type == 'RLIMIT_RSS' or isinstance(data__type, str) and data__type == 'RLIMIT_RTPRIO' or isinstance(data__type, str) and data__type == 'RLIMIT_RTTIME' or isinstance(data__type, str) and data__type == 'RLIMIT_SIGPENDING' or isinstance(data__type, str) and data__type == 'RLIMIT_STACK'):
+            if data__type not in ('RLIMIT_AS', 'RLIMIT_CORE', 'RLIMIT_CPU', 'RLIMIT_DATA', 'RLIMIT_FSIZE', 'RLIMIT_LOCKS', 'RLIMIT_MEMLOCK', 'RLIMIT_MSGQUEUE', 'RLIMIT_NICE', 'RLIMIT_NOFILE', 'RLIMIT_NPROC', 'RLIMIT_RSS', 'RLIMIT_RTPRIO', 'RLIMIT_RTTIME', 'RLIMIT_SIGPENDING', 'RLIMIT_STACK',):
                 raise Mismatch("" + name_prefix + ".type must be one of ['RLIMIT_AS', 'RLIMIT_CORE', 'RLIMIT_CPU', 'RLIMIT_DATA', 'RLIMIT_FSIZE', 'RLIMIT_LOCKS', 'RLIMIT_MEMLOCK', 'RLIMIT_MSGQUEUE', 'RLIMIT_NICE', 'RLIMIT_NOFILE', 'RLIMIT_NPROC', 'RLIMIT_RSS', 'RLIMIT_RTPRIO', 'RLIMIT_RTTIME', 'RLIMIT_SIGPENDING', 'RLIMIT_STACK']")
         if "soft" in data_keys:
             data__soft = data["soft"]

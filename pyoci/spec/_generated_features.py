@@ -76,7 +76,7 @@ def check(data: object, name_prefix: str = "") -> None:
                         for data__linux__namespaces_x, data__linux__namespaces_item in enumerate(data__linux__namespaces):
                             if not isinstance(data__linux__namespaces_item, (str)):
                                 raise Mismatch("" + name_prefix + ".linux.namespaces[{data__linux__namespaces_x}]".format(**locals()) + " must be string")
-                            if not (isinstance(data__linux__namespaces_item, str) and data__linux__namespaces_item == 'mount' or isinstance(data__linux__namespaces_item, str) and data__linux__namespaces_item == 'pid' or isinstance(data__linux__namespaces_item, str) and data__linux__namespaces_item == 'network' or isinstance(data__linux__namespaces_item, str) and data__linux__namespaces_item == 'uts' or isinstance(data__linux__namespaces_item, str) and data__linux__namespaces_item == 'ipc' or isinstance(data__linux__namespaces_item, str) and data__linux__namespaces_item == 'user' or isinstance(data__linux__namespaces_item, str) and data__linux__namespaces_item == 'cgroup' or isinstance(data__linux__namespaces_item, str) and data__linux__namespaces_item == 'time'):
+                            if data__linux__namespaces_item not in ('mount', 'pid', 'network', 'uts', 'ipc', 'user', 'cgroup', 'time',):
                                 raise Mismatch("" + name_prefix + ".linux.namespaces[{data__linux__namespaces_x}]".format(**locals()) + " must be one of ['mount', 'pid', 'network', 'uts', 'ipc', 'user', 'cgroup', 'time']")
                 if "capabilities" in data__linux_keys:
                     data__linux__capabilities = data__linux["capabilities"]
@@ -242,14 +242,14 @@ def check(data: object, name_prefix: str = "") -> None:
 def check_memorypolicy_properties_flags_items(data: object, name_prefix: str = "") -> None:
     if not isinstance(data, (str)):
         raise Mismatch("" + name_prefix + " must be string")
-    if not (isinstance(data, str) and data == 'MPOL_F_NUMA_BALANCING' or isinstance(data, str) and data == 'MPOL_F_RELATIVE_NODES' or isinstance(data, str) and data == 'MPOL_F_STATIC_NODES'):
+    if data not in ('MPOL_F_NUMA_BALANCING', 'MPOL_F_RELATIVE_NODES', 'MPOL_F_STATIC_NODES',):
         raise Mismatch("" + name_prefix + " must be one of ['MPOL_F_NUMA_BALANCING', 'MPOL_F_RELATIVE_NODES', 'MPOL_F_STATIC_NODES']")
 
 
 def check_memorypolicy_properties_mode(data: object, name_prefix: str = "") -> None:
     if not isinstance(data, (str)):
         raise Mismatch("" + name_prefix + " must be string")
-    if not (isinstance(data, str) and data == 'MPOL_DEFAULT' or isinstance(data, str) and data == 'MPOL_BIND' or isinstance(data, str) and data == 'MPOL_INTERLEAVE' or isinstance(data, str) and data == 'MPOL_WEIGHTED_INTERLEAVE' or isinstance(data, str) and data == 'MPOL_PREFERRED' or isinstance(data, str) and data == 'MPOL_PREFERRED_MANY' or isinstance(data, str) and data == 'MPOL_LOCAL'):
+    if data not in ('MPOL_DEFAULT', 'MPOL_BIND', 'MPOL_INTERLEAVE', 'MPOL_WEIGHTED_INTERLEAVE', 'MPOL_PREFERRED', 'MPOL_PREFERRED_MANY', 'MPOL_LOCAL',):
         raise Mismatch("" + name_prefix + " must be one of ['MPOL_DEFAULT', 'MPOL_BIND', 'MPOL_INTERLEAVE', 'MPOL_WEIGHTED_INTERLEAVE', 'MPOL_PREFERRED', 'MPOL_PREFERRED_MANY', 'MPOL_LOCAL']")
 
 
@@ -268,28 +268,28 @@ def check_switch(data: object, name_prefix: str = "") -> None:
 def check_seccomp_properties_flags_items(data: object, name_prefix: str = "") -> None:
     if not isinstance(data, (str)):
         raise Mismatch("" + name_prefix + " must be string")
-    if not (isinstance(data, str) and data == 'SECCOMP_FILTER_FLAG_TSYNC' or isinstance(data, str) and data == 'SECCOMP_FILTER_FLAG_LOG' or isinstance(data, str) and data == 'SECCOMP_FILTER_FLAG_SPEC_ALLOW' or isinstance(data, str) and data == 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV'):
+    if data not in ('SECCOMP_FILTER_FLAG_TSYNC', 'SECCOMP_FILTER_FLAG_LOG', 'SECCOMP_FILTER_FLAG_SPEC_ALLOW', 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV',):
         raise Mismatch("" + name_prefix + " must be one of ['SECCOMP_FILTER_FLAG_TSYNC', 'SECCOMP_FILTER_FLAG_LOG', 'SECCOMP_FILTER_FLAG_SPEC_ALLOW', 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV']")
 
 
 def check_seccomp_properties_architectures_items(data: object, name_prefix: str = "") -> None:
     if not isinstance(data, (str)):
         raise Mismatch("" + name_prefix + " must be string")
-    if not (isinstance(data, str) and data == 'SCMP_ARCH_X86' or isinstance(data, str) and data == 'SCMP_ARCH_X86_64' or isinstance(data, str) and data == 'SCMP_ARCH_X32' or isinstance(data, str) and data == 'SCMP_ARCH_ARM' or isinstance(data, str) and data == 'SCMP_ARCH_AARCH64' or isinstance(data, str) and data == 'SCMP_ARCH_LOONGARCH64' or isinstance(data, str) and data == 'SCMP_ARCH_M68K' or isinstance(data, str) and data == 'SCMP_ARCH_MIPS' or isinstance(data, str) and data == 'SCMP_ARCH_MIPS64' or isinstance(data, str) and data == 'SCMP_ARCH_MIPS64N32' or isinstance(data, str) and data == 'SCMP_ARCH_MIPSEL' or isinstance(data, str) and data == 'SCMP_ARCH_MIPSEL64' or isinstance(data, str) and data == 'SCMP_ARCH_MIPSEL64N32' or isinstance(data, str) and data == 'SCMP_ARCH_PPC' or isinstance(data, str) and data == 'SCMP_ARCH_PPC64' or isinstance(data, str) and data == 'SCMP_ARCH_PPC64LE' or isinstance(data, str) and data == 'SCMP_ARCH_S390' or isinstance(data, str) and data == 'SCMP_ARCH_S390X' or isinstance(data, str) and data == 'SCMP_ARCH_SH' or isinstance(data, str) and data == 'SCMP_ARCH_SHEB' or isinstance(data, str) and data == 'SCMP_ARCH_PARISC' or isinstance(data, str) and data == 'SCMP_ARCH_PARISC64' or isinstance(data, str) and data == 'SCMP_ARCH_RISCV64'):
+    if data not in ('SCMP_ARCH_X86', 'SCMP_ARCH_X86_64', 'SCMP_ARCH_X32', 'SCMP_ARCH_ARM', 'SCMP_ARCH_AARCH64', 'SCMP_ARCH_LOONGARCH64', 'SCMP_ARCH_M68K', 'SCMP_ARCH_MIPS', 'SCMP_ARCH_MIPS64', 'SCMP_ARCH_MIPS64N32', 'SCMP_ARCH_MIPSEL', 'SCMP_ARCH_MIPSEL64', 'SCMP_ARCH_MIPSEL64N32', 'SCMP_ARCH_PPC', 'SCMP_ARCH_PPC64', 'SCMP_ARCH_PPC64LE', 'SCMP_ARCH_S390', 'SCMP_ARCH_S390X', 'SCMP_ARCH_SH', 'SCMP_ARCH_SHEB', 'SCMP_ARCH_PARISC', 'SCMP_ARCH_PARISC64', 'SCMP_ARCH_RISCV64',):
         raise Mismatch("" + name_prefix + " must be one of ['SCMP_ARCH_X86', 'SCMP_ARCH_X86_64', 'SCMP_ARCH_X32', 'SCMP_ARCH_ARM', 'SCMP_ARCH_AARCH64', 'SCMP_ARCH_LOONGARCH64', 'SCMP_ARCH_M68K', 'SCMP_ARCH_MIPS', 'SCMP_ARCH_MIPS64', 'SCMP_ARCH_MIPS64N32', 'SCMP_ARCH_MIPSEL', 'SCMP_ARCH_MIPSEL64', 'SCMP_ARCH_MIPSEL64N32', 'SCMP_ARCH_PPC', 'SCMP_ARCH_PPC64', 'SCMP_ARCH_PPC64LE', 'SCMP_ARCH_S390', 'SCMP_ARCH_S390X', 'SCMP_ARCH_SH', 'SCMP_ARCH_SHEB', 'SCMP_ARCH_PARISC', 'SCMP_ARCH_PARISC64', 'SCMP_ARCH_RISCV64']")
 
 
 def check_seccomprule_properties_args_items_properties_op(data: object, name_prefix: str = "") -> None:
     if not isinstance(data, (str)):
         raise Mismatch("" + name_prefix + " must be string")
-    if not (isinstance(data, str) and data == 'SCMP_CMP_NE' or isinstance(data, str) and data == 'SCMP_CMP_LT' or isinstance(data, str) and data == 'SCMP_CMP_LE' or isinstance(data, str) and data == 'SCMP_CMP_EQ' or isinstance(data, str) and data == 'SCMP_CMP_GE' or isinstance(data, str) and data == 'SCMP_CMP_GT' or isinstance(data, str) and data == 'SCMP_CMP_MASKED_EQ'):
+    if data not in ('SCMP_CMP_NE', 'SCMP_CMP_LT', 'SCMP_CMP_LE', 'SCMP_CMP_EQ', 'SCMP_CMP_GE', 'SCMP_CMP_GT', 'SCMP_CMP_MASKED_EQ',):
         raise Mismatch("" + name_prefix + " must be one of ['SCMP_CMP_NE', 'SCMP_CMP_LT', 'SCMP_CMP_LE', 'SCMP_CMP_EQ', 'SCMP_CMP_GE', 'SCMP_CMP_GT', 'SCMP_CMP_MASKED_EQ']")
 
 
 def check_seccompaction(data: object, name_prefix: str = "") -> None:
     if not isinstance(data, (str)):
         raise Mismatch("" + name_prefix + " must be string")
-    if not (isinstance(data, str) and data == 'SCMP_ACT_KILL' or isinstance(data, str) and data == 'SCMP_ACT_KILL_PROCESS' or isinstance(data, str) and data == 'SCMP_ACT_KILL_THREAD' or isinstance(data, str) and data == 'SCMP_ACT_TRAP' or isinstance(data, str) and data == 'SCMP_ACT_ERRNO' or isinstance(data, str) and data == 'SCMP_ACT_TRACE' or isinstance(data, str) and data == 'SCMP_ACT_ALLOW' or isinstance(data, str) and data == 'SCMP_ACT_LOG' or isinstance(data, str) and data == 'SCMP_ACT_NOTIFY'):
+    if data not in ('SCMP_ACT_KILL', 'SCMP_ACT_KILL_PROCESS', 'SCMP_ACT_KILL_THREAD', 'SCMP_ACT_TRAP', 'SCMP_ACT_ERRNO', 'SCMP_ACT_TRACE', 'SCMP_ACT_ALLOW', 'SCMP_ACT_LOG', 'SCMP_ACT_NOTIFY',):
         raise Mismatch("" + name_prefix + " must be one of ['SCMP_ACT_KILL', 'SCMP_ACT_KILL_PROCESS', 'SCMP_ACT_KILL_THREAD', 'SCMP_ACT_TRAP', 'SCMP_ACT_ERRNO', 'SCMP_ACT_TRACE', 'SCMP_ACT_ALLOW', 'SCMP_ACT_LOG', 'SCMP_ACT_NOTIFY']")
 
 

@@ -29,7 +29,7 @@ def check(data: object, name_prefix: str = "") -> None:
             data__status = data["status"]
             if not isinstance(data__status, (str)):
                 raise Mismatch("" + name_prefix + ".status must be string")
-            if not (isinstance(data__status, str) and data__status == 'creating' or isinstance(data__status, str) and data__status == 'created' or isinstance(data__status, str) and data__status == 'running' or isinstance(data__status, str) and data__status == 'stopped'):
+            if data__status not in ('creating', 'created', 'running', 'stopped',):
                 raise Mismatch("" + name_prefix + ".status must be one of ['creating', 'created', 'running', 'stopped']")
         if "pid" in data_keys:
             data__pid = data["pid"]
@@ -76,7 +76,7 @@ def check(data: object, name_prefix: str = "") -> None:
             data_keys = data
             if "status" in data_keys:
                 data__status = data["status"]
-                if not (isinstance(data__status, str) and data__status == 'created' or isinstance(data__status, str) and data__status == 'running'):
+                if data__status not in ('created', 'running',):
                     raise Mismatch("" + name_prefix + ".status must be one of ['created', 'running']")
     except Mismatch:
         pass

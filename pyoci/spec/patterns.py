@@ -14,7 +14,7 @@ _CPU_LIST = _DIGITS | {",", " ", "-"}
 _UPPER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 
 
-class Mismatch(Exception):  # noqa: N818  # an outcome of a check, not yet an error
+class Mismatch(Exception):
     """A document does not match its schema: where and why, in fastjsonschema's words."""
 
 
