@@ -56,9 +56,13 @@ def error(message: str) -> None:
     _write(2, f"pyoci: {one_line(message)}\n")
 
 
-def warning(message: str) -> None:
-    """Something failed that the command does not depend on."""
-    if not _log("warning", message):
+def warning(message: str, *, to_log_only: bool = False) -> None:
+    """Something failed that the command does not depend on.
+
+    `to_log_only`: what the config's author should know, but nobody who reads the container's output; without --log
+    it shows with --debug.
+    """
+    if not _log("warning", message) and (_sink.verbose or not to_log_only):
         _write(2, f"pyoci: warning: {one_line(message)}\n")
 
 

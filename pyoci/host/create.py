@@ -9,6 +9,7 @@ from pyoci.errors import ConfigError, PyociError, UsageError
 from pyoci.host import serve, sources, spawn
 from pyoci.init import sequence
 from pyoci.kernel import proc_stat
+from pyoci.plan import delegation
 from pyoci.plan import facts as host_facts
 from pyoci.plan.build import Request, build
 from pyoci.spec import bundle as bundles
@@ -63,7 +64,7 @@ def load(options: Options) -> tuple[Plan, bytes]:
     if problems:
         raise ConfigError(problems)
     for words in rules.warnings(config):
-        log.warning(words)
+        log.warning(words, to_log_only=True)
     request = Request(
         container_id=options.container_id,
         bundle=path,
@@ -73,7 +74,7 @@ def load(options: Options) -> tuple[Plan, bytes]:
     )
     plan = build(config, request, host_facts.gather())
     for words in plan.warnings:
-        log.warning(words)
+        log.warning(words, to_log_only=True)
     _check_terminal(plan, options)
     if log.is_verbose():
         log.debug(f"plan: {plan!r}")
@@ -116,6 +117,9 @@ def _create(
         opened.seccomp_program = seccomp_program(plan.process.seccomp, options.root)
     try:
         group.create(plan.resources)
+        owner = delegation.owner(plan.namespaces, plan.mounts, plan.process)
+        if owner is not None:
+            group.delegate(*owner)
         preserved = plan.process.preserve_fds if plan.process is not None else 0
         child = spawn.spawn(
             plan.namespaces,
@@ -191,7 +195,7 @@ def seccomp_program(plan: SeccompPlan, root: str) -> bytes:
 
     program = seccomp.program(plan, f"{root}/{seccomp.DIRECTORY}")
     for words in program.warnings:
-        log.warning(words)
+        log.warning(words, to_log_only=True)
     for name in program.unknown:
         log.debug(f"seccomp: this libseccomp does not know {name}, no rule for it")
     return program.code

@@ -116,7 +116,7 @@ def _plan(config: dict[str, Any], state: State, options: Options) -> Process:
         _document_of_process(config, options), linux, request, host_facts.gather(), "user" in kinds, warnings
     )
     for words in warnings:
-        log.warning(words)
+        log.warning(words, to_log_only=True)
     if planned is None:
         raise ConfigError("/process: missing, there is nothing to execute")
     return planned
