@@ -141,6 +141,8 @@ def _child(
             os.chdir(cwd)
         if before_exec is not None:
             before_exec()
+        # /proc/self/fd/N must not lead the look-up of a hook's path out of the container (CVE-2024-21626)
+        process.close_all_but([failure])
         signals.reset()
         _execve(path, argv, env)
     except BaseException as error:  # noqa: BLE001  # this copy of the runtime must end here

@@ -58,7 +58,12 @@ def _check(name: str, path: str) -> None:
 
 
 def become(program: str, process: Process, env: list[str], report_fd: int) -> NoReturn:
-    """execve(2). Everything but the standard streams and what is preserved closes with it."""
+    """execve(2). Everything but the standard streams and what is preserved is closed before it.
+
+    Close-on-exec would be too late: while the kernel looks for the program, /proc/self/fd/N still leads through each
+    descriptor, and `/proc/self/fd/N/../bin/sh` through the host's procfs to the host's files (CVE-2024-21626).
+    """
+    kernel_process.close_all_but([*range(3, 3 + process.preserve_fds), report_fd])
     kernel_process.close_on_exec_from(3 + process.preserve_fds)
     for fd in range(3, 3 + process.preserve_fds):
         if fd != report_fd:
