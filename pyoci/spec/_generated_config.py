@@ -868,8 +868,8 @@ def check_device(data: object, name_prefix: str = "") -> None:
             if isinstance(data__fileMode, (int, float)) and not isinstance(data__fileMode, bool):
                 if data__fileMode < 0:
                     raise Mismatch("" + name_prefix + ".fileMode must be bigger than or equal to 0")
-                if data__fileMode > 511:
-                    raise Mismatch("" + name_prefix + ".fileMode must be smaller than or equal to 511")
+                if data__fileMode > 65535:
+                    raise Mismatch("" + name_prefix + ".fileMode must be smaller than or equal to 65535")
         if "uid" in data_keys:
             data__uid = data["uid"]
             check_uint32(data__uid, name_prefix + ".uid")

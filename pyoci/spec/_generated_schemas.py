@@ -360,13 +360,16 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                                       'path': {'$ref': '#/definitions/absolutePath'},
                                                       'major': {'$ref': '#/definitions/int64'},
                                                       'minor': {'$ref': '#/definitions/int64'},
-                                                      'fileMode': {'description': 'In decimal, '
-                                                                                  'permissions only.',
-                                                                   'title': 'a file mode from 0 to 511 '
-                                                                            '(0777)',
+                                                      'fileMode': {'description': 'In decimal. Besides '
+                                                                                  'permissions it may '
+                                                                                  'hold the type of the '
+                                                                                  'file, which podman '
+                                                                                  'writes.',
+                                                                   'title': 'a file mode from 0 to 65535 '
+                                                                            '(0177777)',
                                                                    'type': 'integer',
                                                                    'minimum': 0,
-                                                                   'maximum': 511},
+                                                                   'maximum': 65535},
                                                       'uid': {'$ref': '#/definitions/uint32'},
                                                       'gid': {'$ref': '#/definitions/uint32'}}},
                             'netDevices': {'description': 'Network devices that move into the container, '

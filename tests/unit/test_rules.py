@@ -185,6 +185,7 @@ REFUSED = [
         "/linux/devices/0/major",
     ),
     ("device_has_numbers", config(linux_devices=[device(minor=1 << 20)]), "/linux/devices/0/minor"),
+    ("device_mode_is_of_its_type", config(linux_devices=[device(fileMode=0o060666)]), "/linux/devices/0/fileMode"),
     ("device_paths_differ", config(linux_devices=[device(), device(minor=5)]), "/linux/devices/1/path"),
     (
         "sysctl_is_the_containers",
@@ -326,6 +327,7 @@ ACCEPTED = [
     config(process_scheduler={"policy": "SCHED_DEADLINE", "runtime": 1, "deadline": 2}),
     config(process_execCPUAffinity={"initial": "0-3, 7", "final": ""}),
     config(linux_devices=[device(), device(), {"path": "/dev/pipe", "type": "p"}]),
+    config(linux_devices=[device(fileMode=0o020666), device(type="b", path="/dev/b", fileMode=0o060600)]),
     config(linux_sysctl={"net.ipv4.conf.eth0/100.x": "1", "kernel.shmmax": "1", "kernel.domainname": "x"}),
     config(linux_sysctl={"net/ipv4/conf/eth0.100/x": "1", "fs.mqueue.msg_max": "1"}),
     config(linux_timeOffsets={"monotonic": {"secs": -1, "nanosecs": 999_999_999}}),

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 # mknod(2) in the kernel's own encoding: 12 bits and 20 bits
 _MAJOR_MAX = (1 << 12) - 1
 _MINOR_MAX = (1 << 20) - 1
+# inode(7): what fileMode may say of the type, besides nothing
+_TYPE_BITS = 0o170000
+_TYPES = {"c": 0o020000, "u": 0o020000, "b": 0o060000, "p": 0o010000}
 _NAME_MAX = 15  # netdevice(7), IFNAMSIZ with its NUL
 # ipc_namespaces(7); the rest of /proc/sys/kernel is the host's
 _IPC_SYSCTLS = (
@@ -37,6 +40,14 @@ def device_has_numbers(config: Config) -> Iterator[Problem]:
                 number = device.get(name, MISSING)
                 if number is MISSING or not 0 <= number <= maximum:
                     yield f"/linux/devices/{index}/{name}", number, f"a number from 0 to {maximum}"
+
+
+def device_mode_is_of_its_type(config: Config) -> Iterator[Problem]:
+    """`fileMode` (uint32): file mode for the device. podman writes all of st_mode (0020666)."""
+    for index, device in enumerate(config.get("linux", {}).get("devices", ())):
+        mode = device.get("fileMode", 0)
+        if mode & _TYPE_BITS not in (0, _TYPES[device["type"]]):
+            yield f"/linux/devices/{index}/fileMode", mode, f"permissions, of a device of type {device['type']}"
 
 
 def device_paths_differ(config: Config) -> Iterator[Problem]:
@@ -205,6 +216,7 @@ def errno_has_an_action(config: Config) -> Iterator[Problem]:
 
 RULES = (
     device_has_numbers,
+    device_mode_is_of_its_type,
     device_paths_differ,
     sysctl_is_the_containers,
     time_offsets_need_new_time_namespace,
