@@ -60,7 +60,8 @@ def test_state_says_the_truth_or_that_it_does_not_exist(runtime: Runtime, bundle
         if result.status == 0:
             assert runtime.state(name)["status"] in ("creating", "created", "stopped")
         else:
-            assert "does not exist" in result.stderr, f"point {point} of {POINTS}"
+            words = ("does not exist", "create was interrupted")
+            assert any(word in result.stderr for word in words), f"point {point} of {POINTS}: {result.stderr}"
         runtime.call("delete", "--force", name)
 
 
@@ -111,13 +112,3 @@ def test_a_killed_run_leaves_a_container_that_can_be_deleted(runtime: Runtime, b
     kill_process(process)
     assert runtime.state(name)["status"] == "running"
     runtime.expect("delete", "--force", name)
-
-
-@pytest.mark.beyond_runc("runc cannot read what was cut off")
-def test_a_state_that_was_cut_off_can_be_deleted(runtime: Runtime, bundle: Bundle) -> None:
-    container = runtime.create(bundle)
-    for file in (runtime.root / container.id).iterdir():
-        if file.is_file():
-            file.write_bytes(file.read_bytes()[:10])
-    runtime.expect("delete", "--force", container.id)
-    assert runtime.call("state", container.id).status != 0

@@ -1,0 +1,221 @@
+"""Podman, unmodified, with the runtime under test."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers import cgroup, sandbox
+from helpers.engine import World
+from helpers.image import NAME
+from helpers.runtime import Result
+
+pytestmark = pytest.mark.skipif(not shutil.which("podman"), reason="podman is not installed")
+
+# No events to journald; locks in files, not in the machine's shared memory; limits that need no CAP_SYS_RESOURCE.
+CONTAINERS_CONF = """
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=8192:8192"]
+log_driver = "k8s-file"
+[engine]
+lock_type = "file"
+events_logger = "file"
+cgroup_manager = "cgroupfs"
+"""
+
+
+class Podman:
+    def __init__(self, world: World, runtime: str) -> None:
+        self.world = world
+        self.folder = world.folder
+        (self.folder / "containers.conf").write_text(CONTAINERS_CONF)
+        self.env = {**os.environ, "CONTAINERS_CONF": str(self.folder / "containers.conf")}
+        self._options = [
+            f"--runtime={runtime}",
+            "--storage-driver=vfs",
+            f"--root={self.folder}/root",
+            f"--runroot={self.folder}/runroot",
+            f"--tmpdir={self.folder}/tmp",
+        ]
+        self.group = f"/{sandbox.MARK}/podman"
+
+    def command(self, *words: str) -> list[str]:
+        return ["podman", *self._options, *words]
+
+    def call(self, *words: str) -> Result:
+        return self.world.call(*self.command(*words), env=self.env)
+
+    def expect(self, *words: str) -> str:
+        result = self.call(*words)
+        assert result.status == 0, f"{' '.join(words)}: status {result.status}: {result.stderr}"
+        return result.stdout.strip()
+
+    def run_words(self, *words: str) -> list[str]:
+        """podman run, with no network to set up and with the tests' own cgroup."""
+        return ["run", "--network=none", f"--cgroup-parent={self.group}", *words]
+
+    def run(self, *words: str) -> Result:
+        return self.call(*self.run_words("--rm", NAME, *words))
+
+    def start(self, *words: str) -> str:
+        """`run -d`; the container's ID."""
+        return self.expect(*self.run_words("-d", *words))
+
+    def remaining_groups(self, container: str) -> list[Path]:
+        return [group for group in cgroup.named(sandbox.MARK) if container in str(group)]
+
+
+@pytest.fixture(scope="module")
+def podman(engine_world: World, runtime_path: str, image: Path) -> Podman:
+    podman = Podman(engine_world, runtime_path)
+    podman.expect("load", "--input", str(image))
+    return podman
+
+
+@pytest.fixture
+def sleeper(podman: Podman) -> Iterator[str]:
+    container = podman.start(NAME, "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
+    yield container
+    podman.call("rm", "--force", "--time=0", container)
+
+
+def test_run(podman: Podman) -> None:
+    result = podman.run("echo", "hello")
+    assert (result.stdout, result.status) == ("hello\n", 0), result.stderr
+
+
+def test_the_exit_status_is_passed_on(podman: Podman) -> None:
+    assert podman.run("sh", "-c", "exit 42").status == 42
+
+
+@pytest.mark.parametrize(
+    "command, status",
+    [(["no-such-program"], 127), (["/no/such/program"], 127), (["/etc/passwd"], 126), (["/etc"], 126)],
+    ids=["not-in-path", "no-such-file", "not-executable", "a-folder"],
+)
+def test_the_status_of_what_cannot_be_executed(podman: Podman, command: list[str], status: int) -> None:
+    result = podman.run(*command)
+    assert result.status == status, result.stderr
+
+
+def test_detached_and_stopped(podman: Podman, sleeper: str) -> None:
+    assert podman.expect("inspect", "--format={{.State.Status}}", sleeper) == "running"
+    podman.expect("stop", "--time=10", sleeper)
+    assert podman.expect("inspect", "--format={{.State.Status}} {{.State.ExitCode}}", sleeper) == "exited 0"
+
+
+def test_started_again(podman: Podman, sleeper: str) -> None:
+    podman.expect("stop", sleeper)
+    podman.expect("start", sleeper)
+    assert podman.expect("inspect", "--format={{.State.Status}}", sleeper) == "running"
+
+
+def test_removed(podman: Podman, sleeper: str) -> None:
+    assert podman.remaining_groups(sleeper)
+    podman.expect("rm", "--force", "--time=0", sleeper)
+    assert podman.remaining_groups(sleeper) == []
+    assert podman.call("inspect", sleeper).status != 0
+
+
+def test_killed(podman: Podman, sleeper: str) -> None:
+    podman.expect("kill", "--signal=KILL", sleeper)
+    assert podman.expect("wait", sleeper) == "137"
+
+
+def test_logs(podman: Podman) -> None:
+    container = podman.start(NAME, "sh", "-c", "echo out; echo err >&2")
+    podman.expect("wait", container)
+    assert podman.call("logs", container).stdout == "out\n"
+    podman.expect("rm", container)
+
+
+def test_terminal(podman: Podman) -> None:
+    command = podman.command(*podman.run_words("--rm", "-t", NAME, "sh", "-c", "tty; stty size"))
+    words = podman.world.command("script", "-qec", " ".join(f"'{word}'" for word in command), "/dev/null")
+    done = subprocess.run(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=podman.env, timeout=60, check=False
+    )
+    assert b"/dev/pts/0" in done.stdout, done.stdout
+
+
+def test_exec(podman: Podman, sleeper: str) -> None:
+    assert podman.expect("exec", sleeper, "sh", "-c", "echo in; cat /proc/1/comm").split() == ["in", "sh"]
+    assert podman.call("exec", sleeper, "sh", "-c", "exit 9").status == 9
+    assert podman.call("exec", sleeper, "no-such-program").status == 127
+
+
+def test_exec_as_a_user(podman: Podman, sleeper: str) -> None:
+    assert podman.expect("exec", "--user=1000:1000", "--env=A=b", "--workdir=/etc", sleeper, "sh", "-c", "id -u; echo $A; pwd") == "1000\nb\n/etc"
+
+
+def test_memory_limit(podman: Podman) -> None:
+    limit = ["--memory=64m"]
+    container = podman.start(*limit, NAME, "sleep", "60")
+    (folder,) = [
+        group
+        for group in podman.remaining_groups(container)
+        if (group / "memory.max").exists() or (group / "memory.limit_in_bytes").exists()
+    ][:1]
+    name = "memory.max" if cgroup.is_v2() else "memory.limit_in_bytes"
+    assert (folder / name).read_text().strip() == str(64 << 20)
+    podman.expect("rm", "--force", "--time=0", container)
+
+
+def test_over_the_memory_limit(podman: Podman) -> None:
+    words = podman.run_words("--rm", "--memory=24m", "--memory-swap=24m", NAME)
+    result = podman.call(*words, "dd", "if=/dev/zero", "of=/dev/null", "bs=96M", "count=1")
+    assert result.status == 137, result.stderr
+
+
+def test_process_options(podman: Podman) -> None:
+    options = ["--user=1000:1001", "--workdir=/tmp", "--env=KEY=value", "--hostname=mine", "--cap-drop=all"]
+    script = "id -u; id -g; pwd; echo $KEY; hostname; grep CapEff /proc/self/status"
+    words = podman.expect(*podman.run_words("--rm", *options, NAME, "sh", "-c", script)).split()
+    assert words[:5] == ["1000", "1001", "/tmp", "value", "mine"]
+    assert int(words[-1], 16) == 0
+
+
+def test_read_only_with_a_volume_and_a_tmpfs(podman: Podman) -> None:
+    source = podman.folder / "volume"
+    source.mkdir(exist_ok=True)
+    options = ["--read-only", f"--volume={source}:/data", "--tmpfs=/scratch"]
+    script = "echo written > /data/fact; touch /scratch/x; touch /etc/x 2>/dev/null || echo read-only"
+    assert podman.expect(*podman.run_words("--rm", *options, NAME, "sh", "-c", script)) == "read-only"
+    assert (source / "fact").read_text() == "written\n"
+
+
+def test_init_joins_namespaces_of_another(podman: Podman, sleeper: str) -> None:
+    options = [f"--pid=container:{sleeper}", f"--ipc=container:{sleeper}"]
+    words = podman.expect("run", "--rm", "--network=none", f"--cgroup-parent={podman.group}", *options, NAME, "ps")
+    assert "while" in words or "sh -c" in words
+
+
+def test_user_namespace(podman: Podman) -> None:
+    options = ["--uidmap=0:100000:1000", "--gidmap=0:100000:1000"]
+    words = podman.expect(*podman.run_words("--rm", *options, NAME, "sh", "-c", "id -u; cat /proc/self/uid_map"))
+    assert words.split() == ["0", "0", "100000", "1000"]
+
+
+def test_pause(podman: Podman, sleeper: str) -> None:
+    podman.expect("pause", sleeper)
+    assert podman.expect("inspect", "--format={{.State.Status}}", sleeper) == "paused"
+    podman.expect("unpause", sleeper)
+    assert podman.expect("inspect", "--format={{.State.Status}}", sleeper) == "running"
+
+
+def test_one_after_another(podman: Podman) -> None:
+    began = time.monotonic()
+    for number in range(3):
+        assert podman.run("echo", str(number)).stdout.strip() == str(number)
+    assert time.monotonic() - began < 30
+
+
+def test_inspect_names_the_runtime(podman: Podman, sleeper: str, runtime_path: str) -> None:
+    (facts,) = json.loads(podman.expect("inspect", sleeper))
+    assert facts["OCIRuntime"] == runtime_path
