@@ -134,7 +134,6 @@ REFUSED = [
         config(linux_namespaces=[], linux_rootfsPropagation="slave"),
         "/linux/rootfsPropagation",
     ),
-    ("paths_need_mount_namespace", config(linux_namespaces=[], mounts=[{"destination": "/x"}]), "/mounts"),
     ("root_is_given", without("root"), "/root"),
     ("root_is_given", config(root={"path": ""}), "/root/path"),
     ("destination_is_given", config(mounts=[{"destination": ""}]), "/mounts/0/destination"),
@@ -348,6 +347,11 @@ ACCEPTED = [
 
 WARNED = [
     ("destination_is_absolute", config(mounts=[{"destination": "proc"}]), "/mounts/0/destination"),
+    (
+        "mounts_have_mount_namespace",
+        config(linux_namespaces=[], mounts=[{"destination": "/x"}]),
+        "/mounts",
+    ),
     ("mappings_say_idmap", mount(uidMappings=MAP, gidMappings=MAP), "/mounts/0/options"),
     ("prestart_is_deprecated", config(hooks={"prestart": [{"path": "/x"}]}), "/hooks/prestart"),
     ("console_size_has_terminal", config(process_consoleSize={"height": 1, "width": 1}), "/process/consoleSize"),

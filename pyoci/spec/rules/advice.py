@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyoci.spec.rules import MISSING
+from pyoci.spec.rules import MISSING, namespaces_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,12 @@ def destination_is_absolute(config: Config) -> Iterator[Problem]:
         if not mount["destination"].startswith("/"):
             place = f"/mounts/{index}/destination"
             yield place, mount["destination"], "an absolute path: relative ones are deprecated"
+
+
+def mounts_have_mount_namespace(config: Config) -> Iterator[Problem]:
+    """`namespaces`: of a type that is not specified the container MUST inherit the runtime namespace."""
+    if config.get("mounts") and "mount" not in namespaces_of(config):
+        yield "/mounts", config["mounts"], "a mount namespace in /linux/namespaces: these are made on the host"
 
 
 def mappings_say_idmap(config: Config) -> Iterator[Problem]:
@@ -69,6 +75,7 @@ def monitoring_has_its_new_name(config: Config) -> Iterator[Problem]:
 
 RULES = (
     destination_is_absolute,
+    mounts_have_mount_namespace,
     mappings_say_idmap,
     prestart_is_deprecated,
     console_size_has_terminal,

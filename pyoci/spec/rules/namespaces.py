@@ -107,8 +107,6 @@ def paths_need_mount_namespace(config: Config) -> Iterator[Problem]:
     for name in ("maskedPaths", "readonlyPaths", "rootfsPropagation"):
         if linux.get(name):
             yield f"/linux/{name}", linux[name], expected
-    if config.get("mounts"):
-        yield "/mounts", config["mounts"], expected
 
 
 RULES = (
