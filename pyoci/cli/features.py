@@ -11,6 +11,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+# What is built: a test compares these with the modules that do it.
+SYSTEMD = False
+INTEL_RDT = False
+NET_DEVICES = False
+
 USAGE = ""
 OPTIONS = ()
 
@@ -35,14 +40,14 @@ def document() -> dict[str, Any]:
         "linux": {
             "namespaces": sorted(NAMESPACE_FLAGS),
             "capabilities": list(CAPABILITIES),
-            "cgroup": {"v1": True, "v2": True, "systemd": True, "systemdUser": True, "rdma": True},
+            "cgroup": {"v1": True, "v2": True, "systemd": SYSTEMD, "systemdUser": SYSTEMD, "rdma": True},
             "seccomp": _seccomp(),
             "apparmor": {"enabled": True},
             "selinux": {"enabled": True},
             "memoryPolicy": {"modes": sorted(MEMORY_MODES), "flags": sorted(MEMORY_FLAGS)},
-            "intelRdt": {"enabled": False, "schemata": False, "monitoring": False},
+            "intelRdt": {"enabled": INTEL_RDT, "schemata": INTEL_RDT, "monitoring": INTEL_RDT},
             "mountExtensions": {"idmap": {"enabled": True}},
-            "netDevices": {"enabled": True},
+            "netDevices": {"enabled": NET_DEVICES},
         },
         "annotations": {"io.github.pyoci.version": VERSION},
     }

@@ -21,9 +21,7 @@ SPOILS = st.one_of(
     st.none(),
     st.booleans(),
     st.sampled_from([0, 1, -1, -2, 1.0, 0.5, 7, 8, 101, 512, 1 << 31, 1 << 32, 1 << 63, 1 << 64, -(1 << 64)]),
-    st.sampled_from(
-        ["", "/", "x", "/x", "x\n", "RLIMIT_X", "64KB\n", "1.0.0", "2.0.0", "MB:\n", "c", "rwm\n"]
-    ),
+    st.sampled_from(["", "/", "x", "/x", "x\n", "RLIMIT_X", "64KB\n", "1.0.0", "2.0.0", "MB:\n", "c", "rwm\n"]),
     st.sampled_from([[], {}, [0], [""], {"": 0}, {"x": 0}, {"\n": 0}]),
 )
 Resolve = Callable[[str, str], tuple[str, Any]]
@@ -72,9 +70,7 @@ def _valid(schema: Any, resolve: Resolve, name: str) -> st.SearchStrategy[Any]:
         return st.one_of([_valid(choice, resolve, name) for choice in schema["anyOf"]])
     if "allOf" in schema:
         parts = [_valid(part, resolve, name) for part in schema["allOf"]]
-        return st.tuples(*parts).map(
-            lambda made: {key: value for part in made for key, value in part.items()}
-        )
+        return st.tuples(*parts).map(lambda made: {key: value for part in made for key, value in part.items()})
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     makers: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
@@ -102,9 +98,7 @@ def _object(schema: Any, resolve: Resolve, name: str) -> st.SearchStrategy[Any]:
         {key: _valid(own[key], resolve, name) for key in own if key in required},
         optional={key: _valid(own[key], resolve, name) for key in own if key not in required},
     )
-    other = schema.get("additionalProperties") or next(
-        iter(schema.get("patternProperties", {}).values()), None
-    )
+    other = schema.get("additionalProperties") or next(iter(schema.get("patternProperties", {}).values()), None)
     if other is None:
         return fixed
     more = st.dictionaries(st.sampled_from(["x", "net.x", "a/b"]), _valid(other, resolve, name), max_size=2)

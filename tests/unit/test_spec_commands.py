@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pyoci.cli import features
 from pyoci.cli import main as cli
 from pyoci.cli.features import document
 from pyoci.spec import template
@@ -127,3 +128,11 @@ def test_features_are_those_of_the_specification() -> None:
         "poststart",
         "poststop",
     ]
+
+
+def test_features_are_what_is_built() -> None:
+    package = Path(features.__file__).parent.parent
+    assert (package / "cgroups" / "systemd.py").exists() == features.SYSTEMD
+    assert (package / "host" / "net_devices.py").exists() == features.NET_DEVICES
+    refused = "/linux/intelRdt: pyoci does not" in (package / "plan" / "build.py").read_text()
+    assert refused != features.INTEL_RDT
