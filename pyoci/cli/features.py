@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # What is built: a test compares these with the modules that do it.
 SYSTEMD = False
 INTEL_RDT = False
-NET_DEVICES = False
+NET_DEVICES = True
 
 USAGE = ""
 OPTIONS = ()
