@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyoci import cgroups, log
+from pyoci import cgroups, log, phase
 from pyoci.errors import ConfigError, PyociError, UsageError
 from pyoci.host import serve, sources, spawn
 from pyoci.init import sequence
@@ -58,13 +58,16 @@ class Created(Record):
 
 def load(options: Options) -> tuple[Plan, bytes]:
     """The bundle's plan, and its config as it was read. Nothing has been made yet when this raises."""
+    phase("read config.json")
     path = os.path.realpath(options.bundle)
     config, text = bundles.load(path)
+    phase("check the rules")
     problems = rules.check(config)
     if problems:
         raise ConfigError(problems)
     for words in rules.warnings(config):
         log.warning(words, to_log_only=True)
+    phase("plan")
     request = Request(
         container_id=options.container_id,
         bundle=path,
@@ -84,6 +87,7 @@ def load(options: Options) -> tuple[Plan, bytes]:
 def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created:
     """Make the container. On any error it is as if nothing had been tried."""
     plan, text = load(options)
+    phase("reserve the id, write state")
     entry = Store(options.root).reserve(options.container_id)
     try:
         group = cgroups.prepare(
@@ -110,11 +114,14 @@ def _create(
     group: Cgroup,
     on_terminal: Callable[[int, str], None],
 ) -> Created:
+    phase("open what init needs")
     opened = sources.open_all(plan, entry)
     if any(mount.kind == "cgroup" for mount in plan.mounts):
         opened.cgroup = group.mounts("cgroup" in plan.namespaces.new)
     if plan.process is not None and plan.process.seccomp is not None:
+        phase("seccomp program")
         opened.seccomp_program = seccomp_program(plan.process.seccomp, options.root)
+    phase("make the cgroup")
     try:
         group.create(plan.resources)
         owner = delegation.owner(plan.namespaces, plan.mounts, plan.process)
@@ -132,10 +139,12 @@ def _create(
         group.destroy()
         raise
     try:
+        phase("join the cgroup")
         group.add(child.pid)
         serve.release(plan, child, opened)
         state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
         serve.until_ready(plan.process, child, document(plan, child.pid), on_terminal, plan.hooks)
+        phase("limits, state")
         if plan.process is not None:
             serve.set_rlimits(plan.process, child.pid)
         entry.write(state)
@@ -226,6 +235,7 @@ def write_pid_file(path: str, pid: int) -> None:
 
 def _abandon(plan: Plan, child: spawn.Child, group: Cgroup) -> None:
     """runtime.md: a failed create stops the container, undoes it and runs the poststop hooks (steps 12 and 13)."""
+    phase("undo")
     spawn.destroy(child)
     group.kill(9)
     group.destroy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyoci import cgroups, log
+from pyoci import cgroups, log, phase
 from pyoci.errors import ConfigError, PyociError, StateError, UsageError
 from pyoci.host import create, serve, spawn
 from pyoci.init import exec_sequence
@@ -56,14 +56,17 @@ class Options(Record):
 
 def execute(entry: Entry, options: Options) -> int:
     """Run the process; its exit status in the foreground, 0 when detached. Raises what makes it impossible."""
+    phase("status")
     state = entry.read()
     _check_status(entry, state, options)
+    phase("plan")
     config = jsontext.loads(entry.read_file(CONFIG_FILE), what=f"{entry.path}/{CONFIG_FILE}")
     wanted = _plan(config, state, options)
     if wanted.terminal and options.detach and not options.console_socket:
         raise UsageError("a detached process with a terminal needs --console-socket")
     if options.console_socket and not wanted.terminal:
         raise UsageError("--console-socket is given, but the process has no terminal")
+    phase("open namespaces")
     namespaces, opened = _open(config, state, wanted, options)
     personality = process_plan.personality((config.get("linux") or {}).get("personality"))
     group = _group(state, options.cgroup)
@@ -76,13 +79,16 @@ def execute(entry: Entry, options: Options) -> int:
     )
     relay = _relay(options)
     try:
+        phase("join the cgroup")
         group.add(child.pid)
         serve.set_oom_score(wanted, child.pid, opened.proc_fd)
         child.channel.send(messages.GO)
         serve.until_ready(wanted, child, _document(state), _on_terminal(options, relay))
+        phase("limits")
         serve.set_rlimits(wanted, child.pid)
         create.tell(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         child.channel.send(messages.GO)
+        phase("the process becomes the program")
         child.channel.expect("")  # end of file: execve(2) closed it
     except BaseException:
         spawn.destroy(child)
@@ -90,6 +96,7 @@ def execute(entry: Entry, options: Options) -> int:
     child.channel.close()
     if relay is None:
         return 0
+    phase("wait for the program's end")
     with relay:
         return relay.wait(child.pid, child.pidfd)
 

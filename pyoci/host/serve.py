@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pyoci import phase
 from pyoci.errors import SyscallError
 from pyoci.host import idmap
 from pyoci.host.spawn import Child
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 def release(plan: Plan, child: Child, opened: Opened) -> None:
     """Everything init needs before its first step: id maps, oom_score_adj. Then GO."""
+    phase("release init")
     if plan.namespaces.user is not None and not bootstrap.needed(plan.namespaces):
         idmap.write_maps(child.pid, plan.namespaces.user, opened.proc_fd)
     if plan.process is not None:
@@ -44,6 +46,7 @@ def until_ready(
 ) -> None:
     """Answer the container's side until it is ready. `on_terminal` gets the terminal's master, and owns it."""
     while True:
+        phase("wait for init")
         kind, text, fd = child.channel.expect(messages.HOOKS, messages.TERMINAL, messages.SECCOMP, messages.READY)
         if kind == messages.READY:
             return
@@ -58,6 +61,7 @@ def until_ready(
 
 def _run_hooks(hooks: dict[str, list[dict[str, Any]]], state_document: dict[str, Any]) -> None:
     """runtime.md, steps 3 and 4."""
+    phase("prestart and createRuntime hooks")
     from pyoci.host import hooks as runner
 
     for name in ("prestart", "createRuntime"):
@@ -65,6 +69,7 @@ def _run_hooks(hooks: dict[str, list[dict[str, Any]]], state_document: dict[str,
 
 
 def _hand_over_listener(plan: SeccompPlan, fd: int, pid: int, state_document: dict[str, Any]) -> None:
+    phase("hand over the seccomp listener")
     from pyoci.host import seccomp_notify
 
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 
+from pyoci import phase
 from pyoci.errors import ContainerError
 from pyoci.host import idmap
 from pyoci.init import bootstrap, entry
@@ -34,6 +35,7 @@ def spawn(
     namespaces: Namespaces, opened: Opened, cgroup_fd: int, preserve_fds: int, body: Callable[[Channel], None]
 ) -> Child:
     """Make a process in these namespaces that runs `body`. On an error nothing is left of it."""
+    phase("clone")
     gc.collect()
     gc.freeze()
     # CVE-2016-9962: what runs in the container's namespaces cannot be looked into from there. Rootless, the id maps

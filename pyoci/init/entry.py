@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 
+from pyoci import phase
 from pyoci.init import bootstrap
 from pyoci.kernel import process
 from pyoci.wire import messages
@@ -28,6 +29,7 @@ def run(
 ) -> NoReturn:
     """Never a return: an error is sent to the host, whatever it is, and the process ends."""
     gc.disable()
+    phase("begin", side="bootstrap" if bootstrap.needed(namespaces) else "init")
     try:
         _keep_only_ours(opened, channel, cgroup_fd, preserve_fds)
         if not bootstrap.needed(namespaces) or bootstrap.become_init(namespaces, opened, channel, cgroup_fd):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pyoci import phase
 from pyoci.init import bootstrap, terminal
 from pyoci.init.inside import confine, execute, limits, user, working_directory
 from pyoci.init.sequence import forget_imports
@@ -19,16 +20,19 @@ _SIGKILL = 9
 
 def execute_in(wanted: Process, personality: int | None, opened: Opened, channel: Channel) -> None:
     """# container's namespaces (bootstrap has joined them), all capabilities over its user namespace"""
+    phase("wait for the host", side="process")
     process.set_name("pyoci:exec")
     process.die_with_parent(_SIGKILL)
     channel.expect(messages.GO)
     bootstrap.set_affinity(wanted.cpu_affinity[1] if wanted.cpu_affinity else "", wanted.cpu_affinity is not None)
+    phase("identity, keyring")
     os.setsid()
     os.umask(0)
     if wanted.keyring is not None:
         keyring.join_session(wanted.keyring, others_may_search=any(kind == "user" for kind, _ in opened.namespaces))
     forget_imports()
 
+    phase("inside the root")
     # inside: every path is the container's, and hostile
     if opened.rootfs_fd >= 0:
         os.fchdir(opened.rootfs_fd)
@@ -55,5 +59,6 @@ def execute_in(wanted: Process, personality: int | None, opened: Opened, channel
     process.die_with_parent(0)
     channel.send(messages.READY)
     channel.expect(messages.GO)
+    phase("confine and execute")
     confine.apply(rights)
     execute.become(program, wanted, env, channel.fd)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
+from pyoci import phase
 from pyoci.errors import ContainerError
 from pyoci.init import bootstrap, entry, hooks, terminal, waiting
 from pyoci.init.inside import (
@@ -36,10 +37,12 @@ _SIGKILL = 9
 
 def create(plan: Plan, opened: Opened, channel: Channel) -> None:
     """init, from the fork to the user's program."""
+    phase("wait for the host", side="init")
     process.set_name("pyoci:init")
     process.die_with_parent(_SIGKILL)
     channel.expect(messages.GO)
 
+    phase("identity, keyring, loopback")
     # host's mount table (a copy of it when there is a new mount namespace), all capabilities over own namespaces
     if plan.namespaces.user is not None:
         bootstrap.become_root()
@@ -56,17 +59,23 @@ def create(plan: Plan, opened: Opened, channel: Channel) -> None:
     forget_imports()
 
     # the mounts: paths of the host are still there, paths of the container are reached through `root` only
+    phase("mounts")
     root = Root(rootfs.attach(plan, opened))
     late = mounts.apply(plan, opened, root)
+    phase("devices")
     devices.apply(plan, opened, root)
+    phase("hooks")
     if plan.hooks.get("prestart") or plan.hooks.get("createRuntime"):
         channel.send(messages.HOOKS)
         channel.expect(messages.GO)
     hooks.run(plan, opened, "createContainer", plan.hooks.get("createContainer"))
+    phase("read-only and masked paths")
     readonly_paths.apply(plan.readonly_paths, root)
     masked_paths.apply(plan.masked_paths, root)
+    phase("pivot_root")
     pivot.apply(plan, root)
 
+    phase("inside the root")
     # inside: every path is the container's, and hostile
     root = Root(os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
     console = None
@@ -82,6 +91,7 @@ def create(plan: Plan, opened: Opened, channel: Channel) -> None:
         _wait_without_process(plan, opened, channel)
 
     # one program to become: its user, its rights, its place
+    phase("user, rights, working directory")
     env = user.environment(plan.process, root)
     if console is not None:
         terminal.attach(console)
@@ -100,8 +110,10 @@ def create(plan: Plan, opened: Opened, channel: Channel) -> None:
     channel.send(messages.READY)
     channel.close()
 
+    phase("wait for start")
     # created; the runtime is gone, `pyoci start` comes next
     starter = waiting.for_start(opened.notify_fd)
+    phase("confine and execute")
     try:
         hooks.run(plan, opened, "startContainer", plan.hooks.get("startContainer"), rights.confine)
         rights.confine()
