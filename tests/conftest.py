@@ -13,9 +13,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from helpers import leaks, sandbox  # noqa: E402  # the line above makes it importable
-from helpers.bundle import BUSYBOX, Bundle  # noqa: E402
-from helpers.runtime import Runtime, kill_process, until  # noqa: E402
+from helpers import leaks, sandbox
+from helpers.bundle import BUSYBOX, Bundle
+from helpers.runtime import Runtime, kill_process, until
 
 NEED_ROOT = {"integration", "security", "engines"}
 

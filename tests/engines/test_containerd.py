@@ -31,9 +31,7 @@ class Containerd:
         config.write_text('version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n')
         words = ["containerd", f"--config={config}", f"--root={self.folder}/root", f"--state={self.folder}/state"]
         with open(self.folder / "containerd.log", "wb") as log:
-            return subprocess.Popen(
-                self.world.command(*words, f"--address={self.socket}"), stdout=log, stderr=log
-            )
+            return subprocess.Popen(self.world.command(*words, f"--address={self.socket}"), stdout=log, stderr=log)
 
     def command(self, *words: str) -> list[str]:
         return ["ctr", f"--address={self.socket}", *words]
@@ -75,7 +73,8 @@ def containerd(engine_world: World, runtime_path: str, image: Path) -> Iterator[
 @pytest.fixture
 def sleeper(containerd: Containerd) -> Iterator[str]:
     name = containerd.new_id()
-    containerd.expect(*containerd.run_words("--detach", name=name), "sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.1; done")
+    script = "trap 'exit 3' TERM; while :; do sleep 0.1; done"
+    containerd.expect(*containerd.run_words("--detach", name=name), "sh", "-c", script)
     yield name
     containerd.call("task", "kill", "--signal=KILL", name)
     until(lambda: "RUNNING" not in containerd.expect("task", "ls"), "it ends")
@@ -153,5 +152,5 @@ def test_terminal(containerd: Containerd) -> None:
 def test_nothing_is_left(containerd: Containerd) -> None:
     name = containerd.new_id()
     containerd.expect(*containerd.run_words("--rm", f"--cgroup=/{sandbox.MARK}/left", name=name), "true")
-    assert not [group for group in cgroup.named(f"{sandbox.MARK}/left")]
+    assert not cgroup.named(f"{sandbox.MARK}/left")
     assert name not in containerd.expect("container", "ls")

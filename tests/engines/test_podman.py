@@ -151,7 +151,8 @@ def test_exec(podman: Podman, sleeper: str) -> None:
 
 
 def test_exec_as_a_user(podman: Podman, sleeper: str) -> None:
-    assert podman.expect("exec", "--user=1000:1000", "--env=A=b", "--workdir=/etc", sleeper, "sh", "-c", "id -u; echo $A; pwd") == "1000\nb\n/etc"
+    options = ["--user=1000:1000", "--env=A=b", "--workdir=/etc"]
+    assert podman.expect("exec", *options, sleeper, "sh", "-c", "id -u; echo $A; pwd").split() == ["1000", "b", "/etc"]
 
 
 def test_memory_limit(podman: Podman) -> None:

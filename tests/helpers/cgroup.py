@@ -21,7 +21,7 @@ def hierarchies() -> dict[str, Path]:
             found[""] = place
         elif kind == "cgroup":
             names = [name for name in options.split(",") if name not in ("rw", "ro", "xattr", "clone_children")]
-            found.update({name: place for name in names})
+            found.update(dict.fromkeys(names, place))
     return found
 
 
@@ -41,7 +41,7 @@ def of_process(pid: int) -> dict[str, str]:
     paths: dict[str, str] = {}
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
-        paths.update({controller: path for controller in controllers.split(",")})
+        paths.update(dict.fromkeys(controllers.split(","), path))
     return paths
 
 

@@ -51,8 +51,10 @@ def world(folder: Path) -> Iterator[World]:
     log = folder / "world"
     with open(log, "wb") as out:
         process = subprocess.Popen(
-            ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation=private"]
-            + [sys.executable, "-I", "-S", "-c", _FIRST],
+            [
+                *["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"],
+                *["--propagation=private", sys.executable, "-I", "-S", "-c", _FIRST],
+            ],
             stdout=out,
         )
     try:

@@ -1,4 +1,4 @@
-"""A container image of busybox, written by hand: an OCI layout in a tar, as `podman load` and `ctr image import` read."""
+"""A container image of busybox, written by hand: an OCI layout in a tar, for `podman load` and `ctr image import`."""
 
 from __future__ import annotations
 

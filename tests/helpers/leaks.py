@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from helpers import cgroup, sandbox
+from helpers.runtime import reap
 
 # What a runtime with a bug has been seen to chown, chmod or replace.
 DEVICES = {"/dev/null": os.makedev(1, 3), "/dev/zero": os.makedev(1, 5), "/dev/full": os.makedev(1, 7)}
@@ -20,12 +21,7 @@ def mount_points() -> list[str]:
 
 def children() -> list[int]:
     """Live children of this process, adopted orphans too; dead ones are reaped."""
-    while True:
-        try:
-            if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                break
-        except ChildProcessError:
-            break
+    reap()
     tasks = Path("/proc/self/task").glob("*/children")
     return [int(pid) for task in tasks for pid in task.read_text().split()]
 

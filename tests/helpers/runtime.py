@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -31,6 +32,13 @@ def until(condition: Callable[[], Any], what: str = "condition", limit: float = 
         assert time.monotonic() < deadline, f"{what}: not within {limit} s"
         time.sleep(0.005)
     return value
+
+
+def reap() -> None:
+    """Takes note of the death of every child, adopted ones too; a zombie is still a process to the kernel."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _text(file: IO[bytes]) -> str:
@@ -158,6 +166,11 @@ class Runtime:
     def popen(self, *words: str, options: Iterable[str] = (), **keywords: Any) -> subprocess.Popen[bytes]:
         return subprocess.Popen(self.arguments(*words, options=options), **keywords)
 
+    def quietly(self, *words: str, preexec: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
+        """Begins a command whose streams are all /dev/null."""
+        null = subprocess.DEVNULL
+        return self.popen(*words, stdin=null, stdout=null, stderr=null, preexec_fn=preexec)
+
     def call(
         self,
         *words: str,
@@ -247,8 +260,10 @@ class Runtime:
 
     def clean_up(self) -> list[str]:
         """Deletes every container by force; says which state is left after that."""
-        for name in self.known:
+        # The last first: it may live in the PID namespace of an earlier one, whose end waits until it is reaped.
+        for name in reversed(self.known):
             self.call("delete", "--force", name)
+            reap()
         for stream in self._streams:
             stream.close()
         left = [entry.name for entry in self.root.iterdir() if entry.name in self.known] if self.root.exists() else []

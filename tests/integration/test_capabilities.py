@@ -9,7 +9,7 @@ from helpers.sandbox import prctl
 
 PR_CAPBSET_DROP = 24
 
-BITS = {"CAP_CHOWN": 0, "CAP_KILL": 5, "CAP_SETUID": 7, "CAP_NET_BIND_SERVICE": 10, "CAP_MKNOD": 27, "CAP_AUDIT_WRITE": 29}
+BITS = {"CAP_CHOWN": 0, "CAP_KILL": 5, "CAP_NET_BIND_SERVICE": 10, "CAP_MKNOD": 27, "CAP_AUDIT_WRITE": 29}
 SETS = {
     "inheritable": "CapInh",
     "permitted": "CapPrm",

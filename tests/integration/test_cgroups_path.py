@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers import cgroup
 from helpers.bundle import Bundle
-from helpers.runtime import Container, Runtime, until
+from helpers.runtime import Container, Runtime, reap, until
 from helpers.sandbox import MARK
 
 
@@ -29,9 +28,7 @@ def test_an_absolute_path_is_one_below_the_mount_point(runtime: Runtime, bundle:
     assert cgroup.folder("pids", bundle.cgroups_path).is_dir()
 
 
-def test_a_relative_path_leads_to_the_same_place_each_time(
-    runtime: Runtime, new_bundle: Callable[[], Bundle]
-) -> None:
+def test_a_relative_path_leads_to_the_same_place_each_time(runtime: Runtime, new_bundle: Callable[[], Bundle]) -> None:
     found = []
     for bundle in (new_bundle(), new_bundle()):
         bundle.linux["cgroupsPath"] = f"{MARK}/relative"
@@ -95,16 +92,12 @@ def test_kill_all_reaches_every_process_without_a_pid_namespace(runtime: Runtime
     assert len(procs.read_text().split()) == 3
     container.kill("--all", "KILL")
     container.wait()
-    until(lambda: not procs.read_text().split() or reap(), "all are dead")
 
+    def all_dead() -> bool:
+        reap()
+        return not procs.read_text()
 
-def reap() -> bool:
-    """Adopted orphans are ours to reap; a zombie is still listed in its group."""
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        pass
-    return False
+    until(all_dead, "all are dead")
 
 
 def test_delete_force_kills_every_process_without_a_pid_namespace(runtime: Runtime, bundle: Bundle) -> None:

@@ -15,8 +15,7 @@ POINTS = 30
 
 
 def create(runtime: Runtime, bundle: Bundle, name: str) -> subprocess.Popen[bytes]:
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return runtime.popen("create", "--bundle", str(bundle.path), name, **quiet)
+    return runtime.quietly("create", "--bundle", str(bundle.path), name)
 
 
 def duration(runtime: Runtime, bundle: Bundle) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,9 +50,8 @@ def test_a_closed_standard_stream_is_no_hole(runtime: Runtime, bundle: Bundle, n
     # A file of the runtime that took the free number would be the container's standard stream.
     bundle.sleeps()
     name = runtime.add(bundle)
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    words = ("run", "--detach", "--bundle", str(bundle.path), name)
-    assert runtime.popen(*words, **streams, preexec_fn=lambda: os.close(number)).wait(TIME_LIMIT) == 0
+    process = runtime.quietly("run", "--detach", "--bundle", str(bundle.path), name, preexec=lambda: os.close(number))
+    assert process.wait(TIME_LIMIT) == 0
     pid = runtime.state(name)["pid"]
     assert {os.readlink(f"/proc/{pid}/fd/{n}") for n in range(3) if n != number} == {"/dev/null"}
     hole = Path(f"/proc/{pid}/fd/{number}")

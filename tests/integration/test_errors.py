@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -100,8 +101,6 @@ class TestNothingIsLeft:
     def test_a_caller_that_has_closed_its_streams(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.mount("/mnt", "wombatfs")
         command = runtime.arguments("create", "--bundle", str(bundle.path), runtime.add(bundle))
-        import subprocess
-
         done = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command], timeout=30)
         assert done.returncode != 0
         assert not cgroup.folder("pids", bundle.cgroups_path).exists()

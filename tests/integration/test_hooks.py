@@ -151,7 +151,8 @@ def test_mounts_are_made_before_create_container_and_the_machine_is_still_there(
     runtime: Runtime, bundle: Bundle
 ) -> None:
     bundle.mount("/mnt", "tmpfs")
-    bundle.hook("createContainer", f"grep -c ' {bundle.rootfs}/mnt ' /proc/self/mounts > {bundle.rootfs}/log; ls -d /usr")
+    script = f"grep -c ' {bundle.rootfs}/mnt ' /proc/self/mounts > {bundle.rootfs}/log; ls -d /usr"
+    bundle.hook("createContainer", script)
     runtime.create(bundle)
     assert logged(bundle) == ["1"]
 

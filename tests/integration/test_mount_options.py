@@ -173,9 +173,7 @@ RECURSIVE = {
 
 @pytest.mark.beyond_runc("Debian's runc 1.1.5 has only some of them, and applies them to an old kernel's rules")
 @pytest.mark.parametrize("option", RECURSIVE)
-def test_a_recursive_option_reaches_the_mounts_below(
-    runtime: Runtime, bundle: Bundle, tree: Path, option: str
-) -> None:
+def test_a_recursive_option_reaches_the_mounts_below(runtime: Runtime, bundle: Bundle, tree: Path, option: str) -> None:
     bundle.bind(tree, "/mnt", option, how="rbind")
     mounts = runtime.create(bundle).mounts()
     check(mounts["/mnt"], RECURSIVE[option])

@@ -36,13 +36,29 @@ def test_a_type_not_listed_is_the_runtimes_namespace(runtime: Runtime, bundle: B
 
 
 @pytest.mark.parametrize("kind", ["pid", "network", "ipc", "uts", "cgroup"])
-def test_a_path_is_joined(
-    runtime: Runtime, bundle: Bundle, namespace_holder: Callable[..., int], kind: str
-) -> None:
+def test_a_path_is_joined(runtime: Runtime, bundle: Bundle, namespace_holder: Callable[..., int], kind: str) -> None:
     path = f"/proc/{namespace_holder(OPTIONS[kind])}/ns/{FILES[kind]}"
     bundle.namespace(kind, path)
     container = runtime.create(bundle)
     assert container.namespace(FILES[kind]) == os.readlink(path) != own(kind)
+
+
+@pytest.mark.beyond_runc("runc 1.1 finds no /proc of its own there")
+def test_a_mount_namespace_is_joined(runtime: Runtime, bundle: Bundle, namespace_holder: Callable[..., int]) -> None:
+    path = f"/proc/{namespace_holder('mount')}/ns/mnt"
+    bundle.namespace("mount", path)
+    container = runtime.create(bundle)
+    assert container.namespace("mnt") == os.readlink(path) != own("mount")
+
+
+@pytest.mark.beyond_runc("runc 1.1 mounts into the runtime's namespace and leaves it so")
+def test_without_a_mount_namespace_the_root_is_changed_only(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.no_namespace("mount")
+    bundle.config["mounts"] = []
+    bundle.sh("ls /; sleep 60")
+    container = runtime.start(bundle)
+    assert container.namespace("mnt") == own("mount")
+    assert os.stat(f"/proc/{container.pid}/root").st_ino == bundle.rootfs.stat().st_ino
 
 
 def test_every_path_of_another_container_is_joined(runtime: Runtime, new_bundle: Callable[[], Bundle]) -> None:

@@ -23,8 +23,6 @@ def test_linux(runtime: Runtime, bundle: Bundle) -> None:
 
 @pytest.mark.beyond_runc("runc has it since 1.2")
 @pytest.mark.parametrize("value", [{"domain": "HURD"}, {"domain": "LINUX", "flags": ["ADDR_NO_RANDOMIZE"]}, {}])
-def test_what_the_spec_does_not_know_is_refused(
-    runtime: Runtime, bundle: Bundle, value: dict[str, object]
-) -> None:
+def test_what_the_spec_does_not_know_is_refused(runtime: Runtime, bundle: Bundle, value: dict[str, object]) -> None:
     bundle.linux["personality"] = value
     assert "personality" in runtime.refuses(bundle)

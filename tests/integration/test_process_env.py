@@ -51,7 +51,8 @@ def test_home_without_a_passwd(runtime: Runtime, bundle: Bundle) -> None:
 
 @pytest.mark.beyond_runc("runc reads `notanumber` as 0")
 def test_broken_lines_of_passwd_are_passed_over(runtime: Runtime, bundle: Bundle) -> None:
-    (bundle.rootfs / "etc/passwd").write_bytes(b"nonsense\n::::\nx:x:notanumber:0::/x:\n\xff:x:1:1:\xff:/:\nr:x:0:0::/r:\n")
+    lines = [b"nonsense", b"::::", b"x:x:notanumber:0::/x:", b"\xff:x:1:1:\xff:/:", b"r:x:0:0::/r:", b""]
+    (bundle.rootfs / "etc/passwd").write_bytes(b"\n".join(lines))
     assert "HOME=/r" in environment(runtime, bundle)
 
 

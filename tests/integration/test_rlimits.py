@@ -55,6 +55,16 @@ def test_several(runtime: Runtime, bundle: Bundle) -> None:
     assert runtime.sh(bundle, "ulimit -n; ulimit -Hn; ulimit -Hc").split() == ["10", "20", "0"]
 
 
+@pytest.mark.parametrize("users", ["same", "mapped"])
+def test_of_another_user(runtime: Runtime, bundle: Bundle, users: str) -> None:
+    # prlimit(2) of a process of another user needs CAP_SYS_RESOURCE, which not every root has.
+    if users == "mapped":
+        bundle.user_namespace()
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    bundle.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}]
+    assert limit(runtime, bundle, "RLIMIT_NOFILE") == ["100", "200"]
+
+
 def test_a_type_given_twice_is_refused(runtime: Runtime, bundle: Bundle) -> None:
     bundle.process["rlimits"] = [{"type": "RLIMIT_CORE", "soft": 0, "hard": n} for n in (0, 1)]
     runtime.refuses(bundle)

@@ -73,8 +73,8 @@ def test_the_process_leads_a_session(runtime: Runtime, bundle: Bundle, console: 
 
 
 def test_console_is_that_terminal(runtime: Runtime, bundle: Bundle, console: ConsoleSocket) -> None:
-    words = output(runtime, bundle, console, "stat -c %t:%T /dev/console; stat -c %t:%T /dev/pts/0; echo to > /dev/console")
-    first, second, third = words.split()
+    script = "stat -c %t:%T /dev/console; stat -c %t:%T /dev/pts/0; echo to > /dev/console"
+    first, second, third = output(runtime, bundle, console, script).split()
     assert (first, third) == (second, b"to")
 
 
@@ -95,9 +95,7 @@ def test_it_belongs_to_the_user(runtime: Runtime, bundle: Bundle, console: Conso
 
 
 @pytest.mark.parametrize("users", ["same", "mapped"])
-def test_a_closed_terminal_hangs_up(
-    runtime: Runtime, bundle: Bundle, console: ConsoleSocket, users: str
-) -> None:
+def test_a_closed_terminal_hangs_up(runtime: Runtime, bundle: Bundle, console: ConsoleSocket, users: str) -> None:
     if users == "mapped":
         bundle.user_namespace()
     bundle.sh("trap 'exit 7' HUP; echo ready; while :; do sleep 0.02; done")
@@ -160,9 +158,7 @@ class TestForeground:
         assert b"got hello" in got
         assert status == 0
 
-    def test_control_c_reaches_the_container(
-        self, runtime: Runtime, bundle: Bundle, outer: tuple[int, int]
-    ) -> None:
+    def test_control_c_reaches_the_container(self, runtime: Runtime, bundle: Bundle, outer: tuple[int, int]) -> None:
         bundle.sh("trap 'exit 9' INT; echo ready; while :; do sleep 0.02; done")
         assert self.run(runtime, bundle, outer, b"\x03")[1] == 9
 

@@ -52,5 +52,5 @@ def test_new_namespaces_belong_to_the_new_user_namespace(runtime: Runtime, bundl
     bundle.process["capabilities"] = {
         name: ["CAP_SYS_ADMIN", "CAP_NET_ADMIN"] for name in ("bounding", "effective", "permitted")
     }
-    words = runtime.sh(bundle, "hostname; hostname other; hostname; ip link set lo up; cat /proc/sys/net/ipv4/ip_forward")
-    assert words.split() == ["mine", "other", "1"]
+    script = "hostname; hostname other; hostname; ip link set lo up; cat /proc/sys/net/ipv4/ip_forward"
+    assert runtime.sh(bundle, script).split() == ["mine", "other", "1"]
