@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from lib.engine import Cases, Engine
+from lib.engine import Cases, Engine, leftover_states
 from lib.image import REFERENCE
 from lib.podman import POLICY, configuration
 from lib.shell import Failed, Result
@@ -28,7 +28,7 @@ class Buildah(Engine):
     def clean(self) -> None:
         self.buildah("rm", "--all").ok()
         self.buildah("rmi", "--prune").ok()
-        left = [str(path) for path in Path("/run").glob(f"{self.runtime.name}/*")]
+        left = leftover_states(f"/run/{self.runtime.name}")
         if left:
             raise Failed(f"state of the runtime left: {', '.join(left[:3])}")
 

@@ -149,7 +149,8 @@ def runtime_class(containerd: Containerd) -> None:
         fields = line.split()
         if len(fields) > 1 and fields[1] == "cri":
             if fields[-1] != "ok":
-                raise Failed(f"the CRI plugin: {line}")
+                why = containerd.ctr("plugins", "list", "--detailed", "id==cri").out
+                raise Failed(f"the CRI plugin: {why}")
             return
     raise Failed("there is no CRI plugin")
 

@@ -212,9 +212,7 @@ def network(docker: Docker) -> None:
     """--network none leaves loopback only; a published port is reached over the bridge."""
     docker.run("--network", "none", "--", "ls", "/sys/class/net").ok().prints("lo")
     docker.detached("web", "--publish", "8080:80", "--", "httpd", "-f", "-p", "80", "-h", "/www")
-    docker.shell.until(
-        lambda: fetch("http://127.0.0.1:8080/") == "published\n", "an answer on the published port"
-    )
+    docker.shell.until(lambda: fetch("127.0.0.1", 8080) == "published\n", "an answer on the published port")
 
 
 @case()

@@ -414,10 +414,8 @@ def published_port(podman: Podman) -> None:
     """A server on the bridge is reached over its published port."""
     podman.detached("web", "--publish", "8080:80", "--", "httpd", "-f", "-p", "80", "-h", "/www")
     address = podman.inspect("web", "{{.NetworkSettings.IPAddress}}")
-    podman.shell.until(lambda: fetch(f"http://{address}/") == "published\n", f"an answer from {address}")
-    podman.shell.until(
-        lambda: fetch("http://127.0.0.1:8080/") == "published\n", "an answer on the published port"
-    )
+    podman.shell.until(lambda: fetch(address, 80) == "published\n", f"an answer from {address}")
+    podman.shell.until(lambda: fetch("127.0.0.1", 8080) == "published\n", "an answer on the published port")
 
 
 @case()

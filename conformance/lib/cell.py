@@ -144,7 +144,7 @@ def _in_child(work: Callable[[], int]) -> None:
     code = INTERNAL_ERROR
     try:
         code = work()
-    except BaseException:  # whatever happened must not return into the parent's program
+    except BaseException:  # noqa: BLE001 - whatever happened must not return into the parent's program
         traceback.print_exc()
     finally:
         sys.stdout.flush()

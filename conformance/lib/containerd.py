@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from lib.engine import Cases, Context, Engine, leftover_cgroups
+from lib.engine import Cases, Context, Engine, leftover_cgroups, leftover_states
 from lib.image import REFERENCE
 from lib.shell import Failed, Result
 from lib.snapshotters import grounds
 
-# The part from "containerd.runtimes" on is what README.md tells a node's administrator to add.
+# From the first "containerd.runtimes" on it is what README.md tells a node's administrator to add. Naming any
+# runtime drops the built-in list, and without the default one (runc) the CRI plug-in does not load.
 _CONFIGURATION = """\
 version = 2
 root = "{base}/containerd"
@@ -24,10 +23,14 @@ state = "/run/containerd"
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "{base}/cni/bin"
   conf_dir = "{base}/cni/net.d"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{handler}]
+{default}[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{handler}]
   runtime_type = "io.containerd.runc.v2"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{handler}.options]
     BinaryName = "{runtime}"
+"""
+_DEFAULT = """\
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
 """
 
 
@@ -61,6 +64,7 @@ class Containerd(Engine):
                 base=self.base,
                 snapshotters="".join(usable),
                 image=REFERENCE,
+                default="" if self.handler == "runc" else _DEFAULT,
                 handler=self.handler,
                 runtime=self.runtime,
             )
@@ -85,7 +89,7 @@ class Containerd(Engine):
         left = leftover_cgroups("default/*")
         if left:
             raise Failed(f"cgroups left: {', '.join(left[:3])}")
-        states = [str(path) for path in Path("/run/containerd/runc").glob("*/*")]
+        states = leftover_states("/run/containerd/runc/default")
         if states:
             raise Failed(f"state of the runtime left: {', '.join(states[:3])}")
 

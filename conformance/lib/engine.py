@@ -99,6 +99,15 @@ def leftover_cgroups(pattern: str) -> list[str]:
     return [str(group.relative_to(CGROUPS)) for top in tops for group in top.glob(pattern) if group.is_dir()]
 
 
+def leftover_states(*roots: str) -> list[str]:
+    """The containers that a runtime still has in its state folders.
+
+    A container's id cannot begin with `@` or `.` in any runtime, so such entries are the runtime's own.
+    """
+    entries = [entry for root in roots if Path(root).is_dir() for entry in Path(root).iterdir()]
+    return sorted(str(entry) for entry in entries if entry.is_dir() and entry.name[0] not in "@.")
+
+
 def search_path() -> str:
     """Debian's folders first: another client of the same name may come earlier in the caller's PATH."""
     own = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]

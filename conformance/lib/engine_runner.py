@@ -143,7 +143,7 @@ def _judge(engine: Engine, case: Case[Any]) -> tuple[str, str]:
         verdict, reason = SKIPPED, str(skip)
     except Failed as failure:
         verdict, reason = FAILED, f"{failure}{_logged_errors(log, logged)}"
-    except Exception as error:  # a case that breaks is a failed case, not the end of all others
+    except Exception as error:  # noqa: BLE001 - a case that breaks is a failed case, not the end of all others
         verdict, reason = FAILED, f"the case broke: {type(error).__name__}: {error}"
     engine.shell.deadline = time.monotonic() + _CLEAN_SECONDS
     try:

@@ -70,8 +70,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     """Run the command; returns its exit status."""
     arguments = _arguments(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     chosen = list(
         engine_runner.select_cases({name: cases for name, (_, cases) in ENGINES.items()}, arguments.only)
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
+import http.client
 from pathlib import Path
 
 from lib.shell import Failed
@@ -20,11 +19,13 @@ def cgroup_value(pid: str, controller: str, v1_file: str, v2_file: str) -> str:
     raise Failed(f"no cgroup of controller {controller} for process {pid}")
 
 
-def fetch(url: str) -> str:
-    """What a web server answers; empty if it does not."""
+def fetch(host: str, port: int) -> str:
+    """What a web server answers to `GET /`; empty if it does not."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            text: str = answer.read().decode()
-            return text
-    except (urllib.error.URLError, OSError):
+        connection.request("GET", "/")
+        return connection.getresponse().read().decode()
+    except (OSError, http.client.HTTPException):
         return ""
+    finally:
+        connection.close()

@@ -97,7 +97,8 @@ class Devmapper(Ground):
     def configuration(self) -> str:
         return (
             '[plugins."io.containerd.snapshotter.v1.devmapper"]\n'
-            f'  root_path = "{self.base / "devmapper"}"\n  pool_name = "{_POOL}"\n  base_image_size = "64MB"\n'
+            f'  root_path = "{self.base / "devmapper"}"\n'
+            f'  pool_name = "{_POOL}"\n  base_image_size = "64MB"\n'
         )
 
 

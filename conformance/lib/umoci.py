@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lib.engine import Cases, Engine, leftover_cgroups
+from lib.engine import Cases, Engine, leftover_cgroups, leftover_states
 from lib.image import TAG
 from lib.shell import Failed, Result
 
 _USER = 4321
+_STATES = "/run/conformance-state"
 
 
 class Umoci(Engine):
@@ -23,11 +24,11 @@ class Umoci(Engine):
     programs = ("umoci",)
 
     def clean(self) -> None:
-        for name in self._states():
-            self.runtime_call("delete", "--force", name).ok()
-        left = [group for group in leftover_cgroups("u-*") if "u-" in group]
-        if left or self._states():
-            raise Failed(f"left: {', '.join([*left, *self._states()][:3])}")
+        for state in leftover_states(_STATES):
+            self.runtime_call("delete", "--force", os.path.basename(state)).ok()
+        left = leftover_cgroups("u-*") + leftover_states(_STATES)
+        if left:
+            raise Failed(f"left: {', '.join(left[:3])}")
 
     def bundle(self, name: str, change: Callable[[dict[str, Any]], None], *, rootless: bool = False) -> Path:
         """A bundle with no terminal whose configuration `change` may alter."""
@@ -48,13 +49,13 @@ class Umoci(Engine):
 
     def runtime_call(self, *words: object, stdin: str | None = None) -> Result:
         """Run the runtime to its end."""
-        return self.shell.run([self.runtime, "--root", "/run/conformance-state", *words], stdin=stdin)
+        return self.shell.run([self.runtime, "--root", _STATES, *words], stdin=stdin)
 
     def create(self, name: str, bundle: Path) -> Result:
         """`create`, with outputs that are files: the container keeps them open."""
         out = bundle / "out"
         script = 'out=$1; shift; "$@" > "$out" 2>&1 < /dev/null || { cat "$out" >&2; exit 1; }'
-        call = [self.runtime, "--root", "/run/conformance-state", "create", "--bundle", bundle, name]
+        call = [self.runtime, "--root", _STATES, "create", "--bundle", bundle, name]
         return self.shell.run(["sh", "-c", script, "sh", out, *call])
 
     def status(self, name: str) -> str:
@@ -64,10 +65,6 @@ class Umoci(Engine):
 
     def versions(self) -> str:
         return self.shell.run(["umoci", "--version"]).out.strip().splitlines()[0]
-
-    def _states(self) -> list[str]:
-        folder = Path("/run/conformance-state")
-        return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
 
 
 CASES: Cases[Umoci] = Cases()
@@ -116,7 +113,7 @@ def terminal(umoci: Umoci) -> None:
 
     bundle = umoci.bundle("terminal", change)
     talk = [("#", "stty size; test -t 0 && echo a-$((1+1))\n"), ("a-2", "exit 5\n")]
-    command = [umoci.runtime, "--root", "/run/conformance-state", "run", "--bundle", bundle, "u-tty"]
+    command = [umoci.runtime, "--root", _STATES, "run", "--bundle", bundle, "u-tty"]
     umoci.shell.terminal(command, talk, rows=31, columns=99).exits(5).shows("31 99")
 
 
