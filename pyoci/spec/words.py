@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyoci.errors import ConfigError
 from pyoci.wire import jsontext
 
 TYPE_CHECKING = False
@@ -24,7 +25,10 @@ def show(value: object) -> str:
         return "an object" if value else "an empty object"
     if isinstance(value, list) and not value:
         return "an empty array"
-    text = jsontext.dumps(value)
+    try:
+        text = jsontext.dumps(value)
+    except ConfigError:  # of other bytes than UTF-8, from the command line
+        text = ascii(value)
     if len(text) <= _LENGTH:
         return text
     return "an array" if isinstance(value, list) else text[: _LENGTH - 3] + "..."

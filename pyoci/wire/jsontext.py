@@ -121,7 +121,7 @@ def loads(data: bytes, *, what: str, limit: int = MAX_BYTES) -> Any:
     if text.count("{") + text.count("[") > MAX_DEPTH and _deeper(value, MAX_DEPTH):
         raise ConfigError(f"{what}: nested deeper than {MAX_DEPTH} levels")
     if "\\u" in text:
-        bad = _unusable(value)
+        bad = _find_string(value, lambda string: "\0" in string or not _is_unicode(string))
         if bad is not None:
             raise ConfigError(f"{what}: string {_short(ascii(bad))} holds a NUL or half a surrogate pair")
     return value
@@ -134,7 +134,7 @@ def dumps(value: Any) -> str:
     """
     text = "".join(_encode(value, 0))
     if "\\ud" in text:
-        bad = _unusable(value)
+        bad = _find_string(value, lambda string: not _is_unicode(string))
         if bad is not None:
             raise ConfigError(f"string {_short(ascii(bad))} is not UTF-8 and cannot be written as JSON")
     return text
@@ -176,14 +176,14 @@ def _deeper(value: Any, limit: int) -> bool:
     return True
 
 
-def _unusable(value: Any) -> str | None:
-    """The first string (or key) with a NUL or a lone surrogate, if there is one."""
+def _find_string(value: Any, is_wanted: Callable[[str], bool]) -> str | None:
+    """The first string (or key) that is wanted, if there is one."""
     level = [value]
     while level:
         below: list[Any] = []
         for item in level:
             if isinstance(item, str):
-                if "\0" in item or not _is_unicode(item):
+                if is_wanted(item):
                     return item
             else:
                 below += _children(item)

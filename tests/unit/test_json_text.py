@@ -133,6 +133,10 @@ def test_dumps_takes_what_only_looks_like_a_surrogate() -> None:
     assert jsontext.dumps("😀\\udcff") == '"\\ud83d\\ude00\\\\udcff"'
 
 
+def test_dumps_takes_nul() -> None:
+    assert jsontext.dumps("\0😀") == '"\\u0000\\ud83d\\ude00"'
+
+
 def test_dumps_refuses_what_json_does_not_have() -> None:
     with pytest.raises(TypeError, match="bytes has no JSON form"):
         jsontext.dumps([b""])

@@ -216,6 +216,8 @@ print([name for name in ("re", "enum", "typing", "json", "jsonschema", "functool
         ([1], "[1]"),
         (["x" * 100], "an array"),
         (None, "null"),
+        ("\udcff", "'\\udcff'"),
+        ("\0😀", '"\\u0000\\ud83d\\ude00"'),
         ("é\n", '"\\u00e9\\n"'),
         ("x" * 100, '"' + "x" * 76 + "..."),
     ],
