@@ -20,6 +20,7 @@ state = "/run/containerd"
 {snapshotters}
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{image}"
+  restrict_oom_score_adj = true
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "{base}/cni/bin"
   conf_dir = "{base}/cni/net.d"

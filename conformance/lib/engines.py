@@ -14,6 +14,7 @@ from typing import Any
 from lib import (
     buildah,
     cases_containerd,  # noqa: F401 - each cases module fills its engine's CASES
+    cases_cri,  # noqa: F401
     cases_docker,  # noqa: F401
     cases_podman,  # noqa: F401
     cases_podman_rootless,  # noqa: F401

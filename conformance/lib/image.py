@@ -38,7 +38,7 @@ _FOLDERS = {
 _CONFIG = {
     "architecture": "amd64",
     "os": "linux",
-    "config": {"Env": ["PATH=/bin", "FROM_IMAGE=yes"], "Cmd": ["sh"], "WorkingDir": "/"},
+    "config": {"Env": ["PATH=/bin", "FROM_IMAGE=yes"], "Cmd": ["sleep", "1000"], "WorkingDir": "/"},
     "history": [{"created_by": "conformance"}],
 }
 
