@@ -133,9 +133,7 @@ def reopen(saved: dict[str, Any]) -> Cgroup:
 
         return Groups.reopen(saved)
     except (KeyError, TypeError, AttributeError):
-        raise CgroupError(
-            f"read the container's cgroups from its state: {saved!r} is not what was saved"
-        ) from None
+        raise CgroupError(f"read the container's cgroups from its state: {saved!r} is not what was saved") from None
 
 
 def is_unified() -> bool:
@@ -160,9 +158,7 @@ def _checked(path: str | None) -> str | None:
     if ".." in parts:
         raise CgroupError(f"cgroupsPath {path!r}: '..' is not allowed in it")
     if "\0" in path or "\n" in path:
-        raise CgroupError(
-            f"cgroupsPath {path!r}: the kernel allows no line feed and no NUL in a group's name"
-        )
+        raise CgroupError(f"cgroupsPath {path!r}: the kernel allows no line feed and no NUL in a group's name")
     if not parts:
         raise CgroupError(f"cgroupsPath {path!r}: names the root group; a container needs a group of its own")
     if len(max(parts, key=len).encode("utf-8", "surrogateescape")) > 255:

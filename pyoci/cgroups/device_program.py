@@ -13,6 +13,7 @@ several rules.
 from __future__ import annotations
 
 import _struct
+
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False

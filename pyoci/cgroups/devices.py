@@ -72,12 +72,7 @@ def for_v1(rules: Iterable[Rule]) -> Allowed:
     state = Allowed(False, {})
     for position, rule in enumerate(ordered := list(rules)):
         allow, kind, major, minor, access = rule
-        if (
-            major is None
-            and minor is None
-            and access_covers(access, _ALL_ACCESS)
-            and _pair(ordered, position)
-        ):
+        if major is None and minor is None and access_covers(access, _ALL_ACCESS) and _pair(ordered, position):
             state = Allowed(allow, {})
         elif allow != state.by_default:
             key = (kind, major, minor)

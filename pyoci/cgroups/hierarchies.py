@@ -10,9 +10,7 @@ from pyoci.cgroups import files
 from pyoci.wire.record import Record
 
 # Options of a cgroup superblock that are not names of controllers.
-_FLAGS = frozenset(
-    ("rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode", "favordynmods", "none", "all")
-)
+_FLAGS = frozenset(("rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode", "favordynmods", "none", "all"))
 _PREFERRED = "/sys/fs/cgroup/"
 
 
@@ -50,9 +48,7 @@ def parse_mountinfo(text: str) -> list[Hierarchy]:
         if fstype == "cgroup":
             options = rest.split(" ")[1].split(",")
             controllers = ",".join(
-                option
-                for option in options
-                if option not in _FLAGS and not option.startswith("release_agent=")
+                option for option in options if option not in _FLAGS and not option.startswith("release_agent=")
             )
         fields = before.split(" ")
         here = Hierarchy(controllers=controllers, mount=_unescape(fields[4]), root=_unescape(fields[3]))

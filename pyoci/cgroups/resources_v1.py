@@ -79,9 +79,7 @@ def _memory(given: dict[str, Any]) -> list[list[Write]]:
             single.append([one("memory", file, given[key], f"memory.{key}")])
     if given.get("swappiness") is not None:
         if given["swappiness"] > SWAPPINESS_MAX:
-            raise CgroupError(
-                f"memory.swappiness: {given['swappiness']} is not between 0 and {SWAPPINESS_MAX}"
-            )
+            raise CgroupError(f"memory.swappiness: {given['swappiness']} is not between 0 and {SWAPPINESS_MAX}")
         single.append([one("memory", "memory.swappiness", given["swappiness"], "memory.swappiness")])
     if given.get("disableOOMKiller") is not None:
         value = int(given["disableOOMKiller"])
@@ -109,11 +107,7 @@ def _cpu(given: dict[str, Any]) -> list[list[Write]]:
         bandwidth.append(one("cpu", "cpu.cfs_quota_us", given["quota"], "cpu.quota"))
     if given.get("burst") is not None:
         bandwidth.append(one("cpu", "cpu.cfs_burst_us", given["burst"], "cpu.burst"))
-    sets = [
-        [one("cpuset", f"cpuset.{key}", given[key], f"cpu.{key}")]
-        for key in ("cpus", "mems")
-        if given.get(key)
-    ]
+    sets = [[one("cpuset", f"cpuset.{key}", given[key], f"cpu.{key}")] for key in ("cpus", "mems") if given.get(key)]
     return [realtime, weight, bandwidth, *sets]
 
 

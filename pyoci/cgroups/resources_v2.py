@@ -74,9 +74,7 @@ def _memory(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
     if swap:
         value = convert.swap_max(swap, limit or facts.get("memory.max"))
         # Without swap in the kernel there is no file; then no swap and all of it are the same.
-        batches.append(
-            [one("memory", "memory.swap.max", value, "memory.swap", optional=value in ("0", "max"))]
-        )
+        batches.append([one("memory", "memory.swap.max", value, "memory.swap", optional=value in ("0", "max"))])
     elif limit == -1:
         batches.append([one("memory", "memory.swap.max", "max", "memory.limit", optional=True)])
     if limit:
@@ -107,11 +105,7 @@ def _cpu(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
         bandwidth.append(one("cpu", "cpu.max", f"{_text(facts.get('cpu.max'))} {period}", "cpu.period"))
     if given.get("burst") is not None:
         bandwidth.append(one("cpu", "cpu.max.burst", str(given["burst"]), "cpu.burst"))
-    sets = [
-        [one("cpuset", f"cpuset.{key}", given[key], f"cpu.{key}")]
-        for key in ("cpus", "mems")
-        if given.get(key)
-    ]
+    sets = [[one("cpuset", f"cpuset.{key}", given[key], f"cpu.{key}")] for key in ("cpus", "mems") if given.get(key)]
     return [weight, bandwidth, *sets]
 
 

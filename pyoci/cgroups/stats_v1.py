@@ -88,15 +88,10 @@ def _cpu(path_of: PathOf) -> dict[str, Any]:
         ticks = os.sysconf("SC_CLK_TCK")
         stat = table(files.read_optional(f"{account}/cpuacct.stat"))
         usage["total"] = number(f"{account}/cpuacct.usage")
-        usage["percpu"] = [
-            int(word) for word in (files.read_optional(f"{account}/cpuacct.usage_percpu") or "").split()
-        ]
+        usage["percpu"] = [int(word) for word in (files.read_optional(f"{account}/cpuacct.usage_percpu") or "").split()]
         usage["kernel"] = stat.get("system", 0) * _NANOSECONDS // ticks
         usage["user"] = stat.get("user", 0) * _NANOSECONDS // ticks
-        rows = [
-            row.split()
-            for row in (files.read_optional(f"{account}/cpuacct.usage_all") or "").splitlines()[1:]
-        ]
+        rows = [row.split() for row in (files.read_optional(f"{account}/cpuacct.usage_all") or "").splitlines()[1:]]
         usage["percpu_user"] = [int(row[1]) for row in rows]
         usage["percpu_kernel"] = [int(row[2]) for row in rows]
     throttling: dict[str, Any] = {}

@@ -42,11 +42,9 @@ def prepare(path: str | None, container_id: str, rootless: bool, resources: dict
     for place in places.values():
         # Now, before anybody writes this down as the container's: `delete --force` kills what is in its
         # groups.
-        _check_unused(place)
+        check_unused(place)
     if not rootless and groups.path("devices") is None:
-        raise CgroupError(
-            "the devices controller is not mounted: device access could not be restricted; mount it"
-        )
+        raise CgroupError("the devices controller is not mounted: device access could not be restricted; mount it")
     if resources:
         groups.require(resources)
     return groups
@@ -59,9 +57,7 @@ class Groups:
 
     __slots__ = ("_made", "_mounts", "_places", "_rootless", "_tolerant")
 
-    def __init__(
-        self, places: dict[str, str], mounts: dict[str, str], rootless: bool, tolerant: bool
-    ) -> None:
+    def __init__(self, places: dict[str, str], mounts: dict[str, str], rootless: bool, tolerant: bool) -> None:
         self._places = places
         self._mounts = mounts
         self._rootless = rootless
@@ -106,9 +102,7 @@ class Groups:
             for name in list(self._places):
                 self._make(name, existing)
             if not self._rootless:
-                devices.restrict_v1(
-                    self._places_of("devices"), (resources or {}).get("devices"), fresh=not existing
-                )
+                devices.restrict_v1(self._places_of("devices"), (resources or {}).get("devices"), fresh=not existing)
             if resources:
                 self._apply(resources)
         except CgroupError:
@@ -235,8 +229,7 @@ class Groups:
             if self.path(controller) is None and not (controller == "hugetlb" and controller in of_unified):
                 mounted = ", ".join(names for names in self._places if names) or "none"
                 raise CgroupError(
-                    f"{name}: the {controller} controller is not mounted in this cgroup v1 layout; "
-                    f"there are: {mounted}"
+                    f"{name}: the {controller} controller is not mounted in this cgroup v1 layout; there are: {mounted}"
                 )
         if resources.get("unified"):
             if unified is None:
@@ -258,7 +251,7 @@ class Groups:
                 return
             raise CgroupError(f"make cgroup {path}: {files.reason(error)}") from None
         if not fresh and not existing:
-            _check_unused(path)
+            check_unused(path)
 
     def _apply(self, resources: dict[str, Any], restore: bool = False) -> None:
         if not any(value for key, value in resources.items() if key != "devices"):
@@ -289,9 +282,7 @@ class Groups:
     def _need_unified(self, what: str) -> Group:
         group = self.unified()
         if group is None:
-            raise CgroupError(
-                f"{what}: neither a freezer controller nor a cgroup2 hierarchy holds the container"
-            )
+            raise CgroupError(f"{what}: neither a freezer controller nor a cgroup2 hierarchy holds the container")
         return group
 
     def _signal_until_quiet(self, signal: int) -> None:
@@ -303,9 +294,7 @@ class Groups:
                 return
             signal_all(fresh, signal)
             done.update(fresh)
-        raise CgroupError(
-            f"signal {signal}: processes in {self._listing()} fork faster than they are signalled"
-        )
+        raise CgroupError(f"signal {signal}: processes in {self._listing()} fork faster than they are signalled")
 
 
 def signal_all(processes: list[int], signal: int) -> None:
@@ -319,7 +308,7 @@ def signal_all(processes: list[int], signal: int) -> None:
             raise CgroupError(f"send signal {signal} to process {pid}: {files.reason(error)}") from None
 
 
-def _check_unused(path: str) -> None:
+def check_unused(path: str) -> None:
     """Raise CgroupError when the group is there and somebody uses it."""
     if not os.path.isdir(path):
         return
@@ -335,9 +324,7 @@ def _fill_cpuset(path: str, mount: str) -> None:
 
     Parents that are empty, too (whoever made them), are filled first. Raises OSError.
     """
-    missing = [
-        name for name in ("cpuset.cpus", "cpuset.mems") if not files.read_raw(f"{path}/{name}").strip()
-    ]
+    missing = [name for name in ("cpuset.cpus", "cpuset.mems") if not files.read_raw(f"{path}/{name}").strip()]
     if not missing or path == mount:
         return
     parent = path[: path.rindex("/")]

@@ -223,9 +223,7 @@ class Group:
     def mounts(self, cgroup_namespace: bool) -> CgroupMounts:
         from pyoci.wire.cgroup import CgroupMount, CgroupMounts
 
-        entries = (
-            (CgroupMount(name="", host_path=self.place, fstype="cgroup2", options=""),) if self.place else ()
-        )
+        entries = (CgroupMount(name="", host_path=self.place, fstype="cgroup2", options=""),) if self.place else ()
         return CgroupMounts(tmpfs=False, fresh=cgroup_namespace, entries=entries)
 
     def delegate(self, uid: int, gid: int) -> None:
@@ -282,13 +280,9 @@ class Group:
             return
         found = files.pids(self.place)
         if found:
-            raise CgroupError(
-                f"cgroup {self.place} exists and holds processes {found[:5]}; choose another cgroupsPath"
-            )
+            raise CgroupError(f"cgroup {self.place} exists and holds processes {found[:5]}; choose another cgroupsPath")
         if self.is_frozen():
-            raise CgroupError(
-                f"cgroup {self.place} exists and is frozen; thaw it or choose another cgroupsPath"
-            )
+            raise CgroupError(f"cgroup {self.place} exists and is frozen; thaw it or choose another cgroupsPath")
 
     def _check_type(self, resources: dict[str, Any]) -> None:
         """A group below a threaded one, or below one with processes of its own, may be unfit for a
@@ -338,9 +332,7 @@ class Group:
         for item in items:
             if item.controller not in have:
                 why = refused.get(item.controller, "a parent does not have it")
-                raise CgroupError(
-                    f"{item.name}: enable the {item.controller} controller for {self.place}: {why}"
-                )
+                raise CgroupError(f"{item.name}: enable the {item.controller} controller for {self.place}: {why}")
 
     def _set_frozen(self, frozen: bool) -> None:
         if not self.place:
@@ -361,9 +353,7 @@ class Group:
         finally:
             os.close(fd)
         if not frozen:
-            raise CgroupError(
-                f"thaw {self.place}: still frozen after {_FREEZE_SECONDS:g} s: is a parent frozen?"
-            )
+            raise CgroupError(f"thaw {self.place}: still frozen after {_FREEZE_SECONDS:g} s: is a parent frozen?")
         files.write(f"{self.place}/cgroup.freeze", "0")
         raise CgroupError(f"freeze {self.place}: still freezing after {_FREEZE_SECONDS:g} s; thawed again")
 

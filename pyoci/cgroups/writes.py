@@ -77,9 +77,7 @@ def _write_back(former: list[tuple[str, str]]) -> None:
         waiting = left
 
 
-def _try(
-    item: Write, path_of: Callable[[str], str | None], former: list[tuple[str, str]] | None
-) -> OSError | None:
+def _try(item: Write, path_of: Callable[[str], str | None], former: list[tuple[str, str]] | None) -> OSError | None:
     """Write one value; the error when another order may help."""
     group = path_of(item.controller)
     if group is None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import _struct
 import errno
 import os
 
-import _struct
 from pyoci.errors import SyscallError
 from pyoci.kernel import process
 from pyoci.kernel.call import SYS, address, syscall
