@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable
 
 import pytest
 from helpers import cgroup
@@ -62,6 +63,20 @@ def test_state_says_the_truth_or_that_it_does_not_exist(runtime: Runtime, bundle
             words = ("does not exist", "create was interrupted")
             assert any(word in result.stderr for word in words), f"point {point} of {POINTS}: {result.stderr}"
         runtime.call("delete", "--force", name)
+
+
+@pytest.mark.beyond_runc("runc 1.1 may leave folders that it cannot read")
+def test_list_works_beside_what_is_broken(runtime: Runtime, new_bundle: Callable[[], Bundle]) -> None:
+    good = runtime.create(new_bundle())
+    bundle = new_bundle()
+    whole = duration(runtime, bundle)
+    for point in range(8):
+        crash(runtime, bundle, whole * point / 8)
+        assert good.id in runtime.expect("list", "--quiet").stdout
+        assert good.id in runtime.expect("list").stdout
+        for name in runtime.known:
+            if name != good.id:
+                runtime.expect("delete", "--force", name)
 
 
 @pytest.mark.beyond_runc("runc's container waits for a runtime that is gone")

@@ -46,6 +46,15 @@ def test_outside_dev(runtime: Runtime, bundle: Bundle) -> None:
     assert stat.S_ISCHR(runtime.create(bundle).path("/opt/deep/thing").stat().st_mode)
 
 
+def test_in_a_user_namespace(runtime: Runtime, bundle: Bundle) -> None:
+    # mknod is not permitted there: the machine's own node is bound.
+    bundle.user_namespace()
+    if not os.path.exists("/dev/kmsg"):
+        pytest.skip("the machine has no /dev/kmsg to bind")
+    bundle.linux["devices"] = [device("/dev/kmsg", "c", 1, 11)]
+    assert runtime.create(bundle).path("/dev/kmsg").stat().st_rdev == os.makedev(1, 11)
+
+
 def test_it_works_when_the_cgroup_allows_it(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["devices"] = [device("/dev/fuse", "c", 10, 229, fileMode=0o666)]
     rules = bundle.linux["resources"]["devices"]

@@ -131,6 +131,17 @@ class TestConfig:
         words = runtime.fails("create", "--bundle", str(bundle.path), runtime.add(None))
         assert len(words) < 5000
 
+    @pytest.mark.beyond_runc("runc reads the first value and takes no note of what follows")
+    def test_a_huge_one_is_refused_in_words(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.write()
+        with open(bundle.path / "config.json", "r+b") as file:
+            file.truncate(200 << 20)
+        assert len(runtime.fails("create", "--bundle", str(bundle.path), runtime.add(None))) < 5000
+
+    def test_a_folder_is_refused_in_words(self, runtime: Runtime, bundle: Bundle) -> None:
+        (bundle.path / "config.json").mkdir()
+        runtime.fails("create", "--bundle", str(bundle.path), runtime.add(None))
+
     @pytest.mark.beyond_runc("runc names no place")
     def test_the_place_is_named_as_a_pointer(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.process["rlimits"] = [{"type": "RLIMIT_CORE", "soft": "none", "hard": 0}]

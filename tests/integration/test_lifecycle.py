@@ -237,6 +237,10 @@ class TestRun:
         assert runtime.run(bundle, option, name=name).status == 0
         assert runtime.state(name)["status"] == "running"
 
+    def test_no_subreaper(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.sh("echo ran")
+        assert runtime.run(bundle, "--no-subreaper").stdout == "ran\n"
+
     def test_keep(self, runtime: Runtime, bundle: Bundle) -> None:
         name = runtime.new_id()
         assert runtime.run(bundle, "--keep", name=name).status == 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers import sandbox
 from helpers.bundle import Bundle
 from helpers.runtime import Container, Runtime, until
 
@@ -113,6 +115,29 @@ class TestPidReuse:
         reused.delete(*words)
         assert not zombie(reused.pid)
         self.end(reused)
+
+
+@pytest.mark.beyond_runc("runc does not tell one boot from another")
+class TestReboot:
+    """The state has outlived the machine's reboot, and another process has the very PID and start time."""
+
+    @pytest.fixture
+    def rebooted(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> Iterator[Container]:
+        bundle.sleeps()
+        container = runtime.start(bundle)
+        (scratch / "boot_id").write_text("11111111-2222-3333-4444-555555555555\n")
+        with sandbox.mounted("--bind", str(scratch / "boot_id"), at=Path("/proc/sys/kernel/random/boot_id")):
+            yield container
+        if runtime.call("state", container.id).status != 0:  # the delete of a test has forgotten it
+            os.kill(container.pid, signal.SIGKILL)
+            container.wait()
+
+    def test_status_is_stopped(self, rebooted: Container) -> None:
+        assert rebooted.status == "stopped"
+
+    def test_kill_does_not_reach_the_other(self, runtime: Runtime, rebooted: Container) -> None:
+        runtime.fails("kill", rebooted.id, "KILL")
+        assert not zombie(rebooted.pid)
 
 
 def test_config_may_change_after_create(runtime: Runtime, bundle: Bundle) -> None:

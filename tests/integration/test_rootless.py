@@ -1,0 +1,90 @@
+"""The runtime called by a user who is not root: a user namespace of that user alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.runtime import TIME_LIMIT, Result, Runtime
+
+USER = 1000
+
+
+@pytest.fixture
+def home(scratch: Path, bundle: Bundle) -> Path:
+    """$XDG_RUNTIME_DIR of the user, and the bundle is the user's."""
+    (scratch / "run").mkdir()
+    for folder, _, files in os.walk(scratch):
+        for path in [folder, *(os.path.join(folder, file) for file in files)]:
+            os.chown(path, USER, USER, follow_symlinks=False)
+    bundle.namespace("user")
+    for kind in ("uidMappings", "gidMappings"):
+        bundle.linux[kind] = [{"containerID": 0, "hostID": USER, "size": 1}]
+    # No right to a cgroup, nor to a group of terminals.
+    del bundle.linux["cgroupsPath"], bundle.linux["resources"]
+    return scratch / "run"
+
+
+def call(runtime: Runtime, home: Path, *words: str, within: tuple[str, ...] = ()) -> Result:
+    """Calls the runtime as USER; `within` is a command that executes it."""
+    env = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home)}
+    with open(home / "out", "w+b") as out, open(home / "err", "w+b") as err:
+        done = subprocess.run(
+            [*within, *runtime.command, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=env,
+            user=USER,
+            group=USER,
+            extra_groups=[],
+            timeout=TIME_LIMIT,
+        )
+    return Result((home / "out").read_text(), (home / "err").read_text(), done.returncode)
+
+
+def test_run(runtime: Runtime, bundle: Bundle, home: Path) -> None:
+    bundle.sh("id -u; cat /proc/self/uid_map; hostname")
+    bundle.config["hostname"] = "mine"
+    bundle.write()
+    result = call(runtime, home, "run", "--bundle", str(bundle.path), name := runtime.new_id())
+    assert result.status == 0, result.stderr
+    assert result.stdout.split() == ["0", "0", str(USER), "1", "mine"]
+    assert name not in call(runtime, home, "list", "-q").stdout
+
+
+def test_run_in_a_namespace_that_the_engine_has_made(runtime: Runtime, bundle: Bundle, home: Path) -> None:
+    # So podman calls the runtime for a user: as root of a user namespace that is there already.
+    bundle.no_namespace("user")
+    for kind in ("uidMappings", "gidMappings"):
+        del bundle.linux[kind]
+    bundle.sh("id -u; cat /proc/self/uid_map; hostname")
+    bundle.config["hostname"] = "mine"
+    bundle.write()
+    within = ("unshare", "--user", "--map-root-user", "--mount")
+    words = ("--root", str(home / "state"), "run", "--bundle", str(bundle.path), runtime.new_id())
+    result = call(runtime, home, *words, within=within)
+    assert result.status == 0, result.stderr
+    assert result.stdout.split() == ["0", "0", str(USER), "1", "mine"]
+
+
+def test_the_state_is_kept_in_the_users_runtime_folder(runtime: Runtime, bundle: Bundle, home: Path) -> None:
+    name = runtime.new_id()
+    bundle.write()
+    created = call(runtime, home, "create", "--bundle", str(bundle.path), name)
+    assert created.status == 0, created.stderr
+    assert list(home.glob(f"*/{name}"))
+    assert '"created"' in call(runtime, home, "state", name).stdout
+    assert call(runtime, home, "delete", "--force", name).status == 0
+    assert not list(home.glob(f"*/{name}"))
+
+
+def test_a_limit_that_the_user_may_not_set_is_refused(runtime: Runtime, bundle: Bundle, home: Path) -> None:
+    bundle.linux["resources"] = {"pids": {"limit": 10}}
+    bundle.write()
+    result = call(runtime, home, "run", "--bundle", str(bundle.path), runtime.new_id())
+    assert result.status != 0
+    assert "cgroup" in result.stderr
