@@ -8,7 +8,7 @@ from pyoci import cgroups, log, phase
 from pyoci.errors import ConfigError, PyociError, UsageError
 from pyoci.host import serve, sources, spawn
 from pyoci.init import sequence
-from pyoci.kernel import proc_stat
+from pyoci.kernel import proc_stat, streams
 from pyoci.plan import delegation
 from pyoci.plan import facts as host_facts
 from pyoci.plan.build import Request, build
@@ -17,6 +17,7 @@ from pyoci.spec import rules
 from pyoci.state import record
 from pyoci.state.record import State
 from pyoci.state.store import CONFIG_FILE, Entry, Store
+from pyoci.wire import messages
 from pyoci.wire.plan import Plan
 from pyoci.wire.record import Record
 
@@ -79,6 +80,8 @@ def load(options: Options) -> tuple[Plan, bytes]:
     for words in plan.warnings:
         log.warning(words, to_log_only=True)
     _check_terminal(plan, options)
+    if plan.process is not None:
+        streams.check_passed(plan.process.preserve_fds)
     if log.is_verbose():
         log.debug(f"plan: {plan!r}")
     return plan, text
@@ -145,10 +148,11 @@ def _create(
         state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
         serve.until_ready(plan.process, child, document(plan, child.pid), on_terminal, plan.hooks)
         phase("limits, state")
-        if plan.process is not None:
+        if plan.process is not None and plan.namespaces.has("user"):
             serve.set_rlimits(plan.process, child.pid)
         entry.write(state)
         tell(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
+        child.channel.send(messages.GO)
         child.channel.close()
         return Created(entry=entry, state=state, plan=plan, pid=child.pid, pidfd=child.pidfd)
     except BaseException:

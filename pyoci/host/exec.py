@@ -8,7 +8,7 @@ from pyoci import cgroups, log, phase
 from pyoci.errors import ConfigError, PyociError, StateError, UsageError
 from pyoci.host import create, serve, spawn
 from pyoci.init import exec_sequence
-from pyoci.kernel import namespace, pidfd, procfs, uapi
+from pyoci.kernel import namespace, pidfd, procfs, streams, uapi
 from pyoci.plan import facts as host_facts
 from pyoci.plan import process as process_plan
 from pyoci.plan.build import Request, plan_process
@@ -67,6 +67,7 @@ def execute(entry: Entry, options: Options) -> int:
     if options.console_socket and not wanted.terminal:
         raise UsageError("--console-socket is given, but the process has no terminal")
     phase("open namespaces")
+    streams.check_passed(wanted.preserve_fds)
     namespaces, opened = _open(config, state, wanted, options)
     personality = process_plan.personality((config.get("linux") or {}).get("personality"))
     group = _group(state, options.cgroup)
@@ -85,7 +86,8 @@ def execute(entry: Entry, options: Options) -> int:
         child.channel.send(messages.GO)
         serve.until_ready(wanted, child, _document(state), _on_terminal(options, relay))
         phase("limits")
-        serve.set_rlimits(wanted, child.pid)
+        if namespaces.has("user"):
+            serve.set_rlimits(wanted, child.pid)
         create.tell(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         child.channel.send(messages.GO)
         phase("the process becomes the program")

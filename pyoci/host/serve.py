@@ -9,11 +9,11 @@ from pyoci.errors import SyscallError
 from pyoci.host import idmap
 from pyoci.host.spawn import Child
 from pyoci.init import bootstrap
-from pyoci.kernel import procfs
+from pyoci.kernel import procfs, streams
 from pyoci.kernel.call import SYS, syscall
 from pyoci.wire import messages
 from pyoci.wire.opened import Opened
-from pyoci.wire.plan import Plan, Process
+from pyoci.wire.plan import Plan, Process, on_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ def release(plan: Plan, child: Child, opened: Opened) -> None:
         idmap.write_maps(child.pid, plan.namespaces.user, opened.proc_fd)
     if plan.process is not None:
         set_oom_score(plan.process, child.pid, opened.proc_fd)
+        if plan.namespaces.user is not None and not plan.process.terminal:
+            uid = on_host(plan.process.uid, plan.namespaces.user.uid_mappings)
+            if uid is not None:
+                streams.give(uid, devices=False)  # init may not: the streams' owner is not mapped there
     if plan.net_devices:
         from pyoci.host import net_devices
 
@@ -88,7 +92,7 @@ def set_oom_score(process: Process, pid: int, proc_fd: int) -> None:
 
 
 def set_rlimits(process: Process, pid: int) -> None:
-    """prlimit(2) from outside: a user namespace has no privilege to raise a hard limit.
+    """prlimit(2) from outside, for a process in a user namespace: that has no privilege to raise a hard limit.
 
     Last of all, so that a small limit does not hinder what sets the container up.
     """

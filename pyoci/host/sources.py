@@ -24,7 +24,8 @@ def open_all(plan: Plan, entry: Entry) -> Opened:
         namespaces=[(kind, namespace.open_path(path, kind)) for kind, path in plan.namespaces.joined],
         sources={},
     )
-    apart = plan.namespaces.has("user")
+    # an unprivileged runtime has no more access than the container, and no right to clone a mount
+    apart = plan.namespaces.has("user") and os.geteuid() == 0
     if apart and plan.rootfs.pivot != "chroot":
         opened.rootfs_fd = _clone(plan.rootfs.path, recursive=True)
     _raise_descriptor_limit(len(plan.mounts) if apart else 0)

@@ -41,6 +41,10 @@ def spawn(
     # CVE-2016-9962: what runs in the container's namespaces cannot be looked into from there. Rootless, the id maps
     # are files that belong to root until the process is dumpable.
     process.set_dumpable(namespaces.user is not None and os.geteuid() != 0)
+    if namespaces.joins("cgroup"):
+        # the kernel does not let a process enter a group that its cgroup namespace does not show (nsdelegate,
+        # cgroup_procs_write_permission): the host moves it afterwards
+        cgroup_fd = -1
     host, container = messages.pair()
     if bootstrap.needed(namespaces):
         pid, pidfd = os.fork(), -1

@@ -24,12 +24,13 @@ def execute_in(wanted: Process, personality: int | None, opened: Opened, channel
     process.set_name("pyoci:exec")
     process.die_with_parent(_SIGKILL)
     channel.expect(messages.GO)
+    in_user_namespace = any(kind == "user" for kind, _ in opened.namespaces)
     bootstrap.set_affinity(wanted.cpu_affinity[1] if wanted.cpu_affinity else "", wanted.cpu_affinity is not None)
     phase("identity, keyring")
     os.setsid()
     os.umask(0)
     if wanted.keyring is not None:
-        keyring.join_session(wanted.keyring, others_may_search=any(kind == "user" for kind, _ in opened.namespaces))
+        keyring.join_session(wanted.keyring, others_may_search=in_user_namespace)
     forget_imports()
 
     phase("inside the root")
@@ -47,18 +48,23 @@ def execute_in(wanted: Process, personality: int | None, opened: Opened, channel
     if console is not None:
         terminal.attach(console)
     working_directory.make(wanted, root)
+    if not in_user_namespace:
+        limits.set_rlimits(wanted)
     rights = confine.prepare(wanted, opened.proc_fd, opened.seccomp_program)
     entered = working_directory.enter_early(wanted)
     user.become(wanted, opened.proc_fd)
     if not entered:
         working_directory.enter(wanted)
-    program = execute.look_up(wanted.args[0], env)
+    path = execute.look_up(wanted.args[0], env)
     os.close(root.fd)
     if wanted.seccomp is not None and wanted.seccomp.uses_notify:
+        rights.label()
         channel.send(messages.SECCOMP, "", confine.apply(rights) or -1)
     process.die_with_parent(0)
     channel.send(messages.READY)
     channel.expect(messages.GO)
     phase("confine and execute")
-    confine.apply(rights)
-    execute.become(program, wanted, env, channel.fd)
+    rights.label()
+    program = execute.prepare(path, wanted, env, channel.fd)
+    rights.confine()
+    execute.become(program, path)

@@ -23,6 +23,7 @@ def run(
     opened: Opened,
     kind: str,
     hooks: list[dict[str, Any]] | None,
+    before_close: Callable[[], None] | None = None,
     before_exec: Callable[[], None] | None = None,
 ) -> None:
     """In order; the first that fails ends it with a HookError. `pid` is what the container calls init."""
@@ -45,6 +46,7 @@ def run(
             document,
             hook.get("timeout"),
             None,
+            before_close,
             before_exec,
         )
         if not result.succeeded:

@@ -96,38 +96,49 @@ def create(plan: Plan, opened: Opened, channel: Channel) -> None:
     if console is not None:
         terminal.attach(console)
     working_directory.make(plan.process, root)
+    if not plan.namespaces.has("user"):
+        limits.set_rlimits(plan.process)
     rights = confine.prepare(plan.process, opened.proc_fd, opened.seccomp_program)
     entered = working_directory.enter_early(plan.process)
     user.become(plan.process, opened.proc_fd)
     if not entered:
         working_directory.enter(plan.process)
-    program = execute.look_up(plan.process.args[0], env)
+    path = execute.look_up(plan.process.args[0], env)
     os.close(root.fd)
     if plan.process.seccomp is not None and plan.process.seccomp.uses_notify:
         # the listener must have its descriptor before the program can wait for an answer
+        rights.label()
         channel.send(messages.SECCOMP, "", confine.apply(rights) or -1)
-    process.die_with_parent(0)
-    channel.send(messages.READY)
-    channel.close()
+    _hand_over(channel)
 
     phase("wait for start")
     # created; the runtime is gone, `pyoci start` comes next
     starter = waiting.for_start(opened.notify_fd)
     phase("confine and execute")
     try:
-        hooks.run(plan, opened, "startContainer", plan.hooks.get("startContainer"), rights.confine)
+        hooks.run(
+            plan, opened, "startContainer", plan.hooks.get("startContainer"), rights.label, rights.confine
+        )
+        rights.label()
+        program = execute.prepare(path, plan.process, env, starter.fd)
         rights.confine()
-        execute.become(program, plan.process, env, starter.fd)
+        execute.become(program, path)
     except BaseException as error:  # noqa: BLE001  # as above
         entry.report(starter, error)
         os._exit(1)
 
 
-def _wait_without_process(plan: Plan, opened: Opened, channel: Channel) -> NoReturn:
-    """runtime.md: `process` is optional, and `start` is an error without it."""
+def _hand_over(channel: Channel) -> None:
+    """From the runtime's care into the state file's: until GO says that it is written, init dies with the runtime."""
     process.die_with_parent(0)
     channel.send(messages.READY)
+    channel.expect(messages.GO)
     channel.close()
+
+
+def _wait_without_process(plan: Plan, opened: Opened, channel: Channel) -> NoReturn:
+    """runtime.md: `process` is optional, and `start` is an error without it."""
+    _hand_over(channel)
     while True:
         starter = waiting.for_start(opened.notify_fd)
         starter.send(messages.ERROR, messages.report(ContainerError(f"start {plan.container_id}: no process is set")))

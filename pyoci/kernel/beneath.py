@@ -8,11 +8,11 @@ appeared meanwhile (CVE-2024-45310).
 
 from __future__ import annotations
 
+import _struct
 import errno
 import os
 import stat
 
-import _struct
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
 from pyoci.kernel.call import SYS, encode, syscall

@@ -6,6 +6,7 @@ python-prctl knows neither the ambient set nor CAP_CHECKPOINT_RESTORE, so these 
 from __future__ import annotations
 
 import _struct
+
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
 from pyoci.kernel.call import SYS, syscall

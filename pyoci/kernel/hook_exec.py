@@ -6,7 +6,6 @@ cannot block us. Its output is read as it comes, and only the tail is kept.
 
 from __future__ import annotations
 
-import _struct
 import errno
 import os
 import select
@@ -14,7 +13,7 @@ import time
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import process, signals
-from pyoci.kernel.call import SYS, address, encode, syscall
+from pyoci.kernel.execve import Program
 from pyoci.wire.record import Record
 
 TYPE_CHECKING = False
@@ -71,12 +70,14 @@ def run_hook(
     stdin: bytes,
     timeout: float | None = None,
     cwd: str | None = None,
+    before_close: Callable[[], None] | None = None,
     before_exec: Callable[[], None] | None = None,
 ) -> HookResult:
     """Execute `path` with exactly `env` (`KEY=value` each) and wait until it exits.
 
-    After `timeout` seconds it is killed with its process group. `before_exec` is called in the child right
-    before execve. Only descriptors 0 to 2 reach the hook. Processes that it leaves behind are not waited for.
+    After `timeout` seconds it is killed with its process group. In the child `before_close` is called while our
+    descriptors are still open, and `before_exec` as the last thing before execve. Only descriptors 0 to 2 reach
+    the hook. Processes that it leaves behind are not waited for.
 
     Raises SyscallError when no child can be made.
     """
@@ -87,7 +88,7 @@ def run_hook(
         failure, failure_end = _pipe(opened)
         pid = os.fork()
         if pid == 0:
-            _child(path, argv, env, document, output_end, failure_end, cwd, before_exec)
+            _child(path, argv, env, document, output_end, failure_end, cwd, before_close, before_exec)
         for fd in (document, output_end, failure_end):
             os.close(fd)
             opened.remove(fd)
@@ -126,11 +127,13 @@ def _child(
     output: int,
     failure: int,
     cwd: str | None,
+    before_close: Callable[[], None] | None,
     before_exec: Callable[[], None] | None,
 ) -> NoReturn:
     """The child between fork and execve."""
     try:
         os.setpgid(0, 0)  # so that the time limit reaches what the hook starts
+        process.die_with_parent(signals.KILL)  # a runtime that is killed leaves no hook of a create behind
         # dup2 to the same number would leave it close-on-exec, so first out of the way of 0 to 2.
         source, sink, failure = (_above_standard(fd) for fd in (document, output, failure))
         os.dup2(source, 0)
@@ -139,12 +142,15 @@ def _child(
         process.close_on_exec_from(3)
         if cwd is not None:
             os.chdir(cwd)
-        if before_exec is not None:
-            before_exec()
+        if before_close is not None:
+            before_close()
         # /proc/self/fd/N must not lead the look-up of a hook's path out of the container (CVE-2024-21626)
         process.close_all_but([failure])
         signals.reset()
-        _execve(path, argv, env)
+        program = Program(path, argv, env)
+        if before_exec is not None:
+            before_exec()
+        program.become()
     except BaseException as error:  # noqa: BLE001  # this copy of the runtime must end here
         os.write(failure, _words(error).encode("utf-8", "replace"))
     finally:
@@ -208,22 +214,6 @@ def _kill_group(pid: int, process_fd: int) -> None:
         _signal.pidfd_send_signal(process_fd, signals.KILL)
     except ProcessLookupError:
         pass  # it has just exited
-
-
-def _execve(path: str, argv: list[str], env: list[str]) -> None:
-    """execve(2) with the environment as it is given: os.execve takes a mapping, with every name once."""
-    arguments, variables = _strings(argv), _strings(env)
-    syscall(SYS["execve"], encode(path) + b"\0", _pointers(arguments), _pointers(variables))
-
-
-def _strings(words: list[str]) -> list[bytes]:
-    if any("\0" in word for word in words):
-        raise ValueError("a NUL character in an argument or in the environment")
-    return [encode(word) + b"\0" for word in words]
-
-
-def _pointers(strings: list[bytes]) -> bytes:
-    return _struct.pack(f"{len(strings) + 1}P", *map(address, strings), 0)
 
 
 def _words(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyoci.kernel import uapi
-from pyoci.wire.plan import IdMapping, Mount, Namespaces, Process
+from pyoci.wire.plan import Mount, Namespaces, Process, on_host
 
 
 def owner(namespaces: Namespaces, mounts: list[Mount], process: Process | None) -> tuple[int, int] | None:
@@ -15,8 +15,8 @@ def owner(namespaces: Namespaces, mounts: list[Mount], process: Process | None) 
         return None
     if namespaces.user is None:
         return (process.uid, process.gid) if not namespaces.joins("user") else None
-    uid = _on_host(process.uid, namespaces.user.uid_mappings)
-    gid = _on_host(process.gid, namespaces.user.gid_mappings)
+    uid = on_host(process.uid, namespaces.user.uid_mappings)
+    gid = on_host(process.gid, namespaces.user.gid_mappings)
     return None if uid is None or gid is None else (uid, gid)
 
 
@@ -27,10 +27,3 @@ def _mounted_writable(mounts: list[Mount]) -> bool:
         and not mount.attributes_set & uapi.MOUNT_ATTR_RDONLY
         for mount in mounts
     )
-
-
-def _on_host(container_id: int, mappings: list[IdMapping]) -> int | None:
-    for entry in mappings:
-        if entry.container_id <= container_id < entry.container_id + entry.size:
-            return entry.host_id + container_id - entry.container_id
-    return None

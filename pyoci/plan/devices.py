@@ -37,7 +37,7 @@ def _device(entry: dict[str, Any]) -> Device:
         kind="c" if kind == "u" else kind,  # mknod(1): u is a character device, unbuffered
         major=entry.get("major", 0),
         minor=entry.get("minor", 0),
-        mode=entry.get("fileMode", 0o666),
+        mode=entry.get("fileMode", 0o666) & 0o7777,  # podman leaves the type of the file in it
         uid=entry.get("uid", 0),
         gid=entry.get("gid", 0),
     )

@@ -23,6 +23,14 @@ class IdMapping(Record):
     size: int
 
 
+def on_host(container_id: int, mappings: list[IdMapping]) -> int | None:
+    """The host's id behind one of the container; None when it is not mapped."""
+    for entry in mappings:
+        if entry.container_id <= container_id < entry.container_id + entry.size:
+            return entry.host_id + container_id - entry.container_id
+    return None
+
+
 class UserNamespace(Record):
     """A new user namespace's mappings."""
 

@@ -20,6 +20,13 @@ class Rights(Record):
     program: bytes
     applied: bool = False
 
+    def label(self) -> None:
+        """What is written to procfs, and so takes a descriptor: the LSM's label for the next execve(2)."""
+        if self.process.apparmor_profile:
+            lsm.set_apparmor_exec(self.proc_fd, self.process.apparmor_profile)
+        if self.process.selinux_label:
+            lsm.set_selinux_exec(self.proc_fd, self.process.selinux_label)
+
     def confine(self) -> None:
         """`apply`, for callers that have no use for a notify descriptor."""
         apply(self)
@@ -41,10 +48,6 @@ def apply(rights: Rights) -> int | None:
         return None
     rights.applied = True
     wanted = rights.process
-    if wanted.apparmor_profile:
-        lsm.set_apparmor_exec(rights.proc_fd, wanted.apparmor_profile)
-    if wanted.selinux_label:
-        lsm.set_selinux_exec(rights.proc_fd, wanted.selinux_label)
     listener = None
     if rights.program and not wanted.no_new_privileges:
         _regain_for_seccomp()

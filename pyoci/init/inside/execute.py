@@ -9,6 +9,7 @@ import stat
 from pyoci.errors import EXECUTABLE_NOT_FOUND, NO_SUCH_FILE, PERMISSION_DENIED, ExecutableError
 from pyoci.kernel import process as kernel_process
 from pyoci.kernel import signals
+from pyoci.kernel.execve import Program
 from pyoci.wire.plan import Process
 
 TYPE_CHECKING = False
@@ -57,29 +58,24 @@ def _check(name: str, path: str) -> None:
         raise ExecutableError(f'exec: "{name}": {PERMISSION_DENIED}')
 
 
-def become(program: str, process: Process, env: list[str], report_fd: int) -> NoReturn:
-    """execve(2). Everything but the standard streams and what is preserved is closed before it.
+def prepare(path: str, process: Process, env: list[str], report_fd: int) -> Program:
+    """All that execve(2) needs, so that after it only a system call filter and the call itself are left.
 
-    Close-on-exec would be too late: while the kernel looks for the program, /proc/self/fd/N still leads through each
-    descriptor, and `/proc/self/fd/N/../bin/sh` through the host's procfs to the host's files (CVE-2024-21626).
+    Everything but the standard streams and what is preserved is closed here. Close-on-exec would be too late: while
+    the kernel looks for the program, /proc/self/fd/N still leads through each descriptor, and
+    `/proc/self/fd/N/../bin/sh` through the host's procfs to the host's files (CVE-2024-21626).
     """
     kernel_process.close_all_but([*range(3, 3 + process.preserve_fds), report_fd])
     kernel_process.close_on_exec_from(3 + process.preserve_fds)
-    for fd in range(3, 3 + process.preserve_fds):
-        if fd != report_fd:
-            try:
-                os.set_inheritable(fd, True)
-            except OSError:
-                raise ExecutableError(f"preserve descriptor {fd}: it is not open") from None
     signals.reset()
-    variables = {}
-    for entry in env:
-        key, _, value = entry.partition("=")
-        variables[key] = value
+    return Program(path, process.args, env)
+
+
+def become(program: Program, path: str) -> NoReturn:
     try:
-        os.execve(program, process.args, variables)
+        program.become()
     except OSError as error:
         words = {errno.ENOENT: NO_SUCH_FILE, errno.EACCES: PERMISSION_DENIED}.get(
             error.errno or 0, os.strerror(error.errno or 0).lower()
         )
-        raise ExecutableError(f"exec {program}: {words}") from None
+        raise ExecutableError(f"exec {path}: {words}") from None

@@ -1,6 +1,6 @@
 """Scheduling and memory placement: `process.scheduler`, `process.ioPriority`, `linux.memoryPolicy`.
 
-rlimits and oom_score_adj are the host's to set: it has the privilege where a user namespace takes it from init.
+oom_score_adj, and in a user namespace rlimits, are the host's to set: it keeps the privilege that init loses there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,12 @@ def apply(plan: Plan) -> None:
         process.set_memory_policy(policy.mode, policy.nodemask, len(policy.nodemask) * 8 + 1, policy.words)
     if plan.process is not None:
         schedule(plan.process)
+
+
+def set_rlimits(wanted: Process) -> None:
+    """While init still has the runtime's uid, which prlimit(2) asks for where CAP_SYS_RESOURCE is missing."""
+    for name, number, soft, hard in wanted.rlimits:
+        process.set_rlimit(number, soft, hard, name)
 
 
 def schedule(wanted: Process) -> None:

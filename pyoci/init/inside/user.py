@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 
 from pyoci.errors import SyscallError
-from pyoci.kernel import procfs
+from pyoci.kernel import procfs, streams
 from pyoci.kernel.beneath import Root
 from pyoci.wire.plan import Process
 
 _PASSWD_MAX = 1 << 20
-_NULL = os.makedev(1, 3)
 
 
 def environment(process: Process, root: Root) -> list[str]:
@@ -47,27 +46,13 @@ def _read(root: Root, path: str) -> bytes:
         os.close(fd)
 
 
-def own_standard_streams(uid: int) -> None:
-    """Let the user reopen its own standard streams (/dev/stdout); what cannot be given stays as it is.
-
-    The null device is the host's and is never touched; neither is what the user owns already.
-    """
-    for fd in (0, 1, 2):
-        try:
-            found = os.fstat(fd)
-            if found.st_uid != uid and found.st_rdev != _NULL:
-                os.fchown(fd, uid, -1)
-        except OSError:
-            continue  # EINVAL: no mapping; EPERM, EROFS: not ours to give
-
-
 def become(process: Process, proc_fd: int) -> None:
     """Groups, then gid, then uid. Capabilities are kept over it by the caller (PR_SET_KEEPCAPS)."""
     if process.umask is not None:
         os.umask(process.umask)
     else:
         os.umask(0o022)
-    own_standard_streams(process.uid)
+    streams.give(process.uid)
     try:
         if process.additional_gids or _setgroups_allowed(proc_fd):
             os.setgroups(process.additional_gids)

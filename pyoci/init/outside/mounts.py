@@ -58,7 +58,7 @@ def _apply(plan: Plan, entry: Mount, opened: Opened, source_fd: int, root: Root)
         else:
             _change(entry, root)
     except SyscallError as error:
-        if error.call == what or error.call.startswith("mount "):
+        if error.call == what:
             raise
         raise SyscallError(error.errno, f"{what}: {error.call}") from None
 
