@@ -133,15 +133,15 @@ def inside(pid: int, attack: Callable[[], Any], capabilities: set[str] | None = 
         return forked(become)
 
     def become() -> Any:
+        kept = {_NUMBERS[name] for name in capabilities} if capabilities is not None else set()
         if capabilities is not None:
-            kept = {_NUMBERS[name] for name in capabilities}
-            for number in range(_LAST_CAPABILITY + 1):
-                if number not in kept:
-                    check(libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0), "PR_CAPBSET_DROP")
-            _limit_capabilities(sum(1 << number for number in kept))
+            for number in set(range(_LAST_CAPABILITY + 1)) - kept:
+                check(libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0), "PR_CAPBSET_DROP")
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
+        if capabilities is not None and uid == 0:
+            _limit_capabilities(sum(1 << number for number in kept))
         return attack()
 
     return forked(enter)
