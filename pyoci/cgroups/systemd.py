@@ -120,6 +120,7 @@ class Scope:
 
     def update(self, resources: dict[str, Any]) -> None:
         self._inner.require(resources)
+        resources = self._with_whole_quota(resources)
         found = systemd_units.properties(resources, is_unified())
         if found:
             with Manager(self._user) as manager:
@@ -166,6 +167,15 @@ class Scope:
                     raise CgroupError(f"stop {self._unit}: systemd: {error}") from None
             self._inner.destroy()
             _reset_failed(manager, self._unit)
+
+    def _with_whole_quota(self, resources: dict[str, Any]) -> dict[str, Any]:
+        """systemd sets quota and period together: what the update leaves out is what is in force."""
+        cpu = resources.get("cpu") or {}
+        if bool(cpu.get("quota")) == bool(cpu.get("period")):
+            return resources
+        quota, period = self._inner.cpu_limit()
+        both = {"quota": cpu.get("quota") or quota, "period": cpu.get("period") or period}
+        return {**resources, "cpu": {**cpu, **both}}
 
     def _start(self, pid: int, resources: dict[str, Any]) -> None:
         found = self._properties(pid) + systemd_units.properties(resources, is_unified())

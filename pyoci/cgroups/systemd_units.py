@@ -127,8 +127,8 @@ def cpu_mask(text: str, name: str) -> bytes:
     """`0-3,7` as bits, the lowest number first. Raises CgroupError."""
     mask = 0
     for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        last = last or first
+        first, dash, last = part.strip().partition("-")
+        last = last if dash else first
         if not (first.isdigit() and last.isdigit() and int(first) <= int(last) < 8192):
             raise CgroupError(f"{name}: {text!r} is not a list such as 0-3,7")
         for number in range(int(first), int(last) + 1):

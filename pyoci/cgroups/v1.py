@@ -102,7 +102,7 @@ class Groups:
             for name in list(self._places):
                 self._make(name, existing)
             if not self._rootless:
-                devices.restrict_v1(self._places_of("devices"), (resources or {}).get("devices"), fresh=not existing)
+                devices.restrict_v1(self._place_of("devices"), (resources or {}).get("devices"), fresh=not existing)
             if resources:
                 self._apply(resources)
         except CgroupError:
@@ -125,7 +125,7 @@ class Groups:
     def update(self, resources: dict[str, Any]) -> None:
         self.require(resources)
         if "devices" in resources and not self._rootless:
-            devices.restrict_v1(self._places_of("devices"), resources["devices"], fresh=False)
+            devices.restrict_v1(self._place_of("devices"), resources["devices"], fresh=False)
         self._apply(resources, restore=True)
 
     def freeze(self) -> None:
@@ -216,6 +216,11 @@ class Groups:
             links += [(part, name) for part in controllers.split(",") if "," in controllers and part != name]
         return CgroupMounts(tmpfs=True, fresh=cgroup_namespace, entries=tuple(entries), links=tuple(links))
 
+    def cpu_limit(self) -> tuple[int, int]:
+        """Quota (-1: none) and period in force, in microseconds."""
+        path = self._place_of("cpu")
+        return int(files.read(f"{path}/cpu.cfs_quota_us")), int(files.read(f"{path}/cpu.cfs_period_us"))
+
     def delegate(self, uid: int, gid: int) -> None:
         """Nothing: delegation is not secure in v1 (config-linux.md, "Cgroup ownership")."""
 
@@ -267,7 +272,7 @@ class Groups:
         if rest:
             self._need_unified("apply limits").apply(rest, restore)
 
-    def _places_of(self, controller: str) -> str:
+    def _place_of(self, controller: str) -> str:
         path = self.path(controller)
         if path is None:
             raise CgroupError(f"the {controller} controller is not mounted")

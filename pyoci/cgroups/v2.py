@@ -226,6 +226,11 @@ class Group:
         entries = (CgroupMount(name="", host_path=self.place, fstype="cgroup2", options=""),) if self.place else ()
         return CgroupMounts(tmpfs=False, fresh=cgroup_namespace, entries=entries)
 
+    def cpu_limit(self) -> tuple[int, int]:
+        """Quota (-1: none) and period in force, in microseconds."""
+        quota, period = files.read(f"{self.place}/cpu.max").split()
+        return -1 if quota == "max" else int(quota), int(period)
+
     def delegate(self, uid: int, gid: int) -> None:
         if not self.place:
             return

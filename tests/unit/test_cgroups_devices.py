@@ -1,0 +1,189 @@
+"""Device rules: the same meaning in the lists of v1 and in the program of v2."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyoci.cgroups import device_program, devices
+from pyoci.cgroups.devices import Allowed
+from pyoci.errors import CgroupError
+
+if TYPE_CHECKING:
+    from pyoci.cgroups.devices import Rule
+
+BITS = {"m": 1, "r": 2, "w": 4}
+KINDS = {"b": 1, "c": 2}
+DENY_ALL: dict[str, Any] = {"allow": False, "access": "rwm"}
+
+numbers = st.one_of(st.none(), st.integers(0, 2))
+access = st.sampled_from(["r", "w", "m", "rw", "rm", "wm", "rwm"])
+rules = st.lists(st.tuples(st.booleans(), st.sampled_from(["b", "c"]), numbers, numbers, access), max_size=8)
+requests = st.tuples(st.sampled_from(["b", "c"]), st.integers(0, 2), st.integers(0, 2), access)
+Request = tuple[str, int, int, str]
+
+
+def by_last_match(table: list[Rule], request: Request) -> bool:
+    """The meaning, bit by bit: the last rule that matches decides; none: denied."""
+    kind, major, minor, wanted = request
+    for bit in wanted:
+        allowed = False
+        for allow, rule_kind, rule_major, rule_minor, rule_access in table:
+            if rule_kind == kind and rule_major in (None, major) and rule_minor in (None, minor):
+                allowed = allow if bit in rule_access else allowed
+        if not allowed:
+            return False
+    return True
+
+
+def by_program(table: list[Rule], request: Request) -> bool:
+    """The eBPF program, interpreted: what the kernel's machine does with the few instructions that occur."""
+    kind, major, minor, wanted = request
+    word = sum(BITS[bit] for bit in wanted) << 16 | KINDS[kind]
+    context = struct.pack("=III", word, major, minor)
+    code = list(struct.iter_unpack("=BBhi", device_program.build(table)))
+    registers = [0] * 11
+    position = 0
+    while True:
+        operation, pair, offset, value = code[position]
+        position += 1
+        target, source = pair & 15, pair >> 4
+        if operation == 0x61:
+            registers[target] = struct.unpack_from("=I", context, offset)[0]
+        elif operation == 0x54:
+            registers[target] = registers[target] & value & 0xFFFFFFFF
+        elif operation == 0x74:
+            registers[target] = (registers[target] & 0xFFFFFFFF) >> value
+        elif operation == 0xBC:
+            registers[target] = registers[source] & 0xFFFFFFFF
+        elif operation == 0xB7:
+            registers[target] = value
+        elif operation == 0x55:
+            position += offset if registers[target] != value else 0
+        elif operation == 0x15:
+            position += offset if registers[target] == value else 0
+        else:
+            assert operation == 0x95, f"an instruction that is not known: {operation:#x}"
+            return bool(registers[0])
+
+
+def by_v1(state: Allowed, request: Request) -> bool:
+    """security/device_cgroup.c: one exception must cover the request, or, by default allowed, none may touch
+    it.
+    """
+    kind, major, minor, wanted = request
+    matching = [
+        has
+        for (other, other_major, other_minor), has in state.exceptions.items()
+        if other == kind and other_major in (None, major) and other_minor in (None, minor)
+    ]
+    if state.by_default:
+        return not any(bit in has for has in matching for bit in wanted)
+    return any(all(bit in has for bit in wanted) for has in matching)
+
+
+@given(rules, requests)
+def test_the_program_lets_the_last_matching_rule_win(table: list[Rule], request: Request) -> None:
+    assert by_program(table, request) == by_last_match(table, request)
+
+
+@given(rules, requests)
+def test_v1_says_the_same_wherever_it_can_say_it(table: list[Rule], request: Request) -> None:
+    try:
+        state = devices.for_v1(table)
+    except CgroupError:
+        return
+    one_bit = (*request[:3], request[3][0])  # for several bits v1 wants a single exception to hold them all
+    assert by_v1(state, one_bit) == by_last_match(table, one_bit)
+    if by_v1(state, request):
+        assert by_last_match(table, request)
+
+
+@given(rules, rules)
+def test_steps_lead_from_any_list_to_any_other(before: list[Rule], after: list[Rule]) -> None:
+    try:
+        current, target = devices.for_v1(before), devices.for_v1(after)
+    except CgroupError:
+        return
+    by_default, exceptions = current.by_default, dict(current.exceptions)
+    for file, line in devices.steps_v1(current, target):
+        allow = file == "devices.allow"
+        if line == "a":
+            by_default, exceptions = allow, {}
+            continue
+        parsed = devices.parse_list(line + "\n")
+        assert parsed is not None
+        ((key, bits),) = parsed.exceptions.items()
+        has = set(exceptions.pop(key, ""))
+        has = has | set(bits) if allow != by_default else has - set(bits)
+        if has:
+            exceptions[key] = "".join(bit for bit in "rwm" if bit in has)
+    assert (by_default, exceptions) == (target.by_default, target.exceptions)
+
+
+def test_without_rules_only_the_default_devices_can_be_used() -> None:
+    table = devices.rules_of(None)
+    assert by_program(table, ("c", 1, 3, "rw"))
+    assert by_program(table, ("c", 136, 77, "rwm"))
+    assert by_program(table, ("b", 8, 0, "m"))
+    assert not by_program(table, ("b", 8, 0, "r"))
+    assert not by_program(table, ("c", 1, 1, "r"))
+    state = devices.for_v1(table)
+    assert not state.by_default
+    assert state.exceptions["c", 136, None] == "rwm"
+
+
+def test_default_devices_stay_whatever_the_config_denies() -> None:
+    denied: list[dict[str, Any]] = [{"allow": False, "type": "c", "major": 1, "minor": 3, "access": "rwm"}, DENY_ALL]
+    assert by_program(devices.rules_of(denied), ("c", 1, 3, "rw"))
+
+
+def test_a_privileged_container_is_allowed_everything() -> None:
+    table = devices.rules_of([DENY_ALL, {"allow": True, "access": "rwm"}])
+    assert by_program(table, ("b", 8, 0, "rwm"))
+    state = devices.for_v1(table)
+    assert (state.by_default, state.exceptions) == (True, {})
+    assert devices.steps_v1(None, state) == [("devices.allow", "a")]
+
+
+def test_absent_and_minus_one_mean_all() -> None:
+    for entry in (
+        {"allow": True, "type": "c", "access": "r"},
+        {"allow": True, "type": "c", "major": -1, "access": "r"},
+    ):
+        assert devices.rules_of([entry])[0] == (True, "c", None, None, "r")
+
+
+def test_a_hole_in_a_wildcard_is_refused_on_v1_and_works_on_v2() -> None:
+    given: list[dict[str, Any]] = [
+        DENY_ALL,
+        {"allow": True, "type": "c", "major": 10, "access": "rw"},
+        {"allow": False, "type": "c", "major": 10, "minor": 200, "access": "w"},
+    ]
+    table = devices.rules_of(given)
+    with pytest.raises(CgroupError, match=r"'c 10:200 w' to deny cuts a hole into the earlier 'c 10:\* rw'"):
+        devices.for_v1(table)
+    assert by_program(table, ("c", 10, 200, "r"))
+    assert not by_program(table, ("c", 10, 200, "rw"))
+
+
+def test_a_list_as_the_kernel_prints_it_is_read_back() -> None:
+    state = devices.parse_list("c 10:229 rw\nc *:* m\nb 8:* r\n")
+    assert state is not None
+    assert state.exceptions == {("c", 10, 229): "rw", ("c", None, None): "m", ("b", 8, None): "r"}
+    assert devices.parse_list("a *:* rwm\n") is None
+
+
+def test_numbers_beyond_16_bits_fit() -> None:
+    table: list[Rule] = [(True, "b", 4095, 1048575, "r")]
+    assert by_program(table, ("b", 4095, 1048575, "r"))
+
+
+def test_too_many_rules_are_refused_by_number() -> None:
+    many: list[Rule] = [(True, "c", major, 0, "r") for major in range(1000)]
+    with pytest.raises(CgroupError, match="1000 rules make a program of 7008 instructions"):
+        device_program.build(many)

@@ -1,0 +1,225 @@
+"""linux.resources as values for files, in both versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pyoci.cgroups import resources_v1, resources_v2
+from pyoci.cgroups.writes import Write
+from pyoci.errors import CgroupError
+
+Resources = dict[str, Any]
+
+
+def pairs(batches: list[list[Write]]) -> list[tuple[str, str]]:
+    return [item.targets[0] for batch in batches for item in batch]
+
+
+def v1(resources: Resources) -> list[tuple[str, str]]:
+    return pairs(resources_v1.plan(resources))
+
+
+def v2(resources: Resources, **facts: int | None) -> list[tuple[str, str]]:
+    return pairs(resources_v2.plan(resources, {key.replace("_", "."): value for key, value in facts.items()}))
+
+
+EVERYTHING: Resources = {
+    "memory": {
+        "limit": 1000,
+        "reservation": 500,
+        "swap": 3000,
+        "kernel": -1,
+        "kernelTCP": 70,
+        "swappiness": 0,
+        "disableOOMKiller": True,
+        "useHierarchy": True,
+    },
+    "cpu": {
+        "shares": 1024,
+        "quota": 5000,
+        "burst": 0,
+        "period": 10000,
+        "realtimeRuntime": 10,
+        "realtimePeriod": 20,
+        "cpus": "0-1",
+        "mems": "0",
+        "idle": 1,
+    },
+    "pids": {"limit": 0},
+    "blockIO": {
+        "weight": 10,
+        "leafWeight": 20,
+        "weightDevice": [{"major": 8, "minor": 0, "weight": 30, "leafWeight": 40}],
+        "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 600}],
+        "throttleWriteIOPSDevice": [{"major": 8, "minor": 16, "rate": 0}],
+    },
+    "hugepageLimits": [{"pageSize": "2MB", "limit": 0}],
+    "network": {"classID": 1048577, "priorities": [{"name": "eth0", "priority": 5}]},
+    "rdma": {"mlx5_1": {"hcaHandles": 3, "hcaObjects": 10000}, "rxe3": {"hcaObjects": 0}},
+}
+
+
+def test_every_property_has_its_file_in_v1() -> None:
+    assert v1(EVERYTHING) == [
+        ("memory.use_hierarchy", "1"),
+        ("memory.limit_in_bytes", "1000"),
+        ("memory.memsw.limit_in_bytes", "3000"),
+        ("memory.soft_limit_in_bytes", "500"),
+        ("memory.kmem.limit_in_bytes", "-1"),
+        ("memory.kmem.tcp.limit_in_bytes", "70"),
+        ("memory.swappiness", "0"),
+        ("memory.oom_control", "1"),
+        ("cpu.rt_period_us", "20"),
+        ("cpu.rt_runtime_us", "10"),
+        ("cpu.shares", "1024"),
+        ("cpu.idle", "1"),
+        ("cpu.cfs_period_us", "10000"),
+        ("cpu.cfs_quota_us", "5000"),
+        ("cpu.cfs_burst_us", "0"),
+        ("cpuset.cpus", "0-1"),
+        ("cpuset.mems", "0"),
+        ("pids.max", "0"),
+        ("blkio.weight", "10"),
+        ("blkio.leaf_weight", "20"),
+        ("blkio.weight_device", "8:0 30"),
+        ("blkio.leaf_weight_device", "8:0 40"),
+        ("blkio.throttle.read_bps_device", "8:0 600"),
+        ("blkio.throttle.write_iops_device", "8:16 0"),
+        ("hugetlb.2MB.rsvd.limit_in_bytes", "0"),
+        ("hugetlb.2MB.limit_in_bytes", "0"),
+        ("net_cls.classid", "1048577"),
+        ("net_prio.ifpriomap", "eth0 5"),
+        ("rdma.max", "mlx5_1 hca_handle=3 hca_object=10000"),
+        ("rdma.max", "rxe3 hca_object=0"),
+    ]
+
+
+def test_what_v2_has_is_converted() -> None:
+    resources: Resources = {
+        "memory": {"limit": 1000, "reservation": -1, "swap": 3000, "useHierarchy": True, "kernel": -1},
+        "cpu": {"shares": 1024, "quota": 5000, "period": 10000, "burst": 7, "cpus": "0", "idle": 0},
+        "pids": {"limit": -1},
+        "blockIO": {
+            "weight": 100,
+            "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 600}],
+            "throttleWriteIOPSDevice": [{"major": 8, "minor": 16, "rate": 0}],
+        },
+        "hugepageLimits": [{"pageSize": "1GB", "limit": 5}],
+        "rdma": {"mlx5_1": {"hcaHandles": 3}},
+        "unified": {"io.max": "8:0 rbps=1\n8:16 wbps=2\n", "cpuset.cpus": ""},
+    }
+    assert v2(resources) == [
+        ("memory.swap.max", "2000"),
+        ("memory.max", "1000"),
+        ("memory.low", "max"),
+        ("cpu.weight", "39"),
+        ("cpu.idle", "0"),
+        ("cpu.max", "5000 10000"),
+        ("cpu.max.burst", "7"),
+        ("cpuset.cpus", "0"),
+        ("pids.max", "max"),
+        ("io.bfq.weight", "100"),
+        ("io.max", "8:0 rbps=600"),
+        ("io.max", "8:16 wiops=max"),
+        ("hugetlb.1GB.rsvd.max", "5"),
+        ("hugetlb.1GB.max", "5"),
+        ("rdma.max", "mlx5_1 hca_handle=3"),
+        ("io.max", "8:0 rbps=1"),
+        ("io.max", "8:16 wbps=2"),
+        ("cpuset.cpus", ""),
+    ]
+
+
+def test_without_bfq_the_weight_is_on_the_scale_of_io_weight() -> None:
+    resources = {"blockIO": {"weight": 1000, "weightDevice": [{"major": 8, "minor": 0, "weight": 10}]}}
+    (first,), (second,) = resources_v2.plan(resources, {})
+    assert first.targets == (("io.bfq.weight", "1000"), ("io.weight", "default 10000"))
+    assert second.targets == (("io.bfq.weight", "8:0 10"), ("io.weight", "8:0 1"))
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("memory", "swappiness", 60),
+        ("memory", "disableOOMKiller", True),
+        ("memory", "useHierarchy", False),
+        ("memory", "kernel", 1000),
+        ("memory", "kernelTCP", 1000),
+        ("cpu", "realtimeRuntime", 10),
+        ("cpu", "realtimePeriod", 10),
+        ("blockIO", "leafWeight", 10),
+        ("network", "classID", 1),
+        ("network", "priorities", [{"name": "lo", "priority": 1}]),
+    ],
+)
+def test_what_v2_lacks_is_refused_by_name(section: str, key: str, value: object) -> None:
+    with pytest.raises(CgroupError, match=rf"^{section}.{key}: .*cannot be applied"):
+        v2({section: {key: value}})
+
+
+def test_zeros_mean_not_given_as_engines_write_them() -> None:
+    zeros: Resources = {
+        "memory": {"limit": 0, "reservation": 0, "swap": 0, "kernel": 0, "kernelTCP": 0},
+        "cpu": {"shares": 0, "quota": 0, "period": 0, "realtimeRuntime": 0, "realtimePeriod": 0, "cpus": ""},
+        "blockIO": {"weight": 0, "leafWeight": 0},
+        "network": {"classID": 0},
+    }
+    assert v1(zeros) == []
+    assert v2(zeros) == []
+
+
+def test_unlimited_memory_takes_swap_along() -> None:
+    assert v1({"memory": {"limit": -1}}) == [
+        ("memory.limit_in_bytes", "-1"),
+        ("memory.memsw.limit_in_bytes", "-1"),
+    ]
+    assert v2({"memory": {"limit": -1}}) == [("memory.swap.max", "max"), ("memory.max", "max")]
+
+
+def test_an_update_of_swap_alone_counts_from_the_limit_in_force() -> None:
+    assert v2({"memory": {"swap": 500}}, memory_max=200) == [("memory.swap.max", "300")]
+    with pytest.raises(CgroupError, match=r"set memory.limit, too"):
+        v2({"memory": {"swap": 500}}, memory_max=None)
+
+
+def test_an_update_of_the_period_keeps_the_quota() -> None:
+    assert v2({"cpu": {"period": 50000}}, cpu_max=700) == [("cpu.max", "700 50000")]
+    assert v2({"cpu": {"period": 50000}}) == [("cpu.max", "max 50000")]
+
+
+def test_check_before_update_refuses_a_limit_below_the_usage() -> None:
+    with pytest.raises(CgroupError, match=r"memory.limit: 100 is below the 101 bytes"):
+        v2({"memory": {"limit": 100, "checkBeforeUpdate": True}}, memory_current=101)
+    assert v2({"memory": {"limit": 100, "checkBeforeUpdate": True}}, memory_current=100)
+    assert v2({"memory": {"limit": 100}}, memory_current=101)
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        {"cpu": {"quota": 1000, "burst": 1001}},
+        {"cpu": {"shares": 1}},
+        {"cpu": {"shares": 262145}},
+        {"memory": {"swappiness": 101}},
+    ],
+)
+def test_impossible_values_are_refused_in_v1(impossible: Resources) -> None:
+    with pytest.raises(CgroupError):
+        v1(impossible)
+
+
+def test_an_unlimited_quota_takes_any_burst() -> None:
+    assert ("cpu.cfs_burst_us", "5") in v1({"cpu": {"quota": -1, "burst": 5}})
+
+
+@pytest.mark.parametrize("name", ["../cgroup.procs", "memory", ".max", "a/b.c", ""])
+def test_unified_takes_only_names_of_files(name: str) -> None:
+    with pytest.raises(CgroupError, match="unified"):
+        v2({"unified": {name: "1"}})
+
+
+def test_needed_controllers_come_with_the_property_that_needs_them() -> None:
+    needed = resources_v1.needed({"cpu": {"cpus": "0"}, "network": {"classID": 1}, "pids": {"limit": 1}})
+    assert needed == {"cpuset": "cpu.cpus", "pids": "pids.limit", "net_cls": "network.classID"}

@@ -1,0 +1,41 @@
+"""Files of statistics as runc's `events` reports them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyoci.cgroups import stats_v1, stats_v2
+
+
+def test_block_io_without_the_total_and_without_zeros() -> None:
+    text = "8:0 Read 4096\n8:0 Write 0\n253:1 Sync 7\nTotal 4103\n"
+    assert stats_v1.blkio_entries(text) == [
+        {"major": 8, "op": "Read", "value": 4096},
+        {"major": 8, "op": "Write"},
+        {"major": 253, "minor": 1, "op": "Sync", "value": 7},
+    ]
+    assert stats_v1.blkio_entries("8:16 99\n") == [{"major": 8, "minor": 16, "value": 99}]
+
+
+def test_io_stat_of_v2_in_the_places_of_v1() -> None:
+    text = "8:0 rbytes=10 wbytes=20 rios=1 wios=2 dbytes=0 dios=0 cost.usage=3\n8:16\n"
+    found = stats_v2.io_entries(text)
+    assert found["ioServiceBytesRecursive"][:2] == [
+        {"major": 8, "op": "Read", "value": 10},
+        {"major": 8, "op": "Write", "value": 20},
+    ]
+    assert [entry.get("value") for entry in found["ioServicedRecursive"]] == [1, 2, None]
+
+
+def test_pressure() -> None:
+    text = "some avg10=1.50 avg60=0.00 avg300=0.00 total=77\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+    assert stats_v2.parse_pressure(text)["some"] == {"avg10": 1.5, "avg60": 0.0, "avg300": 0.0, "total": 77}
+
+
+@pytest.mark.parametrize(("text", "numbers"), [("", []), ("\n", []), ("0\n", [0]), ("0-2,7\n", [0, 1, 2, 7])])
+def test_lists_of_numbers(text: str, numbers: list[int]) -> None:
+    assert stats_v1.expand_list(text) == numbers
+
+
+def test_tables_with_negative_numbers_and_words() -> None:
+    assert stats_v1.table("cache 5\noom -1\nunder oom x\nTotal: 3\n") == {"cache": 5, "oom": -1, "Total": 3}

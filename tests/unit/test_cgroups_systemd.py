@@ -1,0 +1,106 @@
+"""cgroupsPath and resources as systemd knows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pyoci.cgroups import systemd_units as units
+from pyoci.errors import CgroupError
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("system.slice:docker:abc", ("system.slice", "docker-abc.scope")),
+        ("machine.slice:libpod:abc", ("machine.slice", "libpod-abc.scope")),
+        (":runc:abc", ("system.slice", "runc-abc.scope")),
+        ("system.slice::abc", ("system.slice", "abc.scope")),
+        ("a-b.slice:x:own.slice", ("a-b.slice", "own.slice")),
+        ("-.slice:p:n", ("-.slice", "p-n.scope")),
+        (None, ("system.slice", "pyoci-c1.scope")),
+        ("", ("system.slice", "pyoci-c1.scope")),
+    ],
+)
+def test_the_path_is_slice_prefix_name(path: str | None, expected: tuple[str, str]) -> None:
+    assert units.parse(path, "c1", user=False) == expected
+
+
+def test_a_users_containers_lie_in_the_users_slice() -> None:
+    assert units.parse(":p:n", "c1", user=True)[0] == "user.slice"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["/a/b", "a:b", "a.slice:b:c:d", "a.slice:b:", "a:b:c", "../x.slice:b:c", "a.slice:b:c/d", "a--b.slice:p:n",
+     "-a.slice:p:n", "a.slice:p:" + "n" * 250],
+)  # fmt: skip
+def test_a_broken_path_is_refused(broken: str) -> None:
+    with pytest.raises(CgroupError, match=r"cgroupsPath|slice"):
+        units.parse(broken, "c1", user=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("-.slice", ""),
+        ("system.slice", "/system.slice"),
+        ("a-b-c.slice", "/a.slice/a-b.slice/a-b-c.slice"),
+    ],
+)
+def test_dashes_in_a_slice_name_its_parents(name: str, path: str) -> None:
+    assert units.expand_slice(name) == path
+
+
+def test_properties_for_v2() -> None:
+    resources: dict[str, Any] = {
+        "memory": {"limit": 1000, "swap": 3000, "reservation": -1},
+        "cpu": {"shares": 1024, "quota": 25000, "period": 50000, "cpus": "0,2-3"},
+        "pids": {"limit": -1},
+        "blockIO": {"weight": 1000},
+        "unified": {"memory.high": "77", "cpu.max": "max 20000", "io.max": "8:0 rbps=1"},
+    }
+    assert dict(units.properties(resources, unified=True)) == {
+        "MemoryMax": ("t", 1000),
+        "MemoryLow": ("t", units.INFINITY),
+        "MemorySwapMax": ("t", 2000),
+        "CPUWeight": ("t", 39),
+        "CPUQuotaPerSecUSec": ("t", units.INFINITY),
+        "CPUQuotaPeriodUSec": ("t", 50000),
+        "AllowedCPUs": ("ay", b"\x0d"),
+        "TasksMax": ("t", units.INFINITY),
+        "IOWeight": ("t", 10000),
+        "MemoryHigh": ("t", 77),
+    }
+
+
+def test_properties_for_v1() -> None:
+    resources = {"memory": {"limit": -1}, "cpu": {"shares": 512}, "blockIO": {"weight": 10}, "pids": {"limit": 5}}
+    assert units.properties(resources, unified=False) == [
+        ("MemoryLimit", ("t", units.INFINITY)),
+        ("CPUShares", ("t", 512)),
+        ("TasksMax", ("t", 5)),
+        ("BlockIOWeight", ("t", 10)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "period", "in_second"),
+    [(100000, 100000, 1_000_000), (25000, 50000, 500_000), (1000, 300000, 10_000), (33333, 100000, 340_000)],
+)
+def test_a_quota_is_rounded_up_to_whole_per_cents(microseconds: int, period: int, in_second: int) -> None:
+    assert units.quota(microseconds, period)[0] == ("CPUQuotaPerSecUSec", ("t", in_second))
+
+
+@pytest.mark.parametrize(
+    ("text", "mask"), [("0", b"\x01"), ("7", b"\x80\x00"), ("8", b"\x00\x01"), ("1-2,9", b"\x06\x02")]
+)
+def test_a_list_of_cpus_as_a_mask(text: str, mask: bytes) -> None:
+    assert units.cpu_mask(text, "cpu.cpus").rstrip(b"\0") == mask.rstrip(b"\0")
+
+
+@pytest.mark.parametrize("text", ["x", "3-1", "1-", "-1", "99999"])
+def test_no_list_of_cpus(text: str) -> None:
+    with pytest.raises(CgroupError, match=r"cpu.cpus"):
+        units.cpu_mask(text, "cpu.cpus")
