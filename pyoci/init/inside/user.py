@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from pyoci.errors import SyscallError
@@ -10,6 +11,7 @@ from pyoci.kernel.beneath import Root
 from pyoci.wire.plan import Process
 
 _PASSWD_MAX = 1 << 20
+_UNCHANGED = (1 << 32) - 1  # -1 to setresuid(2) and setresgid(2) is "leave it": the program would stay root
 
 
 def environment(process: Process, root: Root) -> list[str]:
@@ -52,6 +54,8 @@ def become(process: Process, proc_fd: int) -> None:
         os.umask(process.umask)
     else:
         os.umask(0o022)
+    if _UNCHANGED in (process.uid, process.gid):
+        raise SyscallError(errno.EINVAL, f"become user {process.uid}:{process.gid}: {_UNCHANGED} is no id")
     streams.give(process.uid)
     try:
         if process.additional_gids or _setgroups_allowed(proc_fd):
