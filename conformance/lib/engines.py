@@ -23,6 +23,7 @@ from lib import (
     engine_runner,
     podman,
     report,
+    tables,
     umoci,
 )
 from lib.cgroups import hierarchies, layout
@@ -64,6 +65,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--busybox", metavar="PATH", default="busybox", help="a static busybox (from PATH)")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write JUnit XML")
     parser.add_argument("--save", metavar="FILE", type=Path, help="write the run as JSON")
+    parser.add_argument(
+        "--table", metavar="FILE", type=Path, nargs="+", help="print saved runs as a Markdown table and end"
+    )
     parser.add_argument("--list", action="store_true", help="print engines and cases and end")
     return parser.parse_args(argv)
 
@@ -76,6 +80,9 @@ def main(argv: list[str]) -> int:
     chosen = list(
         engine_runner.select_cases({name: cases for name, (_, cases) in ENGINES.items()}, arguments.only)
     )
+    if arguments.table:
+        print(tables.cases(arguments.table))
+        return 0
     if arguments.list:
         for name, cases in chosen:
             for case in cases:

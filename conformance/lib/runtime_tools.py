@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from lib import results, tap, validation
+from lib import results, tables, tap, validation
 
 _DESCRIPTION = """\
 Run the validation programs of opencontainers/runtime-tools against any runtime.
@@ -32,8 +32,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--tools", metavar="DIR", type=Path, required=True, help="the built runtime-tools")
-    parser.add_argument("--runtime", metavar="PATH", required=True, help="the runtime to test")
+    parser.add_argument("--tools", metavar="DIR", type=Path, help="the built runtime-tools")
+    parser.add_argument("--runtime", metavar="PATH", help="the runtime to test")
     parser.add_argument(
         "--only", metavar="NAME", action="append", help="run only this program; may be repeated"
     )
@@ -57,6 +57,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         metavar="VERSION",
         help="write this ociVersion into every bundle, for a runtime that refuses the programs' own (1.3.0)",
     )
+    parser.add_argument(
+        "--table", metavar="FILE", type=Path, nargs="+", help="print saved runs as a Markdown table and end"
+    )
     parser.add_argument("--list", action="store_true", help="print the names of the programs and end")
     return parser.parse_args(argv)
 
@@ -77,11 +80,18 @@ def main(argv: list[str]) -> int:
 
 
 def _main(arguments: argparse.Namespace) -> int:
+    if arguments.table:
+        print(tables.programs(arguments.table))
+        return 0
+    if arguments.tools is None:
+        raise validation.Unusable("--tools DIR is needed")
     tools = arguments.tools.resolve()
     names = validation.programs(tools)
     if arguments.list:
         print("\n".join(names))
         return 0
+    if arguments.runtime is None:
+        raise validation.Unusable("--runtime PATH is needed")
     unknown = set(arguments.only or ()) - set(names)
     if unknown:
         raise validation.Unusable(f"no such program: {', '.join(sorted(unknown))} (--list names them)")

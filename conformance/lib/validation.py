@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -58,11 +59,19 @@ def programs(tools: Path) -> list[str]:
     return found
 
 
+def _add_interface() -> None:
+    """Give the cell a second network interface: linux_cgroups_network takes the first two for granted."""
+    if shutil.which("ip"):
+        command = ["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1"]
+        subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
+
+
 def run(name: str, setup: Setup) -> Program:
     """Run one program and judge what it printed."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
 
         def work() -> int:
+            _add_interface()
             runtime = setup.runtime
             if setup.oci_version:
                 runtime = Path("/run/conformance", setup.runtime.name)

@@ -1,0 +1,48 @@
+"""Saved runs side by side, as the Markdown tables of README.md."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lib import report, results, tap
+
+_MARKS = {tap.OK: "ok", tap.NOT_OK: "**not ok**", tap.SKIPPED: "skipped"}
+
+
+def programs(paths: list[Path]) -> str:
+    """Validation program x runtime: the verdict and the counts."""
+    runs = [results.load(path) for path in paths]
+    names = sorted({name for run in runs for name in run.programs})
+    rows = [[name, *(_program(run.programs.get(name)) for run in runs)] for name in names]
+    totals = ["passed", *(str(sum(p.verdict == tap.OK for p in run.programs.values())) for run in runs)]
+    return _markdown(["program", *(_title(run.version, run.runtime) for run in runs)], [*rows, totals])
+
+
+def cases(paths: list[Path]) -> str:
+    """Engine and case x runtime: the verdict."""
+    documents: list[dict[str, Any]] = [json.loads(path.read_text()) for path in paths]
+    found = [{(case["engine"], case["case"]): case["verdict"] for case in d["cases"]} for d in documents]
+    names = list(dict.fromkeys(name for verdicts in found for name in verdicts))
+    rows = [[*name, *(_MARKS.get(verdicts.get(name, ""), "-") for verdicts in found)] for name in names]
+    totals = ["", "passed", *(str(list(verdicts.values()).count(report.PASSED)) for verdicts in found)]
+    titles = [_title(document["version"], document["runtime"]) for document in documents]
+    return _markdown(["engine", "case", *titles], [*rows, totals])
+
+
+def _program(program: results.Program | None) -> str:
+    if program is None:
+        return "-"
+    if program.verdict == tap.OK:
+        return f"ok ({program.ok})"
+    return f"{_MARKS[program.verdict]} ({program.counts})"
+
+
+def _title(version: list[str], runtime: str) -> str:
+    return version[0].replace(" version", "") if version else runtime
+
+
+def _markdown(titles: list[str], rows: list[list[str]]) -> str:
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
