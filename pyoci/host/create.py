@@ -119,14 +119,14 @@ def _create(
 ) -> Created:
     phase("open what init needs")
     opened = sources.open_all(plan, entry)
-    if any(mount.kind == "cgroup" for mount in plan.mounts):
-        opened.cgroup = group.mounts("cgroup" in plan.namespaces.new)
     if plan.process is not None and plan.process.seccomp is not None:
         phase("seccomp program")
         opened.seccomp_program = seccomp_program(plan.process.seccomp, options.root)
     phase("make the cgroup")
     try:
         group.create(plan.resources)
+        if any(mount.kind == "cgroup" for mount in plan.mounts):
+            opened.cgroup = group.mounts("cgroup" in plan.namespaces.new)
         owner = delegation.owner(plan.namespaces, plan.mounts, plan.process)
         if owner is not None:
             group.delegate(*owner)
