@@ -151,3 +151,41 @@ def _limit_capabilities(mask: int) -> None:
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     low, high = mask & 0xFFFFFFFF, mask >> 32
     check(libc.capset(header, (ctypes.c_uint32 * 6)(low, low, 0, high, high, 0)), "capset")
+
+
+class FakeProc:
+    """A folder that looks like a procfs to somebody who writes to one by its path."""
+
+    SYSCTL = "net.ipv4.ip_unprivileged_port_start"
+    VALUE = "777"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        setting = "sys/" + self.SYSCTL.replace(".", "/")
+        for process in ("self", "1", "thread-self"):
+            for name in ("attr/exec", "attr/apparmor/exec", "attr/keycreate", "oom_score_adj", "setgroups", "uid_map"):
+                self._put(f"{process}/{name}")
+        self._put(setting)
+        self._before = self._now()
+
+    def _put(self, name: str) -> None:
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("0")
+
+    def _now(self) -> dict[str, str]:
+        return {str(file): file.read_text() for file in self.path.rglob("*") if file.is_file()}
+
+    def check(self) -> None:
+        assert self._now() == self._before, "the runtime wrote to a procfs of the image"
+
+    @staticmethod
+    def setting(pid: int) -> str:
+        """What the sysctl is in the network namespace of `pid`, by the host's procfs."""
+        with open(f"/proc/{pid}/ns/net") as namespace:
+
+            def read() -> str:
+                check(libc.setns(namespace.fileno(), 0), "setns")
+                return Path("/proc/sys", FakeProc.SYSCTL.replace(".", "/")).read_text().strip()
+
+            return forked(read)  # type: ignore[no-any-return]
