@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         """The groups of one container, in every hierarchy. All methods raise CgroupError."""
 
         def save(self) -> dict[str, Any]:
-            """What `reopen` needs, as JSON can hold it."""
+            """What `reopen` needs, as JSON can hold it; empty after a `create` that had to do without groups."""
 
         def create(self, resources: dict[str, Any] | None) -> None:
             """Make the groups and apply `linux.resources`; on failure remove what was made.

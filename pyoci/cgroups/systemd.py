@@ -81,7 +81,7 @@ def _v1_places(path: str) -> tuple[dict[str, str], dict[str, str]]:
 class Scope:
     """A container's unit and the groups that it is made of."""
 
-    __slots__ = ("_inner", "_parent", "_pending", "_unit", "_user")
+    __slots__ = ("_inner", "_owner", "_parent", "_pending", "_unit", "_user")
 
     def __init__(self, inner: Group | Groups, unit: str, parent: str, user: bool) -> None:
         self._inner = inner
@@ -89,6 +89,7 @@ class Scope:
         self._parent = parent
         self._user = user
         self._pending: dict[str, Any] | None = None
+        self._owner: tuple[int, int] | None = None
 
     @classmethod
     def reopen(cls, saved: dict[str, Any]) -> Scope:
@@ -116,6 +117,8 @@ class Scope:
             self._start(pid, resources)
             # What systemd has no property for; and on v1 the hierarchies that it does not manage.
             self._inner.create(resources, existing=True)
+            if self._owner is not None:
+                self._inner.delegate(*self._owner)
         self._inner.add(pid)
 
     def update(self, resources: dict[str, Any]) -> None:
@@ -155,7 +158,10 @@ class Scope:
         return self._inner.mounts(cgroup_namespace)
 
     def delegate(self, uid: int, gid: int) -> None:
-        self._inner.delegate(uid, gid)
+        if self._pending is None:
+            self._inner.delegate(uid, gid)
+        else:
+            self._owner = (uid, gid)
 
     def destroy(self) -> None:
         with Manager(self._user) as manager:

@@ -71,6 +71,8 @@ class Groups:
         return cls(places, mounts, saved["rootless"], tolerant=False)
 
     def save(self) -> dict[str, Any]:
+        if not self._places:
+            return {}
         groups = {}
         for name, path in self._places.items():
             mount = self._mounts[name]

@@ -85,6 +85,8 @@ class Group:
         return cls(saved["group"], saved["mount"], rootless=rootless, tolerant=False, devices=not rootless)
 
     def save(self) -> dict[str, Any]:
+        if not self.place:
+            return {}
         return {"layout": "v2", "mount": self._mount, "group": self.place, "rootless": self._rootless}
 
     def create(self, resources: dict[str, Any] | None, existing: bool = False) -> None:

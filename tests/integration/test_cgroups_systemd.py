@@ -1,0 +1,144 @@
+"""--systemd-cgroup: scopes that systemd makes, with the properties that match the resources."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from helpers import cgroup, cgroup_files
+from helpers.bundle import Bundle
+from helpers.runtime import Container, Runtime, until
+from helpers.sandbox import MARK
+
+pytestmark = pytest.mark.skipif(not os.path.isdir("/run/systemd/system"), reason="this system is not run by systemd")
+
+SYSTEMD = ["--systemd-cgroup"]
+MIB = 1 << 20
+
+
+class Scope:
+    def __init__(self, bundle: Bundle) -> None:
+        self.unit = f"{MARK}-{bundle.path.parent.name}.scope"
+        bundle.linux["cgroupsPath"] = f"system.slice:{MARK}:{bundle.path.parent.name}"
+
+    def show(self, name: str) -> str:
+        command = ["systemctl", "show", "--property", name, "--value", self.unit]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    @property
+    def loaded(self) -> bool:
+        return self.show("LoadState") == "loaded"
+
+    @property
+    def path(self) -> str:
+        return self.show("ControlGroup")
+
+
+@pytest.fixture
+def scope(bundle: Bundle) -> Iterator[Scope]:
+    found = Scope(bundle)
+    yield found
+    subprocess.run(["systemctl", "stop", found.unit], capture_output=True)
+    subprocess.run(["systemctl", "reset-failed", found.unit], capture_output=True)
+
+
+def create(runtime: Runtime, bundle: Bundle, resources: dict[str, Any] | None = None) -> Container:
+    bundle.linux["resources"].update(resources or {})
+    bundle.sleeps()
+    return runtime.create(bundle, options=SYSTEMD)
+
+
+def test_the_container_is_in_its_scope_in_every_hierarchy(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+    container = create(runtime, bundle)
+    groups = cgroup.of_process(container.pid)
+    assert set(groups.values()) == {f"/system.slice/{scope.unit}"}
+    assert scope.show("ActiveState") == "active"
+    assert scope.show("Slice") == "system.slice"
+    assert scope.show("Delegate") == "yes"
+
+
+def test_limits_are_in_the_files_and_in_the_properties(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+    create(runtime, bundle, {"memory": {"limit": 64 * MIB}, "pids": {"limit": 30}, "cpu": {"quota": 20000}})
+    assert cgroup_files.read(scope.path, "memory.limit_in_bytes", "memory.max") == str(64 * MIB)
+    assert cgroup_files.read(scope.path, "pids.max", "pids.max") == "30"
+    assert scope.show("TasksMax") == "30"
+    assert scope.show("MemoryMax" if cgroup.is_v2() else "MemoryLimit") == str(64 * MIB)
+    assert scope.show("CPUQuotaPerSecUSec") == "200ms"
+
+
+def test_a_reload_of_systemd_keeps_limits_and_devices(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+    container = create(runtime, bundle, {"memory": {"limit": 64 * MIB}, "pids": {"limit": 30}})
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    assert cgroup_files.read(scope.path, "memory.limit_in_bytes", "memory.max") == str(64 * MIB)
+    assert cgroup_files.read(scope.path, "pids.max", "pids.max") == "30"
+    container.start()
+    assert "denied" in container.exec("/bin/sh", "-c", "mknod /dev/x c 1 11; head -c 0 /dev/x || echo denied").stdout
+
+
+def test_update_changes_files_and_properties(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+    container = create(runtime, bundle, {"cpu": {"quota": 20000, "period": 50000}})
+    runtime.expect("update", "--pids-limit=44", "--memory=32m", "--cpu-quota=10000", container.id)
+    assert scope.show("TasksMax") == "44"
+    assert cgroup_files.read(scope.path, "pids.max", "pids.max") == "44"
+    assert cgroup_files.read(scope.path, "memory.limit_in_bytes", "memory.max") == str(32 * MIB)
+    assert cgroup_files.read(scope.path, "cpu.cfs_period_us", "cpu.max").split()[-1] == "50000"
+
+
+def test_delete_removes_the_unit(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+    container = create(runtime, bundle)
+    path = scope.path
+    container.delete("--force")
+    container.wait()
+    assert not scope.loaded
+    assert not cgroup_files.every(path)
+
+
+def test_the_unit_goes_with_a_container_that_ends_by_itself(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+    container = create(runtime, bundle).start()
+    path = scope.path
+    container.kill("KILL")
+    container.wait()
+    container.delete()
+    assert not scope.loaded
+    assert not cgroup_files.every(path)
+
+
+def test_pause_resume_exec_and_ps(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+    container = create(runtime, bundle).start()
+    runtime.expect("pause", container.id)
+    assert container.status == "paused"
+    runtime.expect("resume", container.id)
+    assert container.exec("/bin/cat", "/proc/self/cgroup").stdout.count(scope.unit) >= 1
+    assert str(container.pid) in runtime.expect("ps", "--format", "json", container.id).stdout
+
+
+def test_a_slice_is_made_with_its_parents(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+    name = MARK.replace("-", "_")
+    bundle.linux["cgroupsPath"] = f"{name}-inner.slice:{MARK}:{bundle.path.parent.name}"
+    container = create(runtime, bundle)
+    assert f"/{name}.slice/{name}-inner.slice/{scope.unit}" in cgroup.of_process(container.pid).values()
+    container.delete("--force")
+    container.wait()
+    subprocess.run(["systemctl", "stop", f"{name}.slice"], check=True)
+
+
+@pytest.mark.parametrize("path", ["/a/b", "system.slice:only-two", "nonsense:p:n", "a--b.slice:p:n"])
+def test_a_broken_path_is_refused(runtime: Runtime, bundle: Bundle, path: str) -> None:
+    bundle.linux["cgroupsPath"] = path
+    assert path.split(":", maxsplit=1)[0] in runtime.refuses(bundle, options=SYSTEMD)
+
+
+def test_a_refused_value_leaves_no_unit_behind(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+    bundle.linux["resources"]["cpu"] = {"cpus": "4000"}
+    runtime.refuses(bundle, options=SYSTEMD)
+    until(lambda: not scope.loaded, "the unit is gone")
+
+
+def test_a_unit_that_failed_earlier_is_in_nobodys_way(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+    command = ["systemd-run", "--scope", "--unit", scope.unit, "--property=RuntimeMaxSec=1", "sleep", "60"]
+    subprocess.run(command, capture_output=True, timeout=30)
+    create(runtime, bundle)
+    assert scope.show("ActiveState") == "active"
