@@ -26,7 +26,12 @@ OPTIONS = (
     Option(name="no-new-privs", help="it cannot gain privileges"),
     Option(name="cap", short="c", value="CAPABILITY", repeated=True, help="one more capability"),
     Option(name="preserve-fds", value="N", default="0", help="pass N more descriptors, from 3 on"),
-    Option(name="cgroup", value="PATH", default="", help="a cgroup below the container's, which must exist"),
+    Option(
+        name="cgroup",
+        value="[CONTROLLER:]PATH",
+        repeated=True,
+        help="a cgroup below the container's, which must exist",
+    ),
     Option(name="ignore-paused", help="also in a paused container, where it waits for resume"),
 )
 
@@ -54,7 +59,7 @@ def run(call: Call) -> int:
         no_new_privileges=given["no-new-privs"],
         capabilities=given["cap"],
         preserve_fds=parser.number("preserve-fds", given["preserve-fds"]),
-        cgroup=given["cgroup"],
+        cgroups=given["cgroup"],
         ignore_paused=given["ignore-paused"],
         detach=given["detach"],
         root=call.settings.root,

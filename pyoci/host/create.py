@@ -83,6 +83,9 @@ def load(options: Options) -> tuple[Plan, bytes]:
     if plan.process is not None:
         streams.check_passed(plan.process.preserve_fds)
     if log.is_verbose():
+        from pyoci.host import privileges
+
+        log.debug(privileges.describe())
         log.debug(f"plan: {plan!r}")
     return plan, text
 

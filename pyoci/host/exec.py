@@ -47,7 +47,7 @@ class Options(Record):
     no_new_privileges: bool = False
     capabilities: list[str]
     preserve_fds: int = 0
-    cgroup: str = ""
+    cgroups: list[str]
     ignore_paused: bool = False
     detach: bool = False
     root: str
@@ -70,7 +70,7 @@ def execute(entry: Entry, options: Options) -> int:
     streams.check_passed(wanted.preserve_fds)
     namespaces, opened = _open(config, state, wanted, options)
     personality = process_plan.personality((config.get("linux") or {}).get("personality"))
-    group = _group(state, options.cgroup)
+    group = _group(state, options.cgroups)
     child = spawn.spawn(
         namespaces,
         opened,
@@ -214,11 +214,13 @@ def _open(
     return Namespaces(new=[], joined=joined, time_offsets=[], first_cpus=first), opened
 
 
-def _group(state: State, below: str) -> cgroups.Cgroup:
+def _group(state: State, asked: list[str]) -> cgroups.Cgroup:
     """The container's cgroup, or with --cgroup one below it."""
-    if not below:
+    if not asked:
         return cgroups.reopen(state.cgroup)
-    raise UsageError(f"--cgroup: found {below!r}")
+    from pyoci.cgroups.below import below
+
+    return cgroups.reopen(below(state.cgroup, asked))
 
 
 def _document(state: State) -> dict[str, Any]:

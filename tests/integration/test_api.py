@@ -18,10 +18,10 @@ def _only_pyoci(runtime: Runtime) -> None:
         pytest.skip("pyoci.api is about pyoci")
 
 
-def make(runtime: Runtime, bundle: Bundle, **streams: int) -> Container:
+def make(runtime: Runtime, bundle: Bundle, stdout: int | None = None) -> Container:
     """A container that the fixture knows of, and so removes in any case."""
     name = runtime.add(bundle)
-    return Container.create(name, bundle.path, root=str(runtime.root), program=runtime.command[-1], **streams)
+    return Container.create(name, bundle.path, root=str(runtime.root), program=runtime.command[-1], stdout=stdout)
 
 
 def test_a_life(runtime: Runtime, bundle: Bundle) -> None:
