@@ -120,6 +120,10 @@ def prepare(
 
 def reopen(saved: dict[str, Any]) -> Cgroup:
     """The groups of an existing container, from what `save` returned. Raises CgroupError."""
+    if not saved:
+        from pyoci.cgroups.v2 import Group
+
+        return Group("", "", rootless=True, tolerant=True, devices=False)
     try:
         if "systemd" in saved:
             from pyoci.cgroups.systemd import Scope

@@ -81,7 +81,10 @@ def _try(item: Write, path_of: Callable[[str], str | None], former: list[tuple[s
     """Write one value; the error when another order may help."""
     group = path_of(item.controller)
     if group is None:
-        raise CgroupError(f"{item.name}: the {item.controller} controller is not there")
+        raise CgroupError(
+            f"{item.name}: the container has no group of the {item.controller} controller, which is not mounted or "
+            "not this user's to make groups in"
+        )
     for name, value in item.targets:
         path = f"{group}/{name}"
         try:

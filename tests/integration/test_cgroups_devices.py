@@ -105,7 +105,8 @@ def test_default_devices_work_without_any_rule(runtime: Runtime, bundle: Bundle)
 def test_without_any_rule_other_devices_are_denied(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["devices"] = [{"path": "/dev/thing", **KMSG, "fileMode": 0o666}]
     may_read_kmsg(bundle)
-    for rules in (None, []):
+    choices: list[list[dict[str, Any]] | None] = [None, []]
+    for rules in choices:
         bundle.linux["resources"] = {} if rules is None else {"devices": rules}
         bundle.process["args"] = ["/bin/sh", "-c", script()]
         assert runtime.run(bundle).stdout.split() == []

@@ -85,6 +85,18 @@ def test_a_broken_path_is_refused_with_its_value(broken: str) -> None:
 
 
 def test_a_state_that_nobody_saved_is_refused() -> None:
-    for saved in ({"layout": "v1"}, {"layout": "v2"}, {}, {"systemd": 3}):
+    for saved in ({"layout": "v1"}, {"layout": "v2"}, {"x": 1}, {"systemd": 3}):
         with pytest.raises(CgroupError, match="not what was saved"):
             cgroups.reopen(saved)
+
+
+def test_a_container_without_groups_has_no_processes_to_name_and_nothing_to_remove() -> None:
+    group = cgroups.reopen({})
+    assert group.save() == {}
+    assert group.pids() == []
+    assert not group.is_frozen()
+    assert group.clone_fd() == -1
+    group.add(1)
+    group.destroy()
+    with pytest.raises(CgroupError, match="no cgroup of its own"):
+        group.freeze()
