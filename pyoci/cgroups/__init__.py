@@ -136,7 +136,7 @@ def reopen(saved: dict[str, Any]) -> Cgroup:
         from pyoci.cgroups.v1 import Groups
 
         return Groups.reopen(saved)
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise CgroupError(f"read the container's cgroups from its state: {saved!r} is not what was saved") from None
 
 

@@ -172,7 +172,8 @@ def parse_user(text: str) -> dict[str, int]:
     for key, value in (("uid", uid), ("gid", gid)):
         if key == "gid" and not colon:
             break
-        if not (value.isascii() and value.isdigit()) or int(value) >= 1 << 32:
+        # 10 digits: int() refuses thousands of them with an error of its own
+        if not (value.isascii() and value.isdigit() and len(value) <= 10 and int(value) < 1 << 32):
             raise UsageError(f"--user: found {text!r}, expected UID or UID:GID in numbers")
         found[key] = int(value)
     return found
