@@ -12,7 +12,7 @@ from helpers.bundle import Bundle
 from helpers.hostile import FakeProc, swapping
 from helpers.runtime import Runtime
 
-TRIES = 15
+TRIES = 8
 
 
 @pytest.fixture

@@ -25,13 +25,13 @@ def link(bundle: Bundle, outside: Outside, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("place", ["/link", "/link/folder"])
+@pytest.mark.parametrize("target", ["/link", "/link/folder"])
 def test_a_folder(
-    runtime: Runtime, bundle: Bundle, scratch: Path, outside: Outside, way: str, place: str
+    runtime: Runtime, bundle: Bundle, scratch: Path, outside: Outside, way: str, target: str
 ) -> None:
     link(bundle, outside, way)
     table = MountTable(bundle, scratch / "mountinfo")
-    bundle.mount(place, "tmpfs", source="evil")
+    bundle.mount(target, "tmpfs", source="evil")
     runtime.run(bundle)
     if (scratch / "mountinfo").exists():
         assert not table.strays()

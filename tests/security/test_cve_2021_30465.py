@@ -13,7 +13,7 @@ from helpers.bundle import Bundle
 from helpers.hostile import MountTable, Outside, swapping
 from helpers.runtime import Runtime
 
-TRIES = 20
+TRIES = 10
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", "bind", "proc"])

@@ -9,7 +9,7 @@ from helpers.bundle import Bundle
 from helpers.hostile import Outside, swapping
 from helpers.runtime import Runtime
 
-TRIES = 20
+TRIES = 10
 
 
 @pytest.fixture
