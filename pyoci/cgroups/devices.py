@@ -158,13 +158,19 @@ def steps_v1(current: Allowed | None, target: Allowed) -> list[tuple[str, str]]:
 
 
 def parse_list(text: str) -> Allowed | None:
-    """A devices.list; None for one that says `a *:* rwm`, behind which exceptions may hide. Pure."""
+    """A devices.list; None for one that says `a *:* rwm`, behind which exceptions may hide. Pure.
+
+    Raises CgroupError for another form than the kernel's.
+    """
     exceptions: Exceptions = {}
     for row in text.splitlines():
-        kind, numbers, access = row.split(" ")
-        if kind == "a":
-            return None
-        major, minor = (None if part == "*" else int(part) for part in numbers.split(":"))
+        try:
+            kind, numbers, access = row.split(" ")
+            if kind == "a":
+                return None
+            major, minor = (None if part == "*" else int(part) for part in numbers.split(":"))
+        except ValueError:
+            raise CgroupError(f"read devices.list: {row!r} is not a rule such as 'c 1:3 rwm'") from None
         exceptions[kind, major, minor] = access
     return Allowed(False, exceptions)
 

@@ -7,6 +7,7 @@ See cgroups(7) and proc_pid_mountinfo(5).
 from __future__ import annotations
 
 from pyoci.cgroups import files
+from pyoci.errors import CgroupError
 from pyoci.wire.record import Record
 
 # Options of a cgroup superblock that are not names of controllers.
@@ -34,7 +35,10 @@ def mounted() -> list[Hierarchy]:
 
 
 def parse_mountinfo(text: str) -> list[Hierarchy]:
-    """The hierarchies of a mountinfo, each once; where one is mounted twice, below /sys/fs/cgroup counts."""
+    """The hierarchies of a mountinfo, each once; where one is mounted twice, below /sys/fs/cgroup counts.
+
+    Raises CgroupError for a line in another form than the kernel's.
+    """
     found: dict[str, Hierarchy] = {}
     for line in text.split("\n"):
         # Most lines of a busy host are container's mounts: do not split them.
@@ -44,13 +48,15 @@ def parse_mountinfo(text: str) -> list[Hierarchy]:
         fstype, _, rest = after.partition(" ")
         if fstype not in ("cgroup", "cgroup2"):
             continue
+        fields, source_and_options = before.split(" "), rest.split(" ")
+        if len(fields) < 5 or len(source_and_options) < 2:
+            raise CgroupError(f"read mountinfo: {line!r} is not in the form of proc_pid_mountinfo(5)")
         controllers = ""
         if fstype == "cgroup":
-            options = rest.split(" ")[1].split(",")
+            options = source_and_options[1].split(",")
             controllers = ",".join(
                 option for option in options if option not in _FLAGS and not option.startswith("release_agent=")
             )
-        fields = before.split(" ")
         here = Hierarchy(controllers=controllers, mount=_unescape(fields[4]), root=_unescape(fields[3]))
         known = found.get(controllers)
         if known is None or (here.mount.startswith(_PREFERRED) and not known.mount.startswith(_PREFERRED)):
@@ -93,6 +99,6 @@ def below_mount(own: str, root: str) -> str:
 def _unescape(path: str) -> str:
     if "\\" not in path:
         return path
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\043", "#"), ("\\134", "\\")):
         path = path.replace(code, character)
     return path

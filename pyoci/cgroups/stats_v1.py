@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from pyoci.cgroups import files
+from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,16 +47,24 @@ _BLKIO = (
 
 def collect(path_of: PathOf) -> dict[str, Any]:
     """The whole document. Raises CgroupError."""
-    return {
-        "cpu": _cpu(path_of),
-        "cpuset": _cpuset(path_of("cpuset")),
-        "memory": _memory(path_of("memory")),
-        "pids": pids(path_of("pids")),
-        "blkio": _blkio(path_of("blkio")),
-        "hugetlb": _hugetlb(path_of("hugetlb")),
-        "intel_rdt": {},
-        "network_interfaces": None,
-    }
+    try:
+        return {
+            "cpu": _cpu(path_of),
+            "cpuset": _cpuset(path_of("cpuset")),
+            "memory": _memory(path_of("memory")),
+            "pids": pids(path_of("pids")),
+            "blkio": _blkio(path_of("blkio")),
+            "hugetlb": _hugetlb(path_of("hugetlb")),
+            "intel_rdt": {},
+            "network_interfaces": None,
+        }
+    except (ValueError, IndexError) as error:
+        raise unreadable(error) from None
+
+
+def unreadable(error: Exception) -> CgroupError:
+    """For a file that is not in the form that kernels have written so far."""
+    return CgroupError(f"read the usage of the container: a cgroup file is not in the known form: {error}")
 
 
 def without_zeros(found: dict[str, Any], keep: tuple[str, ...] = ()) -> dict[str, Any]:

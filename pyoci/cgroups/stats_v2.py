@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyoci.cgroups import files
-from pyoci.cgroups.stats_v1 import expand_list, hugepage_sizes, number, pids, table, without_zeros
+from pyoci.cgroups.stats_v1 import expand_list, hugepage_sizes, number, pids, table, unreadable, without_zeros
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,16 +24,19 @@ _IO = {
 
 def collect(group: str) -> dict[str, Any]:
     """The whole document; without a group (rootless, not permitted) all is empty. Raises CgroupError."""
-    return {
-        "cpu": _cpu(group),
-        "cpuset": _cpuset(group),
-        "memory": _memory(group),
-        "pids": pids(group) if group else {},
-        "blkio": _io(group),
-        "hugetlb": _hugetlb(group),
-        "intel_rdt": {},
-        "network_interfaces": None,
-    }
+    try:
+        return {
+            "cpu": _cpu(group),
+            "cpuset": _cpuset(group),
+            "memory": _memory(group),
+            "pids": pids(group) if group else {},
+            "blkio": _io(group),
+            "hugetlb": _hugetlb(group),
+            "intel_rdt": {},
+            "network_interfaces": None,
+        }
+    except (ValueError, IndexError) as error:
+        raise unreadable(error) from None
 
 
 def _cpu(group: str) -> dict[str, Any]:
