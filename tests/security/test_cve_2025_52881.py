@@ -1,0 +1,89 @@
+"""CVE-2025-52881, CVE-2025-62596 (youki): what the runtime writes to procfs is redirected, by mounts shared with another container.
+
+A label or a sysctl then lands in a harmless file, or in one like /proc/sysrq-trigger.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.hostile import FakeProc, Outside, swapping
+from helpers.runtime import Runtime
+
+TRIES = 8
+FILE = "sys/" + FakeProc.SYSCTL.replace(".", "/")
+
+
+@pytest.fixture(autouse=True)
+def writes(bundle: Bundle) -> None:
+    bundle.linux["sysctl"] = {FakeProc.SYSCTL: FakeProc.VALUE}
+    bundle.process["oomScoreAdj"] = 321
+
+
+def real_or_refused(runtime: Runtime, bundle: Bundle) -> None:
+    name = runtime.add(bundle)
+    result = runtime.call("create", "--bundle", str(bundle.path), name)
+    assert "Traceback" not in result.stderr
+    if result.status == 0:
+        pid = runtime.state(name)["pid"]
+        assert FakeProc.setting(pid) == FakeProc.VALUE
+        assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "321"
+        runtime.expect("delete", "--force", name)
+
+
+@pytest.mark.parametrize("users", ["host", "mapped"])
+def test_to_another_file(runtime: Runtime, bundle: Bundle, outside: Outside, users: str) -> None:
+    if users == "mapped":
+        bundle.user_namespace()
+    bundle.bind(outside.file, f"/proc/{FILE}")
+    bundle.bind(outside.file, "/proc/1/oom_score_adj")
+    real_or_refused(runtime, bundle)
+    outside.check()
+
+
+def test_to_another_file_of_procfs(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    """The victim is a sysctl of the network namespace, in place of sysrq-trigger."""
+    victim = "net/ipv4/ip_default_ttl"
+    ttl = Path("/proc/sys", victim).read_text()
+    bundle.bind(f"/proc/sys/{victim}", f"/proc/{FILE}")
+    real_or_refused(runtime, bundle)
+    assert Path("/proc/sys", victim).read_text() == ttl
+
+
+def test_a_volume_in_procfs_with_links_that_swap(
+    runtime: Runtime, bundle: Bundle, scratch: Path, outside: Outside
+) -> None:
+    """The shared volume lies over a folder of procfs, and its files change while the runtime works."""
+    volume = scratch / "volume"
+    volume.mkdir()
+    (volume / "ip_unprivileged_port_start").symlink_to(outside.file)
+    (volume / "other").write_text("0")
+    bundle.bind(volume, "/proc/sys/net/ipv4", "rshared", how="rbind")
+    with swapping(volume / "ip_unprivileged_port_start", volume / "other"):
+        for _ in range(TRIES):
+            real_or_refused(runtime, bundle)
+    outside.check()
+    assert {path.read_text() for path in (volume / "other", volume / "ip_unprivileged_port_start")} == {"0", outside.SECRET}
+
+
+def test_id_maps_are_the_kernels(runtime: Runtime, bundle: Bundle, outside: Outside) -> None:
+    bundle.user_namespace()
+    for name in ("uid_map", "gid_map", "setgroups"):
+        bundle.bind(outside.file, f"/proc/1/{name}")
+    container = runtime.create(bundle)
+    assert Path(f"/proc/{container.pid}/uid_map").read_text().split() == ["0", "100000", "65536"]
+    outside.check()
+
+
+def test_exec(runtime: Runtime, bundle: Bundle, outside: Outside) -> None:
+    """The container has prepared its procfs for the process that enters."""
+    bundle.process["capabilities"] = dict.fromkeys(("bounding", "effective", "permitted"), ["CAP_SYS_ADMIN"])
+    bundle.bind(outside.path, "/host")
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    mounted = container.exec("sh", "-c", "mount -t tmpfs none /proc && mkdir -p /proc/self/attr && mount --bind /host/secret /dev/null; echo $?")
+    assert mounted.stdout.strip().endswith("0"), mounted
+    assert container.exec("echo", "runs").stdout.strip() == "runs"
+    outside.check()
