@@ -125,7 +125,9 @@ def inside(pid: int, attack: Callable[[], Any], capabilities: set[str] | None = 
 
     def enter() -> Any:
         kinds = ("user", "mnt", "pid", "net", "ipc", "uts")
-        other = [kind for kind in kinds if os.readlink(f"/proc/{pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}")]
+        other = [
+            kind for kind in kinds if os.readlink(f"/proc/{pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}")
+        ]
         opened = [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in other]
         for fd in opened:
             check(libc.setns(fd, 0), "setns")

@@ -1,4 +1,7 @@
-"""CVE-2015-3627, -3629, -3630, -3631 (libcontainer): files opened before the root changes, links, /proc too open, labels by volumes."""
+"""CVE-2015-3627, -3629, -3630, -3631 (libcontainer).
+
+Files opened before the root changes, links as targets, a /proc too open, labels taken away by volumes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ def test_no_file_of_the_image_is_opened_through_the_host(
     runtime: Runtime, bundle: Bundle, outside: Outside, name: str
 ) -> None:
     """-3627: the image's link is followed inside of it, whatever stands there on the host."""
-    bundle.config["mounts"] = [entry for entry in bundle.config["mounts"] if not entry["destination"].startswith("/dev")]
+    bundle.config["mounts"] = [
+        entry for entry in bundle.config["mounts"] if not entry["destination"].startswith("/dev")
+    ]
     path = bundle.rootfs / name
     path.unlink(missing_ok=True)
     (outside.path / "passwd").write_text("evil:x:0:0:evil:/home-of-the-host:/bin/sh\n")

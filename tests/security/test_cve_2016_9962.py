@@ -151,5 +151,7 @@ def test_a_waiting_container_has_no_folder_of_the_host(runtime: Runtime, bundle:
     inner = {os.stat(container.path(point)).st_dev for point in container.mounts()}
     sockets = {name for name in devices if os.readlink(folder / name).startswith("socket:")}
     procfs = {name for name in devices if devices[name] == os.stat("/proc").st_dev}
-    others = {name: os.readlink(folder / name) for name in devices.keys() - sockets - procfs if devices[name] not in inner}
+    others = {
+        name: os.readlink(folder / name) for name in devices.keys() - sockets - procfs if devices[name] not in inner
+    }
     assert not others

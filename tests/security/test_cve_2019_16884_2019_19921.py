@@ -50,7 +50,9 @@ def test_a_volume_at_proc_is_refused(runtime: Runtime, bundle: Bundle, fake: Fak
     fake.check()
 
 
-@pytest.mark.parametrize("part", ["sys", "self/attr", "1/attr", "sys/" + FakeProc.SYSCTL.replace(".", "/"), "1/oom_score_adj"])
+@pytest.mark.parametrize(
+    "part", ["sys", "self/attr", "1/attr", "sys/" + FakeProc.SYSCTL.replace(".", "/"), "1/oom_score_adj"]
+)
 def test_a_volume_over_a_part_of_proc(runtime: Runtime, bundle: Bundle, fake: FakeProc, part: str) -> None:
     bundle.bind(fake.path / part, f"/proc/{part}")
     real_or_refused(runtime, bundle, fake)

@@ -26,9 +26,7 @@ def link(bundle: Bundle, outside: Outside, way: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("target", ["/link", "/link/folder"])
-def test_a_folder(
-    runtime: Runtime, bundle: Bundle, scratch: Path, outside: Outside, way: str, target: str
-) -> None:
+def test_a_folder(runtime: Runtime, bundle: Bundle, scratch: Path, outside: Outside, way: str, target: str) -> None:
     link(bundle, outside, way)
     table = MountTable(bundle, scratch / "mountinfo")
     bundle.mount(target, "tmpfs", source="evil")
@@ -52,9 +50,7 @@ def test_a_file(runtime: Runtime, bundle: Bundle, scratch: Path, outside: Outsid
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("what", ["maskedPaths", "readonlyPaths"])
-def test_a_masked_and_a_readonly_path(
-    runtime: Runtime, bundle: Bundle, outside: Outside, way: str, what: str
-) -> None:
+def test_a_masked_and_a_readonly_path(runtime: Runtime, bundle: Bundle, outside: Outside, way: str, what: str) -> None:
     link(bundle, outside, way)
     bundle.linux[what] = ["/link/secret", "/link/folder", "/link"]
     runtime.run(bundle)

@@ -1,8 +1,9 @@
-"""CVE-2020-15257 (containerd-shim): an abstract socket that a container in the host's network namespace can connect to."""
+"""CVE-2020-15257 (containerd-shim): an abstract socket, open to a container in the host's network namespace."""
 
 from __future__ import annotations
 
 import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_the_notify_socket_is_not_the_containers(runtime: Runtime, bundle: Bundl
     paths = {*sockets, *(str(path) for path in runtime.root.rglob("*") if path.is_socket())}
 
     def connect() -> list[int]:
-        return [error_of(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).connect(path)) for path in paths]
+        return [error_of(partial(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).connect, path)) for path in paths]
 
     assert 0 not in inside(container.pid, connect, USUAL)
     assert all((path.stat().st_mode & 0o077) == 0 or _hidden(path) for path in map(Path, paths) if path.exists())

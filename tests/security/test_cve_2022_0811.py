@@ -27,11 +27,19 @@ def victim() -> Iterator[None]:
 @pytest.mark.parametrize(
     "key",
     [
-        "vm.swappiness", "vm/swappiness", "net.ipv4/../../vm/swappiness", "net/../vm/swappiness", "net/ipv4/../../vm.swappiness",
-        "net....vm.swappiness", "/proc/sys/vm/swappiness", "net.ipv4.ip_forward/../../../vm/swappiness", "kernel.core_pattern",
-        "./vm/swappiness", "net/../../sys/vm/swappiness",
+        "vm.swappiness",
+        "vm/swappiness",
+        "net.ipv4/../../vm/swappiness",
+        "net/../vm/swappiness",
+        "net/ipv4/../../vm.swappiness",
+        "net....vm.swappiness",
+        "/proc/sys/vm/swappiness",
+        "net.ipv4.ip_forward/../../../vm/swappiness",
+        "kernel.core_pattern",
+        "./vm/swappiness",
+        "net/../../sys/vm/swappiness",
     ],
-)  # fmt: skip
+)
 def test_a_setting_of_the_host(runtime: Runtime, bundle: Bundle, key: str) -> None:
     pattern = Path("/proc/sys/kernel/core_pattern").read_text()  # written as it is: another one could do harm
     bundle.linux["sysctl"] = {key: "13" if "swappiness" in key else pattern.strip()}

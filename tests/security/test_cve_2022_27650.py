@@ -9,12 +9,12 @@ import pytest
 from helpers.bundle import Bundle
 from helpers.runtime import Container, Runtime
 
-NAMES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+SETS = ("bounding", "effective", "permitted")
 
 
 @pytest.fixture
 def container(runtime: Runtime, bundle: Bundle) -> Container:
-    bundle.process["capabilities"] = dict.fromkeys(("bounding", "effective", "permitted"), ["CAP_KILL", "CAP_CHOWN"])
+    bundle.process["capabilities"] = {kind: ["CAP_KILL", "CAP_CHOWN"] for kind in SETS}
     bundle.sh("grep -h ^Cap /proc/self/status; trap 'exit 0' TERM; while :; do sleep 0.02; done")
     return runtime.start(bundle)
 
@@ -30,13 +30,11 @@ def test_the_sets_are_the_containers(container: Container) -> None:
 
 
 @pytest.mark.parametrize("uid", [0, 1000])
-def test_a_process_file_gets_what_it_asks_for(
-    runtime: Runtime, container: Container, scratch: Path, uid: int
-) -> None:
+def test_a_process_file_gets_what_it_asks_for(runtime: Runtime, container: Container, scratch: Path, uid: int) -> None:
     process = container.bundle.process | {
         "args": ["grep", "-h", "^Cap", "/proc/self/status"],
         "user": {"uid": uid, "gid": uid},
-        "capabilities": dict.fromkeys(("bounding", "effective", "permitted"), ["CAP_KILL"]),
+        "capabilities": {kind: ["CAP_KILL"] for kind in SETS},
     }
     (scratch / "process.json").write_text(json.dumps(process))
     output = runtime.expect("exec", "--process", str(scratch / "process.json"), container.id).stdout

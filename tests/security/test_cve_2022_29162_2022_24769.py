@@ -69,7 +69,9 @@ def test_exec(runtime: Runtime, bundle: Bundle, options: tuple[str, ...]) -> Non
     found = sets(runtime.expect("exec", *options, container.id, "sh", "-c", PRINT).stdout)
     assert found["CapInh"] == 0
     as_user = ("--user", "1000:1000") if "--user" not in options else ()
-    gifted = runtime.expect("exec", *options, *as_user, container.id, "/gift/busybox", "grep", "-h", "^Cap", "/proc/self/status")
+    gifted = runtime.expect(
+        "exec", *options, *as_user, container.id, "/gift/busybox", "grep", "-h", "^Cap", "/proc/self/status"
+    )
     assert sets(gifted.stdout)["CapPrm"] & 1 << CHOWN == 0
 
 

@@ -1,10 +1,11 @@
-"""CVE-2023-25809: a container without a cgroup namespace of its own, rootless above all, can write to the host's cgroups."""
+"""CVE-2023-25809: a container without a cgroup namespace, rootless above all, can write to the host's cgroups."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,8 @@ def refusals() -> dict[str, tuple[int, int]]:
     """In a container: what making a group, and moving a process, is refused with."""
     return {
         point: (
-            error_of(lambda: os.mkdir(f"{point}/pyoci-escaped")),
-            error_of(lambda: os.close(os.open(f"{point}/cgroup.procs", os.O_WRONLY))),
+            error_of(partial(os.mkdir, f"{point}/pyoci-escaped")),
+            error_of(partial(os.open, f"{point}/cgroup.procs", os.O_WRONLY)),
         )
         for point in cgroup_mounts()
     }

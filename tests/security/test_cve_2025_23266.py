@@ -17,12 +17,22 @@ HOST = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
 
 @pytest.mark.parametrize("kind", HOST)
 def test_a_hooks_environment_is_its_own(runtime: Runtime, bundle: Bundle, scratch: Path, kind: str) -> None:
-    bundle.process["env"] += ["LD_PRELOAD=./evil.so", "LD_LIBRARY_PATH=.", "BASH_ENV=./evil", "ENV=./evil", "PYTHONPATH=."]
+    bundle.process["env"] += [
+        "LD_PRELOAD=./evil.so",
+        "LD_LIBRARY_PATH=.",
+        "BASH_ENV=./evil",
+        "ENV=./evil",
+        "PYTHONPATH=.",
+    ]
     bundle.config["hooks"] = {
         kind: [
             {
                 "path": "/bin/sh",
-                "args": ["sh", "-c", f"tr '\\0' '\\n' < /proc/self/environ > {scratch}/environment; pwd > {scratch}/folder"],
+                "args": [
+                    "sh",
+                    "-c",
+                    f"tr '\\0' '\\n' < /proc/self/environ > {scratch}/environment; pwd > {scratch}/folder",
+                ],
                 "env": ["PATH=/usr/bin:/bin", "OWN=1"],
             }
         ]

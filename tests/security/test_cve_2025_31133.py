@@ -19,7 +19,9 @@ TRIES = 12
 
 @pytest.fixture(autouse=True)
 def image_has_its_own_dev(bundle: Bundle) -> None:
-    bundle.config["mounts"] = [entry for entry in bundle.config["mounts"] if not entry["destination"].startswith("/dev")]
+    bundle.config["mounts"] = [
+        entry for entry in bundle.config["mounts"] if not entry["destination"].startswith("/dev")
+    ]
     (bundle.rootfs / "etc/secret").write_text("secret")
     (bundle.rootfs / "etc/folder").mkdir()
     (bundle.rootfs / "etc/folder/secret").write_text("secret")

@@ -1,4 +1,4 @@
-"""CVE-2025-52565: the terminal is bound to /dev/console by paths of the image; what it names appears there, unprotected."""
+"""CVE-2025-52565: the terminal is bound to /dev/console by paths of the image, which can name something else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CVE-2025-52881, CVE-2025-62596 (youki): what the runtime writes to procfs is redirected, by mounts shared with another container.
+"""CVE-2025-52881, CVE-2025-62596 (youki): what the runtime writes to procfs is redirected by shared mounts.
 
 A label or a sysctl then lands in a harmless file, or in one like /proc/sysrq-trigger.
 """
@@ -65,7 +65,10 @@ def test_a_volume_in_procfs_with_links_that_swap(
         for _ in range(TRIES):
             real_or_refused(runtime, bundle)
     outside.check()
-    assert {path.read_text() for path in (volume / "other", volume / "ip_unprivileged_port_start")} == {"0", outside.SECRET}
+    assert {path.read_text() for path in (volume / "other", volume / "ip_unprivileged_port_start")} == {
+        "0",
+        outside.SECRET,
+    }
 
 
 def test_id_maps_are_the_kernels(runtime: Runtime, bundle: Bundle, outside: Outside) -> None:
@@ -79,11 +82,15 @@ def test_id_maps_are_the_kernels(runtime: Runtime, bundle: Bundle, outside: Outs
 
 def test_exec(runtime: Runtime, bundle: Bundle, outside: Outside) -> None:
     """The container has prepared its procfs for the process that enters."""
-    bundle.process["capabilities"] = dict.fromkeys(("bounding", "effective", "permitted"), ["CAP_SYS_ADMIN"])
+    bundle.process["capabilities"] = {kind: ["CAP_SYS_ADMIN"] for kind in ("bounding", "effective", "permitted")}
     bundle.bind(outside.path, "/host")
     bundle.sleeps()
     container = runtime.start(bundle)
-    mounted = container.exec("sh", "-c", "mount -t tmpfs none /proc && mkdir -p /proc/self/attr && mount --bind /host/secret /dev/null; echo $?")
+    mounted = container.exec(
+        "sh",
+        "-c",
+        "mount -t tmpfs none /proc && mkdir -p /proc/self/attr && mount --bind /host/secret /dev/null; echo $?",
+    )
     assert mounted.stdout.strip().endswith("0"), mounted
     assert container.exec("echo", "runs").stdout.strip() == "runs"
     outside.check()

@@ -13,7 +13,9 @@ from helpers.runtime import Runtime
 
 @pytest.mark.parametrize("kind", ["folders", "links"])
 def test_the_rootfs_is_read_only(runtime: Runtime, bundle: Bundle, kind: str) -> None:
-    bundle.config["mounts"] = [entry for entry in bundle.config["mounts"] if entry["destination"] not in ("/proc", "/sys")]
+    bundle.config["mounts"] = [
+        entry for entry in bundle.config["mounts"] if entry["destination"] not in ("/proc", "/sys")
+    ]
     decoy = bundle.rootfs / "decoy"
     decoy.mkdir()
     bundle.mount("/decoy", "tmpfs")
@@ -27,7 +29,7 @@ def test_the_rootfs_is_read_only(runtime: Runtime, bundle: Bundle, kind: str) ->
     container = runtime.create(bundle)
 
     def writes() -> dict[str, int]:
-        return {path: error_of(lambda: Path(path).touch()) for path in ("/new", "/etc/new", "/late/new", "/decoy/new")}
+        return {path: error_of(Path(path).touch) for path in ("/new", "/etc/new", "/late/new", "/decoy/new")}
 
     found = inside(container.pid, writes)
     assert found == {"/new": errno.EROFS, "/etc/new": errno.EROFS, "/late/new": errno.EROFS, "/decoy/new": 0}

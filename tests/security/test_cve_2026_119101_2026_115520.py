@@ -1,4 +1,4 @@
-"""CVE-2026-119101, CVE-2026-115520 (crun): `restore` bind-mounts a folder of the host that a link of the image names."""
+"""CVE-2026-119101, CVE-2026-115520 (crun): `restore` binds a folder of the host that a link of the image names."""
 
 from __future__ import annotations
 

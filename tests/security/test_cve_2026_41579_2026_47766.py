@@ -1,4 +1,4 @@
-"""CVE-2026-41579, CVE-2026-47766 (crun): /dev of the image is a link; on the host a `ptmx` is removed and links are made."""
+"""CVE-2026-41579, CVE-2026-47766 (crun): /dev of the image is a link; a `ptmx` of the host goes, links are made."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_dev_is_a_link(
     (bundle.rootfs / "dev").rmdir()
     (bundle.rootfs / "hop").symlink_to(outside.path)
     climbing = "../" * 20 + str(outside.path).lstrip("/")
-    (bundle.rootfs / "dev").symlink_to({"absolute": outside.path, "climbing": climbing, "two": "/hop/."}[target])
+    (bundle.rootfs / "dev").symlink_to({"absolute": str(outside.path), "climbing": climbing, "two": "/hop/."}[target])
     if mounts != "all":
         rest = [entry for entry in bundle.config["mounts"] if not entry["destination"].startswith("/dev")]
         bundle.config["mounts"] = rest

@@ -25,7 +25,9 @@ def console(scratch: Path) -> Iterator[ConsoleSocket]:
 def test_no_file_on_the_host(
     runtime: Runtime, bundle: Bundle, console: ConsoleSocket, outside: Outside, target: str, readonly: bool
 ) -> None:
-    bundle.config["mounts"] = [entry for entry in bundle.config["mounts"] if not entry["destination"].startswith("/dev")]
+    bundle.config["mounts"] = [
+        entry for entry in bundle.config["mounts"] if not entry["destination"].startswith("/dev")
+    ]
     bundle.mount("/dev/pts", "devpts", ["newinstance", "ptmxmode=0666"])
     bundle.config["root"]["readonly"] = readonly
     bundle.process["terminal"] = True

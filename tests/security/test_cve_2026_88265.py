@@ -1,10 +1,11 @@
-"""CVE-2026-88265 (crun): /dev/null of the image is a link to a file of the host, which becomes a standard stream and the user's."""
+"""CVE-2026-88265 (crun): /dev/null of the image is a link; what it names becomes a standard stream and the user's."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from helpers.bundle import Bundle
@@ -22,14 +23,16 @@ def close_all() -> None:
 def test_the_streams_are_not_the_images(
     runtime: Runtime, bundle: Bundle, outside: Outside, caller: Callable[[], None] | None, uid: int
 ) -> None:
-    bundle.config["mounts"] = [entry for entry in bundle.config["mounts"] if not entry["destination"].startswith("/dev")]
+    bundle.config["mounts"] = [
+        entry for entry in bundle.config["mounts"] if not entry["destination"].startswith("/dev")
+    ]
     bundle.bind(outside.path, "/host")
     (bundle.rootfs / "dev/null").symlink_to("/host/secret")
     bundle.process["user"] = {"uid": uid, "gid": uid}
     bundle.sleeps()
     name = runtime.add(bundle)
     words = ("run", "--detach", "--bundle", str(bundle.path), name)
-    streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     status = runtime.popen(*words, **streams, preexec_fn=caller).wait(TIME_LIMIT)
     if status == 0:
         pid = runtime.state(name)["pid"]
@@ -46,6 +49,6 @@ def test_exec(runtime: Runtime, bundle: Bundle, outside: Outside) -> None:
     assert os.path.islink(container.path("/dev/null"))
     words = ("exec", "--user", "1000:1000", container.id, "sh", "-c", "echo evil; readlink /proc/self/fd/*")
     for caller in (None, close_all):
-        streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         runtime.popen(*words, **streams, preexec_fn=caller).wait(TIME_LIMIT)
     outside.check()

@@ -57,12 +57,17 @@ def test_hooks(runtime: Runtime, bundle: Bundle, leaked: list[int], scratch: Pat
         bundle.config.setdefault("hooks", {})[kind] = [
             {"path": "/bin/busybox", "args": ["sh", "-c", f"ls /proc/self/fd/ > {scratch}/{kind}"]}
         ]
-    bundle.config["hooks"]["startContainer"] = [{"path": "/bin/sh", "args": ["sh", "-c", "ls /proc/self/fd/ > /tmp/seen"]}]
+    bundle.config["hooks"]["startContainer"] = [
+        {"path": "/bin/sh", "args": ["sh", "-c", "ls /proc/self/fd/ > /tmp/seen"]}
+    ]
     container = runtime.create(bundle, pass_fds=leaked)
     runtime.expect("start", container.id, pass_fds=leaked)
     container.wait()
     runtime.expect("delete", container.id, pass_fds=leaked)
-    for file in [bundle.rootfs / "tmp/seen", *(scratch / kind for kind in bundle.config["hooks"] if kind != "startContainer")]:
+    for file in [
+        bundle.rootfs / "tmp/seen",
+        *(scratch / kind for kind in bundle.config["hooks"] if kind != "startContainer"),
+    ]:
         assert file.read_text().split() == STANDARD, file.name
 
 
@@ -88,7 +93,9 @@ def test_only_what_is_asked_for_is_preserved(runtime: Runtime, bundle: Bundle, s
     bundle.sh("cat <&3; ls /proc/self/fd")
     name = runtime.add(bundle)
     command = runtime.arguments("run", "--bundle", str(bundle.path), "--preserve-fds", "1", name)
-    done = subprocess.run(command, close_fds=False, preexec_fn=arrange, stdout=subprocess.PIPE, text=True, timeout=TIME_LIMIT)
+    done = subprocess.run(
+        command, close_fds=False, preexec_fn=arrange, stdout=subprocess.PIPE, text=True, timeout=TIME_LIMIT
+    )
     os.close(file)
     os.close(folder)
     assert done.stdout.split() == ["preserved0", "1", "2", "3", "4"]  # 4 is the folder that ls reads
@@ -104,5 +111,7 @@ def test_the_working_directory_is_inside(runtime: Runtime, bundle: Bundle) -> No
 def test_no_mapping_and_no_key_of_the_runtime_is_left(runtime: Runtime, bundle: Bundle) -> None:
     bundle.sleeps()
     container = runtime.start(bundle)
-    files = {line.split(maxsplit=5)[5] for line in container.proc("maps").splitlines() if len(line.split(maxsplit=5)) > 5}
+    files = {
+        line.split(maxsplit=5)[5] for line in container.proc("maps").splitlines() if len(line.split(maxsplit=5)) > 5
+    }
     assert {file for file in files if not file.startswith("[")} <= {"/bin/busybox"}

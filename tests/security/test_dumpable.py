@@ -30,7 +30,9 @@ def intrusions(pid: int) -> dict[str, int]:
     remote = _IoVec(ctypes.c_void_p(0x400000), 8)
 
     def read_memory() -> None:
-        check(libc.process_vm_readv(pid, ctypes.byref(local), ONE, ctypes.byref(remote), ONE, ctypes.c_ulong(0)), "readv")
+        check(
+            libc.process_vm_readv(pid, ctypes.byref(local), ONE, ctypes.byref(remote), ONE, ctypes.c_ulong(0)), "readv"
+        )
 
     tries = {
         "attach": lambda: check(libc.ptrace(PTRACE_ATTACH, pid, 0, 0), "ptrace"),
@@ -60,9 +62,7 @@ def test_a_waiting_init_by_root_of_its_container(runtime: Runtime, bundle: Bundl
 
 
 @pytest.mark.parametrize("joins", ["clone", "bootstrap"])
-def test_a_waiting_init_by_all_capabilities_of_its_user_namespace(
-    runtime: Runtime, bundle: Bundle, joins: str
-) -> None:
+def test_a_waiting_init_by_all_capabilities_of_its_user_namespace(runtime: Runtime, bundle: Bundle, joins: str) -> None:
     # CAP_SYS_PTRACE there is none over a memory image that was made outside.
     bundle.user_namespace()
     if joins == "bootstrap":

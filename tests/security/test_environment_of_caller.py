@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.bundle import Bundle
 from helpers.runtime import Runtime
 
-NAMES = [
-    "os", "io", "abc", "site", "codecs", "json", "stat", "posixpath", "genericpath", "signal", "socket", "struct", "re", "enum",
-    "sitecustomize", "usercustomize", "encodings", "zipimport", "_socket", "_struct", "_json", "fcntl", "select", "pyoci", "jsonschema",
-    "fastjsonschema", "prctl", "pyroute2", "typing", "dataclasses", "runpy", "__main__", "__init__", "_sysconfigdata", "readline",
-]  # fmt: skip
+NAMES = """
+os io abc site codecs json stat posixpath genericpath signal socket struct re enum sitecustomize usercustomize
+encodings zipimport _socket _struct _json fcntl select pyoci jsonschema fastjsonschema prctl pyroute2 typing
+dataclasses runpy __main__ __init__ _sysconfigdata readline
+""".split()
 
 VARIABLES = {
     "PYTHONPATH": "{evil}",
@@ -67,7 +68,9 @@ def evil(scratch: Path) -> Path:
         place.mkdir(exist_ok=True)
         for name in NAMES:
             (place / f"{name}.py").write_text(code)
-    (folder / "evil.pth").write_text(f"import posix; posix.close(posix.open({str(scratch / 'marked')!r}, posix.O_CREAT))\n")
+    (folder / "evil.pth").write_text(
+        f"import posix; posix.close(posix.open({str(scratch / 'marked')!r}, posix.O_CREAT))\n"
+    )
     (folder / "pyvenv.cfg").write_text(f"home = {folder}\ninclude-system-site-packages = false\n")
     (folder / "pybuilddir.txt").write_text("lib")
     return folder
@@ -77,10 +80,10 @@ def marked(scratch: Path) -> bool:
     return (scratch / "marked").exists()
 
 
-def whole_life(runtime: Runtime, bundle: Bundle, **keywords: object) -> str:
+def whole_life(runtime: Runtime, bundle: Bundle, **keywords: Any) -> str:
     """Every command once; what the container printed."""
     bundle.sh("env | sort; pwd; trap 'exit 0' TERM; while :; do sleep 0.02; done")
-    container = runtime.create(bundle, **keywords)  # type: ignore[arg-type]
+    container = runtime.create(bundle, **keywords)
     for words in (
         ("start", container.id),
         ("state", container.id),
@@ -88,9 +91,9 @@ def whole_life(runtime: Runtime, bundle: Bundle, **keywords: object) -> str:
         ("list",),
         ("kill", container.id, "KILL"),
     ):
-        runtime.expect(*words, **keywords)  # type: ignore[arg-type]
+        runtime.expect(*words, **keywords)
     container.wait()
-    runtime.expect("delete", container.id, **keywords)  # type: ignore[arg-type]
+    runtime.expect("delete", container.id, **keywords)
     return container.stdout
 
 

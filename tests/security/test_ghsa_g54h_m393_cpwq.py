@@ -28,7 +28,9 @@ def numbers() -> tuple[int, int]:
 
 def opened(runtime: Runtime, bundle: Bundle) -> str:
     major, minor = numbers()
-    script = f"mknod /tmp/device c {major} {minor} && dd if=/tmp/device of=/dev/null bs=1 count=0 2>/dev/null && echo opened"
+    script = (
+        f"mknod /tmp/device c {major} {minor} && dd if=/tmp/device of=/dev/null bs=1 count=0 2>/dev/null && echo opened"
+    )
     bundle.process["capabilities"]["bounding"].append("CAP_SYSLOG")
     bundle.sh(f"({script}) || echo refused")
     result = runtime.run(bundle)

@@ -128,7 +128,14 @@ def attempts(path: str) -> dict[str, int]:
     return {name: error_of(attempt) for name, attempt in tries.items()}
 
 
-MS_BIND, MS_REMOUNT, OPEN_TREE_CLONE, SYS_OPEN_TREE, SYS_MOUNT_SETATTR, AT_EMPTY_PATH = 0x1000, 0x20, 1, 428, 442, 0x1000
+MS_BIND, MS_REMOUNT, OPEN_TREE_CLONE, SYS_OPEN_TREE, SYS_MOUNT_SETATTR, AT_EMPTY_PATH = (
+    0x1000,
+    0x20,
+    1,
+    428,
+    442,
+    0x1000,
+)
 
 
 def _checked(result: int) -> None:

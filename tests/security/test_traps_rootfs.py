@@ -1,7 +1,7 @@
 """After the root has changed, the runtime opens nothing of the container's but what the config names.
 
-The rootfs is full of traps: whatever Python, or the C library, could look for by itself is a FIFO, on which it would hang, or a
-file that leaves a mark. strace tells what was tried.
+The rootfs is full of traps: whatever Python, or the C library, could look for by itself is a FIFO, on which it would
+hang, or a file that leaves a mark. strace tells what was tried.
 """
 
 from __future__ import annotations
@@ -21,15 +21,27 @@ from helpers.runtime import TIME_LIMIT, Runtime
 STDLIB = sysconfig.get_path("stdlib")
 MARK = "import posix\nposix.close(posix.open('/marked', posix.O_CREAT))\n"
 
-FIFOS = [
-    "lib/x86_64-linux-gnu/libc.so.6", "lib64/ld-linux-x86-64.so.2", "etc/ld.so.preload", "etc/ld.so.cache", "etc/ld.so.conf",
-    "etc/nsswitch.conf", "etc/passwd", "etc/group", "etc/shadow", "etc/localtime", "etc/host.conf", "etc/resolv.conf", "etc/hosts",
-    "etc/timezone", "etc/locale.alias", "etc/gai.conf", "usr/lib/locale/locale-archive", "usr/share/locale/locale.alias",
-    "usr/lib/x86_64-linux-gnu/gconv/gconv-modules", "usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache",
-    "usr/lib/x86_64-linux-gnu/libnss_files.so.2", "lib/x86_64-linux-gnu/libseccomp.so.2", "usr/share/zoneinfo/UTC",
-    "usr/lib/python3/dist-packages/sitecustomize.py", "dev/urandom", "pyvenv.cfg",
-]  # fmt: skip
-MODULES = ["encodings", "codecs", "sitecustomize", "usercustomize", "os", "io", "site", "traceback", "linecache", "tokenize", "pwd"]
+FIFOS = """
+lib/x86_64-linux-gnu/libc.so.6 lib64/ld-linux-x86-64.so.2 etc/ld.so.preload etc/ld.so.cache etc/ld.so.conf
+etc/nsswitch.conf etc/passwd etc/group etc/shadow etc/localtime etc/host.conf etc/resolv.conf etc/hosts
+etc/timezone etc/locale.alias etc/gai.conf usr/lib/locale/locale-archive usr/share/locale/locale.alias
+usr/lib/x86_64-linux-gnu/gconv/gconv-modules usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache
+usr/lib/x86_64-linux-gnu/libnss_files.so.2 lib/x86_64-linux-gnu/libseccomp.so.2 usr/share/zoneinfo/UTC
+usr/lib/python3/dist-packages/sitecustomize.py dev/urandom pyvenv.cfg
+""".split()
+MODULES = [
+    "encodings",
+    "codecs",
+    "sitecustomize",
+    "usercustomize",
+    "os",
+    "io",
+    "site",
+    "traceback",
+    "linecache",
+    "tokenize",
+    "pwd",
+]
 
 # What the config names, and what runtime-linux.md makes a runtime look at.
 NAMED = re.compile(
@@ -48,7 +60,14 @@ def trapped(bundle: Bundle) -> Bundle:
         path.unlink(missing_ok=True)
         os.mkfifo(path, 0o666)
     # every place where the interpreter of the host has, or could have, its modules
-    places = {STDLIB, *(entry for entry in sys.path if entry.startswith("/")), "/usr/lib/python3", "/usr/lib/python311.zip", "/", "/pyoci"}
+    places = {
+        STDLIB,
+        *(entry for entry in sys.path if entry.startswith("/")),
+        "/usr/lib/python3",
+        "/usr/lib/python311.zip",
+        "/",
+        "/pyoci",
+    }
     for place in places:
         folder = rootfs / place.lstrip("/")
         folder.mkdir(parents=True, exist_ok=True)
@@ -116,9 +135,28 @@ def traced(runtime: Runtime, scratch: Path, *words: str) -> list[tuple[str, str]
         pytest.skip("needs strace")
     output = scratch / "trace"
     calls = "trace=%file,%process,openat2,fchdir,pivot_root,setns"
-    command = ["strace", "-f", "-qq", "-s", "256", "-e", calls, "-e", "signal=none", "-o", str(output), *runtime.arguments(*words)]
-    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIME_LIMIT * 2)
-    return [(line.split(None, 1)[0], line.split(None, 1)[1]) for line in output.read_text(errors="replace").splitlines() if " " in line]
+    command = [
+        "strace",
+        "-f",
+        "-qq",
+        "-s",
+        "256",
+        "-e",
+        calls,
+        "-e",
+        "signal=none",
+        "-o",
+        str(output),
+        *runtime.arguments(*words),
+    ]
+    subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIME_LIMIT * 2
+    )
+    return [
+        (line.split(None, 1)[0], line.split(None, 1)[1])
+        for line in output.read_text(errors="replace").splitlines()
+        if " " in line
+    ]
 
 
 PATH = re.compile(r'^(?:(?P<call>\w+)\()(?:(?:AT_FDCWD|-?\d+)(?:<[^>]*>)?, )?"(?P<path>(?:[^"\\]|\\.)*)"')
