@@ -82,7 +82,7 @@ class SyscallError(PyociError):
 
     def __init__(self, errno: int, call: str) -> None:
         import errno as names  # a builtin module: no file is opened, even inside the container
-        import os
+        import posix as os
 
         self.errno = errno
         self.call = call

@@ -10,7 +10,7 @@ failure.
 
 from __future__ import annotations
 
-import os
+import posix as os
 import time
 from _json import encode_basestring_ascii as quoted
 

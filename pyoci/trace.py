@@ -15,7 +15,7 @@ to `dur` was spent waiting.
 from __future__ import annotations
 
 import mmap
-import os
+import posix as os
 import time
 
 import pyoci

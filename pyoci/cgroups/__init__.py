@@ -11,7 +11,7 @@ from then on: a `create` that is killed at any point leaves groups that `reopen(
 
 from __future__ import annotations
 
-import os
+import posix as os
 
 from pyoci.errors import CgroupError
 from pyoci.kernel import uapi

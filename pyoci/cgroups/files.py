@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
+import posix as os
 import time
 
 from pyoci.errors import CgroupError
@@ -29,6 +29,11 @@ def read(path: str) -> str:
         return read_raw(path)
     except OSError as error:
         raise CgroupError(f"read {path}: {reason(error)}") from None
+
+
+def is_group(path: str) -> bool:
+    """Whether there is a group at `path`."""
+    return os.access(f"{path}/.", os.F_OK)
 
 
 def read_raw(path: str) -> str:

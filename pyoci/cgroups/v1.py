@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
+import posix as os
 import time
 
 from pyoci.cgroups import devices, files, hierarchies
@@ -175,7 +175,7 @@ class Groups:
         if self.path("freezer") is None and self.unified() is None:
             self._signal_until_quiet(signal)
             return
-        if not os.path.isdir(self._listing()):
+        if not files.is_group(self._listing()):
             return
         if not was_frozen:
             self.freeze()
@@ -211,7 +211,7 @@ class Groups:
 
         entries, links = [], []
         for controllers, path in self._places.items():
-            name = os.path.basename(self._mounts[controllers])
+            name = self._mounts[controllers].rpartition("/")[2]
             options = f"none,{controllers}" if controllers.startswith("name=") else controllers
             fstype = "cgroup" if controllers else "cgroup2"
             entries.append(CgroupMount(name=name, host_path=path, fstype=fstype, options=options))
@@ -317,7 +317,7 @@ def signal_all(processes: list[int], signal: int) -> None:
 
 def check_unused(path: str) -> None:
     """Raise CgroupError when the group is there and somebody uses it."""
-    if not os.path.isdir(path):
+    if not files.is_group(path):
         return
     found = files.pids(path)
     if found:

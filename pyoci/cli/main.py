@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import posix as os
 
 from pyoci import log, phase
 from pyoci.cli import options, output
@@ -117,7 +117,7 @@ def version() -> str:
 
 def default_root() -> str:
     """/run/pyoci, or the folder of the user's session for whoever is not the host's root."""
-    session = os.environ.get("XDG_RUNTIME_DIR")
+    session = os.environ.get(b"XDG_RUNTIME_DIR", b"").decode("utf-8", "surrogateescape")
     if session and (os.geteuid() != 0 or options.in_user_namespace()):
         return f"{session}/pyoci"
     return "/run/pyoci"
@@ -182,7 +182,7 @@ def _tidy() -> None:
             os.fstat(fd)
         except OSError:
             # Otherwise the state file or the log could become number 2 and receive error messages.
-            os.open(os.devnull, os.O_RDWR)
+            os.open("/dev/null", os.O_RDWR)
             os.set_inheritable(fd, True)
     # An ignored SIGCHLD survives execve and makes the kernel reap hooks: their exit status would be lost.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)

@@ -14,7 +14,7 @@ Not argparse: it costs 11 ms of CPU to import, more than all of `pyoci state`.
 
 from __future__ import annotations
 
-import os
+import posix as os
 
 from pyoci.errors import UsageError
 from pyoci.wire.record import Record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import posix as os
 
 from pyoci import cgroups, log, phase
 from pyoci.errors import ConfigError, PyociError, UsageError
@@ -60,7 +60,7 @@ class Created(Record):
 def load(options: Options) -> tuple[Plan, bytes]:
     """The bundle's plan, and its config as it was read. Nothing has been made yet when this raises."""
     phase("read config.json")
-    path = os.path.realpath(options.bundle)
+    path = _real_path(options.bundle)
     config, text = bundles.load(path)
     phase("check the rules")
     problems = rules.check(config)
@@ -88,6 +88,18 @@ def load(options: Options) -> tuple[Plan, bytes]:
         log.debug(privileges.describe())
         log.debug(f"plan: {plan!r}")
     return plan, text
+
+
+def _real_path(path: str) -> str:
+    """Without links, as the kernel sees it; where there is no such directory, just absolute."""
+    try:
+        fd = os.open(path or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return path if path.startswith("/") else f"{os.getcwd()}/{path}"
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    finally:
+        os.close(fd)
 
 
 def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import posix as os
 
 from pyoci import log, phase
 from pyoci.errors import ContainerNotFound, StateError
@@ -50,11 +50,13 @@ def destroy(entry: Entry, state: State) -> None:
     hooks = state.hooks.get("poststop")
     if hooks:
         phase("poststop hooks")
+        from os.path import isdir
+
         from pyoci.host import hooks as runner
         from pyoci.host.status import document
 
         # An engine may have removed the bundle before it deletes the container; the hooks run nevertheless.
-        cwd = state.bundle if os.path.isdir(state.bundle) else "/"
+        cwd = state.bundle if isdir(state.bundle) else "/"
         runner.run_all(hooks, document(state, status.STOPPED), "poststop", cwd)
 
 

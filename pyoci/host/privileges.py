@@ -5,7 +5,7 @@ python-prctl, since this is a cold path; what changes privileges is in `kernel.c
 
 from __future__ import annotations
 
-import os
+import posix as os
 
 
 def describe() -> str:

@@ -13,10 +13,11 @@ An entry of the cache is one file, named by the hash of what is compiled, that o
 
 from __future__ import annotations
 
-import os
-import stat
+import _stat as stat
+import posix as os
 
 from pyoci.errors import UnsupportedError
+from pyoci.kernel.call import encode
 from pyoci.wire.seccomp import SeccompProgram
 
 try:  # the C modules beneath hashlib, which would load OpenSSL (+8 ms)
@@ -119,9 +120,13 @@ def _look_up(directory: int, name: str) -> SeccompProgram | None:
         return None
     stamp, _, rest = body.partition(b"\n")
     names, _, code = rest.partition(b"\0\0")
-    if stamp != _stamp(os.fsdecode(stamp.rsplit(b" ", 3)[0])) or not _is_filter(code):
+    if stamp != _stamp(_decode(stamp.rsplit(b" ", 3)[0])) or not _is_filter(code):
         return None
-    return SeccompProgram(code=code, unknown=tuple(os.fsdecode(names).split("\0") if names else ()))
+    return SeccompProgram(code=code, unknown=tuple(_decode(names).split("\0") if names else ()))
+
+
+def _decode(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")
 
 
 def _head(body: bytes) -> bytes:
@@ -134,7 +139,7 @@ def _stamp(library: str) -> bytes:
         status = os.stat(library)
     except OSError:
         return b""
-    return b"%b %d %d %d" % (os.fsencode(library), status.st_ino, status.st_size, status.st_mtime_ns)
+    return b"%b %d %d %d" % (encode(library), status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _is_filter(code: bytes) -> bool:
@@ -185,7 +190,7 @@ def _store(directory: int, name: str, stamp: bytes, made: SeccompProgram) -> Non
     if not stamp:
         return  # the library's file is gone, upgraded meanwhile: nobody could tell when the entry is stale
     _make_room(directory)
-    body = b"%b\n%b\0\0%b" % (stamp, os.fsencode("\0".join(made.unknown)), made.code)
+    body = b"%b\n%b\0\0%b" % (stamp, encode("\0".join(made.unknown)), made.code)
     data = b"%b\n%b" % (_head(body), body)
     temporary = f"{name}.{os.getpid()}"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=directory)

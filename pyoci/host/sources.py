@@ -7,7 +7,7 @@ mount needs privilege over its file system; so the host takes detached clones of
 from __future__ import annotations
 
 import _socket
-import os
+import posix as os
 
 from pyoci.errors import ConfigError, SyscallError
 from pyoci.host import idmap

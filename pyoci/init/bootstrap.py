@@ -9,7 +9,7 @@ that has gone, the engine's.
 from __future__ import annotations
 
 import errno
-import os
+import posix as os
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import namespace, process, procfs, uapi

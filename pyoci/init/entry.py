@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import os
+import posix as os
 
 from pyoci import phase
 from pyoci.init import bootstrap

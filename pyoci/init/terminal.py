@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import _struct
 import fcntl
-import os
+import posix as os
 
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import mount, uapi

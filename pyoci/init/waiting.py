@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _socket
 import _struct
-import os
+import posix as os
 
 from pyoci.errors import SyscallError
 from pyoci.wire import messages

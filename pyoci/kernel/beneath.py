@@ -8,10 +8,10 @@ appeared meanwhile (CVE-2024-45310).
 
 from __future__ import annotations
 
+import _stat as stat
 import _struct
 import errno
-import os
-import stat
+import posix as os
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi

@@ -7,7 +7,7 @@ cannot block us. Its output is read as it comes, and only the tail is kept.
 from __future__ import annotations
 
 import errno
-import os
+import posix as os
 import select
 import time
 
@@ -27,6 +27,7 @@ else:
 TAIL = 2048  # bytes of output kept for the error message
 _READ = 65536  # a pipe's capacity, see pipe(7)
 _LAST_READS = 2
+_SEEK_SET = 0  # posix does not have it
 _FAILED = 127  # what a shell says of a program that could not be run
 
 
@@ -109,7 +110,7 @@ def _document(content: bytes, opened: list[int]) -> int:
     opened.append(fd)
     while content:
         content = content[os.write(fd, content) :]
-    os.lseek(fd, 0, os.SEEK_SET)
+    os.lseek(fd, 0, _SEEK_SET)
     return fd
 
 

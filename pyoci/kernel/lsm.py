@@ -7,10 +7,11 @@ a file that an image put there, they would silently not apply (CVE-2019-16884, C
 from __future__ import annotations
 
 import errno
-import os
+import posix as os
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import procfs
+from pyoci.kernel.call import encode
 
 
 def set_apparmor_exec(proc_fd: int, profile: str) -> None:
@@ -46,7 +47,7 @@ def set_selinux_directory(fd: int, label: str) -> None:
     try:
         real = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
         try:
-            os.setxattr(real, "security.selinux", os.fsencode(label) + b"\0")
+            os.setxattr(real, "security.selinux", encode(label) + b"\0")
         finally:
             os.close(real)
     except OSError as error:
@@ -61,7 +62,7 @@ def _write_context(proc_fd: int, path: str, label: str, what: str) -> None:
 def _write(fd: int, text: str, what: str, hints: dict[int, str]) -> None:
     """One write: the kernel takes a label whole or not at all."""
     try:
-        os.write(fd, os.fsencode(text))
+        os.write(fd, encode(text))
     except OSError as error:
         number = error.errno or 0
         hint = f" ({hints[number]})" if number in hints else ""

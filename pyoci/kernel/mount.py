@@ -7,7 +7,7 @@ never a string that a symbolic link could bend (CVE-2021-30465).
 from __future__ import annotations
 
 import _struct
-import os
+import posix as os
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import _struct
-import os
+import posix as os
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import _raw, uapi

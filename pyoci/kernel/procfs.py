@@ -7,7 +7,7 @@ and without following a link, so a file that was bind-mounted over is refused in
 from __future__ import annotations
 
 import errno
-import os
+import posix as os
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi

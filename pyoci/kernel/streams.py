@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import _stat as stat
 import errno
 import fcntl
-import os
-import stat
+import posix as os
 
 from pyoci.errors import UsageError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import posix as os
 
 from pyoci.wire.record import Record
 
@@ -27,19 +27,23 @@ def gather() -> Facts:
         gid=os.getegid(),
         capabilities=capabilities.get()[1] & capabilities.bounding(),
         apparmor=_first_byte("/sys/module/apparmor/parameters/enabled") == b"Y",
-        selinux=os.path.exists("/sys/fs/selinux/enforce"),
+        selinux=os.access("/sys/fs/selinux/enforce", os.F_OK),
         listen_fds=_listen_fds(),
-        notify_socket=os.environ.get("NOTIFY_SOCKET", ""),
+        notify_socket=_variable(b"NOTIFY_SOCKET"),
     )
 
 
 def _listen_fds() -> int:
     """sd_listen_fds(3): descriptors that the caller passes on, meant for this process."""
-    count = os.environ.get("LISTEN_FDS", "")
-    owner = os.environ.get("LISTEN_PID", "")
+    count = _variable(b"LISTEN_FDS")
+    owner = _variable(b"LISTEN_PID")
     if not count.isdigit() or (owner and owner != str(os.getpid())):
         return 0
     return int(count)
+
+
+def _variable(name: bytes) -> str:
+    return os.environ.get(name, b"").decode("utf-8", "surrogateescape")
 
 
 def _first_byte(path: str) -> bytes:

@@ -5,7 +5,7 @@ A valid one costs what `_generated_config.py` costs; jsonschema is imported only
 
 from __future__ import annotations
 
-import os
+import posix as os
 
 from pyoci.errors import ConfigError
 from pyoci.spec.patterns import Mismatch
@@ -26,7 +26,7 @@ def load(bundle: str) -> tuple[dict[str, Any], bytes]:
 
     Raises ConfigError with every problem that the schema finds. What `rules.check` finds comes after that.
     """
-    path = os.path.join(bundle, CONFIG)
+    path = f"{bundle}/{CONFIG}"
     data = read_file(path)
     config = jsontext.loads(data, what=path)
     check_document(config, "config")

@@ -9,7 +9,7 @@ See runtime.md, State; `paused` is an additional value as runc has it.
 from __future__ import annotations
 
 import errno
-import os
+import posix as os
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import proc_stat

@@ -8,7 +8,7 @@ and made anew meanwhile is never mixed up with its predecessor.
 from __future__ import annotations
 
 import errno
-import os
+import posix as os
 
 from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError
 from pyoci.state import record
@@ -39,7 +39,7 @@ class Store:
     __slots__ = ("root",)
 
     def __init__(self, root: str) -> None:
-        self.root = os.path.abspath(root)
+        self.root = root if root.startswith("/") else f"{os.getcwd()}/{root}"
 
     def reserve(self, container_id: str) -> Entry:
         """Take `container_id` for a new container; of two callers at once one gets ContainerExists.
@@ -53,7 +53,9 @@ class Store:
                 os.mkdir(path, 0o700)
             except FileNotFoundError:
                 # The sticky bit keeps off whoever tidies XDG_RUNTIME_DIR (XDG base directory specification).
-                os.makedirs(self.root, 0o1700, exist_ok=True)
+                from os import makedirs
+
+                makedirs(self.root, 0o1700, exist_ok=True)
                 os.mkdir(path, 0o700)
         except FileExistsError:
             raise ContainerExists(container_id) from None

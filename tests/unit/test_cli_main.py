@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import posix
 import subprocess
 import sys
 from collections.abc import Callable
@@ -180,16 +181,16 @@ def test_output_to_a_reader_that_is_gone() -> None:
     [
         ({}, 0, False, "/run/pyoci"),
         ({}, 1000, False, "/run/pyoci"),
-        ({"XDG_RUNTIME_DIR": "/run/user/0"}, 0, False, "/run/pyoci"),
-        ({"XDG_RUNTIME_DIR": "/run/user/7"}, 7, False, "/run/user/7/pyoci"),
-        ({"XDG_RUNTIME_DIR": "/run/user/7"}, 0, True, "/run/user/7/pyoci"),
+        ({b"XDG_RUNTIME_DIR": b"/run/user/0"}, 0, False, "/run/pyoci"),
+        ({b"XDG_RUNTIME_DIR": b"/run/user/7"}, 7, False, "/run/user/7/pyoci"),
+        ({b"XDG_RUNTIME_DIR": b"/run/user/7"}, 0, True, "/run/user/7/pyoci"),
     ],
 )
 def test_default_root(
-    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], uid: int, inner: bool, root: str
+    monkeypatch: pytest.MonkeyPatch, environ: dict[bytes, bytes], uid: int, inner: bool, root: str
 ) -> None:
-    monkeypatch.setattr(os, "environ", environ)
-    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setattr(posix, "environ", environ)
+    monkeypatch.setattr(posix, "geteuid", lambda: uid)
     monkeypatch.setattr(options, "in_user_namespace", lambda: inner)
     assert cli.default_root() == root
 
@@ -205,7 +206,7 @@ def test_default_root(
     ],
 )
 def test_rootless(monkeypatch: pytest.MonkeyPatch, mode: str, uid: int, inner: bool, rootless: bool) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setattr(posix, "geteuid", lambda: uid)
     monkeypatch.setattr(options, "in_user_namespace", lambda: inner)
     assert options.Settings(root="/r", rootless_mode=mode).rootless is rootless
 

@@ -6,6 +6,7 @@ import ctypes.util
 import json
 import os
 import platform
+import posix
 from pathlib import Path
 from typing import Any
 
@@ -370,7 +371,7 @@ def test_the_oldest_entries_make_room(cache: str) -> None:
 
 
 def test_a_full_disk_leaves_no_half_entry(cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "write", lambda *_: 1)
+    monkeypatch.setattr(posix, "write", lambda *_: 1)
     made = compiled(cache, syscalls=[rule("read")])
     assert run(made.code, READ) == ALLOW
     assert "no space left" in made.warnings[0] and entries(cache) == []

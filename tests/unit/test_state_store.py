@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posix
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def test_failed_write_keeps_the_old_state(entry: Entry, monkeypatch: pytest.Monk
     def full(fd: int, data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(posix, "write", full)
     with pytest.raises(StateError, match="no space left on device"):
         entry.write(fake_init.state("x", pid=2))
     monkeypatch.undo()

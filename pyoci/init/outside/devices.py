@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _stat as stat
 import errno
-import os
-import stat
+import posix as os
 
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import mount, node, uapi

@@ -6,8 +6,8 @@ could be a link to anything (CVE-2025-31133).
 
 from __future__ import annotations
 
-import os
-import stat
+import _stat as stat
+import posix as os
 
 from pyoci.errors import UnsupportedError
 from pyoci.kernel import mount, uapi
