@@ -160,6 +160,7 @@ def _create(
         phase("join the cgroup")
         group.add(child.pid)
         serve.release(plan, child, opened)
+        state.cgroup = group.save()  # without the groups that a rootless runtime was not allowed to make
         state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
         serve.until_ready(plan.process, child, document(plan, child.pid), on_terminal, plan.hooks)
         phase("limits, state")
