@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix as os
 
 from pyoci import phase
-from pyoci.errors import SyscallError
+from pyoci.errors import ContainerError, SyscallError
 from pyoci.host import idmap
 from pyoci.host.spawn import Child
 from pyoci.init import bootstrap
@@ -61,6 +61,9 @@ def until_ready(
             on_terminal(fd, text)
         elif wanted is not None and wanted.seccomp is not None:
             _hand_over_listener(wanted.seccomp, fd, child.pid, state_document)
+        else:
+            os.close(fd)
+            raise ContainerError("container side sent a seccomp listener, which nobody asked for")
 
 
 def _run_hooks(hooks: dict[str, list[dict[str, Any]]], state_document: dict[str, Any]) -> None:

@@ -73,7 +73,7 @@ def _number_of_init(namespaces: Namespaces, opened: Opened, host: Channel) -> in
 
 
 def _number(text: str) -> int:
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text)):
         raise ContainerError(f"container side sent {text!r} for a process number")
     return int(text)
 

@@ -16,7 +16,9 @@ def send_descriptor(path: str, fd: int, name: bytes) -> None:
         connection.connect(path)
         connection.sendmsg([name], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))])
     except OSError as error:
-        raise PyociError(f"send {name.decode()} to socket {path}: {os.strerror(error.errno or 0).lower()}") from None
+        # "AF_UNIX path too long" is Python's own, without a number
+        reason = (error.strerror or str(error)).lower()
+        raise PyociError(f"send {name.decode()} to socket {path}: {reason}") from None
     finally:
         connection.close()
 

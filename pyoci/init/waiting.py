@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _socket
-import _struct
 import posix as os
 
 from pyoci.errors import SyscallError
@@ -12,7 +11,10 @@ from pyoci.wire.messages import Channel
 
 
 def for_start(notify_fd: int) -> Channel:
-    """Block until `pyoci start` sends a descriptor; the channel reports to it and closes with execve(2)."""
+    """Block until `pyoci start` sends a socket; the channel reports to it and closes with execve(2).
+
+    Any other message is ignored, and what came with it closed.
+    """
     socket = _socket.socket(fileno=os.dup(notify_fd))
     try:
         while True:
@@ -20,8 +22,13 @@ def for_start(notify_fd: int) -> Channel:
                 packet, ancillary, _, _ = socket.recvmsg(64, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
             except OSError as error:
                 raise SyscallError(error.errno or 0, "wait for start") from None
-            for level, kind, data in ancillary:
-                if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS and packet == messages.START.encode():
-                    return messages.from_descriptor(_struct.unpack("i", data[:4])[0])
+            found = messages.descriptors(ancillary)
+            if packet == messages.START.encode() and len(found) == 1:
+                try:
+                    return messages.from_descriptor(found[0])
+                except OSError:
+                    pass  # no socket, so not from `start`
+            for fd in found:
+                os.close(fd)
     finally:
         socket.close()

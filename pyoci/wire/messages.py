@@ -34,6 +34,7 @@ READY = "READY"  # init -> host: created, waiting for start
 ERROR = "ERROR"  # either way: what failed; the sender is gone
 START = "START"  # pyoci start -> init: with the descriptor to report on
 
+_WITH_DESCRIPTOR = (TERMINAL, SECCOMP)
 _TEXT_MAX = 60_000
 _KINDS: dict[str, type[PyociError]] = {
     "executable": ExecutableError,
@@ -66,7 +67,8 @@ class Channel:
     def receive(self) -> tuple[str, str, int]:
         """(kind, text, descriptor or -1); kind "" when the other side is gone.
 
-        Raises what the other side reports with ERROR.
+        Raises what the other side reports with ERROR. A descriptor comes with those kinds that have one, always and
+        alone: the caller need not look, and no other one stays open.
         """
         try:
             packet, ancillary, flags, _ = self._socket.recvmsg(
@@ -77,11 +79,19 @@ class Channel:
         except OSError as error:
             raise SyscallError(error.errno or 0, "receive from the other side") from None
         fd = _only_descriptor(ancillary)
-        if flags & (_socket.MSG_TRUNC | _socket.MSG_CTRUNC):
-            raise ContainerError("receive from the other side: a message of the wrong size")
-        kind, _, text = packet.decode("utf-8", "surrogateescape").partition(" ")
-        if kind == ERROR:
-            raise_reported(text)
+        try:
+            if flags & (_socket.MSG_TRUNC | _socket.MSG_CTRUNC):
+                raise ContainerError("receive from the other side: a message of the wrong size")
+            kind, _, text = packet.decode("utf-8", "surrogateescape").partition(" ")
+            if kind == ERROR:
+                raise_reported(text)
+            if (fd >= 0) != (kind in _WITH_DESCRIPTOR):
+                found = "with a" if fd >= 0 else "without its"
+                raise ContainerError(f"receive from the other side: {kind!r} {found} descriptor")
+        except PyociError:
+            if fd >= 0:
+                os.close(fd)
+            raise
         return kind, text, fd
 
     def expect(self, *kinds: str) -> tuple[str, str, int]:
@@ -124,12 +134,18 @@ def raise_reported(text: str) -> NoReturn:
     raise _KINDS.get(name, ContainerError)(words)
 
 
-def _only_descriptor(ancillary: list[tuple[int, int, bytes]]) -> int:
-    """The one descriptor of a message; more than one are closed and refused."""
+def descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+    """Every descriptor that came with a message; the caller owns them."""
     found: list[int] = []
     for level, kind, data in ancillary:
         if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
             found.extend(_struct.unpack(f"{len(data) // 4}i", data[: len(data) // 4 * 4]))
+    return found
+
+
+def _only_descriptor(ancillary: list[tuple[int, int, bytes]]) -> int:
+    """The one descriptor of a message; more than one are closed and refused."""
+    found = descriptors(ancillary)
     if len(found) > 1:
         for fd in found:
             os.close(fd)

@@ -1,0 +1,180 @@
+"""Hostile messages: on the sync channel, from the container's side and to it, and on the notify and console sockets."""
+
+from __future__ import annotations
+
+import array
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import fake_init, fuzz
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyoci.errors import PyociError
+from pyoci.host import serve, spawn, start, terminal
+from pyoci.init import waiting
+from pyoci.state import status
+from pyoci.state.store import NOTIFY_SOCKET, Store
+from pyoci.wire import messages
+from pyoci.wire.opened import Opened
+from pyoci.wire.plan import Namespaces
+
+KINDS = [getattr(messages, name) for name in "PID MAP GO HOOKS TERMINAL SECCOMP READY ERROR START".split()]
+TEXTS = st.one_of(
+    st.sampled_from([b"", b"1", b"-1", b"0", b"99999999999999999999", b"9" * 5000, b"\xc2\xb2", b"\xff", b"hook \x1b[2J",
+                     b"executable x", b"unsupported", b"x" * 59000, b"\0"]),
+    st.binary(max_size=20),
+)  # fmt: skip
+PACKETS = st.one_of(
+    st.builds(lambda kind, text: f"{kind} ".encode() + text, st.sampled_from(KINDS), TEXTS),
+    st.binary(max_size=20),
+    st.sampled_from([b"", b" ", b"x" * 60_001, b"READY", b"READY  "]),
+)
+#: A packet and how many descriptors come with it.
+MESSAGES = st.tuples(PACKETS, st.sampled_from([0, 0, 0, 1, 1, 2, 5, 50]))
+
+
+def ends() -> tuple[messages.Channel, socket.socket]:
+    """Our end, and the one of whoever is hostile."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.setblocking(False)
+    return messages.from_descriptor(ours.detach()), theirs
+
+
+def send(end: socket.socket, packets: list[tuple[bytes, int]]) -> None:
+    for packet, count in packets:
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * count))] if count else []
+        try:
+            end.sendmsg([packet], rights)
+        except OSError:  # larger than a packet can be: the kernel's answer
+            continue
+
+
+@contextmanager
+def no_descriptor_left(*sockets: Any) -> Iterator[None]:
+    before = fuzz.descriptors()
+    try:
+        yield
+        assert fuzz.descriptors() == before
+    finally:
+        for end in sockets:
+            end.close()
+
+
+def clean(action: Callable[[], Any]) -> Any:
+    """Its result, or None after a PyociError."""
+    try:
+        return action()
+    except PyociError as error:
+        str(error)
+        return None
+
+
+@fuzz.budget(300)
+@given(MESSAGES)
+def test_receive(message: tuple[bytes, int]) -> None:
+    ours, theirs = ends()
+    with no_descriptor_left(ours, theirs):
+        send(theirs, [message])
+        theirs.shutdown(socket.SHUT_WR)
+        received = clean(ours.receive)
+        if received is not None and received[2] >= 0:
+            os.close(received[2])
+
+
+@fuzz.budget(300)
+@given(st.lists(MESSAGES, max_size=4))
+def test_a_hostile_init(packets: list[tuple[bytes, int]]) -> None:
+    ours, theirs = ends()
+    child = spawn.Child(pid=4_000_000, pidfd=-1, channel=ours)
+    with no_descriptor_left(ours, theirs):
+        send(theirs, packets)
+        theirs.shutdown(socket.SHUT_WR)
+        clean(lambda: serve.until_ready(None, child, {"bundle": "/"}, lambda fd, _name: os.close(fd)))
+
+
+@fuzz.budget(200)
+@given(st.lists(MESSAGES, max_size=3))
+def test_a_hostile_bootstrap(packets: list[tuple[bytes, int]]) -> None:
+    ours, theirs = ends()
+    namespaces = Namespaces(new=[], joined=[], time_offsets=[])
+    with no_descriptor_left(ours, theirs):
+        send(theirs, packets)
+        theirs.shutdown(socket.SHUT_WR)
+        number = clean(lambda: spawn._number_of_init(namespaces, Opened(proc_fd=-1, namespaces=[], sources={}), ours))
+        assert number is None or 0 < number <= 1 << 22
+
+
+@fuzz.budget(200)
+@given(st.lists(MESSAGES, max_size=2))
+def test_a_hostile_start(packets: list[tuple[bytes, int]]) -> None:
+    """Init waits for one good message and ignores the rest, whose descriptors it does not keep."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    theirs.setblocking(False)
+    with no_descriptor_left(ours, theirs):
+        send(theirs, packets)
+        theirs.sendmsg([b"START"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))])
+        waiting.for_start(ours.fileno()).close()
+
+
+NOTIFY_KINDS: dict[str, Callable[[Path], Any]] = {
+    "folder": Path.mkdir,
+    "file": Path.touch,
+    "fifo": os.mkfifo,
+    "dangling link": lambda path: path.symlink_to("nowhere"),
+    "looping link": lambda path: path.symlink_to(path),
+    "stream socket": lambda path: bound(path, socket.SOCK_STREAM),
+    "packet socket": lambda path: bound(path, socket.SOCK_SEQPACKET),
+    "a socket that nobody reads": lambda path: bound(path, socket.SOCK_DGRAM),
+}
+
+
+def bound(path: Path, kind: int) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, kind)
+    made.bind(str(path))
+    return made
+
+
+@pytest.mark.parametrize("kind", NOTIFY_KINDS)
+def test_what_stands_for_the_notify_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Store(str(tmp_path / "root")).reserve("x") as entry:
+        entry.write(fake_init.state("x", pid=os.getpid(), pid_start=status.proc_stat.start_time(os.getpid())))
+        kept = NOTIFY_KINDS[kind](Path(entry.path, NOTIFY_SOCKET))
+        found = clean(lambda: status.status(entry, entry.read()))
+        assert found in (None, status.CREATED, status.RUNNING)
+        if found != status.CREATED:
+            with pytest.raises(PyociError):
+                start.start(entry)
+        if kept:
+            kept.close()
+
+
+@pytest.mark.parametrize("kind", ["missing", "x" * 200, *NOTIFY_KINDS])
+def test_what_stands_for_the_console_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("console") if kind in NOTIFY_KINDS else Path(kind)
+    kept = NOTIFY_KINDS[kind](path) if kind in NOTIFY_KINDS else None
+    with open("/dev/null", "rb") as file, pytest.raises(PyociError) as raised:
+        terminal.send_descriptor(str(path), file.fileno(), b"/dev/pts/0")
+    assert "success" not in str(raised.value)
+    if kept:
+        kept.close()
+
+
+@pytest.mark.parametrize("answer", [b"", b"ERROR hook x", b"ERROR", b"READY", b"x" * 59_000])
+def test_what_start_hears_from_init(tmp_path: Path, answer: bytes) -> None:
+    with Store(str(tmp_path)).reserve("x") as entry:
+
+        def say(fd: int) -> None:
+            socket.socket(fileno=fd).send(answer)
+
+        init = fake_init.FakeInit(entry, say)
+        entry.write(fake_init.state("x", pid=init.pid, pid_start=init.start))
+        clean(lambda: start.start(entry))
+        init.reap()
