@@ -24,9 +24,15 @@ _NAME = "org.freedesktop.systemd1"
 _MANAGER = DBusAddress("/org/freedesktop/systemd1", _NAME, f"{_NAME}.Manager")
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 _BUS = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
+_PEER = "org.freedesktop.DBus.Peer"
 _SECONDS = 30.0
+_KNOCKS = (0.05, 0.2, 1.0, 10.0, 20.0)  # seconds to wait for an answer each time
 _SYSTEM = ("/run/systemd/private", "/run/dbus/system_bus_socket")
 _LINE_MAX = 16384
+
+
+class _NoAnswer(CgroupError):
+    """The other side said nothing in time."""
 
 
 class Refused(Exception):  # what the other side says, not yet an error
@@ -46,7 +52,9 @@ class Manager:
         self._socket, path = _connect(user)
         try:
             _authenticate(self._socket, path)
-            if not path.endswith("/private"):
+            if path.endswith("/private"):
+                self._knock()
+            else:
                 self._call(new_method_call(_BUS, "Hello"))
         except OSError as error:
             self._socket.close()
@@ -70,15 +78,29 @@ class Manager:
         address = DBusAddress(path, _NAME, _PROPERTIES)
         return self._call(new_method_call(address, "Get", "ss", (f"{_NAME}.{interface}", name)))[0][1]
 
-    def _call(self, message: Message) -> tuple[Any, ...]:
+    def _knock(self) -> None:
+        """Ping until there is an answer.
+
+        systemd's end (sd-bus) reads the end of the log-in and what follows it in one go when both are there
+        already, and then looks at the rest only when more comes: the first call would wait forever.
+        """
+        for pause in _KNOCKS:
+            try:
+                self._call(new_method_call(DBusAddress("/", _NAME, _PEER), "Ping"), pause)
+                return
+            except _NoAnswer:
+                continue
+        raise CgroupError(f"talk to systemd: no answer within {sum(_KNOCKS):g} s")
+
+    def _call(self, message: Message, seconds: float = _SECONDS) -> tuple[Any, ...]:
         self._serial += 1
         method = message.header.fields[HeaderFields.member]
         try:
-            self._socket.settimeout(_SECONDS)
+            self._socket.settimeout(seconds)
             self._socket.sendall(message.serialise(self._serial))
-            reply = self._reply(time.monotonic() + _SECONDS)
+            reply = self._reply(time.monotonic() + seconds)
         except TimeoutError:
-            raise CgroupError(f"ask systemd for {method}: no answer within {_SECONDS:g} s") from None
+            raise _NoAnswer(f"ask systemd for {method}: no answer within {seconds:g} s") from None
         except OSError as error:
             raise CgroupError(f"ask systemd for {method}: {error.strerror or error}") from None
         if reply.header.message_type is MessageType.error:

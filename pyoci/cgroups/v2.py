@@ -37,8 +37,10 @@ def prepare(path: str | None, container_id: str, rootless: bool, resources: dict
     """See `pyoci.cgroups.prepare`."""
     if path is None:
         place = f"{MOUNT}{beside_own()}/{container_id}"
+    elif path[0] == "/":
+        place = MOUNT + path
     else:
-        place = MOUNT + (path if path[0] == "/" else RELATIVE_TO + path)
+        place = f"{MOUNT}{_delegated_to_user() if rootless else ''}{RELATIVE_TO}{path}"
     group = Group(place, MOUNT, rootless=rootless, tolerant=rootless and path is None, devices=not rootless)
     # Now, before anybody writes this down as the container's: `delete --force` kills what is in its group.
     group.check_unused()
@@ -51,15 +53,31 @@ def beside_own() -> str:
     """The parent of this process's own group: in its own, processes and nested groups would exclude each
     other.
     """
+    own = _own()
+    return own[: own.rindex("/")] if own else ""
+
+
+def _own() -> str:
+    """This process's own group below the mount; empty for its top."""
     from pyoci.cgroups import hierarchies
 
     own = hierarchies.own_groups().get("", "/")
-    if own == "/" or own.startswith("/.."):
-        return ""
     for hierarchy in hierarchies.mounted():
         if hierarchy.mount == MOUNT:
-            own = hierarchies.below_mount(own, hierarchy.root)
-    return own[: own.rindex("/")] if own else ""
+            return hierarchies.below_mount(own, hierarchy.root)
+    return own.rstrip("/")
+
+
+def _delegated_to_user() -> str:
+    """The highest group above our own that belongs to us: the same from every session; empty when none does."""
+    own, found = _own(), ""
+    while own:
+        if os.stat(MOUNT + own).st_uid == os.geteuid():
+            found = own
+        elif found:
+            break
+        own = own[: own.rindex("/")]
+    return found
 
 
 class Group:
