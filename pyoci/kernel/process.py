@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import _struct
-import posix as os
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import _raw, uapi
 from pyoci.kernel.call import SYS, encode, syscall
+
+_ALL_CPUS = b"\xff" * 1024
 
 
 def prctl(option: int, a: int | bytes = 0, b: int = 0, c: int = 0, d: int = 0, *, what: str) -> int:
@@ -125,9 +126,12 @@ def set_personality(domain: int) -> None:
 
 
 def reset_cpu_affinity() -> None:
-    """All CPUs: the cpuset decides, not what the caller of the runtime was pinned to."""
+    """All CPUs: the cpuset decides, not what the caller of the runtime was pinned to.
+
+    Not os.cpu_count(): the C library would ask a file of /sys, which is the container's once its mounts are entered.
+    """
     try:
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+        syscall(SYS["sched_setaffinity"], 0, len(_ALL_CPUS), _ALL_CPUS)  # the kernel leaves out those that do not exist
     except OSError:
         pass  # EINVAL when the cpuset excludes all of these: then it already rules
 
