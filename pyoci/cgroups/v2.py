@@ -5,7 +5,7 @@ kernel.
 from __future__ import annotations
 
 import errno
-import os
+import posix as os
 import select
 import time
 
@@ -193,7 +193,7 @@ class Group:
             return
         from pyoci.cgroups.v1 import signal_all
 
-        if not self.place or not os.path.isdir(self.place):
+        if not self.place or not files.is_group(self.place):
             return
         was_frozen = self.is_frozen()
         if not was_frozen:
@@ -216,7 +216,7 @@ class Group:
             if error.errno == errno.ENODEV:
                 return True
             if error.errno in (errno.ENOENT, errno.EOPNOTSUPP):  # EOPNOTSUPP: a threaded group
-                return not os.path.isdir(self.place)
+                return not files.is_group(self.place)
             raise CgroupError(f"write '1' to {self.place}/cgroup.kill: {files.reason(error)}") from None
         return True
 
@@ -231,7 +231,7 @@ class Group:
     def oom_watch(self) -> OomWatch | None:
         from pyoci.cgroups import oom
 
-        if not self.place or not os.path.exists(f"{self.place}/memory.events"):
+        if not self.place or not os.access(f"{self.place}/memory.events", os.F_OK):
             return None
         return oom.WatchV2(self.place)
 
@@ -301,7 +301,7 @@ class Group:
 
     def check_unused(self) -> None:
         """Raise CgroupError when the group is there and somebody uses it."""
-        if not os.path.isdir(self.place):
+        if not files.is_group(self.place):
             return
         found = files.pids(self.place)
         if found:
