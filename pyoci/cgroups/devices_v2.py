@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import posix as os
 
 from pyoci.cgroups import device_program, devices, files
 from pyoci.errors import CgroupError, SyscallError
