@@ -33,6 +33,7 @@ def run(
     try:
         _keep_only_ours(opened, channel, cgroup_fd, preserve_fds)
         if not bootstrap.needed(namespaces) or bootstrap.become_init(namespaces, opened, channel, cgroup_fd):
+            _let_go(opened, cgroup_fd)
             body(channel)
         os._exit(0)
     except BaseException as error:  # noqa: BLE001  # a traceback would read source lines from the container's files
@@ -54,3 +55,10 @@ def _keep_only_ours(opened: Opened, channel: Channel, cgroup_fd: int, preserve_f
     keep += [fd for _, fd in opened.namespaces]
     keep += range(3, 3 + preserve_fds)
     process.close_all_but(keep)
+
+
+def _let_go(opened: Opened, cgroup_fd: int) -> None:
+    """What has served: `..` of the cgroup's folder would lead to the host's files (CVE-2024-21626)."""
+    for fd in (cgroup_fd, *(fd for _, fd in opened.namespaces)):
+        if fd >= 0:
+            os.close(fd)

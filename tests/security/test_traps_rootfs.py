@@ -181,9 +181,18 @@ def opened_inside(trace: list[tuple[str, str]], begins: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("ends", ["well", "badly"])
+@pytest.mark.parametrize("ends", ["well", "badly", "mapped", "as a user", "filtered"])
 def test_what_init_opens(runtime: Runtime, trapped: Bundle, scratch: Path, ends: str) -> None:
-    trapped.process["args"] = ["/bin/sh", "-c", "true"] if ends == "well" else ["/bin/nowhere"]
+    trapped.process["args"] = ["/bin/nowhere"] if ends == "badly" else ["/bin/sh", "-c", "true"]
+    if ends == "mapped":
+        trapped.user_namespace()
+    if ends == "as a user":
+        trapped.process["user"] = {"uid": 1000, "gid": 1000, "additionalGids": [5, 6]}
+    if ends == "filtered":
+        trapped.linux["seccomp"] = {
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{"names": ["reboot"], "action": "SCMP_ACT_ERRNO"}],
+        }
     name = runtime.add(trapped)
     trace = traced(runtime, scratch, "run", "--bundle", str(trapped.path), name)
     assert any(call.startswith("pivot_root") for _, call in trace)
