@@ -99,12 +99,28 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt as error:
         log.error("interrupted")
         raised, status = error, INTERRUPTED
+    except OSError as error:
+        log.error(_refused(error))
+        raised, status = error, 1
+    except MemoryError as error:
+        log.error("out of memory")
+        raised, status = error, 1
     except Exception as error:  # noqa: BLE001  # the last fence: an engine must get its line
         log.error(f"internal error: {type(error).__name__}: {error}; --debug shows where")
         raised, status = error, 1
     if settings is not None and settings.debug:
         _show_traceback(raised)
     return status
+
+
+def _refused(error: OSError) -> str:
+    """Words for a call that has none of its own: it fails only when the machine runs out of something."""
+    import errno
+
+    name = errno.errorcode.get(error.errno or 0, str(error.errno))
+    place = f" on {error.filename!r}" if error.filename else ""
+    reason = (error.strerror or str(error)).lower()
+    return f"the system refused a call{place}: {reason} ({name}); --debug shows which"
 
 
 def version() -> str:

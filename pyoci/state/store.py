@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import posix as os
 
-from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError
+from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError, SyscallError
 from pyoci.state import record
 from pyoci.state.record import State
 
@@ -20,6 +20,7 @@ NOTIFY_SOCKET = "start"
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-")
 _MAX_ID = 255  # NAME_MAX: an ID is the name of a folder
+_NO_FILE = (errno.ELOOP, errno.ENXIO)  # open(2) of a link with O_NOFOLLOW, of a socket
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -61,7 +62,11 @@ class Store:
             raise ContainerExists(container_id) from None
         except OSError as error:
             raise StateError(f"make {path}: {_reason(error)}") from None
-        return self.open(container_id)
+        try:
+            return self.open(container_id)
+        except StateError:
+            os.rmdir(path)  # nobody else can have put anything there: to them the ID is taken
+            raise
 
     def open(self, container_id: str) -> Entry:
         """The entry of an existing container. Raises ContainerNotFound, InvalidId, StateError."""
@@ -134,7 +139,8 @@ class Entry:
         """The container's state.
 
         Raises ContainerNotFound when the entry was deleted, StateError when the file is missing (`create` was
-        killed) or not what was written; both then say what to do.
+        killed) or not what was written; both then say what to do. SyscallError when it cannot be read just now
+        (memory, descriptors): the container is then as whole as before.
         """
         data = self.read_file(STATE_FILE)
         try:
@@ -162,9 +168,13 @@ class Entry:
                 f"read {self.path}/{name}: no such file: create was interrupted; {self._way_out()}"
             ) from None
         except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise SyscallError(error.errno or 0, f"read {self.path}/{name}") from None
             raise StateError(f"read {self.path}/{name}: {_reason(error)}; {self._way_out()}") from None
         try:
             return self._read_all(fd, name)
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"read {self.path}/{name}") from None
         finally:
             os.close(fd)
 

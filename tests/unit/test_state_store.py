@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posix
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from helpers import fake_init
 
-from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError
+from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError, SyscallError
 from pyoci.state.store import STATE_FILE, Entry, Store, check_id
 
 
@@ -240,3 +241,30 @@ def test_lock_of_a_deleted_container(store: Store) -> None:
 def test_store_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="make /proc/nowhere/x"):
         Store("/proc/nowhere").reserve("x")
+
+
+@pytest.mark.parametrize("call", ["open", "fstat", "read"])
+def test_a_state_that_cannot_be_read_just_now_is_not_taken_for_a_broken_one(
+    entry: Entry, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """`delete --force` removes a broken entry without what belongs to it: the groups would stay."""
+    entry.write(fake_init.state(entry.id))
+
+    def fail(*_arguments: object, **_keywords: object) -> None:
+        raise OSError(errno.ENOMEM, "")
+
+    monkeypatch.setattr(f"pyoci.state.store.os.{call}", fail)
+    with pytest.raises(SyscallError, match="ENOMEM"):
+        entry.read()
+
+
+def test_an_id_is_free_when_its_folder_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_keywords: object) -> None:
+        raise OSError(errno.EMFILE, "")
+
+    store = Store(str(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr("pyoci.state.store.os.open", fail)
+        with pytest.raises(StateError, match="EMFILE"):
+            store.reserve("x")
+    store.reserve("x").close()
