@@ -1,0 +1,143 @@
+"""The import table of docs/architecture.md: who may import whom, imports in functions too, and what nobody may do."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "pyoci"
+FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+
+# Besides itself, and the function pyoci.phase.
+TABLE = {
+    "errors": set(),
+    "log": {"errors"},
+    "trace": {"errors", "log", "wire"},
+    "wire": {"errors"},
+    "kernel": {"errors", "wire"},
+    "spec": {"errors", "wire"},
+    "plan": {"errors", "spec", "wire", "kernel"},
+    "cgroups": {"errors", "kernel", "wire"},
+    "state": {"errors", "kernel", "wire", "cgroups"},
+    "init": {"errors", "kernel", "wire"},
+    "host": {"errors", "log", "kernel", "wire", "cgroups", "state", "plan", "spec", "init"},
+    "cli": {"errors", "log", "trace", "kernel", "wire", "cgroups", "state", "plan", "spec", "host"},
+    "api": {"errors"},
+    "__main__": {"cli"},
+    "__init__": {"trace"},
+}
+# Narrower than the table: of these rooms, only these modules.
+ONLY = {
+    ("kernel", "wire"): {"record"},
+    ("plan", "kernel"): {"uapi", "capabilities"},
+}
+# Where the host's side may see the container's: where it forks into it, and where both must agree.
+INTO_INIT = {"host/spawn.py", "host/create.py", "host/exec.py", "host/serve.py"}
+THIRD_PARTY = {
+    "jeepney": {"cgroups/dbus.py"},
+    "jsonschema": {"spec/explain.py"},
+    "referencing": {"spec/explain.py"},
+    "prctl": {"host/privileges.py"},
+    "pyroute2": {"host/net_devices.py"},
+}
+# Names that only some versions of Python have.
+STANDARD = {*sys.stdlib_module_names, "_sha2", "_sha256"}
+
+# Modules that read files of their own accord, start programs or threads: not where the files are the container's.
+BANNED_INSIDE = {"subprocess", "pwd", "grp", "logging", "os", "shutil", "tempfile", "threading", "codecs", "locale"}
+
+
+def _room(file: str) -> str:
+    return file.split("/", maxsplit=1)[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_table(file: str) -> None:
+    room = _room(file)
+    for module in _imports(FILES[file]):
+        parts = module.split(".")
+        if parts[0] != "pyoci" or parts[1:] in ([], ["phase"]) or parts[1] == room:
+            continue
+        assert parts[1] in TABLE[room], f"{file} must not import {module}"
+        allowed = ONLY.get((room, parts[1]))
+        assert allowed is None or parts[2] in allowed, f"{file} must not import {module}"
+        assert parts[1] != "init" or file in INTO_INIT, f"{file} must not import {module}"
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_third_party_packages_stay_in_their_files(file: str) -> None:
+    for module in _imports(FILES[file]):
+        top = module.split(".")[0]
+        if top != "pyoci" and top not in STANDARD:
+            assert file in THIRD_PARTY.get(top, ()), f"{file} must not import {module}"
+
+
+def test_every_room_is_in_the_table() -> None:
+    assert {_room(file) for file in FILES} == set(TABLE)
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if _room(file) in ("init", "wire", "kernel")])
+def test_nothing_that_looks_around_inside_the_container(file: str) -> None:
+    if file == "kernel/libseccomp.py":  # compiles filters, on the host's side only
+        return
+    found = BANNED_INSIDE & {module.split(".")[0] for module in _imports(FILES[file])}
+    assert not found, f"{file} must not import {found}"
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if _room(file) == "init"])
+def test_init_imports_at_the_top_only(file: str) -> None:
+    """After the fork nothing is imported: a module's file could be the container's."""
+    late = [
+        node.lineno
+        for function in ast.walk(FILES[file])
+        if isinstance(function, (ast.FunctionDef, ast.Lambda))
+        for node in ast.walk(function)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
+    assert not late, f"{file}: imports in functions, lines {late}"
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if _room(file) == "init"])
+def test_init_opens_through_the_kernel_only(file: str) -> None:
+    """`open()` decodes, and a path of the container's must not be followed out of it: `kernel.beneath` opens them."""
+    assert "open" not in set(_names_called(FILES[file]))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_no_shell_and_no_assert(file: str) -> None:
+    """An assert is gone in the program (it is compiled with optimize=2); a shell would read what a caller wrote."""
+    for node in ast.walk(FILES[file]):
+        assert not isinstance(node, ast.Assert), f"{file}:{node.lineno}: assert"
+        assert not (isinstance(node, ast.keyword) and node.arg == "shell"), f"{file}: shell="
+    assert not {"eval", "exec", "print", "input", "breakpoint"} & set(_names_called(FILES[file]))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_annotations_are_not_evaluated(file: str) -> None:
+    """They would need `typing`, 14 ms."""
+    body = [node for node in FILES[file].body if not isinstance(node, ast.Expr)]
+    first = body[0] if body else None
+    assert first is None or (isinstance(first, ast.ImportFrom) and first.module == "__future__"), file
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """Full names of all modules (or names in modules) that are imported, but those that only types need."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            yield from _imports(ast.Module(node.orelse, []))
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        yield from _imports(node)
+
+
+def _names_called(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id
