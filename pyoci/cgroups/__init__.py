@@ -14,8 +14,6 @@ from __future__ import annotations
 import posix as os
 
 from pyoci.errors import CgroupError
-from pyoci.kernel import uapi
-from pyoci.kernel.mount import magic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,6 +140,10 @@ def reopen(saved: dict[str, Any]) -> Cgroup:
 
 def is_unified() -> bool:
     """Whether /sys/fs/cgroup is a cgroup2 file system. Raises CgroupError when there is none at all."""
+    # Here and not at the top: what reopens a group need not ask.
+    from pyoci.kernel import uapi
+    from pyoci.kernel.mount import magic
+
     try:
         fd = os.open(ROOT, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:

@@ -6,7 +6,7 @@ import errno
 import posix as os
 import time
 
-from pyoci.cgroups import devices, files, hierarchies
+from pyoci.cgroups import files
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False
@@ -27,6 +27,8 @@ _ROUNDS = 100
 
 def prepare(path: str | None, container_id: str, rootless: bool, resources: dict[str, Any] | None) -> Groups:
     """See `pyoci.cgroups.prepare`."""
+    from pyoci.cgroups import hierarchies
+
     places: dict[str, str] = {}
     mounts: dict[str, str] = {}
     own = hierarchies.own_groups() if path is None else {}
@@ -104,6 +106,8 @@ class Groups:
             for name in list(self._places):
                 self._make(name, existing)
             if not self._rootless:
+                from pyoci.cgroups import devices
+
                 devices.restrict_v1(self._place_of("devices"), (resources or {}).get("devices"), fresh=not existing)
             if resources:
                 self._apply(resources)
@@ -127,6 +131,8 @@ class Groups:
     def update(self, resources: dict[str, Any]) -> None:
         self.require(resources)
         if "devices" in resources and not self._rootless:
+            from pyoci.cgroups import devices
+
             devices.restrict_v1(self._place_of("devices"), resources["devices"], fresh=False)
         self._apply(resources, restore=True)
 
