@@ -57,6 +57,9 @@ def become_init(namespaces: Namespaces, opened: Opened, channel: Channel, cgroup
         flags &= ~uapi.CLONE_NEWTIME
         for clock, seconds, nanoseconds in namespaces.time_offsets:
             procfs.write_self(opened.proc_fd, "timens_offsets", f"{clock} {seconds} {nanoseconds}")
+    if namespaces.user is not None or namespaces.joins("user"):
+        # the group belongs to the host's root, which this is no longer (clone3(2): EACCES); the host moves init there
+        cgroup_fd = -1
     pid, pidfd = process.clone(flags | uapi.CLONE_PARENT, cgroup_fd)
     if pid == 0:
         return True
