@@ -52,16 +52,16 @@ def changed(draw: st.DrawFn, document: Any, changes: int = 3, values: st.SearchS
         container, key = draw(st.sampled_from(places))
         action = draw(st.sampled_from(["replace", "replace", "replace", "remove", "double", "exchange", "add"]))
         if action == "replace":
-            container[key] = draw(values)
+            container[key] = copy.deepcopy(draw(values))  # it may be changed in its turn
         elif action == "remove":
             del container[key]
         elif action == "exchange":
             other, its = draw(st.sampled_from(places))
             container[key], other[its] = copy.deepcopy(other[its]), copy.deepcopy(container[key])
         elif isinstance(container, list):
-            container.append(copy.deepcopy(container[key]) if action == "double" else draw(values))
+            container.append(copy.deepcopy(container[key] if action == "double" else draw(values)))
         else:
-            container[draw(st.sampled_from(WORDS))] = draw(values)
+            container[draw(st.sampled_from(WORDS))] = copy.deepcopy(draw(values))
     return made
 
 
@@ -83,8 +83,8 @@ def spoilt(draw: st.DrawFn, text: bytes, pieces: list[bytes] | None = None) -> b
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(data)))
         end = draw(st.integers(start, min(len(data), start + 40)))
-        new = draw(st.one_of(st.binary(max_size=8), st.sampled_from(pieces or [b""]), st.just(bytes(data[start:end]) * 2)))
-        data[start:end] = new
+        twice = bytes(data[start:end]) * 2
+        data[start:end] = draw(st.one_of(st.binary(max_size=8), st.sampled_from(pieces or [b""]), st.just(twice)))
     return bytes(data)
 
 
@@ -117,7 +117,8 @@ def files_only_below(*places: Any) -> Iterator[None]:
     if not getattr(_hook, "added", False):
         sys.addaudithook(_hook)
         _hook.added = True  # type: ignore[attr-defined]
-    _seen = seen = []
+    seen: list[str] = []
+    _seen = seen
     try:
         yield
     finally:

@@ -19,6 +19,9 @@ ERRNOS = [errno.ENOSPC, errno.EMFILE, errno.ENOMEM, errno.EINTR, errno.EBUSY]
 AT_ONCE = 5 if fuzz.FACTOR > 1 else 1
 
 
+Fault = tuple[int, int | str]
+
+
 class Case(NamedTuple):
     """The commands of one container, in this process's forks."""
 
@@ -26,13 +29,13 @@ class Case(NamedTuple):
     bundle: Bundle
     root: Path
 
-    def call(self, *words: str, side: str = "host", fail: tuple[int, int | str] | None = None) -> tuple[int, list[str], str]:
+    def call(self, *words: str, side: str, fail: Fault | None) -> tuple[int, list[str], str]:
         return self.faults.run("--root", str(self.root), *words, side=side, fail=fail)
 
-    def create(self, side: str = "host", fail: tuple[int, int | str] | None = None) -> tuple[int, list[str], str]:
+    def create(self, side: str = "host", fail: Fault | None = None) -> tuple[int, list[str], str]:
         return self.call("create", "--bundle", str(self.bundle.path), "c", side=side, fail=fail)
 
-    def delete(self, side: str = "host", fail: tuple[int, int | str] | None = None) -> tuple[int, list[str], str]:
+    def delete(self, side: str = "host", fail: Fault | None = None) -> tuple[int, list[str], str]:
         return self.call("delete", "--force", "c", side=side, fail=fail)
 
     def left(self) -> list[str]:
@@ -61,14 +64,13 @@ def case(scratch: Path, bundle: Bundle) -> Iterator[Case]:
     made.faults.close()
 
 
-def faults_of(count: int, part: int = 1) -> Iterator[tuple[int, int | str]]:
+def faults_of(count: int, part: int = 1) -> list[Fault]:
     """(number of the call, errno or `kill`) for all calls; in CI one of `part` of them."""
-    every = [
-        (number, how)
-        for number in range(count)
-        for how in [*(ERRNOS[(number + turn) % len(ERRNOS)] for turn in range(AT_ONCE)), "kill"]
-    ]
-    return iter(every if fuzz.FACTOR > 1 else every[:: part])
+    every: list[Fault] = []
+    for number in range(count):
+        every += [(number, ERRNOS[(number + turn) % len(ERRNOS)]) for turn in range(AT_ONCE)]
+        every.append((number, "kill"))
+    return every if fuzz.FACTOR > 1 else every[::part]
 
 
 def check_error(status: int, words: str, what: str) -> None:
@@ -79,7 +81,7 @@ def check_error(status: int, words: str, what: str) -> None:
         assert words.startswith("pyoci: "), f"{what}: {words!r}"
 
 
-def describe(calls: list[str], fail: tuple[int, int | str]) -> str:
+def describe(calls: list[str], fail: Fault) -> str:
     number, how = fail
     name = errno.errorcode[how] if isinstance(how, int) else how
     return f"call {number} of {len(calls)}, {calls[number]!r}, {name}"
@@ -119,7 +121,8 @@ def test_create(case: Case, side: str, users: str) -> None:
 
 
 def test_delete(case: Case) -> None:
-    case.create()
+    status, _, words = case.create()
+    assert status == 0, words
     _, calls, _ = case.delete()
     problems = []
     for fail in faults_of(len(calls)):

@@ -24,12 +24,13 @@ from hypothesis import strategies as st
 
 EXAMPLES = 70
 
-PATHS = ["/x", "/x/y", "x", "/x/../y", "/../../x", "//x//", "/proc/x", "/proc/self", "/proc/sys", "/dev/x", "/dev/null",
-         "/sys/fs/cgroup", "/tmp/link", "/tmp/outside", "/tmp/loop", "/bin/busybox", "", ".", "é", "x" * 300, "/x" * 2500,
-         "\n", "/tmp/\x1b[2J"]  # fmt: skip
-WORDS = ["ro", "rw", "nosuid", "rprivate", "rslave", "size=1k", "mode=0", "mode=9", "uid=x", "tmpcopyup", "idmap", "=",
-         "none", "tmpfs", "proc", "sysfs", "mqueue", "devpts", "cgroup", "max", "0-1", "-1", "2MB", "CAP_KILL", "private",
-         "CAP_X", "RLIMIT_NOFILE", "SCMP_ACT_KILL", "SCMP_ACT_ERRNO", "user", "time", "cgroup", "network", "A=b", "99"]  # fmt: skip
+PATHS = ["/x", "/x/y", "x", "/x/../y", "/../../x", "//x//", "/proc/x", "/proc/self", "/proc/sys", "/dev/x",
+         "/dev/null", "/sys/fs/cgroup", "/tmp/link", "/tmp/outside", "/tmp/loop", "/bin/busybox", "", ".", "é",
+         "x" * 300, "/x" * 2500, "\n", "/tmp/\x1b[2J"]  # fmt: skip
+WORDS = ["ro", "rw", "nosuid", "rprivate", "rslave", "size=1k", "mode=0", "mode=9", "uid=x", "tmpcopyup", "idmap",
+         "=", "none", "tmpfs", "proc", "sysfs", "mqueue", "devpts", "cgroup", "max", "0-1", "-1", "2MB", "CAP_KILL",
+         "private", "CAP_X", "RLIMIT_NOFILE", "SCMP_ACT_KILL", "SCMP_ACT_ERRNO", "user", "time", "cgroup", "network",
+         "A=b", "99"]  # fmt: skip
 VALUES = st.one_of(
     st.sampled_from(PATHS),
     st.sampled_from(WORDS),
@@ -54,7 +55,7 @@ def rich(bundle: Bundle, outside: Path) -> dict[str, Any]:
     bundle.linux["maskedPaths"] = ["/proc/kcore", "/tmp/x"]
     bundle.linux["readonlyPaths"] = ["/proc/sys"]
     bundle.linux["sysctl"] = {"net.ipv4.ip_forward": "1", "kernel.msgmax": "100"}
-    bundle.linux["devices"] = [{"path": "/dev/x", "type": "c", "major": 1, "minor": 3, "fileMode": 438, "uid": 1, "gid": 1}]
+    bundle.linux["devices"] = [{"path": "/dev/x", "type": "c", "major": 1, "minor": 3, "fileMode": 438, "uid": 1}]
     bundle.linux["resources"] |= {"memory": {"limit": 1 << 27}, "pids": {"limit": 50}, "cpu": {"shares": 100}}
     bundle.linux["seccomp"] = {
         "defaultAction": "SCMP_ACT_ALLOW",
@@ -67,12 +68,12 @@ def rich(bundle: Bundle, outside: Path) -> dict[str, Any]:
     return config
 
 
-def changeable(config: dict[str, Any]) -> dict[str, Any]:
+def changeable(config: Any) -> Any:
     """The config without what must not be changed."""
     if isinstance(config, dict):
         return {key: changeable(value) for key, value in config.items() if key not in FIXED}
     if isinstance(config, list):
-        return [changeable(value) for value in config]  # type: ignore[return-value]
+        return [changeable(value) for value in config]
     return config
 
 
@@ -124,7 +125,7 @@ def outside(scratch: Path) -> Path:
 def machine() -> Iterator[None]:
     """Folders in which a container that is set up on the host's root would leave something."""
     places = ["/", "/dev", "/mnt", "/tmp", "/run", "/etc", "/proc/sys/net/ipv4/ip_forward"]
-    before = {place: sorted(os.listdir(place)) for place in places[:3] + ["/etc"]}
+    before = {place: sorted(os.listdir(place)) for place in [*places[:3], "/etc"]}
     forward = Path(places[-1]).read_text()
     yield
     assert {place: sorted(os.listdir(place)) for place in before} == before

@@ -33,7 +33,7 @@ WORDS = st.one_of(
     st.sampled_from(OPTIONS),
     st.builds("{}={}".format, st.sampled_from(OPTIONS), VALUES),
     st.sampled_from(["--", "-", "-h", "---", "--=", "-=x", "--root=", "--debug", "KILL", "0", "SIGRTMAX+1"]),
-    st.text(alphabet=st.characters(blacklist_characters="\0/", blacklist_categories=("Cs",)), max_size=8),
+    st.text(alphabet=st.characters(blacklist_characters="\0/", blacklist_categories=["Cs"]), max_size=8),
 )
 
 
@@ -41,10 +41,11 @@ WORDS = st.one_of(
 def lines(draw: st.DrawFn) -> list[str]:
     """A command, more often than not with options that it has, and with what else comes to a mind."""
     name = draw(st.sampled_from(sorted(cli.COMMANDS)))
-    own = cli._load(name).OPTIONS
+    own = list(cli._load(name).OPTIONS)
     words: list[str] = []
     for _ in range(draw(st.integers(0, 3))):
-        if own and draw(st.booleans()):
+        has_option: bool = draw(st.booleans())
+        if own and has_option:
             option = draw(st.sampled_from(own))
             words += [f"--{option.name}"] + ([draw(st.one_of(VALUES, WORDS))] if option.value else [])
         else:
@@ -110,7 +111,14 @@ def test_command_line(place: Path) -> None:
 
 
 @fuzz.budget(300)
-@given(st.one_of(st.text(max_size=12), st.sampled_from(fuzz.WORDS), st.from_regex(r"[0-9.]{1,9}[kmgtpKMG ]{0,2}(iB|b)?")))
+@given(
+    st.one_of(
+        st.text(max_size=12),
+        st.sampled_from(fuzz.WORDS),
+        st.from_regex(r"[0-9.]{1,9}[kmgtpKMG ]{0,2}(iB|b)?"),
+        st.from_regex(r"([0-9.]{1,4}(h|m|s|ms|us|ns)){1,3}", fullmatch=True),
+    )
+)
 def test_numbers(text: str) -> None:
     for read in (
         lambda: update.size("memory", text),
