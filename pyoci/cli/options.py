@@ -176,10 +176,13 @@ def table_lines(table: tuple[Option, ...]) -> list[str]:
 def in_user_namespace() -> bool:
     """Whether this process is in a user namespace below the initial one: that one alone maps all ids."""
     try:
-        with open("/proc/self/uid_map", "rb") as file:
-            return file.read().split() != [b"0", b"0", b"4294967295"]
+        fd = os.open("/proc/self/uid_map", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False  # a kernel without user namespaces
+    try:
+        return os.read(fd, 4096).split() != [b"0", b"0", b"4294967295"]
+    finally:
+        os.close(fd)
 
 
 def _default(option: Option) -> Any:

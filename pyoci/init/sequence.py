@@ -147,7 +147,7 @@ def _wait_without_process(plan: Plan, opened: Opened, channel: Channel) -> NoRet
 
 def forget_imports() -> None:
     """From here on an import cannot find a file: what is not loaded yet must not come from the container."""
-    sys.path.clear()
     sys.meta_path.clear()
-    sys.path_hooks.clear()
-    sys.path_importer_cache.clear()
+    # The program has the others only once it has needed a file (launcher/boot.py).
+    for name in ("path", "path_hooks", "path_importer_cache"):
+        getattr(sys, name, []).clear()
