@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -144,10 +144,8 @@ def test_delete(case: Case) -> None:
 
 
 def until_nothing_is_left(case: Case) -> list[str]:
-    """What is still left after a moment: the end of a process takes one."""
-    for _ in range(100):
-        left = case.left()
-        if not left:
-            break
-        os.sched_yield()
+    """What is still left after a while: an init whose runtime is gone reads the end of file and exits."""
+    deadline = time.monotonic() + 5
+    while (left := case.left()) and time.monotonic() < deadline:
+        time.sleep(0.002)
     return left
