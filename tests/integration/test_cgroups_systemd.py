@@ -41,8 +41,9 @@ class Scope:
 def scope(bundle: Bundle) -> Iterator[Scope]:
     found = Scope(bundle)
     yield found
-    subprocess.run(["systemctl", "stop", found.unit], capture_output=True)
-    subprocess.run(["systemctl", "reset-failed", found.unit], capture_output=True)
+    # `stop` alone would wait for a container that takes no SIGTERM.
+    for command in (["kill", "--signal=KILL"], ["stop"], ["reset-failed"]):
+        subprocess.run(["systemctl", *command, found.unit], capture_output=True)
 
 
 def create(runtime: Runtime, bundle: Bundle, resources: dict[str, Any] | None = None) -> Container:
