@@ -86,7 +86,8 @@ def one_line(text: str) -> str:
     """`text` without control characters: a container's words must not reach a terminal as commands."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text.strip())
+    # not the codec unicode_escape: it is a module, which the sealed program does not find
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text.strip())
 
 
 def _log(level: str, message: str) -> bool:

@@ -163,6 +163,18 @@ def test_create(runtime: Runtime, bundle: Bundle, outside: Path, machine: None) 
     assert verdicts.count(0) > EXAMPLES // 10, "hardly any configuration is valid: this proves little"
 
 
+@pytest.mark.beyond_runc("runc quotes them in another way")
+@pytest.mark.parametrize("character", ["\n", "\x1b", "\x7f", "\u202e", "\udcff"])
+def test_an_error_with_characters_that_are_not_printed(runtime: Runtime, bundle: Bundle, character: str) -> None:
+    """Also once init is gone from the host's root: no codec is looked for."""
+    words = runtime.fails("create", "--bundle", f"{bundle.path}{character}x", runtime.new_id())
+    assert words.count("\n") == 1
+    assert ascii(character)[1:-1] in words or character == "\udcff"
+    if character != "\udcff":
+        bundle.mount("/mnt", f"tmpfs{character}x")
+        assert ascii(character)[1:-1] in runtime.refuses(bundle)
+
+
 def check(status: int, words: str) -> None:
     assert status in (0, 1), words
     assert "Traceback" not in words, words
