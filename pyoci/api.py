@@ -8,8 +8,8 @@
         container.kill("TERM")
         print(container.wait())
 
-Each call runs the `pyoci` program: a container is made by a fork of a small, single-threaded process, which a program with
-threads and open files is not. So everything here is safe to use from threads.
+Each call runs the `pyoci` program: a container is made by a fork of a small, single-threaded process, which a program
+with threads and open files is not. So everything here is safe to use from threads.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def find_program() -> str:
         return str(beside)
     found = shutil.which("pyoci")
     if found is None:
-        raise PyociError(f"find the pyoci program: neither {beside} nor one in PATH; pip install pyoci-runtime brings it")
+        raise PyociError(f"find the pyoci program: there is no {beside}, and none in PATH; install pyoci-runtime")
     return found
 
 

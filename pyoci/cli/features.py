@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # What is built: a test compares these with the modules that do it.
-SYSTEMD = False
+SYSTEMD = True
 INTEL_RDT = False
 NET_DEVICES = True
 

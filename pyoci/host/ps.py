@@ -26,7 +26,8 @@ def table(wanted: list[int], options: list[str]) -> str:
     import subprocess
 
     try:
-        done = subprocess.run(["ps", *options], capture_output=True, stdin=subprocess.DEVNULL)
+        command = ["ps", *options]  # found in the caller's PATH, as runc does
+        done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
     except OSError as error:
         raise PyociError(f"run ps: {error.strerror}; pyoci ps --format json does without") from None
     if done.returncode:

@@ -21,7 +21,7 @@ def forked(function: Callable[[], Any]) -> Any:
         try:
             try:
                 result: tuple[bool, Any] = (True, function())
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is, the parent judges it
                 result = (False, (type(error), str(error)))
             os.write(writer, pickle.dumps(result))
         finally:

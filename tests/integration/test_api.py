@@ -31,7 +31,8 @@ def test_a_life(runtime: Runtime, bundle: Bundle) -> None:
         assert container.status == "created"
         container.start()
         assert container.status == "running"
-        assert container.exec(["sh", "-c", "echo out; echo err >&2; exit 3"]) == Finished(status=3, stdout="out\n", stderr="err\n")
+        done = container.exec(["sh", "-c", "echo out; echo err >&2; exit 3"])
+        assert done == Finished(status=3, stdout="out\n", stderr="err\n")
         assert container.exec(["cat"], input="fed").stdout == "fed"
         container.kill("TERM")
         assert container.wait(timeout=10)

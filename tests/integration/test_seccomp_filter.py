@@ -176,7 +176,7 @@ def test_what_is_no_program_is_refused(program: bytes) -> None:
 def test_a_filter_outlives_exec(load: Load, tmp_path: Path) -> None:
     def inside() -> None:
         load(deny("mkdir", "mkdirat"))
-        os.execv(  # noqa: S606  # the filter must outlive this very call
+        os.execv(  # the filter must outlive this very call
             "/bin/sh", ["sh", "-c", f"mkdir {tmp_path}/made 2>/dev/null; test ! -e {tmp_path}/made"]
         )
 
@@ -235,7 +235,7 @@ def make_i386(tmp_path: Path) -> Make:
 def execute(command: list[str], load: Callable[[], Any]) -> int:
     def inside() -> None:
         load()
-        os.execv(command[0], command)  # noqa: S606  # the filter must outlive this very call
+        os.execv(command[0], command)  # the filter must outlive this very call
 
     status = forked(inside)
     assert isinstance(status, int)

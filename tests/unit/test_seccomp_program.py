@@ -245,7 +245,7 @@ openat pause pipe poll ppoll prctl pread64 preadv prlimit64 pselect6 pwrite64 re
 recvmsg rename renameat2 rmdir rt_sigaction rt_sigreturn sched_yield seccomp select semop sendfile sendto
 setgid setsockopt setuid shutdown socket stat statx symlink sync sysinfo tgkill time truncate umask uname
 unlink vfork wait4 waitid write writev
-""".split()  # noqa: SIM905  # a line of its own for each would be 200
+""".split()  # a line of its own for each would be 200
 
 
 @pytest.mark.skipif(not PODMAN.exists(), reason="podman's default profile is not installed")
