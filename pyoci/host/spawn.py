@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import posix as os
 
 from pyoci import phase
@@ -36,8 +35,6 @@ def spawn(
 ) -> Child:
     """Make a process in these namespaces that runs `body`. On an error nothing is left of it."""
     phase("clone")
-    gc.collect()
-    gc.freeze()
     # CVE-2016-9962: what runs in the container's namespaces cannot be looked into from there. Rootless, the id maps
     # are files that belong to root until the process is dumpable.
     process.set_dumpable(namespaces.user is not None and os.geteuid() != 0)
