@@ -33,7 +33,7 @@ truncate unlink waitid waitpid write writev
 SOCKET = "bind connect sendmsg recvmsg send recv".split()
 SIGKILL = 9
 # Imported before the forks, so that what is counted is not the importer's
-MODULES = [f"cli.{name}" for name in ("create", "delete", "state")]
+MODULES = [f"cli.{name}" for name in ("create", "delete", "exec", "start", "state")]
 PACKAGES = "spec spec/rules plan host init init/outside init/inside kernel state cgroups".split()
 UNUSED = ("explain.py", "__init__.py", "net_devices.py", "dbus.py", "systemd.py")
 

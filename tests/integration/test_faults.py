@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from helpers import cgroup, fuzz, leaks
 from helpers.bundle import Bundle
 from helpers.faults import Faults
+from helpers.runtime import reap
 from helpers.sandbox import MARK
 
 ERRNOS = [errno.ENOSPC, errno.EMFILE, errno.ENOMEM, errno.EINTR, errno.EBUSY]
@@ -140,6 +142,59 @@ def test_delete(case: Case) -> None:
         left = until_nothing_is_left(case)
         if status != 0 or left:
             problems.append(f"delete --force again after {what}: status {status}: {words}; left: {left}")
+    assert not problems, f"{len(problems)} problems:\n" + "\n".join(problems)
+
+
+@pytest.fixture
+def reaper() -> Iterator[None]:
+    """Waits for every child: what exec leaves to us keeps the PID namespace, and so the container, from ending."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(0.003):
+            reap()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
+COMMANDS = {
+    "start": ("host", ["start", "c"]),
+    "exec": ("host", ["exec", "--detach", "c", "/bin/true"]),
+    "exec, inside": ("init", ["exec", "--detach", "c", "/bin/true"]),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_others(case: Case, reaper: None, name: str) -> None:
+    """The container outlives a failure of what is done to it, and goes when it is told to."""
+    side, words = COMMANDS[name]
+    case.bundle.process["args"] = ["/bin/sleep", "100"]
+    case.bundle.write()
+
+    def prepare() -> None:
+        case.create()
+        if words[0] != "start":
+            case.call("start", "c", side="host", fail=None)
+
+    prepare()
+    status, calls, said = case.call(*words, side=side, fail=None)
+    assert status == 0, said
+    case.delete()
+    problems = []
+    for fail in faults_of(len(calls), part=5):
+        what = describe(calls, fail)
+        prepare()
+        status, _, said = case.call(*words, side=side, fail=fail)
+        if status not in (0, 1, 255, -9) or "internal error" in said or "Traceback" in said:
+            problems.append(f"{what}: status {status}: {said}")
+        status, _, said = case.delete()
+        left = until_nothing_is_left(case)
+        if status != 0 or left:
+            problems.append(f"delete --force after {what}: status {status}: {said}; left: {left}")
     assert not problems, f"{len(problems)} problems:\n" + "\n".join(problems)
 
 
