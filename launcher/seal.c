@@ -66,6 +66,7 @@ void program_find(struct program *program, const char *argv0)
     ssize_t length = readlink(self, program->path, sizeof program->path - 1);
 
     program->has_proc = length > 0;
+    program->error = errno;
     program->path[length > 0 ? length : 0] = '\0';
     program->sealed = program->has_proc && is_sealed(program->path);
     if (program->sealed) {
@@ -133,7 +134,8 @@ static void execute(int fd, const char *path, char **argv)
 void program_seal(const struct program *program, char **argv)
 {
     if (!program->has_proc) {
-        fprintf(stderr, "pyoci: cannot protect the program from the container: %s cannot be read: mount /proc\n", self);
+        fprintf(stderr, "pyoci: cannot protect the program from the container: read %s: %s: mount /proc\n", self,
+                strerror(program->error));
         return;
     }
     int fd = read_only_mount();

@@ -7,6 +7,7 @@
 struct program {
     char path[4096]; /* PATH_MAX; empty where it cannot be found out */
     bool has_proc;   /* /proc/self/exe can be used */
+    int error;       /* errno, where it cannot */
     bool sealed;     /* nobody who reaches /proc/PID/exe can write to the file on the host */
 };
 
