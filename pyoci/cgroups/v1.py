@@ -234,6 +234,8 @@ class Groups:
 
     def require(self, resources: dict[str, Any]) -> None:
         """Raise CgroupError when a resource needs a controller that is not there."""
+        if not _limits(resources):
+            return
         from pyoci.cgroups import resources_v1
 
         unified = self.unified()
@@ -267,7 +269,7 @@ class Groups:
             check_unused(path)
 
     def _apply(self, resources: dict[str, Any], restore: bool = False) -> None:
-        if not any(value for key, value in resources.items() if key != "devices"):
+        if not _limits(resources):
             return
         from pyoci.cgroups import resources_v1, writes
 
@@ -319,6 +321,11 @@ def signal_all(processes: list[int], signal: int) -> None:
             continue
         except OSError as error:
             raise CgroupError(f"send signal {signal} to process {pid}: {files.reason(error)}") from None
+
+
+def _limits(resources: dict[str, Any]) -> bool:
+    """Whether there is more than device rules, which have files of their own: usually there is not."""
+    return any(value for key, value in resources.items() if key != "devices")
 
 
 def check_unused(path: str) -> None:
