@@ -2,22 +2,73 @@
 
 from __future__ import annotations
 
-import _frozen_importlib
+import builtins
 import sys
+
+import _frozen_importlib
+import _imp
+import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
     from typing import Any
 
+_importer: Any = _frozen_importlib  # the stubs leave out what importlib keeps for itself
 
-def run(packages: str) -> int:
-    """Run the command line and return the exit status.
 
-    `packages` is the folder that pip installed pyoci into; empty when there is none beside the program.
+class _Files:
+    """The last finder before files are searched for: it does without the search, or completes Python's start.
+
+    A compiled module of the standard library is loaded from the one place where it can be. For any other name the
+    start's second step installs what searches, and `open`.
     """
+
+    def __init__(self, folder: str, second_step: Callable[[], None]) -> None:
+        self._folder = folder
+        self._second_step: Callable[[], None] | None = second_step
+
+    def find_spec(self, name: str, path: object = None, _target: object = None) -> Any:
+        file = f"{self._folder}/{name}{_imp.extension_suffixes()[0]}"
+        if path is None and self._folder and posix.access(file, posix.R_OK):
+            return _importer.ModuleSpec(name, self, origin=file)
+        self.complete()
+        return None  # the next finder of sys.meta_path searches
+
+    def create_module(self, spec: Any) -> ModuleType:
+        return _imp.create_dynamic(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__file__ = module.__spec__.origin  # type: ignore[union-attr]  # made by find_spec
+        _imp.exec_dynamic(module)
+
+    def complete(self) -> None:
+        if self not in sys.meta_path:
+            # init has forgotten all imports: what they would find now is the container's.
+            raise ImportError("nothing can be imported inside the container")
+        if self._second_step is not None:
+            step, self._second_step = self._second_step, None
+            step()
+
+    def open(self, *args: Any, **keywords: Any) -> Any:
+        self.complete()  # replaces this method by io.open
+        return open(*args, **keywords)
+
+
+def run(words: list[str], packages: str, compiled: str, second_step: Callable[[], None]) -> int:
+    """Run the command line `words` and return the exit status.
+
+    `packages` is the folder that pip installed pyoci into; empty when there is none beside the program. `compiled` is
+    the standard library's folder of compiled modules. `second_step` completes Python's start.
+    """
+    files = _Files(compiled, second_step)
+    if not hasattr(builtins, "open"):
+        builtins.open = files.open
+        sys.meta_path.append(files)
+
     # Before Python 3.12 the import statement finds no built-in module inside of a package.
-    importer: Any = _frozen_importlib  # the stubs leave out what importlib keeps for itself
-    importer._load(importer.ModuleSpec("pyoci.kernel._raw", importer.BuiltinImporter, origin="built-in"))
+    _importer._load(_importer.ModuleSpec("pyoci.kernel._raw", _importer.BuiltinImporter, origin="built-in"))
 
     import pyoci
 
@@ -28,15 +79,16 @@ def run(packages: str) -> int:
 
     from pyoci.cli.main import main
 
-    status = main(sys.argv[1:])
+    status = main(words)
     return status if _flush() else status or 1
 
 
 def _flush() -> bool:
     """Write out what print() left in the buffers: the program ends without Python's own end."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        # Missing before the second step; None where the caller closed the descriptor.
+        stream = getattr(sys, name, None)
         try:
-            # None where the caller closed the descriptor.
             if stream is not None:
                 stream.flush()
         except (OSError, ValueError):
