@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
-import sys
-
 import _frozen_importlib
 import _imp
+import builtins
 import posix
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
