@@ -34,15 +34,49 @@ class Module(NamedTuple):
 def modules(root: Path, stdlib: Path) -> Iterator[Module]:
     """All modules to freeze: those of the package, of the launcher, of `STDLIB` and of `REPLACED`."""
     yield Module("_pyoci_boot", (root / "launcher" / "boot.py").read_text(), False)
+    yield from orders(root)
     yield from (Module(name, source, False) for name, source in REPLACED.items())
-    for base, paths in (
-        (stdlib, [stdlib / path for path in STDLIB]),
-        (root, sorted((root / "pyoci").rglob("*.py"))),
-    ):
-        for path in paths:
-            parts = path.relative_to(base).with_suffix("").parts
-            is_package = parts[-1] == "__init__"
-            yield Module(".".join(parts[:-1] if is_package else parts), path.read_text("utf-8"), is_package)
+    for path in STDLIB:
+        yield _module(stdlib, stdlib / path)
+    yield from _package(root)
+
+
+def orders(root: Path) -> Iterator[Module]:
+    """For each command what boot.py loads at once: its modules, each behind those that it imports at its top."""
+    sources = {name: source for name, source, _ in _package(root)}
+    for name in sources:
+        if name.startswith("pyoci.cli.") and name != "pyoci.cli.main":
+            names: list[str] = []
+            for wanted in ("pyoci.cli.main", name):
+                _visit(wanted, sources, names, set(names))
+            yield Module(f"_pyoci_order_{name.rpartition('.')[2]}", f"NAMES = {tuple(names)!r}", False)
+
+
+def _package(root: Path) -> Iterator[Module]:
+    for path in sorted((root / "pyoci").rglob("*.py")):
+        yield _module(root, path)
+
+
+def _module(base: Path, path: Path) -> Module:
+    parts = path.relative_to(base).with_suffix("").parts
+    is_package = parts[-1] == "__init__"
+    return Module(".".join(parts[:-1] if is_package else parts), path.read_text("utf-8"), is_package)
+
+
+def _visit(name: str, sources: dict[str, str], order: list[str], seen: set[str]) -> None:
+    if name in seen or name not in sources:
+        return
+    seen.add(name)
+    _visit(name.rpartition(".")[0], sources, order, seen)
+    for node in ast.parse(sources[name]).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            _visit(node.module, sources, order, seen)
+            for alias in node.names:
+                _visit(f"{node.module}.{alias.name}", sources, order, seen)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                _visit(alias.name, sources, order, seen)
+    order.append(name)
 
 
 def code(module: Module) -> bytes:
