@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from helpers import leaks, sandbox
 from helpers.bundle import BUSYBOX, Bundle
-from helpers.runtime import Runtime, kill_process, until
+from helpers.runtime import Runtime, kill_process, runtime_command, until
 
 NEED_ROOT = {"integration", "security", "engines"}
 
@@ -28,12 +28,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if os.geteuid() != 0 and NEED_ROOT & set(item.path.parts):
             item.add_marker(pytest.mark.skip(reason="needs root"))
-
-
-def runtime_command() -> list[str]:
-    """$PYOCI_RUNTIME, or the pyoci installed beside this Python."""
-    given = os.environ.get("PYOCI_RUNTIME")
-    return given.split() if given else [str(Path(sys.executable).parent / "pyoci")]
 
 
 @pytest.fixture(scope="session")

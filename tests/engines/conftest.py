@@ -12,13 +12,12 @@ from helpers import cgroup, leaks, sandbox
 from helpers.bundle import Bundle
 from helpers.engine import World, world
 from helpers.image import write_image
+from helpers.runtime import runtime_command
 
 
 @pytest.fixture(scope="session")
 def runtime_path() -> str:
     """The one program that engines are told to call."""
-    from conftest import runtime_command
-
     (path,) = runtime_command()
     return os.path.abspath(path)
 

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,12 @@ from helpers.bundle import Bundle
 from helpers.sandbox import MARK
 
 TIME_LIMIT = 30.0
+
+
+def runtime_command() -> list[str]:
+    """$PYOCI_RUNTIME, or the pyoci installed beside this Python."""
+    given = os.environ.get("PYOCI_RUNTIME")
+    return given.split() if given else [str(Path(sys.executable).parent / "pyoci")]
 
 
 class Result(NamedTuple):
