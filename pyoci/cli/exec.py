@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyoci.cli import options as parser
 from pyoci.cli.options import Call, Option
-from pyoci.errors import PyociError, UsageError
+from pyoci.errors import PyociError, SyscallError, UsageError
 from pyoci.host import exec as host
 from pyoci.state.store import Store
 
@@ -69,3 +69,5 @@ def run(call: Call) -> int:
             return host.execute(entry, options)
     except PyociError as error:
         raise host.failed(error) from None
+    except OSError as error:
+        raise host.failed(SyscallError(error.errno or 0, f"exec in {container_id}")) from None

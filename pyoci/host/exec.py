@@ -13,6 +13,7 @@ from pyoci.plan import facts as host_facts
 from pyoci.plan import process as process_plan
 from pyoci.plan.build import Request, plan_process
 from pyoci.spec import bundle as bundles
+from pyoci.spec import rules
 from pyoci.state import status
 from pyoci.state.record import State
 from pyoci.state.store import CONFIG_FILE, Entry
@@ -135,7 +136,7 @@ def _document_of_process(config: dict[str, Any], options: Options) -> dict[str, 
     """--process FILE, or the container's own `process` with what the command line changes."""
     if options.process_file:
         document = jsontext.loads(bundles.read_file(options.process_file), what=options.process_file)
-        bundles.check_document(document, "process")
+        _check(document)
         return dict(document)
     document = dict(config.get("process") or {"cwd": "/"})
     for inherited in ("consoleSize", "oomScoreAdj"):
@@ -159,8 +160,15 @@ def _document_of_process(config: dict[str, Any], options: Options) -> dict[str, 
         document["selinuxLabel"] = options.selinux_label
     if options.capabilities:
         document["capabilities"] = _with_capabilities(document.get("capabilities") or {}, options.capabilities)
-    bundles.check_document(document, "process")
+    _check(document)
     return document
+
+
+def _check(document: dict[str, Any]) -> None:
+    bundles.check_document(document, "process")
+    problems = rules.check_process(document)
+    if problems:
+        raise ConfigError(problems)
 
 
 def parse_user(text: str) -> dict[str, int]:
