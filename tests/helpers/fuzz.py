@@ -125,6 +125,8 @@ def files_only_below(*places: Any) -> Iterator[None]:
         _seen = None
     allowed = [os.path.realpath(place) for place in places] + ["/dev/null"]
     for path in seen:
+        if "/__pycache__/" in path:
+            continue  # Python itself keeps what it compiles: a command's module may be imported first here
         # One with a dir_fd is a bare name; relative to the working directory means the same here.
         whole = os.path.realpath(path)
         bare = "/" not in path and path not in ("", ".", "..")
