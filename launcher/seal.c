@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/mount.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,8 +64,17 @@ static bool is_sealed(const char *path)
 
 void program_find(struct program *program, const char *argv0)
 {
-    ssize_t length = readlink(self, program->path, sizeof program->path - 1);
+    ssize_t length;
 
+    /* Linux 6.1 was seen to say nothing, once in some hundred starts under load, presumably while the kernel lets go of
+     * the detached mount that this very execve closed the descriptor of. */
+    for (int tries = 0; tries < 1000; tries++) {
+        errno = 0;
+        length = readlink(self, program->path, sizeof program->path - 1);
+        if (length != 0)
+            break;
+        sched_yield();
+    }
     program->has_proc = length > 0;
     program->error = errno;
     program->path[length > 0 ? length : 0] = '\0';
