@@ -77,17 +77,13 @@ def attached_device_programs(group_fd: int, name: str) -> list[int]:
     """
     ids = bytearray(4 * _PROGRAMS_MAX)
     # target_fd, attach_type, query_flags, attach_flags, prog_ids, prog_cnt, padding, prog_attach_flags
-    attributes = bytearray(
-        _struct.pack("=IIIIQIIQ", group_fd, _ATTACH_DEVICE, 0, 0, address(ids), _PROGRAMS_MAX, 0, 0)
-    )
+    attributes = bytearray(_struct.pack("=IIIIQIIQ", group_fd, _ATTACH_DEVICE, 0, 0, address(ids), _PROGRAMS_MAX, 0, 0))
     _bpf(_PROG_QUERY, attributes, "list the device programs")
     count = _struct.unpack_from("=I", attributes, 24)[0]
     found = []
     for (number,) in _struct.iter_unpack("=I", ids[: 4 * count]):
         try:
-            fd = _bpf(
-                _PROG_GET_FD_BY_ID, bytearray(_struct.pack("=III", number, 0, 0)), "open a device program"
-            )
+            fd = _bpf(_PROG_GET_FD_BY_ID, bytearray(_struct.pack("=III", number, 0, 0)), "open a device program")
         except SyscallError as error:
             if error.errno == errno.ENOENT:
                 continue  # it was detached meanwhile
@@ -103,9 +99,7 @@ def _name(fd: int) -> str:
     info = bytearray(256)
     attributes = _struct.pack("=IIQ", fd, len(info), address(info))
     _bpf(_OBJ_GET_INFO_BY_FD, bytearray(attributes), "describe a device program")
-    return (
-        bytes(info[_NAME_OFFSET : _NAME_OFFSET + _NAME_LENGTH]).split(b"\0", 1)[0].decode("ascii", "replace")
-    )
+    return bytes(info[_NAME_OFFSET : _NAME_OFFSET + _NAME_LENGTH]).split(b"\0", 1)[0].decode("ascii", "replace")
 
 
 def _load(instructions: bytes, name: str, log: bytes | bytearray) -> int:
@@ -124,9 +118,7 @@ def _load(instructions: bytes, name: str, log: bytes | bytearray) -> int:
         0,
         name.encode("ascii")[: _NAME_LENGTH - 1],
     )
-    return _bpf(
-        _PROG_LOAD, bytearray(attributes), f"load a device program of {len(instructions) // 8} instructions"
-    )
+    return _bpf(_PROG_LOAD, bytearray(attributes), f"load a device program of {len(instructions) // 8} instructions")
 
 
 def _with_log(error: SyscallError, instructions: bytes, name: str) -> SyscallError:

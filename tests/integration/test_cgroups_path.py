@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,12 @@ NewBundle = Callable[[], Bundle]
 
 def groups_of(pid: int) -> dict[str, str]:
     return cgroup.of_process(pid)
+
+
+def groups_with(pid: int) -> list[Path]:
+    """The folders of the groups that the process is in."""
+    mounts = cgroup.hierarchies()
+    return [mounts[name] / path.lstrip("/") for name, path in groups_of(pid).items() if name in mounts]
 
 
 def test_an_absolute_path_is_taken_from_the_mount_point_in_every_hierarchy(runtime: Runtime, bundle: Bundle) -> None:
@@ -38,6 +45,7 @@ def test_a_relative_path_means_the_same_place_whoever_calls(runtime: Runtime, bu
     name = bundle.cgroups_path.lstrip("/")
     bundle.linux["cgroupsPath"] = name
     container = runtime.create(bundle)
+    parents = [folder.parent for folder in groups_with(container.pid)]
     here = groups_of(container.pid)
     container.delete("--force")
     (found,) = set(here.values())
@@ -54,6 +62,10 @@ def test_a_relative_path_means_the_same_place_whoever_calls(runtime: Runtime, bu
         again.delete("--force")
     finally:
         cgroup.remove(own)
+        for parent in parents:
+            for folder in (parent, parent.parent):
+                with contextlib.suppress(OSError):  # others may be in it
+                    folder.rmdir()
 
 
 def test_without_a_path_the_group_is_called_after_the_container(runtime: Runtime, bundle: Bundle) -> None:
