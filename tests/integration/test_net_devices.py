@@ -1,0 +1,58 @@
+"""`linux.netDevices`: the host's network devices in the container."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime
+
+pytestmark = pytest.mark.beyond_runc("linux.netDevices came with spec 1.3")
+Ip = Callable[..., str]
+
+
+@pytest.fixture
+def ip(runtime: Runtime, namespace_holder: Callable[..., int]) -> Ip:
+    """ip(8) in a network namespace that is the runtime's for this test, with two ends of a pair in it."""
+    enter = ["nsenter", f"--net=/proc/{namespace_holder('net')}/ns/net"]
+
+    def call(*words: str) -> str:
+        return subprocess.run([*enter, "ip", *words], check=True, capture_output=True, text=True).stdout
+
+    runtime.command = [*enter, *runtime.command]
+    call("link", "add", "out0", "type", "veth", "peer", "name", "out1")
+    call("addr", "add", "192.0.2.1/24", "dev", "out0")
+    call("addr", "add", "2001:db8::1/64", "dev", "out0", "nodad")
+    return call
+
+
+def test_moved_with_its_permanent_addresses_and_up(runtime: Runtime, bundle: Bundle, ip: Ip) -> None:
+    bundle.linux["netDevices"] = {"out0": {}}
+    found = runtime.sh(bundle, "ip addr show out0")
+    assert "192.0.2.1/24" in found
+    assert "2001:db8::1/64" in found
+    assert ",UP" in found
+    assert "out0" not in ip("link")
+
+
+def test_renamed(runtime: Runtime, bundle: Bundle, ip: Ip) -> None:
+    bundle.linux["netDevices"] = {"out0": {"name": "inside0"}}
+    assert "inside0" in runtime.sh(bundle, "ip link")
+
+
+def test_a_template_lets_the_kernel_choose_the_number(runtime: Runtime, bundle: Bundle, ip: Ip) -> None:
+    bundle.linux["netDevices"] = {"out0": {"name": "net%d"}}
+    assert "net0" in runtime.sh(bundle, "ip link")
+
+
+def test_a_name_that_is_taken_is_an_error(runtime: Runtime, bundle: Bundle, ip: Ip) -> None:
+    bundle.linux["netDevices"] = {"out0": {"name": "lo"}}
+    assert "lo" in runtime.refuses(bundle)
+    assert "out0" in ip("link")
+
+
+def test_a_device_that_is_not_there_is_an_error(runtime: Runtime, bundle: Bundle, ip: Ip) -> None:
+    bundle.linux["netDevices"] = {"missing0": {}}
+    assert "missing0" in runtime.refuses(bundle)
