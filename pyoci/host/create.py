@@ -138,8 +138,8 @@ def _create(
         phase("seccomp program")
         opened.seccomp_program = seccomp_program(plan.process.seccomp, options.root)
     phase("make the cgroup")
+    group.create(plan.resources)  # removes what it made when it fails, and nothing that others made
     try:
-        group.create(plan.resources)
         if any(mount.kind == "cgroup" for mount in plan.mounts):
             opened.cgroup = group.mounts("cgroup" in plan.namespaces.new)
         owner = delegation.owner(plan.namespaces, plan.mounts, plan.process)

@@ -105,10 +105,14 @@ def test_a_group_with_processes_is_refused_and_they_live_on(
         os.execvp("sleep", ["sleep", "60"])
     try:
         target = next(folder for folder in occupied if "freezer" in str(folder) or cgroup.is_v2())
+        nested = target / "nested"
+        nested.mkdir()
         (target / "cgroup.procs").write_text(str(pid))
         assert str(pid) in runtime.refuses(bundle)
+        assert nested.exists()
         assert os.waitpid(pid, os.WNOHANG) == (0, 0)
         assert all(folder.exists() for folder in occupied)
+        nested.rmdir()
     finally:
         os.kill(pid, 9)
         os.waitpid(pid, 0)
