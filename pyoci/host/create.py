@@ -213,6 +213,7 @@ def _first_state(plan: Plan, options: Options, group: Cgroup) -> State:
         rootless=options.rootless,
         terminal=plan.process is not None and plan.process.terminal,
         own_pid_namespace="pid" in plan.namespaces.new,
+        no_new_keyring=options.no_new_keyring,
         annotations=plan.annotations,
         hooks={kind: plan.hooks[kind] for kind in ("poststart", "poststop") if kind in plan.hooks},
     )

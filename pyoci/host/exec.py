@@ -52,7 +52,6 @@ class Options(Record):
     ignore_paused: bool = False
     detach: bool = False
     root: str
-    no_new_keyring: bool = False
 
 
 def execute(entry: Entry, options: Options) -> int:
@@ -118,7 +117,7 @@ def _plan(config: dict[str, Any], state: State, options: Options) -> Process:
         container_id=state.id,
         bundle=state.bundle,
         preserve_fds=options.preserve_fds,
-        new_keyring=not (options.no_new_keyring or state.no_new_keyring),
+        new_keyring=not state.no_new_keyring,
     )
     warnings: list[str] = []
     kinds = [entry["type"] for entry in linux.get("namespaces") or ()]

@@ -16,7 +16,6 @@ class Facts(Record):
     apparmor: bool
     selinux: bool
     listen_fds: int = 0
-    notify_socket: str = ""
 
 
 def gather() -> Facts:
@@ -29,7 +28,6 @@ def gather() -> Facts:
         apparmor=_first_byte("/sys/module/apparmor/parameters/enabled") == b"Y",
         selinux=os.access("/sys/fs/selinux/enforce", os.F_OK),
         listen_fds=_listen_fds(),
-        notify_socket=_variable(b"NOTIFY_SOCKET"),
     )
 
 

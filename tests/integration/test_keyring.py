@@ -32,3 +32,12 @@ def test_the_callers_keyring_is_left_behind(runtime: Runtime, bundle: Bundle) ->
 
 def test_no_new_keyring(runtime: Runtime, bundle: Bundle) -> None:
     assert "of-the-caller" in keys(runtime, bundle, "--no-new-keyring")
+
+
+def test_exec_follows_what_create_was_told(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.sleeps()
+    for words, has_its_own in (((), True), (("--no-new-keyring",), False)):
+        container = runtime.create(bundle, *words)
+        container.start()
+        assert (f"_ses.{container.id}" in container.exec("cat", "/proc/keys").stdout) == has_its_own
+        container.delete("--force")
