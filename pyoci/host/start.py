@@ -9,7 +9,7 @@ import errno
 from pyoci import log, phase
 from pyoci.errors import HookError, StateError, SyscallError
 from pyoci.state import status
-from pyoci.state.store import NOTIFY_SOCKET
+from pyoci.state.store import START_SOCKET
 from pyoci.wire import messages
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ def start(entry: Entry) -> None:
         _give_up(entry, state)
         raise
     phase("started")
-    entry.unlink(NOTIFY_SOCKET)
+    entry.unlink(START_SOCKET)
     # A hook may call pyoci for this very container.
     entry.unlock()
     _run_poststart(entry, state)
@@ -64,17 +64,17 @@ def _execute(entry: Entry) -> None:
 
 
 def _send(entry: Entry, fd: int) -> None:
-    notify = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+    init = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
     try:
-        notify.connect(status.notify_path(entry))
+        init.connect(status.start_path(entry))
         rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))
-        notify.sendmsg([messages.START.encode()], [rights], _socket.MSG_NOSIGNAL)
+        init.sendmsg([messages.START.encode()], [rights], _socket.MSG_NOSIGNAL)
     except OSError as error:
         if error.errno == errno.ECONNREFUSED:
             raise StateError(f"{_REFUSALS[status.STOPPED]}: {entry.id}") from None
         raise SyscallError(error.errno or 0, f"tell the init of {entry.id} to start") from None
     finally:
-        notify.close()
+        init.close()
 
 
 def _run_poststart(entry: Entry, state: State) -> None:

@@ -50,7 +50,7 @@ def report(channel: Channel, error: BaseException) -> None:
 
 def _keep_only_ours(opened: Opened, channel: Channel, cgroup_fd: int, preserve_fds: int) -> None:
     """Nothing else of the host's comes along: logs, state, cgroups (CVE-2016-9962, CVE-2024-21626)."""
-    keep = [channel.fd, cgroup_fd, opened.proc_fd, opened.notify_fd, opened.rootfs_fd]
+    keep = [channel.fd, cgroup_fd, opened.proc_fd, opened.start_fd, opened.rootfs_fd]
     keep += opened.sources.values()
     keep += [fd for _, fd in opened.namespaces]
     keep += range(3, 3 + preserve_fds)

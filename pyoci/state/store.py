@@ -16,7 +16,7 @@ from pyoci.state.record import State
 
 STATE_FILE = "state.json"
 CONFIG_FILE = "config.json"
-NOTIFY_SOCKET = "start"
+START_SOCKET = "start"
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-")
 _MAX_ID = 255  # NAME_MAX: an ID is the name of a folder
