@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket
 import _struct
 import errno
+import posix as os
 
 from pyoci import log, phase
 from pyoci.errors import HookError, StateError, SyscallError
@@ -14,6 +15,7 @@ from pyoci.wire import messages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyoci.host.readiness import Readiness
     from pyoci.state.record import State
     from pyoci.state.store import Entry
 
@@ -23,9 +25,10 @@ _REFUSALS = {
 }
 
 
-def start(entry: Entry) -> None:
+def start(entry: Entry) -> Readiness | None:
     """Run the program of a created container and then its poststart hooks.
 
+    Returns what waits for the program's READY=1, when a service manager wants to know (NOTIFY_SOCKET).
     Raises StateError when it is not created; ExecutableError or ContainerError with the container side's
     words, the container has then stopped; HookError when a startContainer or poststart hook failed, the
     container is then destroyed.
@@ -38,6 +41,7 @@ def start(entry: Entry) -> None:
         refusal = _REFUSALS.get(current, f"cannot start a container in the {current} state")
         raise StateError(f"{refusal}: {entry.id}")
     phase("start: init becomes the program")
+    readiness = _listen(entry, state)
     try:
         _execute(entry)
     except HookError:
@@ -48,6 +52,15 @@ def start(entry: Entry) -> None:
     # A hook may call pyoci for this very container.
     entry.unlock()
     _run_poststart(entry, state)
+    return readiness
+
+
+def _listen(entry: Entry, state: State) -> Readiness | None:
+    if not os.environ.get(b"NOTIFY_SOCKET"):
+        return None
+    from pyoci.host import readiness
+
+    return readiness.listen(entry, state)
 
 
 def _execute(entry: Entry) -> None:
