@@ -25,14 +25,16 @@ def run(
     channel: Channel,
     cgroup_fd: int,
     preserve_fds: int,
+    bootstrapped: bool,
     body: Callable[[Channel], None],
 ) -> NoReturn:
     """Never a return: an error is sent to the host, whatever it is, and the process ends."""
     gc.disable()
-    phase("begin", side="bootstrap" if bootstrap.needed(namespaces) else "init")
+    if bootstrapped:
+        phase("begin", side="bootstrap")
     try:
         _keep_only_ours(opened, channel, cgroup_fd, preserve_fds)
-        if not bootstrap.needed(namespaces) or bootstrap.become_init(namespaces, opened, channel, cgroup_fd):
+        if not bootstrapped or bootstrap.become_init(namespaces, opened, channel, cgroup_fd):
             _let_go(opened, cgroup_fd)
             body(channel)
         os._exit(0)
