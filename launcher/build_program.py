@@ -12,7 +12,13 @@ from pathlib import Path
 import freeze
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("launcher/pyoci.c", "launcher/seal.c", "pyoci/kernel/_raw.c")
+SOURCES = (
+    "launcher/pyoci.c",
+    "launcher/memory.c",
+    "launcher/seal.c",
+    "pyoci/kernel/_raw.c",
+    "pyoci/kernel/_ending.c",
+)
 
 WARNINGS = ("-Wall", "-Wextra", "-Wno-missing-field-initializers")
 # Debian's own python3 is no position-independent program either: it saves 0.6 of 6 ms in every command.

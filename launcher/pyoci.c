@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "frozen.h"
+#include "memory.h"
 #include "seal.h"
 
 PyMODINIT_FUNC PyInit__raw(void);
@@ -251,6 +252,7 @@ int main(int argc, char **argv)
         packages[0] = '\0';
 
     touch_data();
+    memory_watch();
     PyStatus status = start_python(argc, argv, program.path, packages);
     if (PyStatus_Exception(status))
         Py_ExitStatusException(status);

@@ -8,7 +8,7 @@ from pyoci import phase
 from pyoci.init import bootstrap, terminal
 from pyoci.init.inside import confine, execute, limits, user, working_directory
 from pyoci.init.sequence import forget_imports
-from pyoci.kernel import keyring, process
+from pyoci.kernel import keyring, prepared, process
 from pyoci.kernel.beneath import Root
 from pyoci.wire import messages
 from pyoci.wire.messages import Channel
@@ -59,12 +59,9 @@ def execute_in(wanted: Process, personality: int | None, opened: Opened, channel
     os.close(root.fd)
     if wanted.seccomp is not None and wanted.seccomp.uses_notify:
         rights.label()
-        channel.send(messages.SECCOMP, "", confine.apply(rights) or -1)
+        channel.send(messages.SECCOMP, "", rights.listen())
     process.die_with_parent(0)
     channel.send(messages.READY)
     channel.expect(messages.GO)
     phase("confine and execute")
-    rights.label()
-    program = execute.prepare(path, wanted, env, channel.fd)
-    rights.confine()
-    execute.become(program, path)
+    prepared.end(execute.prepare(path, wanted, env, rights, channel.fd), channel.fd)

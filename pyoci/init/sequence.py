@@ -21,7 +21,7 @@ from pyoci.init.inside import (
     working_directory,
 )
 from pyoci.init.outside import devices, loopback, masked_paths, mounts, pivot, readonly_paths, rootfs
-from pyoci.kernel import keyring, namespace, process, uapi
+from pyoci.kernel import keyring, namespace, prepared, process, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.wire import messages
 from pyoci.wire.messages import Channel
@@ -108,21 +108,20 @@ def create(plan: Plan, opened: Opened, channel: Channel) -> None:
     if plan.process.seccomp is not None and plan.process.seccomp.uses_notify:
         # the listener must have its descriptor before the program can wait for an answer
         rights.label()
-        channel.send(messages.SECCOMP, "", confine.apply(rights) or -1)
+        channel.send(messages.SECCOMP, "", rights.listen())
+    start_hooks = plan.hooks.get("startContainer")
+    calls = [] if start_hooks else execute.prepare(path, plan.process, env, rights, opened.start_fd, channel.fd)
     _hand_over(channel)
 
-    phase("wait for start")
     # created; the runtime is gone, `pyoci start` comes next
+    phase("wait for start")
+    if not start_hooks:
+        prepared.end_after_start(calls, opened.start_fd)
     starter = waiting.for_start(opened.start_fd)
     phase("confine and execute")
     try:
-        hooks.run(
-            plan, opened, "startContainer", plan.hooks.get("startContainer"), rights.label, rights.confine
-        )
-        rights.label()
-        program = execute.prepare(path, plan.process, env, starter.fd)
-        rights.confine()
-        execute.become(program, path)
+        hooks.run(plan, opened, "startContainer", start_hooks, rights.label, rights.confine)
+        prepared.end(execute.prepare(path, plan.process, env, rights, starter.fd), starter.fd)
     except BaseException as error:  # noqa: BLE001  # as above
         entry.report(starter, error)
         os._exit(1)

@@ -8,6 +8,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "_ending.h"
+
 #include <errno.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -244,6 +246,8 @@ static PyMethodDef raw_methods[] = {
     {"address", raw_address, METH_O, "address(buffer) -> int: where the bytes of a buffer are."},
     {"clone3", (PyCFunction)(void (*)(void))raw_clone3, METH_VARARGS | METH_KEYWORDS,
      "clone3(flags, cgroup_fd=-1) -> (pid, pidfd): fork with clone(2)'s flags; pid 0 in the child."},
+    {"end", raw_end, METH_VARARGS,
+     "end(start_fd, report_fd, block, relocations, table, count): make the calls of kernel/prepared.py, and exit."},
     {NULL, NULL, 0, NULL},
 };
 

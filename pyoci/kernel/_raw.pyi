@@ -1,5 +1,7 @@
 """System calls that the os module does not offer (compiled from _raw.c)."""
 
+from typing import NoReturn
+
 SYS: dict[str, int]
 """The number of each system call by its name, for the architecture that this was compiled for."""
 
@@ -17,4 +19,10 @@ def clone3(flags: int, cgroup_fd: int = -1) -> tuple[int, int]:
     """Fork with clone3(2)'s `flags`: (pid, pidfd) in the parent, (0, -1) in the child.
 
     The child starts in the cgroup (v2) that `cgroup_fd` has open. The pidfd is close-on-exec.
+    """
+
+def end(start_fd: int, report_fd: int, block: bytes, relocations: bytes, table: int, count: int) -> NoReturn:
+    """Make the calls in `block`, as kernel.prepared lays them out, after START has come to `start_fd` (-1: at once).
+
+    Python's memory is given back before the wait. OSError only when there is no memory to begin with.
     """

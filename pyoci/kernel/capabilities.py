@@ -10,6 +10,7 @@ import _struct
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
 from pyoci.kernel.call import SYS, syscall
+from pyoci.kernel.prepared import Call
 from pyoci.kernel.process import prctl
 
 _VERSION_3 = 0x20080522
@@ -28,6 +29,10 @@ def get() -> tuple[int, int, int]:
 
 
 def set(effective: int, permitted: int, inheritable: int) -> None:
+    capset(effective, permitted, inheritable).make()
+
+
+def capset(effective: int, permitted: int, inheritable: int) -> Call:
     low, high = 0xFFFFFFFF, 32
     data = _struct.pack(
         "=6I",
@@ -38,11 +43,8 @@ def set(effective: int, permitted: int, inheritable: int) -> None:
         permitted >> high,
         inheritable >> high,
     )
-    try:
-        syscall(SYS["capset"], _struct.pack("=Ii", _VERSION_3, 0), data)
-    except OSError as error:
-        words = f"effective={effective:#x} permitted={permitted:#x} inheritable={inheritable:#x}"
-        raise SyscallError(error.errno or 0, f"capset {words}") from None
+    words = f"capset effective={effective:#x} permitted={permitted:#x} inheritable={inheritable:#x}"
+    return Call(name="capset", arguments=(_struct.pack("=Ii", _VERSION_3, 0), data), words=words)
 
 
 def bounding() -> int:
@@ -70,16 +72,20 @@ def limit_bounding(keep: int) -> None:
             raise SyscallError(error.errno or 0, f"drop capability {number} from the bounding set") from None
 
 
-def set_ambient(mask: int) -> None:
-    prctl(uapi.PR_CAP_AMBIENT, uapi.PR_CAP_AMBIENT_CLEAR_ALL, what="clear the ambient set")
+def ambient(mask: int) -> list[Call]:
+    """What makes `mask` the ambient set."""
+    clear = (uapi.PR_CAP_AMBIENT, uapi.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    calls = [Call(name="prctl", arguments=clear, words="clear the ambient set")]
     for number in range(_LAST):
         if mask >> number & 1:
-            prctl(
-                uapi.PR_CAP_AMBIENT,
-                uapi.PR_CAP_AMBIENT_RAISE,
-                number,
-                what=f"raise {uapi.CAPABILITIES[number]} in the ambient set",
+            calls.append(
+                Call(
+                    name="prctl",
+                    arguments=(uapi.PR_CAP_AMBIENT, uapi.PR_CAP_AMBIENT_RAISE, number, 0, 0),
+                    words=f"raise {uapi.CAPABILITIES[number]} in the ambient set",
+                )
             )
+    return calls
 
 
 def set_keep(keep: bool) -> None:

@@ -12,8 +12,7 @@ import select
 import time
 
 from pyoci.errors import SyscallError
-from pyoci.kernel import process, signals
-from pyoci.kernel.execve import Program
+from pyoci.kernel import prepared, process, signals
 from pyoci.wire.record import Record
 
 TYPE_CHECKING = False
@@ -148,10 +147,10 @@ def _child(
         # /proc/self/fd/N must not lead the look-up of a hook's path out of the container (CVE-2024-21626)
         process.close_all_but([failure])
         signals.reset()
-        program = Program(path, argv, env)
+        program = prepared.execve(path, argv, env)
         if before_exec is not None:
             before_exec()
-        program.become()
+        program.make()
     except BaseException as error:  # noqa: BLE001  # this copy of the runtime must end here
         os.write(failure, _words(error).encode("utf-8", "replace"))
     finally:
@@ -218,6 +217,8 @@ def _kill_group(pid: int, process_fd: int) -> None:
 
 
 def _words(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.errno:
+    if isinstance(error, SyscallError) and not error.call.startswith("exec "):
+        return f"{error}"
+    if isinstance(error, (OSError, SyscallError)) and error.errno:
         return f"{os.strerror(error.errno).lower()} ({errno.errorcode.get(error.errno, error.errno)})"
     return f"{error}"

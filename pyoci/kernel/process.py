@@ -7,6 +7,7 @@ import _struct
 from pyoci.errors import SyscallError
 from pyoci.kernel import _raw, uapi
 from pyoci.kernel.call import SYS, encode, syscall
+from pyoci.kernel.prepared import Call
 
 _ALL_CPUS = b"\xff" * 1024
 
@@ -49,8 +50,8 @@ def become_subreaper() -> None:
     prctl(uapi.PR_SET_CHILD_SUBREAPER, 1, what="become a child subreaper")
 
 
-def set_no_new_privs() -> None:
-    prctl(uapi.PR_SET_NO_NEW_PRIVS, 1, what="set no_new_privs")
+def no_new_privs() -> Call:
+    return Call(name="prctl", arguments=(uapi.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), words="set no_new_privs")
 
 
 def close_on_exec_from(first: int) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import _struct
 import errno
 
-from pyoci.errors import SyscallError, UnsupportedError
-from pyoci.kernel.call import SYS, address, syscall
+from pyoci.errors import UnsupportedError
+from pyoci.kernel.call import SYS, syscall
+from pyoci.kernel.prepared import Call, Vector
 
 _SET_MODE_FILTER = 1
 _GET_ACTION_AVAIL = 2
@@ -29,11 +30,11 @@ _FLAG_NAMES = {
 }
 
 
-def load(program: bytes, flags: int) -> int | None:
-    """Put this process under the filter, for good; `program` is an array of struct sock_filter.
+def load(program: bytes, flags: int) -> Call:
+    """Puts the process that makes it under the filter, for good; `program` is an array of struct sock_filter.
 
-    Returns the notify descriptor (close-on-exec) when `flags` has FLAG_NEW_LISTENER. Needs no_new_privs or
-    CAP_SYS_ADMIN. UnsupportedError names the flags that this kernel lacks.
+    The result is the notify descriptor (close-on-exec) when `flags` has FLAG_NEW_LISTENER. Needs no_new_privs or
+    CAP_SYS_ADMIN. Raises UnsupportedError for what this kernel cannot load.
     """
     length = len(program) // 8
     if not 0 < length <= _MAX_INSTRUCTIONS or len(program) % 8:
@@ -41,28 +42,13 @@ def load(program: bytes, flags: int) -> int | None:
             f"load the seccomp filter: {len(program)} bytes are not 1 to {_MAX_INSTRUCTIONS} instructions;"
             " a profile that is this long must be split or shortened"
         )
+    missing = flags & ~supported_flags() if flags else 0
+    if missing:
+        raise UnsupportedError(f"load the seccomp filter: this kernel has no flag {_flag_words(missing)}")
     # struct sock_fprog, with the native alignment of its pointer
-    header = _struct.pack("HP", length, address(program))
-    try:
-        result = syscall(SYS["seccomp"], _SET_MODE_FILTER, flags, header)
-    except OSError as error:
-        raise _refusal(error.errno or 0, length, flags) from None
-    return result if flags & FLAG_NEW_LISTENER else None
-
-
-def _refusal(number: int, length: int, flags: int) -> SyscallError | UnsupportedError:
-    if number == errno.EINVAL:
-        missing = flags & ~supported_flags()
-        if missing:
-            return UnsupportedError(
-                f"load the seccomp filter: this kernel has no flag {_flag_words(missing)}"
-            )
-    call = f"load the seccomp filter instructions={length} flags={_flag_words(flags)}"
-    if number == errno.EACCES:
-        call += " (without noNewPrivileges it takes CAP_SYS_ADMIN)"
-    if number == errno.EBUSY:
-        call += " (there is a listener already, and a process can have one)"
-    return SyscallError(number, call)
+    header = Vector(head=_struct.pack("H0P", length), strings=[program])
+    words = f"load the seccomp filter instructions={length} flags={_flag_words(flags)}"
+    return Call(name="seccomp", arguments=(_SET_MODE_FILTER, flags, header), words=words)
 
 
 def _flag_words(flags: int) -> str:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import _socket
 import _struct
+import errno
 import posix as os
 
 from pyoci.errors import (
+    NO_SUCH_FILE,
+    PERMISSION_DENIED,
     CgroupError,
     ContainerError,
     ExecutableError,
@@ -36,6 +39,9 @@ START = "START"  # pyoci start -> init: with the descriptor to report on
 
 _WITH_DESCRIPTOR = (TERMINAL, SECCOMP)
 _TEXT_MAX = 60_000
+# kinds of ERROR that C sends (kernel/_ending.c): a system call failed; execve(2) did
+CALL = "call"
+PROGRAM = "program"
 _KINDS: dict[str, type[PyociError]] = {
     "executable": ExecutableError,
     "hook": HookError,
@@ -131,7 +137,19 @@ def report(error: BaseException) -> str:
 def raise_reported(text: str) -> NoReturn:
     """Raise what an ERROR message stands for."""
     name, _, words = text.partition(" ")
+    if name in (CALL, PROGRAM):
+        raise _refused(name, words)
     raise _KINDS.get(name, ContainerError)(words)
+
+
+def _refused(kind: str, text: str) -> PyociError:
+    """What the kernel refused to `kernel.prepared`: the call's words and the number of the error."""
+    words, _, number = text.rpartition(" ")
+    reason = int(number) if number.isascii() and number.isdigit() and len(number) < 5 else 0
+    if kind == CALL:
+        return ContainerError(str(SyscallError(reason, words)))
+    known = {errno.ENOENT: NO_SUCH_FILE, errno.EACCES: PERMISSION_DENIED}
+    return ExecutableError(f"{words}: {known.get(reason, os.strerror(reason).lower())}")
 
 
 def descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:

@@ -56,7 +56,8 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for package in ("pyoci", "pyoci/cli", "pyoci/kernel"):
         (tree / package).mkdir()
         (tree / package / "__init__.py").touch()
-    shutil.copy(ROOT / "pyoci/kernel/_raw.c", tree / "pyoci/kernel")
+    for source in (ROOT / "pyoci/kernel").glob("*.[ch]"):
+        shutil.copy(source, tree / "pyoci/kernel")
     (tree / "pyoci/cli/main.py").write_text(PROBE)
 
     prefix = tmp_path_factory.mktemp("prefix")

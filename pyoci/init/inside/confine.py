@@ -7,13 +7,14 @@ filter goes last, so that it need not allow anything that pyoci does, but execve
 from __future__ import annotations
 
 from pyoci.kernel import capabilities, lsm, process, seccomp
+from pyoci.kernel.prepared import Call
 from pyoci.kernel.uapi import CAP_SYS_ADMIN
 from pyoci.wire.plan import Process
 from pyoci.wire.record import Record
 
 
 class Rights(Record):
-    """What `apply` still has to do."""
+    """What still has to be done."""
 
     process: Process
     proc_fd: int
@@ -27,9 +28,34 @@ class Rights(Record):
         if self.process.selinux_label:
             lsm.set_selinux_exec(self.proc_fd, self.process.selinux_label)
 
+    def calls(self) -> list[Call]:
+        """The last calls before execve(2); none when `listen` has made them."""
+        if self.applied:
+            return []
+        wanted = self.process
+        sets = wanted.capabilities
+        drop = [
+            capabilities.capset(sets.effective, sets.permitted, sets.inheritable),
+            *capabilities.ambient(sets.ambient),
+        ]
+        load = [seccomp.load(self.program, wanted.seccomp.flags if wanted.seccomp else 0)] if self.program else []
+        if wanted.no_new_privileges:
+            return [*drop, process.no_new_privs(), *load]
+        return [*(_regain_for_seccomp() if load else ()), *load, *drop]
+
     def confine(self) -> None:
-        """`apply`, for callers that have no use for a notify descriptor."""
-        apply(self)
+        for call in self.calls():
+            call.make()
+
+    def listen(self) -> int:
+        """Make the calls already now; the notify descriptor of the filter."""
+        listener = -1
+        for call in self.calls():
+            result = call.make()
+            if call.name == "seccomp":
+                listener = result
+        self.applied = True
+        return listener
 
 
 def prepare(wanted: Process, proc_fd: int, program: bytes) -> Rights:
@@ -42,37 +68,9 @@ def prepare(wanted: Process, proc_fd: int, program: bytes) -> Rights:
     return Rights(process=wanted, proc_fd=proc_fd, program=program)
 
 
-def apply(rights: Rights) -> int | None:
-    """The last steps before execve(2). Returns the notify descriptor of a seccomp filter that has one."""
-    if rights.applied:
-        return None
-    rights.applied = True
-    wanted = rights.process
-    listener = None
-    if rights.program and not wanted.no_new_privileges:
-        _regain_for_seccomp()
-        listener = _load(rights)
-    _drop(wanted)
-    if wanted.no_new_privileges:
-        process.set_no_new_privs()
-        if rights.program:
-            listener = _load(rights)
-    return listener
-
-
-def _load(rights: Rights) -> int | None:
-    plan = rights.process.seccomp
-    return seccomp.load(rights.program, plan.flags if plan is not None else 0)
-
-
-def _regain_for_seccomp() -> None:
+def _regain_for_seccomp() -> list[Call]:
     """A change of uid cleared the effective set, not the permitted one (PR_SET_KEEPCAPS)."""
     effective, permitted, inheritable = capabilities.get()
-    if not effective >> CAP_SYS_ADMIN & 1:
-        capabilities.set(permitted, permitted, inheritable)
-
-
-def _drop(wanted: Process) -> None:
-    sets = wanted.capabilities
-    capabilities.set(sets.effective, sets.permitted, sets.inheritable)
-    capabilities.set_ambient(sets.ambient)
+    if effective >> CAP_SYS_ADMIN & 1:
+        return []
+    return [capabilities.capset(permitted, permitted, inheritable)]

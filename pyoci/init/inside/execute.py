@@ -1,20 +1,16 @@
-"""`process.args`: find the program, and become it (config.md: `execvp` semantics)."""
+"""`process.args`: find the program, and make ready to become it (config.md: `execvp` semantics)."""
 
 from __future__ import annotations
 
 import _stat as stat
-import errno
 import posix as os
 
 from pyoci.errors import EXECUTABLE_NOT_FOUND, NO_SUCH_FILE, PERMISSION_DENIED, ExecutableError
+from pyoci.init.inside.confine import Rights
+from pyoci.kernel import prepared, signals
 from pyoci.kernel import process as kernel_process
-from pyoci.kernel import signals
-from pyoci.kernel.execve import Program
+from pyoci.kernel.prepared import Call
 from pyoci.wire.plan import Process
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -58,24 +54,14 @@ def _check(name: str, path: str) -> None:
         raise ExecutableError(f'exec: "{name}": {PERMISSION_DENIED}')
 
 
-def prepare(path: str, process: Process, env: list[str], report_fd: int) -> Program:
-    """All that execve(2) needs, so that after it only a system call filter and the call itself are left.
+def prepare(path: str, process: Process, env: list[str], rights: Rights, *keep: int) -> list[Call]:
+    """The calls that are left. No descriptor is, but the standard streams, `keep` and what is preserved.
 
-    Everything but the standard streams and what is preserved is closed here. Close-on-exec would be too late: while
-    the kernel looks for the program, /proc/self/fd/N still leads through each descriptor, and
-    `/proc/self/fd/N/../bin/sh` through the host's procfs to the host's files (CVE-2024-21626).
+    Close-on-exec would be too late: while the kernel looks for the program, /proc/self/fd/N still leads through each
+    descriptor, and `/proc/self/fd/N/../bin/sh` through the host's procfs to the host's files (CVE-2024-21626).
     """
-    kernel_process.close_all_but([*range(3, 3 + process.preserve_fds), report_fd])
+    rights.label()
+    kernel_process.close_all_but([*range(3, 3 + process.preserve_fds), *keep])
     kernel_process.close_on_exec_from(3 + process.preserve_fds)
     signals.reset()
-    return Program(path, process.args, env)
-
-
-def become(program: Program, path: str) -> NoReturn:
-    try:
-        program.become()
-    except OSError as error:
-        words = {errno.ENOENT: NO_SUCH_FILE, errno.EACCES: PERMISSION_DENIED}.get(
-            error.errno or 0, os.strerror(error.errno or 0).lower()
-        )
-        raise ExecutableError(f"exec {path}: {words}") from None
+    return [*rights.calls(), prepared.execve(path, process.args, env)]

@@ -1,0 +1,75 @@
+/* Python's memory, known well enough to be given back all at once.
+ *
+ * The last thing that Python does in init is to hand over to kernel/_ending.c, which may wait for long. It needs its
+ * stack and its one block; the program's data, the heap and the arenas of Python's objects can go. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "memory.h"
+
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+extern char __data_start, _end;
+
+static struct {
+    char *heap;
+    size_t page;
+    size_t count;
+    struct {
+        void *begin;
+        size_t size;
+    } arenas[64]; /* of 1 MiB: a command has two or three, and more are only not given back */
+} memory;
+
+static void *map_arena(void *context, size_t size)
+{
+    void *arena = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    (void)context;
+    if (arena == MAP_FAILED)
+        return NULL;
+    if (memory.count < sizeof memory.arenas / sizeof memory.arenas[0]) {
+        memory.arenas[memory.count].begin = arena;
+        memory.arenas[memory.count++].size = size;
+    }
+    return arena;
+}
+
+static void unmap_arena(void *context, void *arena, size_t size)
+{
+    (void)context;
+    for (size_t i = 0; i < memory.count; i++)
+        if (memory.arenas[i].begin == arena)
+            memory.arenas[i] = memory.arenas[--memory.count];
+    munmap(arena, size);
+}
+
+void memory_watch(void)
+{
+    PyObjectArenaAllocator allocator = {NULL, map_arena, unmap_arena};
+
+    memory.page = (size_t)sysconf(_SC_PAGESIZE);
+    memory.heap = sbrk(0);
+    PyObject_SetArenaAllocator(&allocator);
+}
+
+/* Whole pages only: what shares a page with the data stays, such as the addresses of the C library's functions. */
+static void give_back(char *begin, char *end, size_t page)
+{
+    begin = (char *)(((uintptr_t)begin + page - 1) & ~(uintptr_t)(page - 1));
+    end = (char *)((uintptr_t)end & ~(uintptr_t)(page - 1));
+    if (begin < end)
+        madvise(begin, (size_t)(end - begin), MADV_DONTNEED);
+}
+
+void give_back_memory(void)
+{
+    const size_t page = memory.page;
+
+    for (size_t i = 0; i < memory.count; i++)
+        munmap(memory.arenas[i].begin, memory.arenas[i].size);
+    give_back(memory.heap, sbrk(0), page);
+    give_back(&__data_start, &_end, page); /* `memory` is in there, too */
+}

@@ -1,0 +1,131 @@
+/* The end of a process that Python set up: wait for `pyoci start` if asked to, then make system calls one after the
+ * other, of which the last is execve(2). prepared.py is the Python side, and decides what is called.
+ *
+ * While it waits, nothing of Python is needed any more: its memory is given back, 4 MB for each created container.
+ * So nothing here may touch static data, the heap, or anything in the C library that does. */
+#include "_ending.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* launcher/memory.c; an extension module does without. */
+extern void give_back_memory(void) __attribute__((weak));
+
+/* prepared.py writes it: all addresses lie in the same block. */
+struct call {
+    long number;
+    long argument[6];
+    const char *words;
+};
+
+static int only_descriptor(struct msghdr *message)
+{
+    int found = -1;
+    int count = 0;
+
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t at = 0; at + sizeof found <= part->cmsg_len - CMSG_LEN(0); at += sizeof found) {
+            if (count++ > 0)
+                close(found);
+            memcpy(&found, CMSG_DATA(part) + at, sizeof found);
+        }
+    }
+    if (count > 1) {
+        close(found);
+        found = -1;
+    }
+    return found;
+}
+
+/* The socket to report on. Any other message is ignored, and what came with it closed. */
+static int wait_for_start(int start_fd)
+{
+    static const char start[] = "START";
+
+    for (;;) {
+        char text[64];
+        union {
+            struct cmsghdr alignment;
+            char space[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct iovec part = {text, sizeof text};
+        struct msghdr message = {
+            .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+        ssize_t length = recvmsg(start_fd, &message, MSG_CMSG_CLOEXEC);
+        if (length < 0 && errno != EINTR)
+            _exit(1);
+        if (length < 0)
+            continue;
+        int found = only_descriptor(&message);
+        int type;
+        socklen_t size = sizeof type;
+        if (found < 0)
+            continue;
+        if (length == sizeof start - 1 && memcmp(text, start, sizeof start - 1) == 0 &&
+            getsockopt(found, SOL_SOCKET, SO_TYPE, &type, &size) == 0)
+            return found;
+        close(found);
+    }
+}
+
+/* wire/messages.py reads it: ERROR, what kind, which words, the number. */
+static void report(int fd, const char *words, int number)
+{
+    char digits[12];
+    char *begin = digits + sizeof digits;
+
+    do {
+        *--begin = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    *--begin = ' ';
+    struct iovec parts[] = {
+        {(char *)"ERROR ", 6}, {(char *)words, strlen(words)}, {begin, (size_t)(digits + sizeof digits - begin)}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = sizeof parts / sizeof parts[0]};
+    sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static _Noreturn void carry_out(int start_fd, int report_fd, const struct call *calls, Py_ssize_t count)
+{
+    if (start_fd >= 0) {
+        if (give_back_memory)
+            give_back_memory();
+        report_fd = wait_for_start(start_fd);
+        close(start_fd);
+    }
+    for (const struct call *call = calls; call < calls + count; call++) {
+        const long *argument = call->argument;
+        if (syscall(call->number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]) == -1) {
+            report(report_fd, call->words, errno);
+            break;
+        }
+    }
+    _exit(1);
+}
+
+PyObject *raw_end(PyObject *module, PyObject *args)
+{
+    int start_fd, report_fd;
+    Py_buffer data, relocations;
+    Py_ssize_t table, count;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "iiy*y*nn:end", &start_fd, &report_fd, &data, &relocations, &table, &count))
+        return NULL;
+    char *block =
+        mmap(NULL, (size_t)data.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (block == MAP_FAILED)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    memcpy(block, data.buf, (size_t)data.len);
+    const unsigned long *places = relocations.buf;
+    for (size_t i = 0; i < (size_t)relocations.len / sizeof *places; i++)
+        *(unsigned long *)(void *)(block + places[i]) += (unsigned long)block;
+    carry_out(start_fd, report_fd, (const struct call *)(void *)(block + table), count);
+}
