@@ -81,7 +81,7 @@ def read_resources(source: str) -> dict[str, Any]:
     else:
         data, name = bundle.read_file(source, _MAX_BYTES), source
     found = jsontext.loads(data, what=name, limit=_MAX_BYTES)
-    bundle.check_document(found, "resources")
+    bundle.accept(found, "resources")
     resources: dict[str, Any] = found
     return resources
 

@@ -169,7 +169,7 @@ def _document_of_process(config: dict[str, Any], options: Options) -> dict[str, 
 
 
 def _check(document: dict[str, Any]) -> None:
-    bundles.check_document(document, "process")
+    bundles.accept(document, "process")
     problems = rules.check_process(document)
     if problems:
         raise ConfigError(problems)
