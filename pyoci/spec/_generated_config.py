@@ -167,8 +167,8 @@ def check_linux(data: object, name_prefix: str = "") -> None:
             data__rootfsPropagation = data["rootfsPropagation"]
             if not isinstance(data__rootfsPropagation, (str)):
                 raise Mismatch("" + name_prefix + ".rootfsPropagation must be string")
-            if data__rootfsPropagation not in ('private', 'shared', 'slave', 'unbindable',):
-                raise Mismatch("" + name_prefix + ".rootfsPropagation must be one of ['private', 'shared', 'slave', 'unbindable']")
+            if data__rootfsPropagation not in ('private', 'shared', 'slave', 'unbindable', 'rprivate', 'rshared', 'rslave', 'runbindable', '',):
+                raise Mismatch("" + name_prefix + ".rootfsPropagation must be one of ['private', 'shared', 'slave', 'unbindable', 'rprivate', 'rshared', 'rslave', 'runbindable', '']")
         if "maskedPaths" in data_keys:
             data__maskedPaths = data["maskedPaths"]
             check_absolutepaths(data__maskedPaths, name_prefix + ".maskedPaths")
