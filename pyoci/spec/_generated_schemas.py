@@ -283,7 +283,10 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                                                                                                'user',
                                                                                                                'cgroup',
                                                                                                                'time']},
-                                                                                             'path': {'description': 'Join '
+                                                                                             'path': {'title': 'an '
+                                                                                                               'absolute '
+                                                                                                               'path',
+                                                                                                      'description': 'Join '
                                                                                                                      'this '
                                                                                                                      'one '
                                                                                                                      'instead '
@@ -291,8 +294,14 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                                                                                                      'making '
                                                                                                                      'a '
                                                                                                                      'new '
-                                                                                                                     'one.',
-                                                                                                      '$ref': '#/definitions/absolutePath'}}}},
+                                                                                                                     'one; '
+                                                                                                                     'an '
+                                                                                                                     'empty '
+                                                                                                                     'one '
+                                                                                                                     'is '
+                                                                                                                     'none.',
+                                                                                                      'type': 'string',
+                                                                                                      'pattern': '^(/|$)'}}}},
                                                      'uidMappings': {'$ref': '#/definitions/idMappings'},
                                                      'gidMappings': {'$ref': '#/definitions/idMappings'},
                                                      'timeOffsets': {'$ref': '#/definitions/timeOffsets'},
