@@ -59,6 +59,9 @@ if TYPE_CHECKING:
         def stats(self) -> dict[str, Any]:
             """Usage, in the shape of the `data` of runc's `events --stats`."""
 
+        def oom_kills(self) -> int:
+            """How many of its processes were killed for want of memory, as far as the group counts it."""
+
         def oom_watch(self) -> OomWatch | None:
             """Where out-of-memory kills are reported; None without a memory controller."""
 

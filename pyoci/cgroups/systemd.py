@@ -151,6 +151,9 @@ class Scope:
     def stats(self) -> dict[str, Any]:
         return self._inner.stats()
 
+    def oom_kills(self) -> int:
+        return self._inner.oom_kills()
+
     def oom_watch(self) -> OomWatch | None:
         return self._inner.oom_watch()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix as os
 
 from pyoci import cgroups, log, phase
-from pyoci.errors import ConfigError, PyociError, UsageError
+from pyoci.errors import ConfigError, ContainerError, PyociError, UsageError
 from pyoci.host import serve, sources, spawn
 from pyoci.init import sequence
 from pyoci.kernel import proc_stat, streams
@@ -171,8 +171,11 @@ def _create(
         child.channel.send(messages.GO)
         child.channel.close()
         return Created(entry=entry, state=state, plan=plan, pid=child.pid, pidfd=child.pidfd)
-    except BaseException:
+    except BaseException as error:
+        out_of_memory = isinstance(error, ContainerError) and group.oom_kills() > 0
         _abandon(plan, child, group)
+        if out_of_memory:
+            raise ContainerError("container init was OOM-killed: its memory limit is too low") from None
         raise
 
 

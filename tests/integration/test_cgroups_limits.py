@@ -35,6 +35,11 @@ def check(bundle: Bundle, case: tuple[str, dict[str, Any], str, str, str, str]) 
     assert cgroup_files.read(bundle.cgroups_path, v1, v2) == (in_v2 if cgroup.is_v2() else in_v1)
 
 
+def test_too_little_memory_to_begin_with_is_said(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.linux["resources"]["memory"] = {"limit": 4096, "swap": 4096}
+    assert "memory" in runtime.refuses(bundle)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{'-'.join(case[1])}")
 def test_at_create(runtime: Runtime, bundle: Bundle, case: tuple[str, dict[str, Any], str, str, str, str]) -> None:
     bundle.linux["resources"][case[0]] = case[1]
