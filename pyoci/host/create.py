@@ -114,6 +114,7 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
             systemd=options.systemd_cgroup,
             rootless=options.rootless,
             config_resources=plan.resources,
+            annotations=plan.annotations,
         )
         state = _first_state(plan, options, group)
         entry.write(state)
