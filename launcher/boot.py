@@ -55,11 +55,14 @@ class _Files:
         return open(*args, **keywords)
 
 
-def run(words: list[str], packages: str, compiled: str, second_step: Callable[[], None]) -> int:
+def run(
+    words: list[str], packages: str, compiled: str, second_step: Callable[[], None], code_at: Callable[[int], Any]
+) -> int:
     """Run the command line `words` and return the exit status.
 
     `packages` is the folder that pip installed pyoci into; empty when there is none beside the program. `compiled` is
-    the standard library's folder of compiled modules. `second_step` completes Python's start.
+    the standard library's folder of compiled modules. `second_step` completes Python's start; `code_at` reads the code
+    of the frozen module at a place.
     """
     files = _Files(compiled, second_step)
     if not hasattr(builtins, "open"):
@@ -76,14 +79,14 @@ def run(words: list[str], packages: str, compiled: str, second_step: Callable[[]
         pyoci.__file__ = f"{packages}/pyoci/__init__.py"
         pyoci.__path__ = [f"{packages}/pyoci"]
 
-    _load_together(words)
+    _load_together(words, code_at)
     from pyoci.cli.main import main
 
     status = main(words)
     return status if _flush() else status or 1
 
 
-def _load_together(words: list[str]) -> None:
+def _load_together(words: list[str], code_at: Callable[[int], Any]) -> None:
     """Load what the command imports at its top, in the order that launcher/freeze.py found.
 
     One after the other without the import system, which takes 25 us for each of up to 90 modules. What is missing here
@@ -94,14 +97,14 @@ def _load_together(words: list[str]) -> None:
         return
     order: dict[str, Any] = {}
     exec(_imp.get_frozen_object(f"_pyoci_order_{command}"), order)  # noqa: S102  # our own code, part of this program
-    for name in order["NAMES"]:
+    for name, place, is_package in order["ORDER"]:
         if name in sys.modules:
             continue
         module = type(sys)(name)
-        if _imp.is_frozen_package(name):
+        if is_package:
             module.__path__ = []
         sys.modules[name] = module
-        exec(_imp.get_frozen_object(name), module.__dict__)  # noqa: S102  # as above
+        exec(code_at(place), module.__dict__)  # noqa: S102  # as above
         parent, _, leaf = name.rpartition(".")
         setattr(sys.modules[parent], leaf, module)
 

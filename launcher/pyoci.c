@@ -6,6 +6,7 @@
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <marshal.h>
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -43,6 +44,18 @@ static PyObject *second_step(PyObject *self, PyObject *nothing)
             Py_ExitStatusException(status);
     }
     Py_RETURN_NONE;
+}
+
+/* The code of a frozen module by its place in the table. By its name, Python compares it with the names before it. */
+static PyObject *code_at(PyObject *self, PyObject *number)
+{
+    long place = PyLong_AsLong(number);
+
+    (void)self;
+    if (PyErr_Occurred())
+        return NULL;
+    const struct _frozen *module = &pyoci_frozen_modules[place];
+    return PyMarshal_ReadObjectFromString((const char *)module->code, module->size);
 }
 
 /* Nearly all of Python's data is written to at the start: one call instead of 300 page faults. */
@@ -195,18 +208,20 @@ static PyObject *words(char **argv)
     return list;
 }
 
-/* launcher/boot.py: run(words, folder of pyoci, folder of compiled modules, second_step) -> exit status */
+/* launcher/boot.py: run(words, folder of pyoci, folder of compiled modules, second_step, code_at) -> exit status */
 static int run(char **argv, const char *packages)
 {
     static PyMethodDef step = {"second_step", second_step, METH_NOARGS, NULL};
+    static PyMethodDef code = {"code_at", code_at, METH_O, NULL};
     int status = 1;
     PyObject *boot = PyImport_ImportModule("_pyoci_boot");
     PyObject *arguments = words(argv + 1);
     PyObject *finish = PyCFunction_New(&step, NULL);
+    PyObject *read = PyCFunction_New(&code, NULL);
     PyObject *result = NULL;
 
-    if (boot && arguments && finish)
-        result = PyObject_CallMethod(boot, "run", "OssO", arguments, packages, PYTHON_DYNLOAD, finish);
+    if (boot && arguments && finish && read)
+        result = PyObject_CallMethod(boot, "run", "OssOO", arguments, packages, PYTHON_DYNLOAD, finish, read);
 
     if (result) {
         long value = PyLong_AsLong(result);

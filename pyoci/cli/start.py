@@ -14,5 +14,7 @@ OPTIONS = ()
 def run(call: Call) -> int:
     options.expect_args(call, 1, 1, "one container id")
     with Store(call.settings.root).open(call.args[0]) as entry:
-        start.start(entry)
+        readiness = start.start(entry)
+    if readiness is not None:
+        readiness.wait()
     return 0

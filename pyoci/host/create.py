@@ -16,7 +16,7 @@ from pyoci.spec import bundle as bundles
 from pyoci.spec import rules
 from pyoci.state import record
 from pyoci.state.record import State
-from pyoci.state.store import CONFIG_FILE, Entry, Store
+from pyoci.state.store import CONFIG_FILE, READINESS_FOLDER, Entry, Store
 from pyoci.wire import messages
 from pyoci.wire.plan import Plan
 from pyoci.wire.record import Record
@@ -75,6 +75,7 @@ def load(options: Options) -> tuple[Plan, bytes]:
         no_pivot=options.no_pivot,
         new_keyring=not options.no_new_keyring,
         preserve_fds=options.preserve_fds,
+        readiness_folder=_readiness_folder(options),
     )
     plan = build(config, request, host_facts.gather())
     for words in plan.warnings:
@@ -88,6 +89,13 @@ def load(options: Options) -> tuple[Plan, bytes]:
         log.debug(privileges.describe())
         log.debug(f"plan: {plan!r}")
     return plan, text
+
+
+def _readiness_folder(options: Options) -> str:
+    """Where host.readiness will listen for the container's READY=1; empty when no service manager waits for it."""
+    if not os.environ.get(b"NOTIFY_SOCKET"):
+        return ""
+    return f"{Store(options.root).root}/{options.container_id}/{READINESS_FOLDER}"
 
 
 def _real_path(path: str) -> str:
@@ -119,6 +127,8 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
         state = _first_state(plan, options, group)
         entry.write(state)
         entry.write_file(CONFIG_FILE, text)
+        if plan.readiness:
+            entry.make_folder(READINESS_FOLDER)
         return _create(plan, options, entry, state, group, on_terminal)
     except BaseException:
         _undo(entry)

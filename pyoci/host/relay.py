@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
     from typing import Any
+
+    from pyoci.host.readiness import Readiness
 else:
     import _signal
 
@@ -35,7 +37,7 @@ _IFLAG_RAW = 0o2753  # IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON, see c
 class Relay:
     """Use as a context: on leaving, the terminal and the signals are as they were, whatever happened."""
 
-    __slots__ = ("_handlers", "_master", "_pending", "_saved", "_stdin_open", "_wakeup")
+    __slots__ = ("_handlers", "_master", "_pending", "_saved", "_stdin_open", "_wakeup", "readiness")
 
     def __init__(self) -> None:
         self._master = -1
@@ -44,6 +46,7 @@ class Relay:
         self._wakeup: tuple[int, int] = (-1, -1)
         self._pending = b""  # read from our input, not yet taken by the terminal
         self._stdin_open = True
+        self.readiness: Readiness | None = None  # of a program that a service manager waits for
 
     def adopt(self, master: int, _name: str) -> None:
         """Take the container's terminal; output is not altered on its way (ONLCR off, as runc does)."""
@@ -91,6 +94,8 @@ class Relay:
             ready = self._poll(pidfd)
             if self._wakeup[0] in ready:
                 self._forward_signals(pidfd)
+            if self.readiness is not None and self.readiness.fd in ready and self.readiness.pass_on(stay=True):
+                self.readiness = None
             if self._master in ready:
                 self._from_master()
             if 0 in ready:
@@ -109,6 +114,8 @@ class Relay:
         poller = select.poll()
         poller.register(pidfd, select.POLLIN)
         poller.register(self._wakeup[0], select.POLLIN)
+        if self.readiness is not None:
+            poller.register(self.readiness.fd, select.POLLIN)
         if self._master >= 0:
             poller.register(self._master, select.POLLIN | (select.POLLOUT if self._pending else 0))
             if self._stdin_open and not self._pending:

@@ -12,13 +12,19 @@ from pyoci.host.create import Created, Options
 from pyoci.host.terminal import ConsoleSocket
 from pyoci.kernel import process
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.host.readiness import Readiness
+
 
 def run(options: Options, *, keep: bool, subreaper: bool) -> int:
     """The exit status of the container's program; 128 and the signal's number when one ended it."""
     if options.detach or options.console_socket:
         created = creation.create(options, ConsoleSocket(options.console_socket))
         if options.detach:
-            _start(created)
+            readiness = _start(created)
+            if readiness is not None:
+                readiness.wait()
             return 0
         return _foreground(created, None, keep, subreaper)
 
@@ -28,10 +34,10 @@ def run(options: Options, *, keep: bool, subreaper: bool) -> int:
     return _foreground(creation.create(options, relay.adopt), relay, keep, subreaper)
 
 
-def _start(created: Created) -> None:
+def _start(created: Created) -> Readiness | None:
     """Start; a container that cannot be started is not left behind."""
     try:
-        start.start(created.entry)
+        return start.start(created.entry)
     except PyociError:
         if not created.entry.is_removed():
             delete.stop(created.state)
@@ -47,7 +53,7 @@ def _foreground(created: Created, relay: object, keep: bool, subreaper: bool) ->
     if subreaper:
         process.become_subreaper()
     with watcher:
-        _start(created)
+        watcher.readiness = _start(created)
         phase("wait for the program's end")
         status = watcher.wait(created.pid, created.pidfd)
     if not keep:

@@ -12,7 +12,7 @@ import posix as os
 from pyoci.errors import ConfigError, SyscallError
 from pyoci.host import idmap
 from pyoci.kernel import mount, namespace, procfs, uapi
-from pyoci.state.store import NOTIFY_SOCKET, Entry
+from pyoci.state.store import START_SOCKET, Entry
 from pyoci.wire.opened import Opened
 from pyoci.wire.plan import Mount, Plan
 
@@ -20,7 +20,7 @@ from pyoci.wire.plan import Mount, Plan
 def open_all(plan: Plan, entry: Entry) -> Opened:
     opened = Opened(
         proc_fd=procfs.open_root(),
-        notify_fd=_bind_notify(entry),
+        start_fd=_bind_start(entry),
         namespaces=[(kind, namespace.open_path(path, kind)) for kind, path in plan.namespaces.joined],
         sources={},
     )
@@ -35,14 +35,14 @@ def open_all(plan: Plan, entry: Entry) -> Opened:
     return opened
 
 
-def _bind_notify(entry: Entry) -> int:
+def _bind_start(entry: Entry) -> int:
     """The socket that `pyoci start` sends to, by a name that is short however long --root is."""
-    notify = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    bound = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
     try:
-        notify.bind(f"/proc/self/fd/{entry.dirfd}/{NOTIFY_SOCKET}")
+        bound.bind(f"/proc/self/fd/{entry.dirfd}/{START_SOCKET}")
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"bind {entry.path}/{NOTIFY_SOCKET}") from None
-    return notify.detach()
+        raise SyscallError(error.errno or 0, f"bind {entry.path}/{START_SOCKET}") from None
+    return bound.detach()
 
 
 def _tells_the_host(entry: Mount, plan: Plan) -> bool:

@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pyoci.host.excursion import Excursion
+
 _SIGKILL = 9
 
 
@@ -43,13 +45,19 @@ def spawn(
         # cgroup_procs_write_permission): the host moves it afterwards
         cgroup_fd = -1
     host, container = messages.pair()
-    if bootstrap.needed(namespaces):
+    excursion = _excursion(namespaces)
+    bootstrapped = excursion is None and (bool(namespaces.joined) or bootstrap.needed(namespaces))
+    if bootstrapped:
         pid, pidfd = os.fork(), -1
+    elif excursion is not None:
+        pid, pidfd = excursion.clone(opened.namespaces, bootstrap.clone_flags(namespaces), cgroup_fd)
     else:
         pid, pidfd = process.clone(bootstrap.clone_flags(namespaces), cgroup_fd)
     if pid == 0:
         host.close()
-        entry.run(namespaces, opened, container, cgroup_fd, preserve_fds, body)
+        entry.run(namespaces, opened, container, cgroup_fd, preserve_fds, bootstrapped, body)
+    if excursion is not None:
+        excursion.close()
     container.close()
     if pidfd >= 0:
         return Child(pid=pid, pidfd=pidfd, channel=host)
@@ -58,6 +66,15 @@ def spawn(
     finally:
         os.waitpid(pid, 0)
     return Child(pid=init, pidfd=os.pidfd_open(init), channel=host)
+
+
+def _excursion(namespaces: Namespaces) -> Excursion | None:
+    """How to make init in the joined namespaces without a bootstrap process; None when that is not possible."""
+    if not namespaces.joined or bootstrap.needed(namespaces):
+        return None
+    from pyoci.host import excursion
+
+    return excursion.prepare([kind for kind, _ in namespaces.joined])
 
 
 def _number_of_init(namespaces: Namespaces, opened: Opened, host: Channel) -> int:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import _socket
 import _struct
 import errno
+import posix as os
 
 from pyoci import log, phase
 from pyoci.errors import HookError, StateError, SyscallError
 from pyoci.state import status
-from pyoci.state.store import NOTIFY_SOCKET
+from pyoci.state.store import START_SOCKET
 from pyoci.wire import messages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyoci.host.readiness import Readiness
     from pyoci.state.record import State
     from pyoci.state.store import Entry
 
@@ -23,9 +25,10 @@ _REFUSALS = {
 }
 
 
-def start(entry: Entry) -> None:
+def start(entry: Entry) -> Readiness | None:
     """Run the program of a created container and then its poststart hooks.
 
+    Returns what waits for the program's READY=1, when a service manager wants to know (NOTIFY_SOCKET).
     Raises StateError when it is not created; ExecutableError or ContainerError with the container side's
     words, the container has then stopped; HookError when a startContainer or poststart hook failed, the
     container is then destroyed.
@@ -38,16 +41,26 @@ def start(entry: Entry) -> None:
         refusal = _REFUSALS.get(current, f"cannot start a container in the {current} state")
         raise StateError(f"{refusal}: {entry.id}")
     phase("start: init becomes the program")
+    readiness = _listen(entry, state)
     try:
         _execute(entry)
     except HookError:
         _give_up(entry, state)
         raise
     phase("started")
-    entry.unlink(NOTIFY_SOCKET)
+    entry.unlink(START_SOCKET)
     # A hook may call pyoci for this very container.
     entry.unlock()
     _run_poststart(entry, state)
+    return readiness
+
+
+def _listen(entry: Entry, state: State) -> Readiness | None:
+    if not os.environ.get(b"NOTIFY_SOCKET"):
+        return None
+    from pyoci.host import readiness
+
+    return readiness.listen(entry, state)
 
 
 def _execute(entry: Entry) -> None:
@@ -64,17 +77,17 @@ def _execute(entry: Entry) -> None:
 
 
 def _send(entry: Entry, fd: int) -> None:
-    notify = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+    init = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
     try:
-        notify.connect(status.notify_path(entry))
+        init.connect(status.start_path(entry))
         rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))
-        notify.sendmsg([messages.START.encode()], [rights], _socket.MSG_NOSIGNAL)
+        init.sendmsg([messages.START.encode()], [rights], _socket.MSG_NOSIGNAL)
     except OSError as error:
         if error.errno == errno.ECONNREFUSED:
             raise StateError(f"{_REFUSALS[status.STOPPED]}: {entry.id}") from None
         raise SyscallError(error.errno or 0, f"tell the init of {entry.id} to start") from None
     finally:
-        notify.close()
+        init.close()
 
 
 def _run_poststart(entry: Entry, state: State) -> None:

@@ -1,8 +1,8 @@
 """The short-lived process between host and init: it joins namespaces, and makes the clocks of a time namespace.
 
-It exists only where a namespace is joined by path or a time namespace is made: setns(2) and unshare(CLONE_NEWPID)
-act on children, the offsets of a time namespace must be written before anyone is in it (time_namespaces(7)), and
-the runtime itself must not be moved. init is made with CLONE_PARENT, so that it is the runtime's own child and, when
+It exists only where the host cannot step in and out again (host/excursion.py): a user namespace has no way back, a time
+namespace changes the clocks of who is in it, its offsets must be written before anyone is (time_namespaces(7)), and
+the first CPUs are not the host's. init is made with CLONE_PARENT, so that it is the runtime's own child and, when
 that has gone, the engine's.
 """
 
@@ -20,7 +20,9 @@ from pyoci.wire.plan import Namespaces
 
 
 def needed(namespaces: Namespaces) -> bool:
-    return bool(namespaces.joined) or "time" in namespaces.new
+    if namespaces.joined and (namespaces.user is not None or namespaces.joins("user") or namespaces.joins("time")):
+        return True
+    return "time" in namespaces.new or bool(namespaces.first_cpus)
 
 
 def clone_flags(namespaces: Namespaces) -> int:

@@ -25,14 +25,16 @@ def run(
     channel: Channel,
     cgroup_fd: int,
     preserve_fds: int,
+    bootstrapped: bool,
     body: Callable[[Channel], None],
 ) -> NoReturn:
     """Never a return: an error is sent to the host, whatever it is, and the process ends."""
     gc.disable()
-    phase("begin", side="bootstrap" if bootstrap.needed(namespaces) else "init")
+    if bootstrapped:
+        phase("begin", side="bootstrap")
     try:
         _keep_only_ours(opened, channel, cgroup_fd, preserve_fds)
-        if not bootstrap.needed(namespaces) or bootstrap.become_init(namespaces, opened, channel, cgroup_fd):
+        if not bootstrapped or bootstrap.become_init(namespaces, opened, channel, cgroup_fd):
             _let_go(opened, cgroup_fd)
             body(channel)
         os._exit(0)
@@ -50,7 +52,7 @@ def report(channel: Channel, error: BaseException) -> None:
 
 def _keep_only_ours(opened: Opened, channel: Channel, cgroup_fd: int, preserve_fds: int) -> None:
     """Nothing else of the host's comes along: logs, state, cgroups (CVE-2016-9962, CVE-2024-21626)."""
-    keep = [channel.fd, cgroup_fd, opened.proc_fd, opened.notify_fd, opened.rootfs_fd]
+    keep = [channel.fd, cgroup_fd, opened.proc_fd, opened.start_fd, opened.rootfs_fd]
     keep += opened.sources.values()
     keep += [fd for _, fd in opened.namespaces]
     keep += range(3, 3 + preserve_fds)

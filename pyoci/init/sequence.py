@@ -113,7 +113,7 @@ def create(plan: Plan, opened: Opened, channel: Channel) -> None:
 
     phase("wait for start")
     # created; the runtime is gone, `pyoci start` comes next
-    starter = waiting.for_start(opened.notify_fd)
+    starter = waiting.for_start(opened.start_fd)
     phase("confine and execute")
     try:
         hooks.run(
@@ -140,7 +140,7 @@ def _wait_without_process(plan: Plan, opened: Opened, channel: Channel) -> NoRet
     """runtime.md: `process` is optional, and `start` is an error without it."""
     _hand_over(channel)
     while True:
-        starter = waiting.for_start(opened.notify_fd)
+        starter = waiting.for_start(opened.start_fd)
         starter.send(messages.ERROR, messages.report(ContainerError(f"start {plan.container_id}: no process is set")))
         starter.close()
 

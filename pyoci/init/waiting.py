@@ -1,4 +1,4 @@
-"""Between `create` and `start`: init holds the notify socket, and that it does is what `state` calls created."""
+"""Between `create` and `start`: init holds the start socket, and that it does is what `state` calls created."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pyoci.wire import messages
 from pyoci.wire.messages import Channel
 
 
-def for_start(notify_fd: int) -> Channel:
+def for_start(start_fd: int) -> Channel:
     """Block until `pyoci start` sends a socket; the channel reports to it and closes with execve(2).
 
     Any other message is ignored, and what came with it closed.
     """
-    socket = _socket.socket(fileno=os.dup(notify_fd))
+    socket = _socket.socket(fileno=os.dup(start_fd))
     try:
         while True:
             try:

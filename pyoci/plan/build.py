@@ -24,6 +24,7 @@ class Request(Record):
     no_pivot: bool = False
     new_keyring: bool = True
     preserve_fds: int = 0
+    readiness_folder: str = ""  # of the host, for the socket of sd_notify(3); empty: nobody waits for READY=1
 
 
 def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
@@ -38,6 +39,12 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
         raise ConfigError("/root: missing, a root file system is required on Linux")
     warnings: list[str] = []
     own = namespaces.plan(linux, facts)
+    # without a mount namespace of its own the container would leave the mount to others
+    announced = bool(request.readiness_folder) and "mount" in own.new
+    if announced:
+        from pyoci.plan import readiness
+
+        config = readiness.announce(config, request.readiness_folder)
     mounted = mounts.plan(config.get("mounts"), request.bundle)
     root = rootfs.plan(config, request.bundle, own, mounted, request.no_pivot)
     return Plan(
@@ -62,6 +69,7 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
         hooks={kind: hooks for kind, hooks in (config.get("hooks") or {}).items() if hooks},
         cgroups_path=linux.get("cgroupsPath"),
         resources=linux.get("resources"),
+        readiness=announced,
         warnings=warnings,
     )
 

@@ -13,7 +13,7 @@ import posix as os
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import proc_stat
-from pyoci.state.store import NOTIFY_SOCKET, Entry
+from pyoci.state.store import START_SOCKET, Entry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,28 +73,28 @@ def is_frozen(state: State) -> bool:
 
 
 def waits_for_start(entry: Entry) -> bool:
-    """Whether init still holds the notify socket open, which execve closes."""
+    """Whether init still holds the start socket open, which execve closes."""
     try:
-        os.stat(NOTIFY_SOCKET, dir_fd=entry.dirfd, follow_symlinks=False)
+        os.stat(START_SOCKET, dir_fd=entry.dirfd, follow_symlinks=False)
     except FileNotFoundError:
         return False  # `start` unlinks it: the usual case of a running container, without loading _socket
     import _socket
 
     with_init = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
     try:
-        with_init.connect(notify_path(entry))
+        with_init.connect(start_path(entry))
     except OSError as error:
         if error.errno in (errno.ECONNREFUSED, errno.ENOENT):
             return False
-        raise SyscallError(error.errno or 0, f"connect {entry.path}/{NOTIFY_SOCKET}") from None
+        raise SyscallError(error.errno or 0, f"connect {entry.path}/{START_SOCKET}") from None
     finally:
         with_init.close()
     return True
 
 
-def notify_path(entry: Entry) -> str:
-    """The notify socket by a name that always fits: sun_path has 108 bytes, --root may be longer."""
-    return f"/proc/self/fd/{entry.dirfd}/{NOTIFY_SOCKET}"
+def start_path(entry: Entry) -> str:
+    """The start socket by a name that always fits: sun_path has 108 bytes, --root may be longer."""
+    return f"/proc/self/fd/{entry.dirfd}/{START_SOCKET}"
 
 
 def _lives(state: State, pid: int, start: int) -> bool:

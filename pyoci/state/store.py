@@ -16,7 +16,8 @@ from pyoci.state.record import State
 
 STATE_FILE = "state.json"
 CONFIG_FILE = "config.json"
-NOTIFY_SOCKET = "start"
+START_SOCKET = "start"
+READINESS_FOLDER = "notify"  # host/readiness.py; the container sees it
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-")
 _MAX_ID = 255  # NAME_MAX: an ID is the name of a folder
@@ -195,6 +196,14 @@ class Entry:
             self._unlink(temporary)
             raise StateError(f"write {self.path}/{name}: {_reason(error)}") from None
 
+    def make_folder(self, name: str) -> None:
+        """A folder that every user may look into, who can reach it. Raises StateError."""
+        try:
+            os.mkdir(name, dir_fd=self.dirfd)
+            os.chmod(name, 0o755, dir_fd=self.dirfd)
+        except OSError as error:
+            raise StateError(f"make {self.path}/{name}: {_reason(error)}") from None
+
     def unlink(self, name: str) -> None:
         """Remove a file of this entry; it is no error when it is not there. Raises StateError."""
         try:
@@ -209,7 +218,9 @@ class Entry:
         """
         try:
             for name in os.listdir(self.dirfd):
-                if name != STATE_FILE:
+                if name == READINESS_FOLDER:
+                    self._remove_readiness()
+                elif name != STATE_FILE:
                     self._unlink(name)
             self._unlink(STATE_FILE)
             # Under the lock nobody else can have put another folder in this place.
@@ -230,6 +241,15 @@ class Entry:
         while part := os.read(fd, status.st_size + 1):
             parts.append(part)
         return b"".join(parts)
+
+    def _remove_readiness(self) -> None:
+        folder = os.open(READINESS_FOLDER, _FOLDER, dir_fd=self.dirfd)
+        try:
+            for name in os.listdir(folder):
+                os.unlink(name, dir_fd=folder)
+        finally:
+            os.close(folder)
+        os.rmdir(READINESS_FOLDER, dir_fd=self.dirfd)
 
     def _unlink(self, name: str) -> None:
         try:

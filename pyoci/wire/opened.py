@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 class Opened(Record):
     proc_fd: int  # the host's procfs, verified (kernel.procfs)
-    notify_fd: int = -1  # bound datagram socket in the state directory: `pyoci start` sends to it
+    start_fd: int = -1  # bound datagram socket in the state directory: `pyoci start` sends to it
     rootfs_fd: int = -1  # a detached clone of the rootfs, where only the host may reach it
     sources: dict[int, int]  # index in plan.mounts -> detached clone of the bind mount's source
     namespaces: list[tuple[str, int]]  # joined namespaces in the order of the config

@@ -177,4 +177,5 @@ class Plan(Record):
     hooks: dict[str, list[dict[str, Any]]]
     cgroups_path: str | None = None
     resources: dict[str, Any] | None = None
+    readiness: bool = False  # whether the folder for the socket of sd_notify(3) is among the mounts
     warnings: list[str]

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -220,3 +221,43 @@ def test_one_after_another(podman: Podman) -> None:
 def test_inspect_names_the_runtime(podman: Podman, sleeper: str, runtime_path: str) -> None:
     (facts,) = json.loads(podman.expect("inspect", sleeper))
     assert facts["OCIRuntime"] == runtime_path
+
+
+# podman's service manager, and then the container's program: both in the world, whose process numbers podman tells.
+_MANAGER = """
+import json, os, socket, subprocess, sys, time
+place, *podman = sys.argv[1:]
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind(place + "/manager.sock")
+manager.settimeout(30)
+os.environ["NOTIFY_SOCKET"] = place + "/manager.sock"
+run = subprocess.Popen(podman, stdin=subprocess.DEVNULL)
+del os.environ["NOTIFY_SOCKET"]
+at = podman.index("run")
+inspect = [*podman[:at], "inspect", "--format={{.State.Pid}}", "ready"]
+pid = 0
+while not pid:
+    time.sleep(0.1)
+    pid = int(subprocess.run(inspect, capture_output=True, text=True).stdout.strip() or 0)
+told = [entry for entry in open(f"/proc/{pid}/environ").read().split("\\0") if entry.startswith("NOTIFY_SOCKET=")]
+path = told[0].partition("=")[2]
+program = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+program.connect(f"/proc/{pid}/root{path}")
+program.send(b"READY=1")
+said = ""
+while "READY=1" not in said:
+    said += manager.recv(4096).decode() + "\\n"
+print(json.dumps({"path": path, "said": said.split(), "status": run.wait()}))
+"""
+
+
+def test_sdnotify_of_the_container(podman: Podman) -> None:
+    options = ["-d", "--name=ready", "--sdnotify=container"]
+    command = podman.command(*podman.run_words(*options, NAME, "sleep", "60"))
+    words = [sys.executable, "-I", "-S", "-c", _MANAGER, str(podman.folder), *command]
+    result = podman.world.call(*words, env=podman.env)
+    podman.expect("rm", "--force", "--time=0", "ready")
+    assert result.status == 0, result.stderr
+    facts = json.loads(result.stdout.splitlines()[-1])
+    assert (facts["path"], facts["status"]) == ("/run/notify/notify.sock", 0)
+    assert "READY=1" in facts["said"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyoci.kernel import proc_stat
 from pyoci.state.record import State
-from pyoci.state.store import NOTIFY_SOCKET, Entry
+from pyoci.state.store import START_SOCKET, Entry
 
 SLEEP = "/bin/sleep"
 
@@ -33,23 +33,23 @@ def state(container_id: str, **fields: Any) -> State:
 
 
 class FakeInit:
-    """A child process that holds the notify socket of `entry` and acts when `start` has sent it a descriptor.
+    """A child process that holds the start socket of `entry` and acts when `start` has sent it a descriptor.
 
     `on_start` gets the descriptor in the child; the default executes a program that sleeps.
     """
 
     def __init__(self, entry: Entry, on_start: Callable[[int], object] | None = None) -> None:
-        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        notify.bind(f"/proc/self/fd/{entry.dirfd}/{NOTIFY_SOCKET}")
+        starter = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        starter.bind(f"/proc/self/fd/{entry.dirfd}/{START_SOCKET}")
         self.pid = os.fork()
         if self.pid == 0:
             try:
                 entry.close()
                 on_start = on_start or (lambda _fd: os.execv(SLEEP, ["sleep", "60"]))
-                on_start(_receive(notify))
+                on_start(_receive(starter))
             finally:
                 os._exit(1)
-        notify.close()
+        starter.close()
         self.start = proc_stat.start_time(self.pid)
 
     def kill(self) -> None:
@@ -66,8 +66,8 @@ class FakeInit:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def _receive(notify: socket.socket) -> int:
-    packet, ancillary, _, _ = notify.recvmsg(64, socket.CMSG_SPACE(4))
+def _receive(starter: socket.socket) -> int:
+    packet, ancillary, _, _ = starter.recvmsg(64, socket.CMSG_SPACE(4))
     if packet != b"START":
         os._exit(2)
     fd: int = struct.unpack("i", ancillary[0][2])[0]

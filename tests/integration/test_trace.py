@@ -42,10 +42,17 @@ def test_phases_follow_each_other(runtime: Runtime, bundle: Bundle, scratch: Pat
 
 
 def test_bootstrap_has_its_own_line(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    bundle.user_namespace()
     container = runtime.create(bundle)
     status = runtime.call("exec", container.id, "/bin/true", options=["--trace", str(scratch / "t")]).status
     assert status == 0
     assert list(phases(scratch / "t")) == ["host", "bootstrap", "process"]
+
+
+def test_exec_without_a_user_namespace(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    container = runtime.create(bundle)
+    runtime.expect("exec", container.id, "/bin/true", options=["--trace", str(scratch / "t")])
+    assert list(phases(scratch / "t")) == ["host", "process"]
 
 
 def test_time_namespace_does_not_shift_it(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:

@@ -30,7 +30,7 @@ def test_no_abstract_socket(runtime: Runtime, bundle: Bundle, users: str) -> Non
     assert abstract() <= before
 
 
-def test_the_notify_socket_is_not_the_containers(runtime: Runtime, bundle: Bundle) -> None:
+def test_the_start_socket_is_not_the_containers(runtime: Runtime, bundle: Bundle) -> None:
     """Who reaches it could start the container, or give init a descriptor of his choice."""
     bundle.no_namespace("network")
     bundle.config["mounts"] = [entry for entry in bundle.config["mounts"] if entry["destination"] != "/sys"]

@@ -162,19 +162,21 @@ def traced(runtime: Runtime, scratch: Path, *words: str) -> list[tuple[str, str]
 PATH = re.compile(r'^(?:(?P<call>\w+)\()(?:(?:AT_FDCWD|-?\d+)(?:<[^>]*>)?, )?"(?P<path>(?:[^"\\]|\\.)*)"')
 
 
-def opened_inside(trace: list[tuple[str, str]], begins: str) -> list[str]:
-    """The paths that a process asked the kernel for between `begins` and its program's execve."""
+def opened_inside(trace: list[tuple[str, str]], begins: str, ends: str = "execve(") -> list[str]:
+    """The paths that a process asked the kernel for between `begins` and `ends` or its program's execve."""
+    begun = False
     inside: set[str] = set()
     seen: set[str] = set()
     found = []
     for process, call in trace:
-        if inside and process not in seen:
+        if begun and process not in seen:
             inside.add(process)  # made by one that is inside: the host makes none any more
         seen.add(process)
         if call.startswith(begins):
+            begun = True
             inside.add(process)
         elif process in inside:
-            if call.startswith("execve("):
+            if call.startswith(("execve(", ends)):
                 inside.discard(process)
             elif match := PATH.match(call):
                 found.append(f"{match['call']} {match['path']}")
@@ -202,11 +204,15 @@ def test_what_init_opens(runtime: Runtime, trapped: Bundle, scratch: Path, ends:
     assert_untouched(trapped)
 
 
-def test_what_exec_opens(runtime: Runtime, trapped: Bundle, scratch: Path) -> None:
+@pytest.mark.parametrize("mapped", [False, True])
+def test_what_exec_opens(runtime: Runtime, trapped: Bundle, scratch: Path, mapped: bool) -> None:
     trapped.sleeps()
+    if mapped:
+        trapped.user_namespace()
     container = runtime.start(trapped)
     trace = traced(runtime, scratch, "exec", container.id, "sh", "-c", "true")
-    found = opened_inside(trace, "setns(")
+    # without a user namespace the host goes in itself; the chroot is its last step on the way back
+    found = opened_inside(trace, "setns(", "execve(" if mapped else "chroot(")
     assert any(call.startswith("setns") for _, call in trace)
     assert any("passwd" in call for call in found), "the process that enters was not traced"
     assert [call for call in found if not NAMED.match(call.split(" ", 1)[1])] == []

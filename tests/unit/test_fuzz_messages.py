@@ -1,4 +1,4 @@
-"""Hostile messages: on the sync channel, from the container's side and to it, and on the notify and console sockets."""
+"""Hostile messages: on the sync channel, from the container's side and to it, and on the start and console sockets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pyoci.host import serve, spawn, start, terminal
 from pyoci.init import waiting
 from pyoci.kernel import proc_stat
 from pyoci.state import status
-from pyoci.state.store import NOTIFY_SOCKET, Store
+from pyoci.state.store import START_SOCKET, Store
 from pyoci.wire import messages
 from pyoci.wire.opened import Opened
 from pyoci.wire.plan import Namespaces
@@ -123,7 +123,7 @@ def test_a_hostile_start(packets: list[tuple[bytes, int]]) -> None:
         waiting.for_start(ours.fileno()).close()
 
 
-NOTIFY_KINDS: dict[str, Callable[[Path], Any]] = {
+SOCKET_KINDS: dict[str, Callable[[Path], Any]] = {
     "folder": Path.mkdir,
     "file": Path.touch,
     "fifo": os.mkfifo,
@@ -141,12 +141,12 @@ def bound(path: Path, kind: int) -> socket.socket:
     return made
 
 
-@pytest.mark.parametrize("kind", NOTIFY_KINDS)
-def test_what_stands_for_the_notify_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+@pytest.mark.parametrize("kind", SOCKET_KINDS)
+def test_what_stands_for_the_start_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.chdir(tmp_path)
     with Store(str(tmp_path / "root")).reserve("x") as entry:
         entry.write(fake_init.state("x", pid=os.getpid(), pid_start=proc_stat.start_time(os.getpid())))
-        kept = NOTIFY_KINDS[kind](Path(entry.path, NOTIFY_SOCKET))
+        kept = SOCKET_KINDS[kind](Path(entry.path, START_SOCKET))
         found = clean(lambda: status.status(entry, entry.read()))
         assert found in (None, status.CREATED, status.RUNNING)
         if found != status.CREATED:
@@ -156,11 +156,11 @@ def test_what_stands_for_the_notify_socket(tmp_path: Path, monkeypatch: pytest.M
             kept.close()
 
 
-@pytest.mark.parametrize("kind", ["missing", "x" * 200, *NOTIFY_KINDS])
+@pytest.mark.parametrize("kind", ["missing", "x" * 200, *SOCKET_KINDS])
 def test_what_stands_for_the_console_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.chdir(tmp_path)
-    path = Path("console") if kind in NOTIFY_KINDS else Path(kind)
-    kept = NOTIFY_KINDS[kind](path) if kind in NOTIFY_KINDS else None
+    path = Path("console") if kind in SOCKET_KINDS else Path(kind)
+    kept = SOCKET_KINDS[kind](path) if kind in SOCKET_KINDS else None
     with open("/dev/null", "rb") as file, pytest.raises(PyociError) as raised:
         terminal.send_descriptor(str(path), file.fileno(), b"/dev/pts/0")
     assert "success" not in str(raised.value)

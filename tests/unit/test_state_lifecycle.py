@@ -31,7 +31,7 @@ from pyoci.host.kill import kill
 from pyoci.host.start import start
 from pyoci.kernel import proc_stat
 from pyoci.state.status import status
-from pyoci.state.store import NOTIFY_SOCKET, Entry, Store
+from pyoci.state.store import START_SOCKET, Entry, Store
 from pyoci.wire import messages
 
 PROGRAM = """
@@ -126,7 +126,7 @@ def test_start_runs_the_program(store: Store, entry: Entry, init: FakeInit) -> N
         start(other)
     assert current(store) == "running"
     assert os.readlink(f"/proc/{init.pid}/exe") == os.path.realpath(fake_init.SLEEP)
-    assert not os.path.exists(f"{entry.path}/{NOTIFY_SOCKET}")
+    assert not os.path.exists(f"{entry.path}/{START_SOCKET}")
 
 
 def test_start_twice(store: Store, entry: Entry, init: FakeInit) -> None:

@@ -13,7 +13,7 @@ from helpers.fake_init import FakeInit
 from pyoci import cgroups
 from pyoci.kernel import proc_stat
 from pyoci.state.status import hold_init, status
-from pyoci.state.store import NOTIFY_SOCKET, Entry, Store
+from pyoci.state.store import START_SOCKET, Entry, Store
 
 NOBODY = 4_194_303  # above any pid_max that a test machine has
 
@@ -49,7 +49,7 @@ def test_created_while_init_holds_the_socket(entry: Entry, init: FakeInit) -> No
 
 
 def test_running_without_the_socket(entry: Entry, init: FakeInit) -> None:
-    entry.unlink(NOTIFY_SOCKET)
+    entry.unlink(START_SOCKET)
     assert status(entry, fake_init.state("x", pid=init.pid, pid_start=init.start)) == "running"
 
 
@@ -58,7 +58,7 @@ def test_running_when_nobody_holds_the_socket(entry: Entry) -> None:
     FakeInit(entry).reap()
     me = os.getpid()
     state = fake_init.state("x", pid=me, pid_start=proc_stat.start_time(me))
-    assert os.path.exists(f"{entry.path}/{NOTIFY_SOCKET}")
+    assert os.path.exists(f"{entry.path}/{START_SOCKET}")
     assert status(entry, state) == "running"
 
 

@@ -1,0 +1,122 @@
+"""sd_notify(3): the container's READY=1 becomes ours, for the service manager that called us with NOTIFY_SOCKET.
+
+The manager's own socket stays out of the container: what is sent there counts as the service's word, MAINPID= and
+descriptors included. So the container gets a socket of ours, in a folder that `create` makes and binds to /run/notify;
+whoever starts the program listens on it until it says that it is ready.
+"""
+
+from __future__ import annotations
+
+import _socket
+import _struct
+import errno
+import posix as os
+import select
+
+from pyoci import log, phase
+from pyoci.errors import SyscallError
+from pyoci.plan.readiness import SOCKET
+from pyoci.state import status
+from pyoci.state.store import READINESS_FOLDER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.state.record import State
+    from pyoci.state.store import Entry
+
+_MESSAGE_MAX = 4096
+_READY = b"READY=1"
+# Seconds for the manager to look up who sent READY=1, which it cannot once we are gone; as long as systemd-notify(1).
+_BARRIER = 5.0
+
+
+class Readiness:
+    """The container's socket, until its program has said READY=1."""
+
+    __slots__ = ("_init", "_manager", "_pid", "_socket")
+
+    def __init__(self, socket: _socket.socket, manager: bytes, pid: int, init: int) -> None:
+        self._socket = socket
+        self._manager = manager
+        self._pid = pid
+        self._init = init
+
+    @property
+    def fd(self) -> int:
+        """Readable when `pass_on` has something to do."""
+        return self._socket.fileno()
+
+    def wait(self) -> None:
+        """Until the program is ready, and the service's main process from then on; or until it has ended."""
+        phase("wait for READY=1")
+        poller = select.poll()
+        poller.register(self.fd, select.POLLIN)
+        poller.register(self._init, select.POLLIN)
+        while True:
+            found = {fd for fd, _ in poller.poll()}
+            if self.fd in found:
+                if self.pass_on(stay=False):
+                    return
+            elif self._init in found:
+                return
+
+    def pass_on(self, *, stay: bool) -> bool:
+        """Read one message; when it says READY=1, say so to the manager, and True. No other word is passed on.
+
+        Who does not `stay` leaves the container's process in his place, and waits until the manager has understood.
+        """
+        # no room for descriptors: the kernel drops those that the container sends along
+        if _READY not in self._socket.recv(_MESSAGE_MAX).split(b"\n"):
+            return False
+        # what the program has to say later is refused, where unread messages would in the end block it
+        self._socket.close()
+        try:
+            manager = _connect(self._manager)
+            manager.send(_READY + b"\n" if stay else _READY + b"\nMAINPID=%d\n" % self._pid)
+            if not stay:
+                _wait_until_read(manager)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            words = self._manager.decode("utf-8", "surrogateescape")
+            log.warning(f"pass READY=1 on to NOTIFY_SOCKET={words}: {reason}")
+        return True
+
+
+def listen(entry: Entry, state: State) -> Readiness | None:
+    """Before the program starts. None when there is no manager, or none was there at `create`."""
+    manager = os.environ.get(b"NOTIFY_SOCKET", b"")
+    init = status.hold_init(state)
+    if not manager or init is None:
+        return None
+    name = f"{READINESS_FOLDER}/{SOCKET}"
+    socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+    try:
+        socket.bind(f"/proc/self/fd/{entry.dirfd}/{name}")
+        os.chmod(name, 0o777, dir_fd=entry.dirfd)  # the program's user may be anybody
+    except FileNotFoundError:
+        socket.close()
+        return None
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"bind {entry.path}/{name}") from None
+    return Readiness(socket, manager, state.pid, init)
+
+
+def _connect(manager: bytes) -> _socket.socket:
+    """sd_notify(3): an absolute path, or a name in the abstract namespace after an @."""
+    if not manager.startswith((b"/", b"@")):
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+    socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+    socket.connect(b"\0" + manager[1:] if manager.startswith(b"@") else manager)
+    return socket
+
+
+def _wait_until_read(manager: _socket.socket) -> None:
+    """sd_notify_barrier(3): the manager closes the descriptor when it has worked off what came before."""
+    reader, writer = os.pipe()
+    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", writer))
+    manager.sendmsg([b"BARRIER=1"], [rights])
+    os.close(writer)
+    poller = select.poll()
+    poller.register(reader, 0)  # POLLHUP needs no asking
+    poller.poll(_BARRIER * 1000)
+    os.close(reader)

@@ -1,0 +1,312 @@
+"""NOTIFY_SOCKET: sd_notify(3) between the container's program and the service manager that called the runtime."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.hostile import USUAL, error_of, inside
+from helpers.runtime import TIME_LIMIT, Container, Runtime, until
+from helpers.sandbox import MARK
+
+INSIDE = "/run/notify/notify.sock"
+
+
+class Manager:
+    """The service manager's end: what systemd listens on for one service."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {**os.environ, "NOTIFY_SOCKET": self.address}
+
+    def receive(self, limit: float = TIME_LIMIT) -> list[str]:
+        """The lines of the next message; what came with it is closed, which is the answer to BARRIER=1."""
+        self._socket.settimeout(limit)
+        data, descriptors, _, _ = socket.recv_fds(self._socket, 4096, 4)
+        lines = data.decode().splitlines()
+        assert bool(descriptors) == (lines == ["BARRIER=1"])
+        for fd in descriptors:
+            os.close(fd)
+        return lines
+
+    def silent(self) -> bool:
+        try:
+            self.receive(0.2)
+        except TimeoutError:
+            return True
+        return False
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def manager(scratch: Path) -> Iterator[Manager]:
+    made = Manager(str(scratch / "manager.sock"))
+    yield made
+    made.close()
+
+
+def notify(pid: int, text: str) -> None:
+    """What the container's program does with sd_notify(3), by the path that it was told."""
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    client.connect(f"/proc/{pid}/root{INSIDE}")
+    client.send(text.encode())
+    client.close()
+
+
+def background(runtime: Runtime, manager: Manager, *words: str) -> subprocess.Popen[bytes]:
+    null = subprocess.DEVNULL
+    return runtime.popen(*words, env=manager.env, stdin=null, stdout=null, stderr=null)
+
+
+def running(runtime: Runtime, name: str) -> int:
+    """The process number of a container that another command is starting."""
+
+    def pid() -> int:
+        state = runtime.call("state", name)
+        return runtime.state(name)["pid"] if state.status == 0 and '"running"' in state.stdout else 0
+
+    number: int = until(pid, "the container runs")
+    return number
+
+
+def test_the_container_is_told(runtime: Runtime, bundle: Bundle, manager: Manager) -> None:
+    script = "echo $NOTIFY_SOCKET; test -S $NOTIFY_SOCKET; stat -c %a $NOTIFY_SOCKET"
+    assert runtime.sh(bundle, script, env=manager.env).split() == [INSIDE, "777"]
+
+
+def test_without_a_service_manager_it_is_not_told(runtime: Runtime, bundle: Bundle) -> None:
+    assert runtime.sh(bundle, "echo ${NOTIFY_SOCKET-none}; ls -d /run/notify || true") == "none"
+
+
+def test_one_of_the_config_gives_way(runtime: Runtime, bundle: Bundle, manager: Manager) -> None:
+    bundle.process["env"] = ["NOTIFY_SOCKET=/of/the/config", *bundle.process["env"]]
+    assert runtime.sh(bundle, "env | grep NOTIFY", env=manager.env) == f"NOTIFY_SOCKET={INSIDE}"
+
+
+def test_a_program_in_the_foreground_is_ready(runtime: Runtime, bundle: Bundle, manager: Manager) -> None:
+    """The runtime stays the service's main process: it has still to clean up."""
+    bundle.sleeps()
+    name = runtime.add(bundle)
+    command = background(runtime, manager, "run", "--bundle", str(bundle.path), name)
+    notify(running(runtime, name), "STATUS=warm\nREADY=1\n")
+    assert manager.receive() == ["READY=1"]
+    runtime.expect("kill", name, "KILL")
+    assert command.wait(TIME_LIMIT) == 137
+    assert manager.silent()
+
+
+def test_run_detached_ends_when_the_program_is_ready(runtime: Runtime, bundle: Bundle, manager: Manager) -> None:
+    bundle.sleeps()
+    name = runtime.add(bundle)
+    command = background(runtime, manager, "run", "--detach", "--bundle", str(bundle.path), name)
+    pid = running(runtime, name)
+    assert command.poll() is None
+    notify(pid, "READY=1")
+    assert manager.receive() == ["READY=1", f"MAINPID={pid}"]
+    assert manager.receive() == ["BARRIER=1"]
+    assert command.wait(TIME_LIMIT) == 0
+    assert runtime.state(name)["status"] == "running"
+
+
+@pytest.fixture
+def created(runtime: Runtime, bundle: Bundle, manager: Manager) -> Container:
+    bundle.sleeps()
+    return runtime.create(bundle, env=manager.env)
+
+
+def test_create_does_not_wait(created: Container, manager: Manager) -> None:
+    assert created.status == "created"
+    assert manager.silent()
+
+
+def test_start_ends_when_the_program_is_ready(runtime: Runtime, created: Container, manager: Manager) -> None:
+    command = background(runtime, manager, "start", created.id)
+    running(runtime, created.id)
+    notify(created.pid, "STATUS=not yet")
+    with pytest.raises(subprocess.TimeoutExpired):
+        command.wait(0.2)
+    notify(created.pid, "READY=1")
+    assert manager.receive() == ["READY=1", f"MAINPID={created.pid}"]
+    assert manager.receive() == ["BARRIER=1"]
+    assert command.wait(TIME_LIMIT) == 0
+
+
+def test_others_need_not_wait_with_start(runtime: Runtime, created: Container, manager: Manager) -> None:
+    command = background(runtime, manager, "start", created.id)
+    running(runtime, created.id)
+    runtime.expect("delete", "--force", created.id)
+    assert command.wait(TIME_LIMIT) == 0
+
+
+def test_start_ends_with_a_program_that_never_is_ready(runtime: Runtime, created: Container, manager: Manager) -> None:
+    command = background(runtime, manager, "start", created.id)
+    running(runtime, created.id)
+    created.kill("KILL")
+    assert command.wait(TIME_LIMIT) == 0
+    assert manager.silent()
+
+
+def test_a_container_made_without_one_starts(runtime: Runtime, bundle: Bundle, manager: Manager) -> None:
+    bundle.sleeps()
+    container = runtime.create(bundle)
+    runtime.expect("start", container.id, env=manager.env)
+    assert container.status == "running"
+
+
+def test_a_container_started_without_one(created: Container) -> None:
+    """Nobody listens, so nobody is told and nobody waits."""
+    assert created.start().status == "running"
+
+
+@pytest.mark.parametrize("text", ["STATUS=fine", "MAINPID=1", "FDSTORE=1", "XREADY=1", "READY=0", "x" * 9000, ""])
+def test_nothing_else_reaches_the_manager(runtime: Runtime, created: Container, manager: Manager, text: str) -> None:
+    command = background(runtime, manager, "start", created.id)
+    running(runtime, created.id)
+    notify(created.pid, text)
+    assert manager.silent()
+    assert command.poll() is None
+    notify(created.pid, f"{text[:100]}\nREADY=1")
+    assert manager.receive() == ["READY=1", f"MAINPID={created.pid}"]
+    assert manager.receive() == ["BARRIER=1"]
+    assert command.wait(TIME_LIMIT) == 0
+
+
+def test_descriptors_of_the_container_are_not_taken(runtime: Runtime, created: Container, manager: Manager) -> None:
+    command = background(runtime, manager, "start", created.id)
+    running(runtime, created.id)
+    before = len(os.listdir(f"/proc/{command.pid}/fd"))
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    client.connect(f"/proc/{created.pid}/root{INSIDE}")
+    for _ in range(5):
+        socket.send_fds(client, [b"FDSTORE=1"], [0, 1, 2])
+    client.close()
+    time.sleep(0.1)
+    assert len(os.listdir(f"/proc/{command.pid}/fd")) == before
+    notify(created.pid, "READY=1")
+    manager.receive()
+    manager.receive()
+    assert command.wait(TIME_LIMIT) == 0
+
+
+@pytest.mark.parametrize("user", [False, True])
+def test_an_ordinary_user_of_the_container_reaches_it(
+    runtime: Runtime, bundle: Bundle, manager: Manager, user: bool
+) -> None:
+    bundle.sleeps()
+    if user:
+        bundle.user_namespace()
+    name = runtime.add(bundle)
+    command = background(runtime, manager, "run", "--detach", "--bundle", str(bundle.path), name)
+    pid = running(runtime, name)
+
+    def tell() -> None:
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        client.connect(INSIDE)
+        client.send(b"READY=1")
+
+    assert inside(pid, lambda: error_of(tell), USUAL, uid=1000) == 0
+    assert manager.receive() == ["READY=1", f"MAINPID={pid}"]
+    manager.receive()
+    assert command.wait(TIME_LIMIT) == 0
+
+
+def test_the_container_cannot_put_another_in_its_place(runtime: Runtime, created: Container, manager: Manager) -> None:
+    command = background(runtime, manager, "start", created.id)
+    running(runtime, created.id)
+    assert inside(created.pid, lambda: error_of(lambda: os.unlink(INSIDE)), USUAL) != 0
+    assert created.mounts()["/run/notify"].options >= {"ro", "nosuid", "nodev", "noexec"}
+    created.kill("KILL")
+    assert command.wait(TIME_LIMIT) == 0
+
+
+def test_an_abstract_address(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    manager = Manager(f"@pyoci-test-{os.getpid()}-{scratch.name}")
+    bundle.sleeps()
+    container = runtime.create(bundle, env=manager.env)
+    command = background(runtime, manager, "start", container.id)
+    running(runtime, container.id)
+    notify(container.pid, "READY=1")
+    assert manager.receive()[0] == "READY=1"
+    manager.receive()
+    assert command.wait(TIME_LIMIT) == 0
+    manager.close()
+
+
+@pytest.mark.parametrize("address", ["/nobody/listens", "vsock:2:1", "@", "/" + "x" * 200])
+def test_a_manager_that_cannot_be_reached_is_said(runtime: Runtime, bundle: Bundle, address: str) -> None:
+    bundle.sleeps()
+    env = {**os.environ, "NOTIFY_SOCKET": address}
+    container = runtime.create(bundle, env=env)
+    said = container.bundle.path / "said"
+    with open(said, "wb") as stderr:
+        command = runtime.popen("start", container.id, env=env, stdin=subprocess.DEVNULL, stderr=stderr)
+    running(runtime, container.id)
+    notify(container.pid, "READY=1")
+    assert command.wait(TIME_LIMIT) == 0
+    assert address[:20] in said.read_text()
+
+
+def test_a_manager_that_does_not_answer_holds_nobody_up(runtime: Runtime, created: Container, manager: Manager) -> None:
+    command = background(runtime, manager, "start", created.id)
+    running(runtime, created.id)
+    notify(created.pid, "READY=1")
+    assert command.wait(TIME_LIMIT) == 0
+
+
+def test_the_host_is_not_mounted_upon(runtime: Runtime, bundle: Bundle, manager: Manager) -> None:
+    """Without a mount namespace of its own the container would leave the mount behind."""
+    bundle.no_namespace("mount")
+    bundle.config["mounts"] = []
+    assert runtime.sh(bundle, "echo ${NOTIFY_SOCKET-none}", env=manager.env) == "none"
+    assert not (bundle.rootfs / "run").exists()
+
+
+class Service:
+    """A service of Type=notify whose program is the runtime, in the mount namespace of the tests."""
+
+    def __init__(self, name: str) -> None:
+        self.unit = f"{name}.service"
+
+    def begin(self, command: list[str]) -> None:
+        properties = ["--service-type=notify", "--property=NotifyAccess=all", f"--unit={self.unit}", "--no-block"]
+        there = ["nsenter", f"--mount=/proc/{os.getpid()}/ns/mnt"]
+        subprocess.run(["systemd-run", "--quiet", *properties, *there, *command], check=True)
+
+    def show(self, name: str) -> str:
+        command = ["systemctl", "show", "--property", name, "--value", self.unit]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def service(bundle: Bundle) -> Iterator[Service]:
+    made = Service(f"{MARK}-{bundle.path.parent.name}")
+    yield made
+    for command in (["kill", "--signal=KILL"], ["stop"], ["reset-failed"]):
+        subprocess.run(["systemctl", *command, made.unit], capture_output=True)
+
+
+@pytest.mark.skipif(not os.path.isdir("/run/systemd/system"), reason="this system is not run by systemd")
+@pytest.mark.parametrize("detach", [True, False])
+def test_a_service_of_systemd(runtime: Runtime, bundle: Bundle, service: Service, detach: bool) -> None:
+    bundle.sleeps()
+    name = runtime.add(bundle)
+    service.begin(runtime.arguments("run", *["--detach"][: int(detach)], "--bundle", str(bundle.path), name))
+    pid = running(runtime, name)
+    assert service.show("ActiveState") == "activating"
+    notify(pid, "READY=1")
+    until(lambda: service.show("ActiveState") == "active", "the service is active")
+    assert (int(service.show("MainPID")) == pid) == detach
+    assert service.show("ActiveState") == "active"
