@@ -183,7 +183,7 @@ def _create(
         child.channel.close()
         return Created(entry=entry, state=state, plan=plan, pid=child.pid, pidfd=child.pidfd)
     except BaseException as error:
-        out_of_memory = isinstance(error, ContainerError) and group.oom_kills() > 0
+        out_of_memory = isinstance(error, PyociError) and group.oom_kills() > 0
         _abandon(plan, child, group)
         if out_of_memory:
             raise ContainerError("container init was OOM-killed: its memory limit is too low") from None
