@@ -1,4 +1,5 @@
-"""Where messages go: standard error for a person, the --log file for an engine.
+"""Where messages go: standard error for a person, the --log file for an engine; with --log-format json and no file,
+standard error is for an engine, too.
 
 containerd's and docker's shims take the last JSON entry of level `error` as the reason of a failure;
 podman searches the file for the words in `pyoci.errors`. So an entry is one line, written by one write to a
@@ -35,13 +36,13 @@ _sink = _Sink()
 
 
 def setup(path: str | None, format: str = TEXT, debug: bool = False) -> None:
-    """Send entries to the file `path` (appended to, made when missing), in `format`: text or json.
+    """Send entries to the file `path` (appended to, made when missing; none if empty), in `format`: text or json.
 
     Raises PyociError when the file cannot be opened.
     """
     _sink.as_json = format == JSON
     _sink.verbose = debug
-    if path is None:
+    if not path:
         return
     try:
         _sink.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -53,7 +54,7 @@ def setup(path: str | None, format: str = TEXT, debug: bool = False) -> None:
 def error(message: str) -> None:
     """The reason why a command fails: to the log, and always to standard error."""
     _log("error", message)
-    _write(2, f"pyoci: {one_line(message)}\n")
+    _say("error", "pyoci: ", message)
 
 
 def warning(message: str, *, to_log_only: bool = False) -> None:
@@ -63,18 +64,18 @@ def warning(message: str, *, to_log_only: bool = False) -> None:
     it shows with --debug.
     """
     if not _log("warning", message) and (_sink.verbose or not to_log_only):
-        _write(2, f"pyoci: warning: {one_line(message)}\n")
+        _say("warning", "pyoci: warning: ", message)
 
 
 def info(message: str) -> None:
     if not _log("info", message) and _sink.verbose:
-        _write(2, f"pyoci: {one_line(message)}\n")
+        _say("info", "pyoci: ", message)
 
 
 def debug(message: str) -> None:
     """What is done, step by step; only with --debug."""
     if _sink.verbose and not _log("debug", message):
-        _write(2, f"pyoci: debug: {one_line(message)}\n")
+        _say("debug", "pyoci: debug: ", message)
 
 
 def is_verbose() -> bool:
@@ -94,13 +95,21 @@ def _log(level: str, message: str) -> bool:
     """Write an entry to the log file; False when there is none."""
     if _sink.fd is None:
         return False
+    _write(_sink.fd, _entry(level, message))
+    return True
+
+
+def _say(level: str, prefix: str, message: str) -> None:
+    """To standard error."""
+    as_entry = _sink.as_json and _sink.fd is None
+    _write(2, _entry(level, message) if as_entry else f"{prefix}{one_line(message)}\n")
+
+
+def _entry(level: str, message: str) -> str:
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     if _sink.as_json:
-        entry = f'{{"level":"{level}","msg":{quoted(message)},"time":"{now}"}}\n'
-    else:
-        entry = f'time="{now}" level={level} msg={quoted(message)}\n'
-    _write(_sink.fd, entry)
-    return True
+        return f'{{"level":"{level}","msg":{quoted(message)},"time":"{now}"}}\n'
+    return f'time="{now}" level={level} msg={quoted(message)}\n'
 
 
 def _write(fd: int, line: str) -> None:

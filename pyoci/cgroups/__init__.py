@@ -59,6 +59,9 @@ if TYPE_CHECKING:
         def stats(self) -> dict[str, Any]:
             """Usage, in the shape of the `data` of runc's `events --stats`."""
 
+        def oom_kills(self) -> int:
+            """How many of its processes were killed for want of memory, as far as the group counts it."""
+
         def oom_watch(self) -> OomWatch | None:
             """Where out-of-memory kills are reported; None without a memory controller."""
 
@@ -95,17 +98,19 @@ def prepare(
     systemd: bool,
     rootless: bool,
     config_resources: dict[str, Any] | None,
+    annotations: dict[str, str] | None = None,
 ) -> Cgroup:
     """The groups that a new container gets; nothing is made yet.
 
-    `cgroups_path` is `linux.cgroupsPath`, `config_resources` is `linux.resources`. With `rootless`, a caller
+    `cgroups_path` is `linux.cgroupsPath`, `config_resources` is `linux.resources`; `annotations` may hold properties
+    for systemd. With `rootless`, a caller
     that may not make groups is no error as long as neither of the two asks for them. Raises CgroupError for a
     path that is broken and for a resource whose controller is not there.
     """
     if systemd:
         from pyoci.cgroups.systemd import prepare as prepare_scope
 
-        return prepare_scope(cgroups_path, container_id, is_unified(), rootless, config_resources)
+        return prepare_scope(cgroups_path, container_id, is_unified(), rootless, config_resources, annotations)
     path = _checked(cgroups_path)
     if is_unified():
         from pyoci.cgroups import v2

@@ -33,6 +33,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     (True, "c", 5, 0, "rwm"),  # /dev/tty
     (True, "c", 5, 1, "rwm"),  # /dev/console
     (True, "c", 5, 2, "rwm"),  # /dev/ptmx
+    (True, "c", 10, 200, "rwm"),  # /dev/net/tun, as runc and crun: it gives no power without CAP_NET_ADMIN
     (True, "c", 136, None, "rwm"),  # /dev/pts/N
 )
 _ALL_ACCESS = "rwm"

@@ -58,6 +58,15 @@ def read_optional(path: str) -> str | None:
         raise CgroupError(f"read {path}: {reason(error)}") from None
 
 
+def count(path: str, name: str) -> int:
+    """The number in the line `name NUMBER` of a file, 0 when there is none."""
+    for line in (read_optional(path) or "").splitlines():
+        key, _, number = line.partition(" ")
+        if key == name:
+            return int(number)
+    return 0
+
+
 def write(path: str, text: str) -> None:
     """Write one value in one go. Raises CgroupError."""
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from pyoci.cgroups import ROOT, hierarchies, is_unified, systemd_units
+from pyoci.cgroups import ROOT, hierarchies, is_unified, systemd_annotations, systemd_units
 from pyoci.cgroups.dbus import Manager, Refused
 from pyoci.errors import CgroupError
 
@@ -26,12 +26,18 @@ _INIT_SCOPE = "/init.scope"  # systemd.special(7): where PID 1 is
 
 
 def prepare(
-    cgroups_path: str | None, container_id: str, unified: bool, rootless: bool, resources: dict[str, Any] | None
+    cgroups_path: str | None,
+    container_id: str,
+    unified: bool,
+    rootless: bool,
+    resources: dict[str, Any] | None,
+    annotations: dict[str, str] | None,
 ) -> Scope:
     """See `pyoci.cgroups.prepare`."""
     user = rootless
     parent, unit = systemd_units.parse(cgroups_path, container_id, user)
     systemd_units.properties(resources or {}, unified)
+    asked = systemd_annotations.properties(annotations or {})
     path = f"{systemd_units.expand_slice(parent)}/{unit}"
     inner: Group | Groups
     if unified:
@@ -49,7 +55,7 @@ def prepare(
             check_unused(place)
     if resources:
         inner.require(resources)
-    return Scope(inner, unit, parent, user)
+    return Scope(inner, unit, parent, user, asked)
 
 
 def _manager_group(user: bool) -> str:
@@ -81,10 +87,18 @@ def _v1_places(path: str) -> tuple[dict[str, str], dict[str, str]]:
 class Scope:
     """A container's unit and the groups that it is made of."""
 
-    __slots__ = ("_inner", "_owner", "_parent", "_pending", "_unit", "_user")
+    __slots__ = ("_asked", "_inner", "_owner", "_parent", "_pending", "_unit", "_user")
 
-    def __init__(self, inner: Group | Groups, unit: str, parent: str, user: bool) -> None:
+    def __init__(
+        self,
+        inner: Group | Groups,
+        unit: str,
+        parent: str,
+        user: bool,
+        asked: list[systemd_units.Property] | None = None,
+    ) -> None:
         self._inner = inner
+        self._asked = asked or []  # by annotations
         self._unit = unit
         self._parent = parent
         self._user = user
@@ -150,6 +164,9 @@ class Scope:
 
     def stats(self) -> dict[str, Any]:
         return self._inner.stats()
+
+    def oom_kills(self) -> int:
+        return self._inner.oom_kills()
 
     def oom_watch(self) -> OomWatch | None:
         return self._inner.oom_watch()
@@ -218,7 +235,8 @@ class Scope:
             found.append(("Slice", ("s", self._parent)))
             found.append(("Delegate", ("b", True)))
             found.append(("PIDs", ("au", [pid])))
-        return found
+        # systemd reads them in order: what is asked for comes last and counts
+        return found + self._asked
 
     def _wait_for(self, manager: Manager, wanted: tuple[str, ...]) -> str:
         """Poll: signals would need a subscription that systemd's own socket does not have."""

@@ -201,6 +201,10 @@ class Groups:
 
         return stats_v1.collect(self.path)
 
+    def oom_kills(self) -> int:
+        path = self.path("memory")
+        return files.count(f"{path}/memory.oom_control", "oom_kill") if path else 0
+
     def oom_watch(self) -> OomWatch | None:
         from pyoci.cgroups import oom
 

@@ -228,6 +228,9 @@ class Group:
 
         return stats_v2.collect(self.place)
 
+    def oom_kills(self) -> int:
+        return files.count(f"{self.place}/memory.events", "oom_kill") if self.place else 0
+
     def oom_watch(self) -> OomWatch | None:
         from pyoci.cgroups import oom
 

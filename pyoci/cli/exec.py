@@ -42,7 +42,8 @@ def run(call: Call) -> int:
         raise UsageError("exec takes a container ID and a command")
     container_id, *args = call.args
     if bool(args) == bool(given["process"]):
-        raise UsageError("exec takes a command, or --process FILE, found " + ("both" if args else "neither"))
+        both = "both" if args else "neither"
+        raise host.failed(UsageError(f"exec takes a command, or --process FILE, found {both}"))
     options = host.Options(
         process_file=given["process"],
         args=args,

@@ -50,6 +50,7 @@ def document() -> dict[str, Any]:
             "netDevices": {"enabled": NET_DEVICES},
         },
         "annotations": {"io.github.pyoci.version": VERSION},
+        "potentiallyUnsafeConfigAnnotations": ["org.systemd.property."],
     }
 
 

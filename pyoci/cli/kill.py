@@ -25,7 +25,7 @@ def run(call: Call) -> int:
     if len(words) > 1:
         raise UsageError("kill: the signal is given twice")
     try:
-        signal = signals.number(words[0] if words else "TERM")
+        signal = signals.number((words[0] if words else "") or "TERM")
     except ValueError as error:
         raise UsageError(f"kill: {error}") from None
     with Store(call.settings.root).open(call.args[0]) as entry:

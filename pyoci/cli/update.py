@@ -81,13 +81,15 @@ def read_resources(source: str) -> dict[str, Any]:
     else:
         data, name = bundle.read_file(source, _MAX_BYTES), source
     found = jsontext.loads(data, what=name, limit=_MAX_BYTES)
-    bundle.check_document(found, "resources")
+    bundle.accept(found, "resources")
     resources: dict[str, Any] = found
     return resources
 
 
 def from_options(given: dict[str, Any]) -> dict[str, Any]:
-    """`linux.resources` of what the options say. Raises UsageError and UnsupportedError."""
+    """`linux.resources` of what the options say, empty if they say nothing. Raises UsageError and UnsupportedError."""
+    # An empty value is what a script passes that has none.
+    given = {name: value or None for name, value in given.items()}
     for name in ("l3-cache-schema", "mem-bw-schema"):
         if given[name] is not None:
             raise UnsupportedError(f"option --{name}: Intel RDT is not managed by pyoci")
@@ -106,8 +108,6 @@ def from_options(given: dict[str, Any]) -> dict[str, Any]:
     if given["blkio-weight"] is not None:
         weight = options.number("--blkio-weight", given["blkio-weight"], 10, 1000)
         resources["blockIO"] = {"weight": weight}
-    if not resources:
-        raise UsageError("update: nothing to change; give --resources or another option")
     return resources
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix as os
 
 from pyoci import cgroups, log, phase
-from pyoci.errors import ConfigError, PyociError, UsageError
+from pyoci.errors import ConfigError, ContainerError, PyociError, UsageError
 from pyoci.host import serve, sources, spawn
 from pyoci.init import sequence
 from pyoci.kernel import proc_stat, streams
@@ -122,6 +122,7 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
             systemd=options.systemd_cgroup,
             rootless=options.rootless,
             config_resources=plan.resources,
+            annotations=plan.annotations,
         )
         state = _first_state(plan, options, group)
         entry.write(state)
@@ -181,8 +182,11 @@ def _create(
         child.channel.send(messages.GO)
         child.channel.close()
         return Created(entry=entry, state=state, plan=plan, pid=child.pid, pidfd=child.pidfd)
-    except BaseException:
+    except BaseException as error:
+        out_of_memory = isinstance(error, PyociError) and group.oom_kills() > 0
         _abandon(plan, child, group)
+        if out_of_memory:
+            raise ContainerError("container init was OOM-killed: its memory limit is too low") from None
         raise
 
 

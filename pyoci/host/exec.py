@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from pyoci.host.relay import Relay
 
 
+# Of the container's own process, what a file of --process need not repeat: it would be a hole, or a hindrance, where
+# it is forgotten. runc has it so.
+_INHERITED = ("capabilities", "apparmorProfile", "selinuxLabel", "oomScoreAdj")
+
+
 class Options(Record):
     """What the command line says; None and empty lists leave what the container's own process has."""
 
@@ -108,7 +113,7 @@ def _check_status(entry: Entry, state: State, options: Options) -> None:
     if current == status.PAUSED and not options.ignore_paused:
         raise StateError(f"cannot exec in a paused container: {entry.id} (use --ignore-paused to override)")
     if current not in (status.CREATED, status.RUNNING, status.PAUSED):
-        raise StateError(f"cannot exec in a container that is not running: {entry.id} is {current}")
+        raise StateError(f"cannot exec in a {current} container: {entry.id}")
 
 
 def _plan(config: dict[str, Any], state: State, options: Options) -> Process:
@@ -136,10 +141,10 @@ def _document_of_process(config: dict[str, Any], options: Options) -> dict[str, 
     if options.process_file:
         document = jsontext.loads(bundles.read_file(options.process_file), what=options.process_file)
         _check(document)
-        return dict(document)
+        own = config.get("process") or {}
+        return {**{name: own[name] for name in _INHERITED if name in own}, **document}
     document = dict(config.get("process") or {"cwd": "/"})
-    for inherited in ("consoleSize", "oomScoreAdj"):
-        document.pop(inherited, None)
+    document.pop("consoleSize", None)
     document["args"] = options.args
     document["terminal"] = options.terminal
     document["env"] = [*(document.get("env") or ()), *options.env]
@@ -164,7 +169,7 @@ def _document_of_process(config: dict[str, Any], options: Options) -> dict[str, 
 
 
 def _check(document: dict[str, Any]) -> None:
-    bundles.check_document(document, "process")
+    bundles.accept(document, "process")
     problems = rules.check_process(document)
     if problems:
         raise ConfigError(problems)

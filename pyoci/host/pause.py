@@ -20,7 +20,7 @@ def pause(entry: Entry) -> None:
     """
     state, current = _look_at(entry)
     if current not in (status.CREATED, status.RUNNING):
-        raise StateError(_refusal(state, current, "pause", "neither created nor running"))
+        raise StateError(_refusal(state, current, "pause", NOT_RUNNING))
     _group(state, "pause").freeze()
 
 
@@ -28,7 +28,7 @@ def resume(entry: Entry) -> None:
     """Thaw a paused container. Raises StateError when it is not paused, CgroupError."""
     state, current = _look_at(entry)
     if current != status.PAUSED:
-        raise StateError(_refusal(state, current, "resume", "not paused"))
+        raise StateError(_refusal(state, current, "resume", "container not paused"))
     _group(state, "resume").thaw()
 
 
@@ -41,7 +41,7 @@ def _look_at(entry: Entry) -> tuple[State, str]:
 def _refusal(state: State, current: str, action: str, why: str) -> str:
     if current == status.STOPPED:
         return f"{action}: {NOT_RUNNING}: {state.id!r} has stopped"
-    return f"{action}: container {state.id!r} is {why}: {current}"
+    return f"{action}: {why}: {state.id!r} is {current}"
 
 
 def _group(state: State, action: str) -> Cgroup:

@@ -179,13 +179,12 @@ class Relay:
             fcntl.ioctl(self._master, uapi.TIOCSWINSZ, size)
 
     def _make_raw(self) -> None:
-        """cfmakeraw(3): the container's terminal does echo, line editing and signals, not ours."""
+        """cfmakeraw(3) but for OPOST: the container's terminal does echo, line editing and signals, ours line ends."""
         import termios
 
         self._saved = termios.tcgetattr(0)
         raw = termios.tcgetattr(0)
         raw[0] &= ~_IFLAG_RAW
-        raw[1] &= ~termios.OPOST
         raw[2] = raw[2] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
         raw[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
         termios.tcsetattr(0, termios.TCSANOW, raw)

@@ -28,9 +28,9 @@ def open_all(plan: Plan, entry: Entry) -> Opened:
     apart = plan.namespaces.has("user") and os.geteuid() == 0
     if apart and plan.rootfs.pivot != "chroot":
         opened.rootfs_fd = _clone(plan.rootfs.path, recursive=True)
-    _raise_descriptor_limit(len(plan.mounts) if apart else 0)
+    _raise_descriptor_limit(len(plan.mounts) if apart or plan.rootfs.propagation == "shared" else 0)
     for index, entry_ in enumerate(plan.mounts):
-        if entry_.kind == "bind" and (apart or entry_.idmap):
+        if entry_.kind == "bind" and (apart or entry_.idmap or _tells_the_host(entry_, plan)):
             opened.sources[index] = _open_source(entry_, index, plan, opened)
     return opened
 
@@ -45,9 +45,19 @@ def _bind_start(entry: Entry) -> int:
     return bound.detach()
 
 
+def _tells_the_host(entry: Mount, plan: Plan) -> bool:
+    """Whether what the container mounts in this bind shall show on the host (Kubernetes: Bidirectional).
+
+    As with runc, both the mount and the rootfs must be shared. init has cut itself off from the host when it comes to
+    its mounts; this clone is made before, and is a peer of the host's mount if that is shared.
+    """
+    shared = bool(entry.propagation) and all(flag == uapi.MS_SHARED for flag, _ in entry.propagation)
+    return shared and plan.rootfs.propagation == "shared" and not plan.namespaces.has("user")
+
+
 def _open_source(entry: Mount, index: int, plan: Plan, opened: Opened) -> int:
     try:
-        tree = _clone(entry.source, recursive=entry.recursive)
+        tree = _clone(entry.source, recursive=entry.recursive, slave=not _tells_the_host(entry, plan))
     except SyscallError as error:
         raise SyscallError(error.errno, f"mount src={entry.source} dst={entry.destination}") from None
     if entry.idmap:
@@ -70,10 +80,11 @@ def _open_source(entry: Mount, index: int, plan: Plan, opened: Opened) -> int:
     return tree
 
 
-def _clone(path: str, *, recursive: bool) -> int:
-    """A detached copy that hears of the host's mounts and tells the host of none."""
+def _clone(path: str, *, recursive: bool, slave: bool = True) -> int:
+    """A detached copy that hears of the host's mounts, and unless `slave` is false tells the host of none."""
     tree = mount.open_tree(uapi.AT_FDCWD, path, recursive=recursive)
-    mount.setattr(tree, propagation=uapi.MS_SLAVE, recursive=True)
+    if slave:
+        mount.setattr(tree, propagation=uapi.MS_SLAVE, recursive=True)
     return tree
 
 

@@ -47,7 +47,7 @@ def execute_in(wanted: Process, personality: int | None, opened: Opened, channel
     env = user.environment(wanted, root)
     if console is not None:
         terminal.attach(console)
-    working_directory.make(wanted, root)
+    working_directory.require(wanted, root)
     if not in_user_namespace:
         limits.set_rlimits(wanted)
     rights = confine.prepare(wanted, opened.proc_fd, opened.seccomp_program)

@@ -90,12 +90,27 @@ def _mount(entry: dict[str, Any], index: int, bundle: str) -> Mount:
     )
     data: list[tuple[str, str | None]] = []
     for option in options:
-        if not _take(mount, option):
-            key, equals, value = option.partition("=")
-            data.append((key, value if equals else None))
+        for part in [option] if "," not in option and '"' not in option else split(option):
+            if not _take(mount, part):
+                key, equals, value = part.partition("=")
+                data.append((key, value if equals else None))
     mount.data = tuple(data)
     _complete(mount, entry, index, bundle)
     return mount
+
+
+def split(option: str) -> list[str]:
+    """Several options in one string, as mount(2) takes them: a comma in double quotes (`context="a:b:c0,c1"`) or after
+    a backslash (overlay) is no separator; the quotes themselves go.
+    """
+    parts, start, quoted = [], 0, False
+    for position, character in enumerate(option):
+        if character == '"':
+            quoted = not quoted
+        elif character == "," and not quoted and option[position - 1 : position] != "\\":
+            parts.append(option[start:position])
+            start = position + 1
+    return [part.replace('"', "") for part in (*parts, option[start:]) if part]
 
 
 def _kind(entry: dict[str, Any], options: list[str]) -> str:

@@ -80,10 +80,19 @@ def plan(process: dict[str, Any], facts: Facts, grantable: int, warnings: list[s
 
 
 def _environment(env: list[str], facts: Facts) -> list[str]:
-    """The config's own, plus what tells the program of passed descriptors (sd_listen_fds(3))."""
-    if not facts.listen_fds:
-        return list(env)
-    return [*env, f"LISTEN_FDS={facts.listen_fds}", "LISTEN_PID=1"]
+    """The config's own, plus what tells the program of passed descriptors (sd_listen_fds(3)).
+
+    Of a name given twice the last counts, as with other runtimes: getenv(3) would find the first, so that what
+    `exec --env` adds could not replace what the container has.
+    """
+    last: dict[str, str] = {}
+    for entry in env:
+        name = entry.partition("=")[0]
+        last.pop(name, None)
+        last[name] = entry
+    if facts.listen_fds:
+        last |= {"LISTEN_FDS": f"LISTEN_FDS={facts.listen_fds}", "LISTEN_PID": "LISTEN_PID=1"}
+    return list(last.values())
 
 
 def _rlimit(entry: dict[str, Any], index: int) -> tuple[str, int, int, int]:

@@ -15,7 +15,8 @@ def plan(config: dict[str, Any], bundle: str, namespaces: Namespaces, mounts: li
     return Rootfs(
         path=path if path.startswith("/") else f"{bundle}/{path}",
         readonly=config["root"].get("readonly", False),
-        propagation=linux.get("rootfsPropagation", ""),
+        # the recursive words are not the spec's, but containerd and CRI-O write rshared and rslave
+        propagation=linux.get("rootfsPropagation", "").removeprefix("r"),
         pivot=_pivot(namespaces, no_pivot),
         set_up_dev=not any(mount.destination == "/dev" and mount.kind == "bind" for mount in mounts),
     )

@@ -5,7 +5,7 @@
 # ruff: noqa: RUF100, B007, C405, E501, I001, N806, PLR0915, RUF021, RUF060, SIM102
 from __future__ import annotations
 
-from pyoci.spec.patterns import Mismatch, is_absolute, is_bandwidth_schema, is_cpu_list, is_device_access, is_one_line, is_page_size, is_version_1
+from pyoci.spec.patterns import Mismatch, is_absolute, is_absolute_or_empty, is_bandwidth_schema, is_cpu_list, is_device_access, is_one_line, is_page_size, is_version_1
 
 
 def check(data: object, name_prefix: str = "") -> None:
@@ -122,7 +122,11 @@ def check_linux(data: object, name_prefix: str = "") -> None:
                                 raise Mismatch("" + name_prefix + ".namespaces[{data__namespaces_x}].type".format(**locals()) + " must be one of ['mount', 'pid', 'network', 'uts', 'ipc', 'user', 'cgroup', 'time']")
                         if "path" in data__namespaces_item_keys:
                             data__namespaces_item__path = data__namespaces_item["path"]
-                            check_absolutepath(data__namespaces_item__path, name_prefix + ".namespaces[{data__namespaces_x}].path".format(**locals()))
+                            if not isinstance(data__namespaces_item__path, (str)):
+                                raise Mismatch("" + name_prefix + ".namespaces[{data__namespaces_x}].path".format(**locals()) + " must be string")
+                            if isinstance(data__namespaces_item__path, str):
+                                if not is_absolute_or_empty(data__namespaces_item__path):
+                                    raise Mismatch("" + name_prefix + ".namespaces[{data__namespaces_x}].path".format(**locals()) + " must match pattern ^(/|$)")
         if "uidMappings" in data_keys:
             data__uidMappings = data["uidMappings"]
             check_idmappings(data__uidMappings, name_prefix + ".uidMappings")
@@ -167,8 +171,8 @@ def check_linux(data: object, name_prefix: str = "") -> None:
             data__rootfsPropagation = data["rootfsPropagation"]
             if not isinstance(data__rootfsPropagation, (str)):
                 raise Mismatch("" + name_prefix + ".rootfsPropagation must be string")
-            if data__rootfsPropagation not in ('private', 'shared', 'slave', 'unbindable',):
-                raise Mismatch("" + name_prefix + ".rootfsPropagation must be one of ['private', 'shared', 'slave', 'unbindable']")
+            if data__rootfsPropagation not in ('private', 'shared', 'slave', 'unbindable', 'rprivate', 'rshared', 'rslave', 'runbindable', '',):
+                raise Mismatch("" + name_prefix + ".rootfsPropagation must be one of ['private', 'shared', 'slave', 'unbindable', 'rprivate', 'rshared', 'rslave', 'runbindable', '']")
         if "maskedPaths" in data_keys:
             data__maskedPaths = data["maskedPaths"]
             check_absolutepaths(data__maskedPaths, name_prefix + ".maskedPaths")
@@ -219,6 +223,14 @@ def check_absolutepaths(data: object, name_prefix: str = "") -> None:
         data_len = len(data)
         for data_x, data_item in enumerate(data):
             check_absolutepath(data_item, name_prefix + "[{data_x}]".format(**locals()))
+
+
+def check_absolutepath(data: object, name_prefix: str = "") -> None:
+    if not isinstance(data, (str)):
+        raise Mismatch("" + name_prefix + " must be string")
+    if isinstance(data, str):
+        if not is_absolute(data):
+            raise Mismatch("" + name_prefix + " must match pattern ^/")
 
 
 def check_seccomp(data: object, name_prefix: str = "") -> None:
@@ -930,14 +942,6 @@ def check_idmappings(data: object, name_prefix: str = "") -> None:
                 if "size" in data_item_keys:
                     data_item__size = data_item["size"]
                     check_uint32(data_item__size, name_prefix + "[{data_x}].size".format(**locals()))
-
-
-def check_absolutepath(data: object, name_prefix: str = "") -> None:
-    if not isinstance(data, (str)):
-        raise Mismatch("" + name_prefix + " must be string")
-    if isinstance(data, str):
-        if not is_absolute(data):
-            raise Mismatch("" + name_prefix + " must match pattern ^/")
 
 
 def check_annotations(data: object, name_prefix: str = "") -> None:

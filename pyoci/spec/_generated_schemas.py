@@ -283,7 +283,10 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                                                                                                'user',
                                                                                                                'cgroup',
                                                                                                                'time']},
-                                                                                             'path': {'description': 'Join '
+                                                                                             'path': {'title': 'an '
+                                                                                                               'absolute '
+                                                                                                               'path',
+                                                                                                      'description': 'Join '
                                                                                                                      'this '
                                                                                                                      'one '
                                                                                                                      'instead '
@@ -291,8 +294,14 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                                                                                                      'making '
                                                                                                                      'a '
                                                                                                                      'new '
-                                                                                                                     'one.',
-                                                                                                      '$ref': '#/definitions/absolutePath'}}}},
+                                                                                                                     'one; '
+                                                                                                                     'an '
+                                                                                                                     'empty '
+                                                                                                                     'one '
+                                                                                                                     'is '
+                                                                                                                     'none.',
+                                                                                                      'type': 'string',
+                                                                                                      'pattern': '^(/|$)'}}}},
                                                      'uidMappings': {'$ref': '#/definitions/idMappings'},
                                                      'gidMappings': {'$ref': '#/definitions/idMappings'},
                                                      'timeOffsets': {'$ref': '#/definitions/timeOffsets'},
@@ -314,8 +323,10 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                                      'seccomp': {'$ref': '#/definitions/seccomp'},
                                                      'rootfsPropagation': {'type': 'string',
                                                                            'enum': ['private', 'shared',
-                                                                                    'slave',
-                                                                                    'unbindable']},
+                                                                                    'slave', 'unbindable',
+                                                                                    'rprivate', 'rshared',
+                                                                                    'rslave',
+                                                                                    'runbindable', '']},
                                                      'maskedPaths': {'description': 'Made unreadable.',
                                                                      '$ref': '#/definitions/absolutePaths'},
                                                      'readonlyPaths': {'description': 'Made read-only.',

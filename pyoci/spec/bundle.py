@@ -22,14 +22,15 @@ _S_IFREG = 0o100000
 
 
 def load(bundle: str) -> tuple[dict[str, Any], bytes]:
-    """The configuration in the directory `bundle`, in its schema's shape, and the bytes it was read from.
+    """The configuration in the directory `bundle`, in its schema's shape, and its text.
 
     Raises ConfigError with every problem that the schema finds. What `rules.check` finds comes after that.
     """
     path = f"{bundle}/{CONFIG}"
     data = read_file(path)
     config = jsontext.loads(data, what=path)
-    check_document(config, "config")
+    if accept(config, "config"):
+        data = jsontext.dumps(config).encode("ascii")
     return config, data
 
 
@@ -69,6 +70,32 @@ def _read(fd: int, path: str, limit: int) -> bytes:
         chunks.append(chunk)
         left -= len(chunk)
     raise ConfigError(f"read {path}: larger than {limit} bytes")
+
+
+def accept(document: Any, kind: str) -> bool:
+    """Check as `check_document` does; a member that is null counts as absent, and is taken out. Whether there was one.
+
+    The schema has no null, but runc and youki read it so, and what writes documents for them may write it.
+    """
+    try:
+        _check(kind)(document)
+        return False
+    except Mismatch:
+        dropped = _drop_nulls(document)
+    check_document(document, kind)
+    return dropped
+
+
+def _drop_nulls(value: Any) -> bool:
+    """Take members that are null out of all objects; False when there were none."""
+    found = False
+    if isinstance(value, dict):
+        for name in [name for name, member in value.items() if member is None]:
+            del value[name]
+            found = True
+    for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        found = _drop_nulls(member) or found
+    return found
 
 
 def check_document(document: object, kind: str) -> None:

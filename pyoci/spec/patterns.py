@@ -22,6 +22,10 @@ def is_absolute(text: str) -> bool:
     return text[:1] == "/"
 
 
+def is_absolute_or_empty(text: str) -> bool:
+    return not text or text[:1] == "/"
+
+
 def is_version_1(text: str) -> bool:
     """SemVer 2.0 with major 1."""
     core, plus, build = text.partition("+")
@@ -76,6 +80,7 @@ def is_capability_name(text: str) -> bool:
 
 BY_EXPRESSION = {
     "^/": is_absolute,
+    "^(/|$)": is_absolute_or_empty,
     "^1\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)"
     "(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(\\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?"
     "(\\+[0-9A-Za-z-]+(\\.[0-9A-Za-z-]+)*)?$": is_version_1,

@@ -28,11 +28,11 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def check_id(container_id: str) -> None:
     """Raise InvalidId unless `container_id` can be a name in the store: no separators, not `.` or `..`."""
     if not container_id:
-        raise InvalidId("container id is empty")
+        raise InvalidId("container id cannot be empty")
     if len(container_id) > _MAX_ID:
         raise InvalidId(f"container id {container_id[:40]!r}...: longer than {_MAX_ID} characters")
     if container_id in (".", "..") or not _ID_CHARACTERS.issuperset(container_id):
-        raise InvalidId(f"container id {container_id!r}: only letters, digits and _ + . - are allowed")
+        raise InvalidId(f"invalid container ID format: {container_id!r}: only letters, digits and _ + . - are allowed")
 
 
 class Store:

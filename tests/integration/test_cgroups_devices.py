@@ -57,6 +57,12 @@ def test_others_are_not_meant(runtime: Runtime, bundle: Bundle, scope: dict[str,
     assert allowed(runtime, bundle, {"allow": True, **scope, "access": "rwm"}) == []
 
 
+def test_the_tunnel_device_is_allowed(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.linux["devices"] = [{"path": "/dev/tunnel", "type": "c", "major": 10, "minor": 200}]
+    words = runtime.sh(bundle, "sh -c 'exec 3<>/dev/tunnel' 2>&1 || true")
+    assert "not permitted" not in words  # it may be that the kernel has no such device
+
+
 def test_the_last_rule_that_matches_wins(runtime: Runtime, bundle: Bundle) -> None:
     both = {"allow": True, **KMSG, "access": "rwm"}
     no_writing = {"allow": False, **KMSG, "access": "w"}

@@ -17,7 +17,7 @@ MIB = 1 << 20
 CASES: list[tuple[str, dict[str, Any], str, str, str, str]] = [
     ("memory", {"limit": 64 * MIB}, "memory.limit_in_bytes", str(64 * MIB), "memory.max", str(64 * MIB)),
     ("memory", {"reservation": 8 * MIB}, "memory.soft_limit_in_bytes", str(8 * MIB), "memory.low", str(8 * MIB)),
-    ("cpu", {"shares": 512}, "cpu.shares", "512", "cpu.weight", "20"),
+    ("cpu", {"shares": 512}, "cpu.shares", "512", "cpu.weight", "59"),
     ("cpu", {"quota": 20000, "period": 50000}, "cpu.cfs_quota_us", "20000", "cpu.max", "20000 50000"),
     ("cpu", {"quota": 20000, "burst": 5000}, "cpu.cfs_burst_us", "5000", "cpu.max.burst", "5000"),
     ("cpu", {"cpus": "0"}, "cpuset.cpus", "0", "cpuset.cpus", "0"),
@@ -33,6 +33,11 @@ def check(bundle: Bundle, case: tuple[str, dict[str, Any], str, str, str, str]) 
     if not (cgroup_files.place(v1.split(".")[0], bundle.cgroups_path) / (v2 if cgroup.is_v2() else v1)).exists():
         pytest.skip("this kernel has no such file")
     assert cgroup_files.read(bundle.cgroups_path, v1, v2) == (in_v2 if cgroup.is_v2() else in_v1)
+
+
+def test_too_little_memory_to_begin_with_is_said(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.linux["resources"]["memory"] = {"limit": 4096, "swap": 4096}
+    assert "memory" in runtime.refuses(bundle)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{'-'.join(case[1])}")
@@ -94,7 +99,7 @@ def test_an_update_that_fails_changes_nothing(runtime: Runtime, bundle: Bundle) 
     words = runtime.fails("update", "--memory=32m", "--cpu-share=1024", "--cpuset-cpus=4000", container.id)
     assert "4000" in words
     assert cgroup_files.read(bundle.cgroups_path, "memory.limit_in_bytes", "memory.max") == str(64 * MIB)
-    assert cgroup_files.read(bundle.cgroups_path, "cpu.shares", "cpu.weight") in ("512", "20")
+    assert cgroup_files.read(bundle.cgroups_path, "cpu.shares", "cpu.weight") in ("512", "59")
 
 
 def test_update_from_standard_input_as_docker_does(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:

@@ -70,6 +70,23 @@ def test_limits_are_in_the_files_and_in_the_properties(runtime: Runtime, bundle:
     assert scope.show("CPUQuotaPerSecUSec") == "200ms"
 
 
+def test_annotations_are_properties_of_the_unit(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+    bundle.config["annotations"] = {
+        "org.systemd.property.TimeoutStopUSec": "uint64 123000000",
+        "org.systemd.property.CollectMode": "'inactive-or-failed'",
+        "org.systemd.property.Description": "'asked for'",
+    }
+    create(runtime, bundle)
+    assert scope.show("TimeoutStopUSec") == "2min 3s"
+    assert scope.show("CollectMode") == "inactive-or-failed"
+    assert scope.show("Description") == "asked for"
+
+
+def test_an_annotation_that_is_no_property_is_refused(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+    bundle.config["annotations"] = {"org.systemd.property.CollectMode": "inactive"}
+    assert "org.systemd.property.CollectMode" in runtime.refuses(bundle, options=SYSTEMD)
+
+
 def test_a_reload_of_systemd_keeps_limits_and_devices(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
     container = create(runtime, bundle, {"memory": {"limit": 64 * MIB}, "pids": {"limit": 30}})
     subprocess.run(["systemctl", "daemon-reload"], check=True)

@@ -127,7 +127,7 @@ class TestStart:
 
 
 class TestKill:
-    @pytest.mark.parametrize("words", [(), ("TERM",), ("SIGTERM",), ("15",)])
+    @pytest.mark.parametrize("words", [(), ("TERM",), ("SIGTERM",), ("15",), ("",)])
     def test_spellings_of_term(self, runtime: Runtime, bundle: Bundle, words: tuple[str, ...]) -> None:
         bundle.sh("trap 'exit 77' TERM; echo ready; while :; do sleep 0.02; done")
         container = runtime.start(bundle)

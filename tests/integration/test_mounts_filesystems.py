@@ -41,6 +41,20 @@ def test_tmpfs_takes_its_mode_over_a_folder_too(runtime: Runtime, bundle: Bundle
     assert runtime.sh(bundle, "stat -c %a /mnt") == "1770"
 
 
+@pytest.mark.parametrize("folder, mode", [("/made", "1777"), ("/private", "700"), ("/sticky", "1777")])
+def test_tmpfs_without_a_mode_has_that_of_the_folder(runtime: Runtime, bundle: Bundle, folder: str, mode: str) -> None:
+    (bundle.rootfs / "private").mkdir(mode=0o700)
+    (bundle.rootfs / "sticky").mkdir()
+    (bundle.rootfs / "sticky").chmod(0o1777)
+    bundle.mount(folder, "tmpfs", ["size=64k"])
+    assert runtime.sh(bundle, f"stat -c %a {folder}") == mode
+
+
+def test_several_options_of_the_file_system_in_one(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.mount("/x", "tmpfs", ["size=64k,mode=751,uid=5"])
+    assert runtime.sh(bundle, "stat -c %a:%u /x; df -k /x | tail -1").split()[:3] == ["751:5", "tmpfs", "64"]
+
+
 def test_overlay(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
     for name in ("lower", "upper", "work"):
         (scratch / name).mkdir()

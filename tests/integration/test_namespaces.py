@@ -101,3 +101,10 @@ def test_a_type_given_twice_is_refused(runtime: Runtime, bundle: Bundle) -> None
 def test_an_unknown_type_is_refused(runtime: Runtime, bundle: Bundle) -> None:
     bundle.namespace("galaxy")
     assert "galaxy" in runtime.refuses(bundle)
+
+
+def test_an_empty_path_is_a_new_namespace(runtime: Runtime, bundle: Bundle) -> None:
+    for entry in bundle.linux["namespaces"]:
+        entry["path"] = ""
+    container = runtime.create(bundle)
+    assert container.namespace("uts") != os.readlink("/proc/self/ns/uts")

@@ -22,6 +22,11 @@ def test_it_is_exactly_that_of_the_config(runtime: Runtime, bundle: Bundle) -> N
     assert environment(runtime, bundle) == bundle.process["env"]
 
 
+def test_of_a_name_given_twice_the_last_counts(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.process["env"] = ["PATH=/nowhere", "A=1", "HOME=/x", "B=2", "A=3", "PATH=/bin"]
+    assert sorted(environment(runtime, bundle)) == ["A=3", "B=2", "HOME=/x", "PATH=/bin"]
+
+
 def test_nothing_of_the_callers(runtime: Runtime, bundle: Bundle) -> None:
     bundle.sh("env")
     caller = {**os.environ, "SECRET": "secret", "PYTHONPATH": "/secret", "LC_ALL": "secret"}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from helpers import sandbox
 from helpers.bundle import Bundle
-from helpers.runtime import Container, Runtime
+from helpers.runtime import Container, Runtime, until
 
 
 @pytest.fixture
@@ -67,3 +68,51 @@ def test_private_does_not_see_what_the_host_mounts(
 def test_an_unknown_word_is_refused(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["rootfsPropagation"] = "contagious"
     assert "contagious" in runtime.refuses(bundle)
+
+
+@pytest.mark.beyond_runc("runc 1.1 leaves the rootfs private whatever the word")
+@pytest.mark.parametrize("how", ["rprivate", "rshared", "rslave", "runbindable"])
+def test_the_recursive_words_mean_the_same(runtime: Runtime, bundle: Bundle, how: str) -> None:
+    # containerd and CRI-O write rshared and rslave for the mountPropagation of Kubernetes.
+    bundle.linux["rootfsPropagation"] = how
+    assert ("shared" in root(runtime.create(bundle))) == (how == "rshared")
+
+
+@pytest.fixture
+def volume(scratch: Path) -> Iterator[Path]:
+    """A mount of the host that others may share."""
+    folder = scratch / "volume"
+    folder.mkdir()
+    sandbox.mount("-t", "tmpfs", "tmpfs", folder)
+    sandbox.mount("--make-shared", folder)
+    (folder / "sub").mkdir()
+    yield folder
+    for path in (folder / "sub", folder):
+        sandbox.unmount(path)
+
+
+def mounts_in(runtime: Runtime, bundle: Bundle, volume: Path) -> bool:
+    """Whether the host sees what a container mounts in its rshared bind of `volume`."""
+    bundle.bind(volume, "/mnt", "rshared", how="rbind")
+    for names in bundle.process["capabilities"].values():
+        names.append("CAP_SYS_ADMIN")
+    bundle.sh("mount -t tmpfs inside /mnt/sub; touch /mnt/sub/there; sleep 60")
+    container = runtime.start(bundle)
+    until(lambda: container.path("/mnt/sub/there").exists())
+    return (volume / "sub/there").exists()
+
+
+@pytest.mark.parametrize("how", ["shared", "rshared"])
+def test_a_shared_bind_in_a_shared_rootfs_tells_the_host(
+    runtime: Runtime, bundle: Bundle, volume: Path, how: str
+) -> None:
+    """Bidirectional, in the words of Kubernetes: storage drivers mount for the node."""
+    bundle.linux["rootfsPropagation"] = how
+    assert mounts_in(runtime, bundle, volume)
+
+
+@pytest.mark.parametrize("how", ["rslave", "rprivate", None])
+def test_and_in_no_other(runtime: Runtime, bundle: Bundle, volume: Path, how: str | None) -> None:
+    if how:
+        bundle.linux["rootfsPropagation"] = how
+    assert not mounts_in(runtime, bundle, volume)

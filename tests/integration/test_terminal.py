@@ -152,6 +152,12 @@ class TestForeground:
         bundle.sh("echo one; echo two; echo ready")
         assert self.run(runtime, bundle, outer) == (b"one\ntwo\nready\n", 0)
 
+    def test_lines_end_as_the_outer_terminal_has_it(
+        self, runtime: Runtime, bundle: Bundle, outer: tuple[int, int]
+    ) -> None:
+        bundle.sh("echo one; echo ready")
+        assert self.run(runtime, bundle, outer) == (b"one\r\nready\r\n", 0)
+
     def test_input_arrives(self, runtime: Runtime, bundle: Bundle, outer: tuple[int, int]) -> None:
         bundle.sh("echo ready; read line; echo got $line")
         got, status = self.run(runtime, bundle, outer, b"hello\n")

@@ -40,3 +40,8 @@ def test_the_source_stays_as_it_is(runtime: Runtime, bundle: Bundle) -> None:
     runtime.sh(bundle, "echo changed > /data/fact; rm -r /data/deep")
     assert (bundle.rootfs / "data/fact").read_text() == "copied"
     assert (bundle.rootfs / "data/deep/tool").exists()
+
+
+def test_a_mode_of_its_own_is_kept(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.mount("/etc", "tmpfs", ["tmpcopyup", "mode=711"])
+    assert runtime.sh(bundle, "stat -c %a /etc; ls /etc/passwd").split() == ["711", "/etc/passwd"]

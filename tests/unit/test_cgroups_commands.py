@@ -42,11 +42,16 @@ def test_every_option_of_update_has_its_property() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["--memory=1x"], ["--memory=-2"], ["--memory="], ["--cpu-share=-1"], ["--blkio-weight=9"], ["--pids-limit=x"], []],
+    [["--memory=1x"], ["--memory=-2"], ["--memory= "], ["--cpu-share=-1"], ["--blkio-weight=9"], ["--pids-limit=x"]],
 )
 def test_bad_options_of_update_are_refused(words: list[str]) -> None:
     with pytest.raises(UsageError):
         resources(*words)
+
+
+@pytest.mark.parametrize("words", [[], ["--memory="], ["--cpuset-cpus=", "--cpu-quota=", "--l3-cache-schema="]])
+def test_no_options_and_empty_ones_change_nothing(words: list[str]) -> None:
+    assert resources(*words) == {}
 
 
 def test_resctrl_is_refused_by_name() -> None:

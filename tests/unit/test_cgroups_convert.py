@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from pyoci.errors import CgroupError
 
 @pytest.mark.parametrize(
     ("shares", "weight"),
-    [(2, 1), (3, 1), (1024, 39), (3072, 118), (262143, 9999), (262144, 10000), (0, 1), (1, 1), (1 << 40, 10000)],
+    [(2, 1), (3, 2), (512, 59), (1024, 100), (2048, 174), (262144, 10000), (0, 1), (1, 1), (1 << 40, 10000)],
 )
 def test_cpu_shares_become_a_weight(shares: int, weight: int) -> None:
     assert convert.cpu_weight(shares) == weight
@@ -24,8 +26,14 @@ def test_more_shares_are_never_less_weight(one: int, other: int) -> None:
     assert 1 <= convert.cpu_weight(lower) <= convert.cpu_weight(higher) <= 10000
 
 
-def test_the_ratio_of_shares_is_kept() -> None:
-    assert convert.cpu_weight(3072) / convert.cpu_weight(1024) == pytest.approx(3, rel=0.02)
+def test_the_default_becomes_the_default() -> None:
+    assert convert.cpu_weight(1024) == 100
+
+
+@given(st.integers(3, 262143))
+def test_the_curve_is_that_of_runc_and_crun(shares: int) -> None:
+    power = math.log2(shares)
+    assert convert.cpu_weight(shares) == math.ceil(10 ** ((power**2 + 125 * power) / 612 - 7 / 34))
 
 
 @pytest.mark.parametrize(("weight", "converted"), [(10, 1), (11, 11), (500, 4950), (999, 9989), (1000, 10000)])

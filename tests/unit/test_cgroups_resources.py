@@ -114,7 +114,7 @@ def test_what_v2_has_is_converted() -> None:
         ("memory.swap.max", "2000"),
         ("memory.max", "1000"),
         ("memory.low", "max"),
-        ("cpu.weight", "39"),
+        ("cpu.weight", "100"),
         ("cpu.idle", "0"),
         ("cpu.max", "5000 10000"),
         ("cpu.max.burst", "7"),

@@ -65,7 +65,7 @@ def test_properties_for_v2() -> None:
         "MemoryMax": ("t", 1000),
         "MemoryLow": ("t", units.INFINITY),
         "MemorySwapMax": ("t", 2000),
-        "CPUWeight": ("t", 39),
+        "CPUWeight": ("t", 100),
         "CPUQuotaPerSecUSec": ("t", units.INFINITY),
         "CPUQuotaPeriodUSec": ("t", 50000),
         "AllowedCPUs": ("ay", b"\x0d"),

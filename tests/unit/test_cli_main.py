@@ -108,6 +108,17 @@ def test_usage_errors_of_commands_are_logged_too(tmp_path: Path) -> None:
     assert "unknown option --nonsense" in json.loads(path.read_text())["msg"]
 
 
+def test_without_a_file_json_goes_to_standard_error(tmp_path: Path) -> None:
+    result = pyoci("--log-format", "json", "--root", str(tmp_path), "state", "x")
+    entry = json.loads(result.stderr)
+    assert (result.returncode, entry["level"], entry["msg"]) == (1, "error", "container does not exist: 'x'")
+
+
+def test_an_empty_name_is_no_log(tmp_path: Path) -> None:
+    result = pyoci("--log", "", "--root", str(tmp_path), "list", "--quiet")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_log_that_cannot_be_opened(tmp_path: Path) -> None:
     result = pyoci("--log", f"{tmp_path}/no/log", "list")
     assert result.returncode == 1

@@ -137,6 +137,8 @@ REFUSED = [
     ("root_is_given", without("root"), "/root"),
     ("root_is_given", config(root={"path": ""}), "/root/path"),
     ("destination_is_given", config(mounts=[{"destination": ""}]), "/mounts/0/destination"),
+    ("destination_is_not_the_root", config(mounts=[{"destination": "/", "source": "/x"}]), "/mounts/0/destination"),
+    ("destination_is_not_the_root", config(mounts=[{"destination": "/a/..", "type": "proc"}]), "/mounts/0/destination"),
     ("bind_mount_has_source", mount(options=["rbind"]), "/mounts/0/source"),
     ("bind_mount_has_source", mount(source="", options=["bind"]), "/mounts/0/source"),
     ("mount_mappings_are_a_pair", mount(uidMappings=MAP), "/mounts/0/gidMappings"),

@@ -42,6 +42,29 @@ def test_load(tmp_path: Path) -> None:
     assert data == json.dumps(MINIMAL).encode()
 
 
+def test_a_member_that_is_null_is_absent(tmp_path: Path) -> None:
+    process = {"cwd": "/", "args": ["a"], "capabilities": None, "user": {"uid": 0, "gid": 0, "additionalGids": None}}
+    mounts = [{"destination": "/proc", "options": None}]
+    linux = {"resources": {"devices": None, "memory": {"swappiness": None}}, "seccomp": None}
+    config, data = bundle.load(
+        str(write(tmp_path, {**MINIMAL, "process": process, "mounts": mounts, "hooks": None, "linux": linux}))
+    )
+    assert config == {
+        **MINIMAL,
+        "process": {"cwd": "/", "args": ["a"], "user": {"uid": 0, "gid": 0}},
+        "mounts": [{"destination": "/proc"}],
+        "linux": {"resources": {"memory": {}}},
+    }
+    assert json.loads(data) == config
+
+
+@pytest.mark.parametrize(
+    "change", [{"ociVersion": None}, {"mounts": [None]}, {"process": {"cwd": "/", "args": [None]}}]
+)
+def test_null_is_no_value(tmp_path: Path, change: dict[str, Any]) -> None:
+    assert refused(write(tmp_path, {**MINIMAL, **change}))
+
+
 def test_load_follows_a_link_to_a_file(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     write(tmp_path / "other", MINIMAL)

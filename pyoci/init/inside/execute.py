@@ -20,6 +20,8 @@ def look_up(name: str, env: list[str]) -> str:
     if "/" in name:
         _check(name, name)
         return name
+    if not name:
+        raise ExecutableError(f'exec: "": {EXECUTABLE_NOT_FOUND}')
     denied = False
     for directory in _search_path(env).split(":"):
         path = f"{directory or '.'}/{name}"

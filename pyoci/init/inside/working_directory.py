@@ -1,7 +1,8 @@
-"""`process.cwd`: made where missing, entered as the user, and checked to be inside (CVE-2024-21626)."""
+"""`process.cwd`: made where missing (not by exec), entered as the user, and checked to be inside (CVE-2024-21626)."""
 
 from __future__ import annotations
 
+import errno
 import posix as os
 
 from pyoci.errors import ContainerError, SyscallError
@@ -14,6 +15,14 @@ def make(process: Process, root: Root) -> None:
     """Make it where it is missing; one that is there, or cannot be made, is for `enter` to judge."""
     if root.find(process.cwd) is None:
         os.close(root.make_directory(process.cwd))
+
+
+def require(process: Process, root: Root) -> None:
+    """It must be there, and no magic link may lead to it: the kernel would follow /proc/self/fd/N in `chdir`."""
+    fd = root.find(process.cwd)
+    if fd is None:
+        raise SyscallError(errno.ENOENT, f"chdir to cwd {process.cwd!r} set in config.json")
+    os.close(fd)
 
 
 def enter_early(process: Process) -> bool:

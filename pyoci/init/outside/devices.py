@@ -118,7 +118,8 @@ def _links(root: Root) -> None:
         pts = root.find("/dev/pts/ptmx")
         if pts is not None:
             os.close(pts)
-            _link("pts/ptmx", "ptmx", dev, replace=True)
+        # a default device: also where a devpts is mounted later only, but there it is not worth the image's own file
+        _link("pts/ptmx", "ptmx", dev, replace=pts is not None)
     finally:
         os.close(dev)
 

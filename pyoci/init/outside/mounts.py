@@ -98,6 +98,7 @@ def _refuse_proc_entry(entry: Mount, tree: int, target: int) -> None:
 
 def _filesystem(entry: Mount, label: str, root: Root, what: str) -> None:
     _refuse_link(entry, root)
+    entry.data += _mode_beneath(entry, root)
     target = root.make_directory(entry.destination)
     try:
         if entry.classic_flags or any(len(value or "") > mount.FSCONFIG_STRING_MAX for _, value in entry.data):
@@ -112,6 +113,18 @@ def _filesystem(entry: Mount, label: str, root: Root, what: str) -> None:
         os.close(tree)
     finally:
         os.close(target)
+
+
+def _mode_beneath(entry: Mount, root: Root) -> tuple[tuple[str, str | None], ...]:
+    """A tmpfs that names no mode has that of the folder it hides, as with runc; over none the kernel's, 1777."""
+    if entry.fstype != "tmpfs" or any(key == "mode" for key, _ in entry.data):
+        return ()
+    fd = root.find(entry.destination)
+    if fd is None:
+        return ()
+    mode = stat.S_IMODE(os.fstat(fd).st_mode)
+    os.close(fd)
+    return (("mode", f"{mode:o}"),)
 
 
 def _labelled(entry: Mount, label: str) -> tuple[tuple[str, str | None], ...]:

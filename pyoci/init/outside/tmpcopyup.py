@@ -71,11 +71,10 @@ def _give(name: str, found: os.stat_result, target: int) -> None:
 
 
 def _owner(source: int, target: int) -> None:
-    """The top directory keeps the image's owner and mode."""
+    """The top directory keeps the image's owner; its mode is the mount's, which has the image's unless told another."""
     found = os.fstat(source)
     reopened = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=target)
     try:
         os.fchown(reopened, found.st_uid, found.st_gid)
-        os.fchmod(reopened, stat.S_IMODE(found.st_mode))
     finally:
         os.close(reopened)

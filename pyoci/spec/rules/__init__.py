@@ -113,7 +113,7 @@ def namespaces_of(config: Config) -> dict[str, str | None]:
     """Type to path, None for a new one. Of a type given twice the first counts; another rule refuses it."""
     found: dict[str, str | None] = {}
     for namespace in config.get("linux", {}).get("namespaces", ()):
-        found.setdefault(namespace["type"], namespace.get("path"))
+        found.setdefault(namespace["type"], namespace.get("path") or None)
     return found
 
 

@@ -27,6 +27,18 @@ def destination_is_given(config: Config) -> Iterator[Problem]:
             yield f"/mounts/{index}/destination", "", "a path in the container"
 
 
+def destination_is_not_the_root(config: Config) -> Iterator[Problem]:
+    """`root` says what lies there; a mount over it would be hidden as soon as the rootfs becomes the root."""
+    for index, mount in enumerate(config.get("mounts", ())):
+        # an entry without both only changes how the root propagates
+        if mount["destination"] and (mount.get("source") or mount.get("type", "none") not in ("", "none")):
+            depth = 0
+            for part in mount["destination"].split("/"):
+                depth = max(0, depth - 1) if part == ".." else depth + (part not in ("", "."))
+            if depth == 0 and "remount" not in mount.get("options", ()):
+                yield f"/mounts/{index}/destination", mount["destination"], "a path below the root"
+
+
 def bind_mount_has_source(config: Config) -> Iterator[Problem]:
     """A mount is a bind mount if it has either `bind` or `rbind` in the options: its source is a path."""
     for index, mount in enumerate(config.get("mounts", ())):
@@ -59,6 +71,7 @@ def idmap_has_mappings(config: Config) -> Iterator[Problem]:
 RULES = (
     root_is_given,
     destination_is_given,
+    destination_is_not_the_root,
     bind_mount_has_source,
     mount_mappings_are_a_pair,
     idmap_has_mappings,

@@ -1,0 +1,176 @@
+"""Annotations `org.systemd.property.NAME` as properties of the container's unit, as runc and crun have them. Pure.
+
+podman and CRI-O set TimeoutStopUSec, KillSignal, CollectMode and the like. Values are in the text format of GVariant
+(docs.gtk.org/glib/gvariant-text-format.html), of which this reads what properties of units need: booleans, numbers,
+strings, and arrays of them, with or without the type before them.
+"""
+
+from __future__ import annotations
+
+from pyoci.errors import CgroupError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyoci.cgroups.systemd_units import Property
+
+PREFIX = "org.systemd.property."
+_TYPES = {
+    "boolean": "b",
+    "byte": "y",
+    "int16": "n",
+    "uint16": "q",
+    "int32": "i",
+    "uint32": "u",
+    "int64": "x",
+    "uint64": "t",
+    "double": "d",
+    "string": "s",
+    "objectpath": "o",
+    "signature": "g",
+}
+# signature -> (lowest, highest)
+_RANGES = {"y": (0, 2**8 - 1)}
+_RANGES |= {name: (-(2**bits), 2**bits - 1) for name, bits in (("n", 15), ("i", 31), ("x", 63))}
+_RANGES |= {name: (0, 2**bits - 1) for name, bits in (("q", 16), ("u", 32), ("t", 64))}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+_MICROSECONDS = 1_000_000
+
+
+def properties(annotations: dict[str, str]) -> list[Property]:
+    """Raises CgroupError for a name that no property can have, and for a value that is not understood."""
+    found: list[Property] = []
+    for key, text in annotations.items():
+        if not key.startswith(PREFIX):
+            continue
+        name = key.removeprefix(PREFIX)
+        if len(name) < 3 or not (name.isascii() and name.isalpha()):
+            raise CgroupError(f"annotation {key!r}: {name!r} is not the name of a property, which has letters only")
+        try:
+            signature, value = read(text)
+        except ValueError as error:
+            raise CgroupError(f"annotation {key}: {text!r} is not a value in GVariant's text format: {error}") from None
+        if name.endswith("Sec") and not name.endswith("USec") and signature in (*_RANGES, "d"):
+            # as in a unit file; over D-Bus there are microseconds only
+            name, signature, value = f"{name[:-3]}USec", "t", int(value * _MICROSECONDS)
+        found.append((name, (signature, value)))
+    return found
+
+
+def read(text: str) -> tuple[str, Any]:
+    """(D-Bus signature, value). Raises ValueError."""
+    reader = _Reader(text)
+    found = reader.typed()
+    reader.end()
+    return found
+
+
+class _Reader:
+    __slots__ = ("position", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.position = 0
+
+    def typed(self) -> tuple[str, Any]:
+        """A value with its type before it, or one that tells its type itself."""
+        if self._next("@"):
+            signature = self._word()
+            if signature.removeprefix("a") not in _TYPES.values():
+                raise ValueError(f"type {signature!r} is not one of unit properties")
+            return signature, self._value(signature)
+        start = self.position
+        word = self._word()
+        if word in _TYPES:
+            return _TYPES[word], self._value(_TYPES[word])
+        self.position = start
+        signature = self._guess()
+        return signature, self._value(signature)
+
+    def end(self) -> None:
+        self._space()
+        if self.position < len(self.text):
+            raise ValueError(f"{self.text[self.position :]!r} is left over")
+
+    def _guess(self) -> str:
+        self._space()
+        first = self.text[self.position : self.position + 1]
+        if first in ("'", '"'):
+            return "s"
+        if first == "[":
+            start, self.position = self.position, self.position + 1
+            signature = "a" + self.typed()[0]
+            self.position = start
+            return signature
+        start = self.position
+        word = self._word()
+        self.position = start
+        if word in ("true", "false"):
+            return "b"
+        return "d" if any(mark in word for mark in ".eE") and not word.startswith("0x") else "i"
+
+    def _value(self, signature: str) -> Any:
+        if signature[0] == "a":
+            return self._array(signature[1:])
+        if signature in "sog":
+            return self._string()
+        word = self._word()
+        if signature == "b":
+            if word not in ("true", "false"):
+                raise ValueError(f"{word!r} is neither true nor false")
+            return word == "true"
+        if signature == "d":
+            return float(word)
+        value = int(word, 0)
+        lowest, highest = _RANGES[signature]
+        if not lowest <= value <= highest:
+            raise ValueError(f"{word} is not between {lowest} and {highest}")
+        return value
+
+    def _array(self, signature: str) -> list[Any]:
+        if not self._next("["):
+            raise ValueError("an array begins with [")
+        found: list[Any] = []
+        while not self._next("]"):
+            if found and not self._next(","):
+                raise ValueError("a comma or ] is missing in an array")
+            found.append(self._value(signature))
+        return found
+
+    def _string(self) -> str:
+        self._space()
+        quote = self.text[self.position : self.position + 1]
+        if quote not in ("'", '"'):
+            raise ValueError("a string stands in quotes")
+        self.position += 1
+        made = ""
+        while (character := self.text[self.position : self.position + 1]) != quote:
+            if not character:
+                raise ValueError(f"the string has no closing {quote}")
+            self.position += 1
+            if character == "\\":
+                escaped = self.text[self.position : self.position + 1]
+                self.position += 1
+                character = _ESCAPES.get(escaped, escaped)
+            made += character
+        self.position += 1
+        return made
+
+    def _word(self) -> str:
+        self._space()
+        start = self.position
+        while self.position < len(self.text) and self.text[self.position] not in " \t\n,[]'\"@":
+            self.position += 1
+        return self.text[start : self.position]
+
+    def _next(self, character: str) -> bool:
+        self._space()
+        if self.text[self.position : self.position + 1] != character:
+            return False
+        self.position += 1
+        return True
+
+    def _space(self) -> None:
+        while self.text[self.position : self.position + 1] in (" ", "\t", "\n"):
+            self.position += 1

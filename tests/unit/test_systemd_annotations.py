@@ -1,0 +1,65 @@
+"""Annotations that are properties of the container's unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pyoci.cgroups.systemd_annotations import PREFIX, properties, read
+from pyoci.errors import CgroupError
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("true", ("b", True)),
+        (" false ", ("b", False)),
+        ("15", ("i", 15)),
+        ("-1", ("i", -1)),
+        ("uint64 10000000", ("t", 10000000)),
+        ("int64 -5", ("x", -5)),
+        ("byte 0x10", ("y", 16)),
+        ("@u 7", ("u", 7)),
+        ("1.5", ("d", 1.5)),
+        ("double 2", ("d", 2.0)),
+        ("'inactive-or-failed'", ("s", "inactive-or-failed")),
+        ('"a\'b\\"c\\n"', ("s", "a'b\"c\n")),
+        ("string 'x'", ("s", "x")),
+        ("objectpath '/a'", ("o", "/a")),
+        ("['network.target', 'a b']", ("as", ["network.target", "a b"])),
+        ("[1,2]", ("ai", [1, 2])),
+        ("@as []", ("as", [])),
+    ],
+)
+def test_values(text: str, found: tuple[str, Any]) -> None:
+    assert read(text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "'", "'a", "a", "1 2", "uint64", "uint64 -1", "byte 256", "[", "[1", "[1 2]", "[]", "@zz 1", "@as 'a'", "{}",
+     "true false", "99999999999", "boolean 1", "@"],
+)  # fmt: skip
+def test_what_is_no_value_is_refused(text: str) -> None:
+    with pytest.raises(CgroupError, match="CollectMode"):
+        properties({"org.systemd.property.CollectMode": text})
+
+
+@pytest.mark.parametrize("name", ["", "ab", "A.B", "Kill-Signal", "Ärger", "A1B"])
+def test_what_is_no_name_is_refused(name: str) -> None:
+    with pytest.raises(CgroupError, match="annotation"):
+        properties({f"org.systemd.property.{name}": "true"})
+
+
+def test_other_annotations_are_no_properties() -> None:
+    assert properties({"org.systemd.propertyX": "!", "a": "true"}) == []
+
+
+def test_seconds_become_microseconds() -> None:
+    given = {"TimeoutStopSec": "10", "RuntimeMaxSec": "1.5", "TimeoutStartUSec": "uint64 7"}
+    assert properties({PREFIX + name: text for name, text in given.items()}) == [
+        ("TimeoutStopUSec", ("t", 10_000_000)),
+        ("RuntimeMaxUSec", ("t", 1_500_000)),
+        ("TimeoutStartUSec", ("t", 7)),
+    ]
