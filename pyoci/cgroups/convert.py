@@ -20,22 +20,10 @@ def cpu_weight(shares: int) -> int:
         return WEIGHT_MIN
     if shares >= SHARES_MAX:
         return WEIGHT_MAX
-    power = _log2(shares)
-    weight = 10 ** ((power * power + 125 * power) / 612 - 7 / 34)
-    return int(-(-weight // 1))
+    from math import ceil, log2  # a shared object in some builds of Python, which most commands do without
 
-
-def _log2(number: int) -> float:
-    """math.log2, without the module: the sealed program would have to carry it for this line."""
-    power = float(number.bit_length() - 1)
-    rest, step = number / (1 << (number.bit_length() - 1)), 1.0
-    while rest != 1.0 and step > 2**-52:
-        step /= 2
-        rest *= rest
-        if rest >= 2.0:
-            power += step
-            rest /= 2
-    return power
+    power = log2(shares)
+    return ceil(10 ** ((power * power + 125 * power) / 612 - 7 / 34))
 
 
 def io_weight(weight: int) -> int:
