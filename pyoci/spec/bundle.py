@@ -101,12 +101,12 @@ def _drop_nulls(value: Any) -> bool:
 def check_document(document: object, kind: str) -> None:
     """Check a document against the schema `kind`: config, process, resources, state or features.
 
-    Raises ConfigError with all problems; with the first one only where jsonschema cannot be imported.
+    Raises ConfigError with all problems; without any where jsonschema cannot be imported.
     """
     try:
         _check(kind)(document)
-    except Mismatch as error:
-        raise ConfigError(_explain(document, kind, error)) from None
+    except Mismatch:
+        raise ConfigError(_explain(document, kind)) from None
 
 
 def all_problems(config: object) -> list[str]:
@@ -149,11 +149,11 @@ def _check(kind: str) -> Callable[[object], None]:
     return _generated_config.check
 
 
-def _explain(document: object, kind: str, error: Mismatch) -> list[str]:
+def _explain(document: object, kind: str) -> list[str]:
     try:
         from pyoci.spec.explain import explain
 
         problems = [line for _path, line in explain(document, kind)]
     except ImportError:
         problems = []
-    return problems or [f"{kind}{error}"]
+    return problems or [f"{kind}: not what its schema asks for; with jsonschema installed you are told where"]

@@ -15,7 +15,7 @@ _UPPER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 
 
 class Mismatch(Exception):
-    """A document does not match its schema: where and why, in fastjsonschema's words."""
+    """A document does not match its schema; `spec.explain` tells where and why."""
 
 
 def is_absolute(text: str) -> bool:

@@ -201,19 +201,11 @@ def test_version_of_another_major_or_none(version: Any) -> None:
         bundle.check_document({"ociVersion": version}, "config")
 
 
-def test_without_jsonschema_the_first_problem_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_jsonschema_a_problem_is_told_but_not_where(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema", None)
     monkeypatch.setitem(sys.modules, "jsonschema.exceptions", None)
-    for document, words in (
-        ({"ociVersion": "1.0.0", "process": {}}, "config.process must contain cwd"),
-        (
-            {"ociVersion": "1.0.0", "mounts": [{"destination": 1}]},
-            "config.mounts[0].destination must be string",
-        ),
-    ):
-        with pytest.raises(ConfigError) as raised:
-            bundle.check_document(document, "config")
-        assert raised.value.problems == [words]
+    with pytest.raises(ConfigError, match="^config: not what its schema asks for; with jsonschema installed"):
+        bundle.check_document({"ociVersion": "1.0.0", "process": {}}, "config")
 
 
 def test_valid_config_imports_neither_jsonschema_nor_re(tmp_path: Path) -> None:
