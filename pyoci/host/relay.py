@@ -19,6 +19,7 @@ else:
     import _signal
 
 _CHUNK = 65536
+_CTRL_D = b"\x04"  # VEOF, termios(3): the only end of input that a terminal has while its master is open
 # what a program does to itself, or what belongs to this loop, is not passed on
 _OWN = (
     _signal.SIGCHLD,
@@ -37,7 +38,7 @@ _IFLAG_RAW = 0o2753  # IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON, see c
 class Relay:
     """Use as a context: on leaving, the terminal and the signals are as they were, whatever happened."""
 
-    __slots__ = ("_handlers", "_master", "_pending", "_saved", "_stdin_open", "_wakeup", "readiness")
+    __slots__ = ("_handlers", "_line_open", "_master", "_pending", "_saved", "_stdin_open", "_wakeup", "readiness")
 
     def __init__(self) -> None:
         self._master = -1
@@ -46,6 +47,7 @@ class Relay:
         self._wakeup: tuple[int, int] = (-1, -1)
         self._pending = b""  # read from our input, not yet taken by the terminal
         self._stdin_open = True
+        self._line_open = False  # what was read from our input last is no whole line
         self.readiness: Readiness | None = None  # of a program that a service manager waits for
 
     def adopt(self, master: int, _name: str) -> None:
@@ -156,8 +158,12 @@ class Relay:
             self._pending = os.read(0, _CHUNK)
         except OSError:
             self._pending = b""
-        if not self._pending:
-            self._stdin_open = False
+        if self._pending:
+            self._line_open = not self._pending.endswith(b"\n")
+            return
+        self._stdin_open = False
+        if not os.isatty(0):  # of a terminal that hung up, the container hears by our end
+            self._pending = _CTRL_D * 2 if self._line_open else _CTRL_D  # the first one only ends a line
 
     def _to_master(self) -> None:
         if self._master < 0:

@@ -198,3 +198,19 @@ class TestForeground:
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 111, 0, 0))
         assert b"44 111" in read_all(master, expect=b"44 111")
         assert process.wait(TIME_LIMIT) == 5
+
+
+@pytest.mark.beyond_runc("runc wants one of the caller's streams to be a terminal")
+@pytest.mark.parametrize("text", [b"", b"two\nlines\n", b"no line end"])
+def test_the_end_of_the_callers_input_is_passed_on(
+    runtime: Runtime, bundle: Bundle, scratch: Path, text: bytes
+) -> None:
+    """As Ctrl-D: a terminal knows no other end while its master is open."""
+    bundle.process["terminal"] = True
+    bundle.sh("cat > /tmp/input; cat /tmp/input; echo; echo ended")
+    (scratch / "input").write_bytes(text)
+    with open(scratch / "input", "rb") as stdin:
+        result = runtime.run(bundle, stdin=stdin, limit=10)
+    assert result.status == 0
+    assert (bundle.rootfs / "tmp/input").read_bytes() == text
+    assert result.stdout.split()[-1] == "ended"

@@ -204,7 +204,7 @@ def test_version_of_another_major_or_none(version: Any) -> None:
 def test_without_jsonschema_a_problem_is_told_but_not_where(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema", None)
     monkeypatch.setitem(sys.modules, "jsonschema.exceptions", None)
-    with pytest.raises(ConfigError, match="^config: not what its schema asks for; with jsonschema installed"):
+    with pytest.raises(ConfigError, match=r"^config: not what its schema asks for; with jsonschema installed"):
         bundle.check_document({"ociVersion": "1.0.0", "process": {}}, "config")
 
 
