@@ -71,7 +71,7 @@ def create(plan: Plan, opened: Opened, channel: Channel) -> None:
     hooks.run(plan, opened, "createContainer", plan.hooks.get("createContainer"))
     phase("read-only and masked paths")
     readonly_paths.apply(plan.readonly_paths, root)
-    masked_paths.apply(plan.masked_paths, root)
+    masked_paths.apply(plan.masked_paths, plan.mount_label, root)
     phase("pivot_root")
     pivot.apply(plan, root)
 

@@ -46,6 +46,9 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
 
         config = readiness.announce(config, request.readiness_folder)
     mounted = mounts.plan(config.get("mounts"), request.bundle)
+    label = lsm.mount_label(linux, facts.selinux)
+    if label:
+        lsm.label_mounts(mounted, label)
     root = rootfs.plan(config, request.bundle, own, mounted, request.no_pivot)
     return Plan(
         container_id=request.container_id,
@@ -61,7 +64,7 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
         sysctl=paths.sysctl(linux.get("sysctl")),
         hostname=config.get("hostname"),
         domainname=config.get("domainname"),
-        mount_label=lsm.mount_label(linux, facts.selinux),
+        mount_label=label,
         personality=process.personality(linux.get("personality")),
         memory_policy=process.memory_policy(linux.get("memoryPolicy")),
         net_devices={name: device.get("name") or name for name, device in (linux.get("netDevices") or {}).items()},

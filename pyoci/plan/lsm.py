@@ -7,6 +7,7 @@ the confinement that its configuration counts on. Engines ask for labels only wh
 from __future__ import annotations
 
 from pyoci.errors import UnsupportedError
+from pyoci.wire.plan import Mount
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 _LABELLED_BY_POLICY = ("proc", "sysfs", "cgroup", "cgroup2")
 # Takes no `context=`; its root directory can be labelled once it is mounted.
 _LABELLED_AFTERWARDS = ("mqueue",)
-_VIEWS = ("", "none", "bind", "rbind")
 
 
 def apparmor_profile(process: dict[str, Any], enabled: bool) -> str:
@@ -50,18 +50,15 @@ def _selinux(section: dict[str, Any], key: str, where: str, enabled: bool) -> st
     return label
 
 
-def mount_label_option(label: str, fstype: str) -> tuple[str, str] | None:
-    """The mount option that labels all files of a new file system: key and value for fsconfig(2).
+def label_mounts(mounts: list[Mount], label: str) -> None:
+    """Give new file systems the label of the container's files.
 
-    None when there is no label, and for what takes none: procfs, sysfs and cgroups (labelled by the policy),
-    bind mounts (whose files keep their labels) and mqueue (see `is_labelled_afterwards`). In a string for
-    mount(2) the value must stand in double quotes, since commas separate the categories in a context.
+    Not procfs, sysfs and cgroups, which the policy labels, nor bind mounts, whose files keep their labels.
     """
-    if not label or fstype in _LABELLED_BY_POLICY or fstype in _LABELLED_AFTERWARDS or fstype in _VIEWS:
-        return None
-    return ("context", label)
-
-
-def is_labelled_afterwards(label: str, fstype: str) -> bool:
-    """Whether the mount's root gets the label as an attribute: `kernel.lsm.set_selinux_directory`."""
-    return bool(label) and fstype in _LABELLED_AFTERWARDS
+    for mount in mounts:
+        if mount.kind != "filesystem" or mount.fstype in _LABELLED_BY_POLICY:
+            continue
+        if mount.fstype in _LABELLED_AFTERWARDS:
+            mount.root_label = label
+        else:
+            mount.data += (("context", label),)

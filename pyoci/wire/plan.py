@@ -76,6 +76,7 @@ class Mount(Record):
     data: tuple[tuple[str, str | None], ...] = ()
     tmpcopyup: bool = False
     idmap: str = ""  # "", idmap or ridmap
+    root_label: str = ""  # SELinux context of the root directory, for what takes no `context=`
     idmap_mappings: UserNamespace | None = None  # None with idmap set: the container's user namespace
 
 

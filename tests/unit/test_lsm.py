@@ -9,6 +9,8 @@ from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import lsm as kernel
 from pyoci.kernel import procfs
 from pyoci.plan import lsm
+from pyoci.plan import mounts as planner
+from pyoci.wire.plan import Mount
 
 LABEL = "system_u:object_r:container_file_t:s0:c1,c2"
 
@@ -33,22 +35,32 @@ def test_a_label_that_nothing_would_enforce_is_an_error() -> None:
         lsm.mount_label({"mountLabel": "x"}, False)
 
 
+def labelled(fstype: str, *options: str) -> Mount:
+    mounts = planner.plan([{"destination": "/x", "type": fstype, "source": "/x", "options": list(options)}], "/bundle")
+    lsm.label_mounts(mounts, LABEL)
+    return mounts[0]
+
+
 @pytest.mark.parametrize("fstype", ["tmpfs", "devpts", "ext4", "overlay"])
 def test_new_file_systems_take_the_mount_label(fstype: str) -> None:
-    assert lsm.mount_label_option(LABEL, fstype) == ("context", LABEL)
-    assert lsm.mount_label_option("", fstype) is None
+    assert labelled(fstype, "x=y").data == (("x", "y"), ("context", LABEL))
 
 
-@pytest.mark.parametrize(
-    "fstype", ["proc", "sysfs", "cgroup", "cgroup2", "mqueue", "bind", "rbind", "none", ""]
-)
+@pytest.mark.parametrize("fstype", ["proc", "sysfs", "cgroup", "cgroup2", "mqueue"])
 def test_file_systems_that_take_no_mount_label(fstype: str) -> None:
-    assert lsm.mount_label_option(LABEL, fstype) is None
+    assert labelled(fstype).data == ()
+
+
+@pytest.mark.parametrize("option", ["bind", "rbind", "remount"])
+def test_views_of_files_that_have_labels(option: str) -> None:
+    mount = labelled("tmpfs", option)
+    assert ("context", LABEL) not in mount.data
+    assert not mount.root_label
 
 
 def test_mqueue_is_labelled_once_it_is_mounted() -> None:
-    assert lsm.is_labelled_afterwards(LABEL, "mqueue")
-    assert not lsm.is_labelled_afterwards("", "mqueue") and not lsm.is_labelled_afterwards(LABEL, "tmpfs")
+    assert labelled("mqueue").root_label == LABEL
+    assert not labelled("tmpfs").root_label
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pyoci.kernel.beneath import Root
 _NULL = os.makedev(1, 3)
 
 
-def apply(paths: list[str], root: Root) -> None:
+def apply(paths: list[str], label: str, root: Root) -> None:
     if not paths:
         return
     null = _open_null()
@@ -28,7 +28,7 @@ def apply(paths: list[str], root: Root) -> None:
         if not stat.S_ISDIR(os.fstat(target).st_mode):
             tree = mount.open_tree(null, "")
         elif empty < 0:
-            tree = empty = _empty_directory()
+            tree = empty = _empty_directory(label)
         else:
             tree = mount.open_tree(empty, "")  # a copy of the first one, which is attached: one superblock for all
         mount.move(tree, target, f"masked path {path}")
@@ -47,8 +47,11 @@ def _open_null() -> int:
     return fd
 
 
-def _empty_directory() -> int:
-    tree = mount.filesystem("tmpfs", "tmpfs", (), (("mode", "755"), ("nr_inodes", "2")))
+def _empty_directory(label: str) -> int:
+    options: tuple[tuple[str, str | None], ...] = (("mode", "755"), ("nr_inodes", "2"))
+    if label:
+        options += (("context", label),)
+    tree = mount.filesystem("tmpfs", "tmpfs", (), options)
     mount.setattr(
         tree,
         set=uapi.MOUNT_ATTR_RDONLY | uapi.MOUNT_ATTR_NOSUID | uapi.MOUNT_ATTR_NODEV | uapi.MOUNT_ATTR_NOEXEC,

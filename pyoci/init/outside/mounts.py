@@ -8,7 +8,7 @@ import posix as os
 
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.init.outside import cgroup_mount, tmpcopyup
-from pyoci.kernel import mount, uapi
+from pyoci.kernel import lsm, mount, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.wire.opened import Opened
 from pyoci.wire.plan import Mount, Plan
@@ -52,7 +52,7 @@ def _apply(plan: Plan, entry: Mount, opened: Opened, source_fd: int, root: Root)
         if entry.kind == "bind":
             _bind(entry, source_fd, root, what)
         elif entry.kind == "filesystem":
-            _filesystem(entry, plan.mount_label, root, what)
+            _filesystem(entry, root, what)
         elif entry.kind == "cgroup" and opened.cgroup is not None:
             cgroup_mount.apply(entry, opened.cgroup, root, what)
         else:
@@ -96,7 +96,7 @@ def _refuse_proc_entry(entry: Mount, tree: int, target: int) -> None:
         raise UnsupportedError(f"mount {entry.source} over /proc: it is not a procfs, and only that may lie there")
 
 
-def _filesystem(entry: Mount, label: str, root: Root, what: str) -> None:
+def _filesystem(entry: Mount, root: Root, what: str) -> None:
     _refuse_link(entry, root)
     entry.data += _mode_beneath(entry, root)
     target = root.make_directory(entry.destination)
@@ -104,11 +104,13 @@ def _filesystem(entry: Mount, label: str, root: Root, what: str) -> None:
         if entry.classic_flags or any(len(value or "") > mount.FSCONFIG_STRING_MAX for _, value in entry.data):
             tree = _classic(entry, target, root, what)
         else:
-            tree = mount.filesystem(entry.fstype, entry.source, entry.superblock, _labelled(entry, label))
+            tree = mount.filesystem(entry.fstype, entry.source, entry.superblock, entry.data)
             _attributes(tree, entry)
             if entry.tmpcopyup:
                 tmpcopyup.copy(target, tree)
             mount.move(tree, target, what)
+        if entry.root_label:
+            lsm.set_selinux_directory(tree, entry.root_label)
         _propagation(tree, entry)
         os.close(tree)
     finally:
@@ -125,13 +127,6 @@ def _mode_beneath(entry: Mount, root: Root) -> tuple[tuple[str, str | None], ...
     mode = stat.S_IMODE(os.fstat(fd).st_mode)
     os.close(fd)
     return (("mode", f"{mode:o}"),)
-
-
-def _labelled(entry: Mount, label: str) -> tuple[tuple[str, str | None], ...]:
-    """`linux.mountLabel`, where the file system takes one (procfs and sysfs are labelled by the policy)."""
-    if not label or entry.fstype in ("proc", "sysfs", "mqueue", "cgroup2"):
-        return entry.data
-    return (*entry.data, ("context", label))
 
 
 def _refuse_link(entry: Mount, root: Root) -> None:
@@ -153,7 +148,7 @@ def _refuse_link(entry: Mount, root: Root) -> None:
 
 def _classic(entry: Mount, target: int, root: Root, what: str) -> int:
     """mount(2) on the working directory, which is the target; then what is on top there."""
-    data = ",".join(key if value is None else f"{key}={value}" for key, value in entry.data)
+    data = ",".join(key if value is None else f"{key}={_quoted(key, value)}" for key, value in entry.data)
     flags = entry.classic_flags
     for name, flag in (("sync", uapi.MS_SYNCHRONOUS), ("dirsync", uapi.MS_DIRSYNC), ("lazytime", uapi.MS_LAZYTIME)):
         flags |= flag if name in entry.superblock else 0
@@ -168,6 +163,11 @@ def _classic(entry: Mount, target: int, root: Root, what: str) -> int:
     tree = root.open(entry.destination)
     _attributes(tree, entry)
     return tree
+
+
+def _quoted(key: str, value: str) -> str:
+    """Commas separate options in a string, and the categories in a context (mount(8), "context=")."""
+    return f'"{value}"' if key.endswith("context") and "," in value else value
 
 
 def _change(entry: Mount, root: Root) -> None:
