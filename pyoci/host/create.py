@@ -7,11 +7,13 @@ import posix as os
 from pyoci import cgroups, log, phase
 from pyoci.errors import ConfigError, ContainerError, PyociError, UsageError
 from pyoci.host import serve, sources, spawn
+from pyoci.host.tell import tell
 from pyoci.init import sequence
 from pyoci.kernel import proc_stat, streams
 from pyoci.plan import delegation
 from pyoci.plan import facts as host_facts
-from pyoci.plan.build import Request, build
+from pyoci.plan.build import build
+from pyoci.plan.request import Request
 from pyoci.spec import bundle as bundles
 from pyoci.spec import rules
 from pyoci.state import record
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyoci.cgroups import Cgroup
-    from pyoci.wire.seccomp import SeccompPlan
 
 
 class Options(Record):
@@ -147,7 +148,9 @@ def _create(
     opened = sources.open_all(plan, entry)
     if plan.process is not None and plan.process.seccomp is not None:
         phase("seccomp program")
-        opened.seccomp_program = seccomp_program(plan.process.seccomp, options.root)
+        from pyoci.host import seccomp
+
+        opened.seccomp_program = seccomp.for_container(plan.process.seccomp, options.root)
     phase("make the cgroup")
     group.create(plan.resources)  # removes what it made when it fails, and nothing that others made
     try:
@@ -231,41 +234,6 @@ def _first_state(plan: Plan, options: Options, group: Cgroup) -> State:
         annotations=plan.annotations,
         hooks={kind: plan.hooks[kind] for kind in ("poststart", "poststop") if kind in plan.hooks},
     )
-
-
-def seccomp_program(plan: SeccompPlan, root: str) -> bytes:
-    """The compiled filter, from the cache below the state root where it is there."""
-    from pyoci.host import seccomp
-
-    program = seccomp.program(plan, f"{root}/{seccomp.DIRECTORY}")
-    for words in program.warnings:
-        log.warning(words, to_log_only=True)
-    for name in program.unknown:
-        log.debug(f"seccomp: this libseccomp does not know {name}, no rule for it")
-    return program.code
-
-
-def tell(pid: int, pidfd: int, pid_file: str, pidfd_socket: str) -> None:
-    """--pid-file and --pidfd-socket."""
-    if pid_file:
-        write_pid_file(pid_file, pid)
-    if pidfd_socket:
-        from pyoci.host import terminal
-
-        terminal.send_descriptor(pidfd_socket, pidfd, b"pidfd")
-
-
-def write_pid_file(path: str, pid: int) -> None:
-    """Whole or not at all: an engine may read it at any moment."""
-    directory, _, name = path.rpartition("/")
-    temporary = f"{directory or '.'}/.{name}.{os.getpid()}"
-    try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        os.write(fd, str(pid).encode())
-        os.close(fd)
-        os.rename(temporary, path)
-    except OSError as error:
-        raise PyociError(f"write pid file {path}: {os.strerror(error.errno or 0).lower()}") from None
 
 
 def _abandon(plan: Plan, child: spawn.Child, group: Cgroup) -> None:

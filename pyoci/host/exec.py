@@ -6,12 +6,13 @@ import posix as os
 
 from pyoci import cgroups, log, phase
 from pyoci.errors import ConfigError, PyociError, StateError, UsageError
-from pyoci.host import create, serve, spawn
+from pyoci.host import serve, spawn
+from pyoci.host.tell import tell
 from pyoci.init import exec_sequence
 from pyoci.kernel import namespace, pidfd, procfs, streams, uapi
 from pyoci.plan import facts as host_facts
 from pyoci.plan import process as process_plan
-from pyoci.plan.build import Request, plan_process
+from pyoci.plan.request import Request
 from pyoci.spec import bundle as bundles
 from pyoci.spec import rules
 from pyoci.state import status
@@ -93,7 +94,7 @@ def execute(entry: Entry, options: Options) -> int:
         phase("limits")
         if namespaces.has("user"):
             serve.set_rlimits(wanted, child.pid)
-        create.tell(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
+        tell(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         child.channel.send(messages.GO)
         phase("the process becomes the program")
         child.channel.expect("")  # end of file: execve(2) closed it
@@ -126,7 +127,7 @@ def _plan(config: dict[str, Any], state: State, options: Options) -> Process:
     )
     warnings: list[str] = []
     kinds = [entry["type"] for entry in linux.get("namespaces") or ()]
-    planned = plan_process(
+    planned = process_plan.plan(
         _document_of_process(config, options), linux, request, host_facts.gather(), "user" in kinds, warnings
     )
     for words in warnings:
@@ -221,7 +222,9 @@ def _open(
         raise StateError(f"cannot exec in a container that has stopped: {state.id}")
     pidfd.close(init)
     if wanted.seccomp is not None:
-        opened.seccomp_program = create.seccomp_program(wanted.seccomp, options.root)
+        from pyoci.host import seccomp
+
+        opened.seccomp_program = seccomp.for_container(wanted.seccomp, options.root)
     joined = [(kind, f"/proc/{state.pid}/ns/{uapi.NAMESPACE_FILES[kind]}") for kind in kinds]
     first = wanted.cpu_affinity[0] if wanted.cpu_affinity else ""
     return Namespaces(new=[], joined=joined, time_offsets=[], first_cpus=first), opened

@@ -16,6 +16,7 @@ from __future__ import annotations
 import _stat as stat
 import posix as os
 
+from pyoci import log
 from pyoci.errors import UnsupportedError
 from pyoci.kernel.call import encode
 from pyoci.wire.seccomp import SeccompProgram
@@ -43,6 +44,16 @@ _MAX_ENTRY = 1 << 17  # the longest program has 32 KiB; unknown names are few
 _MAX_ENTRIES = 64  # one engine has one or two profiles; a cluster's node has tens
 _LOAD_ARCH = b"\x20\0\0\0\x04\0\0\0"
 _LOAD_ARCH_BIG_ENDIAN = b"\0\x20\0\0\0\0\0\x04"
+
+
+def for_container(plan: SeccompPlan, root: str) -> bytes:
+    """The filter from the cache below the state root, or compiled; what is odd about it goes to the log."""
+    found = program(plan, f"{root}/{DIRECTORY}")
+    for words in found.warnings:
+        log.warning(words, to_log_only=True)
+    for name in found.unknown:
+        log.debug(f"seccomp: this libseccomp does not know {name}, no rule for it")
+    return found.code
 
 
 def program(plan: SeccompPlan, cache_directory: str) -> SeccompProgram:

@@ -6,7 +6,6 @@ import posix as os
 
 from pyoci import phase
 from pyoci.errors import ContainerError, SyscallError
-from pyoci.host import idmap
 from pyoci.host.spawn import Child
 from pyoci.init import bootstrap
 from pyoci.kernel import procfs, streams
@@ -27,6 +26,8 @@ def release(plan: Plan, child: Child, opened: Opened) -> None:
     """Everything init needs before its first step: id maps, oom_score_adj. Then GO."""
     phase("release init")
     if plan.namespaces.user is not None and not bootstrap.needed(plan.namespaces):
+        from pyoci.host import idmap
+
         idmap.write_maps(child.pid, plan.namespaces.user, opened.proc_fd)
     if plan.process is not None:
         set_oom_score(plan.process, child.pid, opened.proc_fd)

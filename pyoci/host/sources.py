@@ -10,7 +10,6 @@ import _socket
 import posix as os
 
 from pyoci.errors import ConfigError, SyscallError
-from pyoci.host import idmap
 from pyoci.kernel import mount, namespace, procfs, uapi
 from pyoci.state.store import START_SOCKET, Entry
 from pyoci.wire.opened import Opened
@@ -66,6 +65,8 @@ def _open_source(entry: Mount, index: int, plan: Plan, opened: Opened) -> int:
             raise ConfigError(
                 f"/mounts/{index}/options: {entry.idmap} needs uidMappings and gidMappings, here or of the container"
             )
+        from pyoci.host import idmap
+
         userns = idmap.namespace_of(user, opened.proc_fd)
         try:
             mount.setattr(

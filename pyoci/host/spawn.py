@@ -6,7 +6,6 @@ import posix as os
 
 from pyoci import phase
 from pyoci.errors import ContainerError
-from pyoci.host import idmap
 from pyoci.init import bootstrap, entry
 from pyoci.kernel import process
 from pyoci.wire import messages
@@ -80,6 +79,8 @@ def _excursion(namespaces: Namespaces) -> Excursion | None:
 def _number_of_init(namespaces: Namespaces, opened: Opened, host: Channel) -> int:
     kind, text, _ = host.expect(messages.PID, messages.MAP)
     if kind == messages.MAP and namespaces.user is not None:
+        from pyoci.host import idmap
+
         idmap.write_maps(_number(text), namespaces.user, opened.proc_fd)
         host.send(messages.GO)
         kind, text, _ = host.expect(messages.PID)

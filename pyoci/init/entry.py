@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import posix as os
+import sys
 
 from pyoci import phase
 from pyoci.init import bootstrap
@@ -48,6 +49,14 @@ def report(channel: Channel, error: BaseException) -> None:
         channel.send(messages.ERROR, messages.report(error))
     except BaseException:  # noqa: BLE001  # nobody listens any more: the exit status is all that is left
         os._exit(1)
+
+
+def forget_imports() -> None:
+    """From here on an import cannot find a file: what is not loaded yet must not come from the container."""
+    sys.meta_path.clear()
+    # The program has the others only once it has needed a file (launcher/boot.py).
+    for name in ("path", "path_hooks", "path_importer_cache"):
+        getattr(sys, name, []).clear()
 
 
 def _keep_only_ours(opened: Opened, channel: Channel, cgroup_fd: int, preserve_fds: int) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import posix as os
 
 from pyoci import phase
-from pyoci.init import bootstrap, terminal
+from pyoci.init import bootstrap, entry, terminal
 from pyoci.init.inside import confine, execute, limits, user, working_directory
-from pyoci.init.sequence import forget_imports
 from pyoci.kernel import keyring, prepared, process
 from pyoci.kernel.beneath import Root
 from pyoci.wire import messages
@@ -31,7 +30,7 @@ def execute_in(wanted: Process, personality: int | None, opened: Opened, channel
     os.umask(0)
     if wanted.keyring is not None:
         keyring.join_session(wanted.keyring, others_may_search=in_user_namespace)
-    forget_imports()
+    entry.forget_imports()
 
     phase("inside the root")
     # inside: every path is the container's, and hostile

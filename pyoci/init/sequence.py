@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import posix as os
-import sys
 
 from pyoci import phase
 from pyoci.errors import ContainerError
@@ -56,7 +55,7 @@ def create(plan: Plan, opened: Opened, channel: Channel) -> None:
         keyring.join_session(plan.process.keyring, others_may_search=plan.namespaces.has("user"))
     if "network" in plan.namespaces.new:
         loopback.bring_up()
-    forget_imports()
+    entry.forget_imports()
 
     # the mounts: paths of the host are still there, paths of the container are reached through `root` only
     phase("mounts")
@@ -142,11 +141,3 @@ def _wait_without_process(plan: Plan, opened: Opened, channel: Channel) -> NoRet
         starter = waiting.for_start(opened.start_fd)
         starter.send(messages.ERROR, messages.report(ContainerError(f"start {plan.container_id}: no process is set")))
         starter.close()
-
-
-def forget_imports() -> None:
-    """From here on an import cannot find a file: what is not loaded yet must not come from the container."""
-    sys.meta_path.clear()
-    # The program has the others only once it has needed a file (launcher/boot.py).
-    for name in ("path", "path_hooks", "path_importer_cache"):
-        getattr(sys, name, []).clear()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pyoci.errors import ConfigError, UnsupportedError
-from pyoci.kernel.uapi import RLIMITS
-from pyoci.plan import capabilities
+from pyoci.kernel.uapi import CAPABILITIES, RLIMITS
+from pyoci.plan import capabilities, lsm
 from pyoci.plan.facts import Facts
+from pyoci.plan.request import Request
 from pyoci.wire.plan import MemoryPolicy, Process, Scheduler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_ALL_CAPABILITIES = (1 << len(CAPABILITIES)) - 1
 # sched.h
 _POLICIES = {
     "SCHED_OTHER": 0,
@@ -52,8 +54,32 @@ _DOMAINS = {"LINUX": 0x0000, "LINUX32": 0x0008}
 _NODES_MAX = 1024  # CONFIG_NODES_SHIFT is 10 at the most
 
 
-def plan(process: dict[str, Any], facts: Facts, grantable: int, warnings: list[str]) -> Process:
-    """The process, without seccomp and labels, which have files of their own."""
+def plan(
+    config: dict[str, Any] | None,
+    linux: dict[str, Any],
+    request: Request,
+    facts: Facts,
+    user_namespace: bool,
+    warnings: list[str],
+) -> Process | None:
+    """`process` with the parts that other sections decide: for init and for exec."""
+    if not config:
+        return None
+    # a user namespace gives all capabilities over itself (user_namespaces(7)), whatever the runtime has
+    grantable = _ALL_CAPABILITIES if user_namespace else facts.capabilities
+    planned = _process(config, facts, grantable, warnings)
+    if linux.get("seccomp"):
+        from pyoci.plan import seccomp
+
+        planned.seccomp = seccomp.plan(linux["seccomp"])
+    planned.apparmor_profile = lsm.apparmor_profile(config, facts.apparmor)
+    planned.selinux_label = lsm.selinux_label(config, facts.selinux)
+    planned.preserve_fds = request.preserve_fds + facts.listen_fds
+    planned.keyring = f"_ses.{request.container_id}" if request.new_keyring else None
+    return planned
+
+
+def _process(process: dict[str, Any], facts: Facts, grantable: int, warnings: list[str]) -> Process:
     args = process.get("args") or []
     if not args:
         raise ConfigError("/process/args: at least one entry is required")

@@ -16,8 +16,10 @@ from pyoci.cgroups import device_program, devices, resources_v1, resources_v2, s
 from pyoci.errors import ConfigError, PyociError, StateError
 from pyoci.host import exec as host_exec
 from pyoci.host.status import document
-from pyoci.plan.build import Request, build, plan_process
+from pyoci.plan import process as process_plan
+from pyoci.plan.build import build
 from pyoci.plan.facts import Facts
+from pyoci.plan.request import Request
 from pyoci.spec import bundle, rules, template
 from pyoci.state import record
 from pyoci.wire import jsontext
@@ -151,7 +153,7 @@ def test_process(made: Any, linux: dict[str, Any]) -> None:
     try:
         process = through_text(made)
         bundle.check_document(process, "process")
-        plan_process(process, linux, Request(container_id="x", bundle="/b"), FACTS, False, [])
+        process_plan.plan(process, linux, Request(container_id="x", bundle="/b"), FACTS, False, [])
     except PyociError as error:
         assert str(error)
 
