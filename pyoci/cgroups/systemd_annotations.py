@@ -49,10 +49,12 @@ def properties(annotations: dict[str, str]) -> list[Property]:
             raise CgroupError(f"annotation {key!r}: {name!r} is not the name of a property, which has letters only")
         try:
             signature, value = read(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CgroupError(f"annotation {key}: {text!r} is not a value in GVariant's text format: {error}") from None
         if name.endswith("Sec") and not name.endswith("USec") and signature in (*_RANGES, "d"):
             # as in a unit file; over D-Bus there are microseconds only
+            if not 0 <= value * _MICROSECONDS <= _RANGES["t"][1]:
+                raise CgroupError(f"annotation {key}: {text} seconds are no 64-bit number of microseconds")
             name, signature, value = f"{name[:-3]}USec", "t", int(value * _MICROSECONDS)
         found.append((name, (signature, value)))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix as os
 
 from pyoci import cgroups, log, phase
-from pyoci.errors import ConfigError, ContainerError, PyociError, UsageError
+from pyoci.errors import CgroupError, ConfigError, ContainerError, PyociError, UsageError
 from pyoci.host import serve, sources, spawn
 from pyoci.host.tell import tell
 from pyoci.init import sequence
@@ -186,11 +186,18 @@ def _create(
         child.channel.close()
         return Created(entry=entry, state=state, plan=plan, pid=child.pid, pidfd=child.pidfd)
     except BaseException as error:
-        out_of_memory = isinstance(error, PyociError) and group.oom_kills() > 0
+        out_of_memory = isinstance(error, PyociError) and _lacked_memory(group)
         _abandon(plan, child, group)
         if out_of_memory:
             raise ContainerError("container init was OOM-killed: its memory limit is too low") from None
         raise
+
+
+def _lacked_memory(group: Cgroup) -> bool:
+    try:
+        return group.oom_kills() > 0
+    except CgroupError:
+        return False  # there is a failure already, with words of its own, and all to be undone
 
 
 def document(plan: Plan, pid: int) -> dict[str, Any]:

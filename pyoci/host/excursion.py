@@ -13,6 +13,12 @@ from pyoci import log
 from pyoci.errors import SyscallError
 from pyoci.kernel import namespace, process, uapi
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+else:
+    import _signal
+
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -27,14 +33,21 @@ class Excursion:
         self._cwd = cwd
 
     def clone(self, namespaces: list[tuple[str, int]], flags: int, cgroup_fd: int) -> tuple[int, int]:
-        """`kernel.process.clone` in there: (pid, pidfd), pid 0 in the child, which stays."""
+        """`kernel.process.clone` in there: (pid, pidfd), pid 0 in the child, which stays.
+
+        An interrupt waits until the host is back: who cleans up after it must not do so to the container's files.
+        """
+        before = _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT,))
         pid = -1
         try:
-            _join(namespaces)
-            pid, pidfd = process.clone(flags, cgroup_fd)
+            try:
+                _join(namespaces)
+                pid, pidfd = process.clone(flags, cgroup_fd)
+            finally:
+                if pid != 0:
+                    self._come_back()
         finally:
-            if pid != 0:
-                self._come_back()
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
         return pid, pidfd
 
     def go_back(self) -> None:
@@ -52,10 +65,12 @@ class Excursion:
     def _come_back(self) -> None:
         try:
             self.go_back()
-        except (SyscallError, OSError) as error:
+        except BaseException as error:  # noqa: BLE001  # as follows
             # whatever the host did from here on, it would do to the container's files, taken for its own
-            log.error(f"return from the container's namespaces: {error}")
-            os._exit(1)
+            try:
+                log.error(f"return from the container's namespaces: {error}")
+            finally:
+                os._exit(1)
 
 
 def prepare(kinds: list[str]) -> Excursion | None:

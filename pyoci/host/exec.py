@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 # Of the container's own process, what a file of --process need not repeat: it would be a hole, or a hindrance, where
 # it is forgotten. runc has it so.
-_INHERITED = ("capabilities", "apparmorProfile", "selinuxLabel", "oomScoreAdj")
+_INHERITED = ("capabilities", "apparmorProfile", "selinuxLabel", "oomScoreAdj", "rlimits")
+# Those of them that an empty value leaves out, too.
+_LEFT_OUT: tuple[tuple[str, object], ...] = (("apparmorProfile", ""), ("selinuxLabel", ""), ("rlimits", []))
 
 
 class Options(Record):
@@ -143,7 +145,8 @@ def _document_of_process(config: dict[str, Any], options: Options) -> dict[str, 
         document = jsontext.loads(bundles.read_file(options.process_file), what=options.process_file)
         _check(document)
         own = config.get("process") or {}
-        return {**{name: own[name] for name in _INHERITED if name in own}, **document}
+        given = {name: value for name, value in document.items() if (name, value) not in _LEFT_OUT}
+        return {**{name: own[name] for name in _INHERITED if name in own}, **given}
     document = dict(config.get("process") or {"cwd": "/"})
     document.pop("consoleSize", None)
     document["args"] = options.args

@@ -89,6 +89,7 @@ def listen(entry: Entry, state: State) -> Readiness | None:
     if not manager or init is None:
         return None
     name = f"{READINESS_FOLDER}/{SOCKET}"
+    entry.unlink(name)  # of a start that was killed before it could say START
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
     try:
         socket.bind(f"/proc/self/fd/{entry.dirfd}/{name}")

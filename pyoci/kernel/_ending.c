@@ -92,10 +92,10 @@ static void report(int fd, const char *words, int number)
     sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
-static _Noreturn void carry_out(int start_fd, int report_fd, const struct call *calls, Py_ssize_t count)
+static _Noreturn void carry_out(int start_fd, int report_fd, const struct call *calls, Py_ssize_t count, int apart)
 {
     if (start_fd >= 0) {
-        if (give_back_memory)
+        if (give_back_memory && apart)
             give_back_memory();
         report_fd = wait_for_start(start_fd);
         close(start_fd);
@@ -121,11 +121,15 @@ PyObject *raw_end(PyObject *module, PyObject *args)
         return NULL;
     char *block =
         mmap(NULL, (size_t)data.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (block == MAP_FAILED)
-        return PyErr_SetFromErrno(PyExc_OSError);
-    memcpy(block, data.buf, (size_t)data.len);
+    /* The program's own limits rule already: RLIMIT_AS and RLIMIT_DATA may allow no page more. Then Python's memory
+     * stays, and the calls in it; nobody else has this object. */
+    int apart = block != MAP_FAILED;
+    if (apart)
+        memcpy(block, data.buf, (size_t)data.len);
+    else
+        block = data.buf;
     const unsigned long *places = relocations.buf;
     for (size_t i = 0; i < (size_t)relocations.len / sizeof *places; i++)
         *(unsigned long *)(void *)(block + places[i]) += (unsigned long)block;
-    carry_out(start_fd, report_fd, (const struct call *)(void *)(block + table), count);
+    carry_out(start_fd, report_fd, (const struct call *)(void *)(block + table), count, apart);
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import select
@@ -149,6 +150,26 @@ def test_a_descriptor_that_is_no_socket_is_no_start(wait: Callable[..., Waiting]
     with open("/dev/null") as null:
         socket.send_fds(waiting.socket, [b"START"], [null.fileno()])
     waiting.starts()
+
+
+@pytest.mark.parametrize("kind", ["RLIMIT_AS", "RLIMIT_DATA"])
+def test_the_limits_of_the_program_may_be_lower_than_what_init_has(runtime: Runtime, bundle: Bundle, kind: str) -> None:
+    bundle.process["rlimits"] = [{"type": kind, "soft": 4 << 20, "hard": 4 << 20}]
+    bundle.process["args"] = ["/bin/echo", "ran"]
+    assert runtime.create(bundle).exits() == "ran"
+
+
+@pytest.mark.parametrize("kind", ["RLIMIT_AS", "RLIMIT_DATA"])
+def test_exec_with_limits_lower_than_what_the_runtime_has(
+    runtime: Runtime, bundle: Bundle, tmp_path: Path, kind: str
+) -> None:
+    bundle.sleeps()
+    container = runtime.create(bundle).start()
+    process = {**bundle.process, "args": ["/bin/echo", "ran"]}
+    process["rlimits"] = [{"type": kind, "soft": 4 << 20, "hard": 4 << 20}]
+    (tmp_path / "process.json").write_text(json.dumps(process))
+    ran = runtime.call("exec", "--process", str(tmp_path / "process.json"), container.id)
+    assert (ran.stdout, ran.status) == ("ran\n", 0), ran.stderr
 
 
 @pytest.mark.beyond_runc("runc's init keeps 1.8 MB")

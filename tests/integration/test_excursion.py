@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,41 @@ def test_what_cannot_be_joined_leaves_the_host_at_home(container: Container) -> 
     words, returned = forked(go)
     assert words.startswith("join uts namespace")
     assert returned
+
+
+@pytest.mark.parametrize("moment", ["there", "back"])
+def test_an_interrupt_comes_after_the_return(
+    container: Container, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """What the host does on its way out, it must not do to the container's files."""
+    namespaces = opened(container, KINDS)
+    join = excursion._join
+
+    def go() -> Any:
+        before = where()
+        journey = excursion.prepare(KINDS)
+        assert journey is not None
+
+        def interrupted(these: list[tuple[str, int]]) -> None:
+            if (these is namespaces) == (moment == "there"):
+                signal.raise_signal(signal.SIGINT)
+            join(these)
+
+        monkeypatch.setattr(excursion, "_join", interrupted)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            pid, _ = journey.clone(namespaces, 0, -1)
+            if pid == 0:
+                os._exit(0)
+        except KeyboardInterrupt:
+            journey.close()
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(-1, 0)
+            left = where()
+            return {**left, "fds": 0} == {**before, "fds": 0}, signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+        return "no interrupt", False
+
+    assert forked(go) == (True, True)
 
 
 @pytest.mark.parametrize("own", [False, True])

@@ -10,6 +10,8 @@ import pytest
 from helpers.bundle import Bundle
 from helpers.runtime import Container, Runtime
 
+from pyoci.host import exec as host
+
 STATUS = 255  # of whatever keeps the process from running
 
 
@@ -80,6 +82,24 @@ class TestFile:
         self, runtime: Runtime, container: Container, scratch: Path
     ) -> None:
         assert by_file(runtime, container, scratch, self.CAPABILITIES, capabilities={}) == f"{0:016x}"
+
+    @pytest.mark.parametrize("more", [{}, {"rlimits": []}])
+    def test_limits_of_the_container(
+        self, runtime: Runtime, bundle: Bundle, scratch: Path, more: dict[str, Any]
+    ) -> None:
+        bundle.sleeps()
+        bundle.process["rlimits"] = [{"type": "RLIMIT_CORE", "soft": 512, "hard": 1024}]
+        container = runtime.start(bundle)
+        words = by_file(runtime, container, scratch, "grep core /proc/self/limits", **more).split()
+        assert words[4:6] == ["512", "1024"]
+
+    @pytest.mark.parametrize("name", ["apparmorProfile", "selinuxLabel"])
+    def test_confined_as_the_container_where_the_file_has_an_empty_word(self, scratch: Path, name: str) -> None:
+        file = scratch / "process.json"
+        file.write_text(json.dumps({"args": ["true"], "cwd": "/", name: ""}))
+        options = host.Options(process_file=str(file), args=[], env=[], additional_gids=[], capabilities=[], cgroups=[],
+                               root="/")  # fmt: skip
+        assert host._document_of_process({"process": {name: "confined"}}, options)[name] == "confined"
 
     def test_neither_environment_nor_user_of_the_container(
         self, runtime: Runtime, bundle: Bundle, scratch: Path

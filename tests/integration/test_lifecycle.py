@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 from helpers import cgroup
 from helpers.bundle import Bundle
+from helpers.forked import forked
 from helpers.runtime import TIME_LIMIT, Runtime, until
+
+from pyoci.cgroups import v1, v2
+from pyoci.errors import CgroupError, PyociError
+from pyoci.host import create as creation
 
 
 def test_create_start_delete(runtime: Runtime, bundle: Bundle) -> None:
@@ -28,6 +33,31 @@ class TestCreate:
     def test_pid_file(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
         container = runtime.create(bundle, "--pid-file", str(scratch / "pid"))
         assert (scratch / "pid").read_text() == str(container.pid)
+
+    def test_a_failure_is_undone_where_the_cgroup_tells_nothing(
+        self, runtime: Runtime, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whether memory was what it lacked is a question of words only."""
+        bundle.process["args"] = ["/no/where"]
+        bundle.write()
+        options = creation.Options(container_id=runtime.add(bundle), bundle=str(bundle.path), root=str(runtime.root))
+
+        def broken(_group: object) -> int:
+            raise CgroupError("broken")
+
+        monkeypatch.setattr(v1.Groups, "oom_kills", broken)
+        monkeypatch.setattr(v2.Group, "oom_kills", broken)
+
+        def go() -> tuple[str, bool]:
+            with pytest.raises(PyociError) as raised:
+                creation.create(options, lambda _master, _name: None)
+            with pytest.raises(ChildProcessError):
+                os.waitpid(-1, os.WNOHANG)
+            return str(raised.value), True
+
+        words, undone = forked(go)
+        assert "no such file" in words
+        assert undone
 
     def test_the_id_may_be_used_again_after_delete(self, runtime: Runtime, bundle: Bundle) -> None:
         first = runtime.create(bundle)

@@ -266,6 +266,16 @@ def test_a_manager_that_does_not_answer_holds_nobody_up(runtime: Runtime, create
     assert command.wait(TIME_LIMIT) == 0
 
 
+def test_what_a_killed_start_left_is_no_obstacle(runtime: Runtime, created: Container, manager: Manager) -> None:
+    (Path(runtime.root) / created.id / "notify" / "notify.sock").touch()
+    command = background(runtime, manager, "start", created.id)
+    running(runtime, created.id)
+    notify(created.pid, "READY=1")
+    assert manager.receive()[0] == "READY=1"
+    assert manager.receive() == ["BARRIER=1"]
+    assert command.wait(TIME_LIMIT) == 0
+
+
 def test_the_host_is_not_mounted_upon(runtime: Runtime, bundle: Bundle, manager: Manager) -> None:
     """Without a mount namespace of its own the container would leave the mount behind."""
     bundle.no_namespace("mount")

@@ -39,7 +39,7 @@ def test_values(text: str, found: tuple[str, Any]) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "'", "'a", "a", "1 2", "uint64", "uint64 -1", "byte 256", "[", "[1", "[1 2]", "[]", "@zz 1", "@as 'a'", "{}",
-     "true false", "99999999999", "boolean 1", "@"],
+     "true false", "99999999999", "boolean 1", "@", "[" * 5000],
 )  # fmt: skip
 def test_what_is_no_value_is_refused(text: str) -> None:
     with pytest.raises(CgroupError, match="CollectMode"):
@@ -63,3 +63,9 @@ def test_seconds_become_microseconds() -> None:
         ("RuntimeMaxUSec", ("t", 1_500_000)),
         ("TimeoutStartUSec", ("t", 7)),
     ]
+
+
+@pytest.mark.parametrize("text", ["-5", "1e999", "double inf", "double nan", "uint64 18446744073709551615"])
+def test_seconds_that_are_no_microseconds_are_refused(text: str) -> None:
+    with pytest.raises(CgroupError, match="TimeoutStopSec"):
+        properties({f"{PREFIX}TimeoutStopSec": text})
