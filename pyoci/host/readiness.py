@@ -91,14 +91,16 @@ def listen(entry: Entry, state: State) -> Readiness | None:
     name = f"{READINESS_FOLDER}/{SOCKET}"
     entry.unlink(name)  # of a start that was killed before it could say START
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+    umask = os.umask(0)  # the program's user may be anybody
     try:
         socket.bind(f"/proc/self/fd/{entry.dirfd}/{name}")
-        os.chmod(name, 0o777, dir_fd=entry.dirfd)  # the program's user may be anybody
     except FileNotFoundError:
         socket.close()
         return None
     except OSError as error:
         raise SyscallError(error.errno or 0, f"bind {entry.path}/{name}") from None
+    finally:
+        os.umask(umask)
     return Readiness(socket, manager, state.pid, init)
 
 

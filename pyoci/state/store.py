@@ -243,13 +243,10 @@ class Entry:
         return b"".join(parts)
 
     def _remove_readiness(self) -> None:
-        folder = os.open(READINESS_FOLDER, _FOLDER, dir_fd=self.dirfd)
-        try:
-            for name in os.listdir(folder):
-                os.unlink(name, dir_fd=folder)
-        finally:
-            os.close(folder)
-        os.rmdir(READINESS_FOLDER, dir_fd=self.dirfd)
+        from shutil import rmtree  # only where there is that folder
+
+        # A container that may mount can write in there, folders too.
+        rmtree(READINESS_FOLDER, dir_fd=self.dirfd)
 
     def _unlink(self, name: str) -> None:
         try:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.hostile import USUAL, error_of, inside
+from helpers.hostile import USUAL, check, error_of, inside, libc
 from helpers.runtime import TIME_LIMIT, Container, Runtime, until
 from helpers.sandbox import MARK
 
 INSIDE = "/run/notify/notify.sock"
+MS_REMOUNT, MS_BIND = 1 << 5, 1 << 12
 
 
 class Manager:
@@ -230,6 +231,21 @@ def test_the_container_cannot_put_another_in_its_place(runtime: Runtime, created
     assert created.mounts()["/run/notify"].options >= {"ro", "nosuid", "nodev", "noexec"}
     created.kill("KILL")
     assert command.wait(TIME_LIMIT) == 0
+
+
+def test_whatever_the_container_leaves_in_the_folder_is_deleted(runtime: Runtime, created: Container) -> None:
+    """With CAP_SYS_ADMIN it can mount the folder read-write."""
+
+    def fill() -> None:
+        check(libc.mount(None, b"/run/notify", None, MS_REMOUNT | MS_BIND, None), "mount")
+        os.makedirs("/run/notify/a/b")
+        os.symlink("/", "/run/notify/link")
+        os.mkfifo("/run/notify/a/fifo")
+
+    created.start()
+    assert inside(created.pid, lambda: error_of(fill)) == 0
+    created.delete("--force")
+    assert not (runtime.root / created.id).exists()
 
 
 def test_an_abstract_address(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
