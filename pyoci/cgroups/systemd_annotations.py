@@ -27,8 +27,6 @@ _TYPES = {
     "uint64": "t",
     "double": "d",
     "string": "s",
-    "objectpath": "o",
-    "signature": "g",
 }
 # signature -> (lowest, highest)
 _RANGES = {"y": (0, 2**8 - 1)}
@@ -115,7 +113,7 @@ class _Reader:
     def _value(self, signature: str) -> Any:
         if signature[0] == "a":
             return self._array(signature[1:])
-        if signature in "sog":
+        if signature == "s":
             return self._string()
         word = self._word()
         if signature == "b":

@@ -70,16 +70,18 @@ def _strings(words: list[str]) -> list[bytes | None]:
 
 def end(calls: list[Call], report_fd: int) -> NoReturn:
     """Make the calls, of which the last is not to return. What fails is told on `report_fd`, and the process exits."""
-    block = _Block()
-    table = block.table(calls)
-    _raw.end(-1, report_fd, block.data, block.relocations, table, len(calls))
+    _end(calls, -1, report_fd)
 
 
 def end_after_start(calls: list[Call], start_fd: int) -> NoReturn:
     """`end`, once `pyoci start` has sent a socket to `start_fd`, on which a failure is told."""
+    _end(calls, start_fd, -1)
+
+
+def _end(calls: list[Call], start_fd: int, report_fd: int) -> NoReturn:
     block = _Block()
     table = block.table(calls)
-    _raw.end(start_fd, -1, block.data, block.relocations, table, len(calls))
+    _raw.end(start_fd, report_fd, block.data, block.relocations, table, len(calls))
 
 
 class _Block:

@@ -26,7 +26,6 @@ from pyoci.errors import CgroupError
         ("'inactive-or-failed'", ("s", "inactive-or-failed")),
         ('"a\'b\\"c\\n"', ("s", "a'b\"c\n")),
         ("string 'x'", ("s", "x")),
-        ("objectpath '/a'", ("o", "/a")),
         ("['network.target', 'a b']", ("as", ["network.target", "a b"])),
         ("[1,2]", ("ai", [1, 2])),
         ("@as []", ("as", [])),
@@ -69,3 +68,9 @@ def test_seconds_become_microseconds() -> None:
 def test_seconds_that_are_no_microseconds_are_refused(text: str) -> None:
     with pytest.raises(CgroupError, match="TimeoutStopSec"):
         properties({f"{PREFIX}TimeoutStopSec": text})
+
+
+@pytest.mark.parametrize("text", ["objectpath '/x'", "objectpath 'x'", "signature 'zz('", "@o '/x'", "@ag ['s']"])
+def test_types_that_no_property_of_a_unit_has(text: str) -> None:
+    with pytest.raises(CgroupError, match="is not a value in GVariant's text format"):
+        properties({"org.systemd.property.Some": text})
