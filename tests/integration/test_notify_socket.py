@@ -128,33 +128,42 @@ def created(runtime: Runtime, bundle: Bundle, manager: Manager) -> Container:
     return runtime.create(bundle, env=manager.env)
 
 
+def starting(runtime: Runtime, manager: Manager, container: Container) -> subprocess.Popen[bytes]:
+    """`start`, once the program runs: the command waits for it."""
+    command = background(runtime, manager, "start", container.id)
+    running(runtime, container.id)
+    return command
+
+
+def is_told(manager: Manager, container: Container, command: subprocess.Popen[bytes]) -> None:
+    """The container's process is the service's from now on; then the command ends."""
+    assert manager.receive() == ["READY=1", f"MAINPID={container.pid}"]
+    assert manager.receive() == ["BARRIER=1"]
+    assert command.wait(TIME_LIMIT) == 0
+
+
 def test_create_does_not_wait(created: Container, manager: Manager) -> None:
     assert created.status == "created"
     assert manager.silent()
 
 
 def test_start_ends_when_the_program_is_ready(runtime: Runtime, created: Container, manager: Manager) -> None:
-    command = background(runtime, manager, "start", created.id)
-    running(runtime, created.id)
+    command = starting(runtime, manager, created)
     notify(created.pid, "STATUS=not yet")
     with pytest.raises(subprocess.TimeoutExpired):
         command.wait(0.2)
     notify(created.pid, "READY=1")
-    assert manager.receive() == ["READY=1", f"MAINPID={created.pid}"]
-    assert manager.receive() == ["BARRIER=1"]
-    assert command.wait(TIME_LIMIT) == 0
+    is_told(manager, created, command)
 
 
 def test_others_need_not_wait_with_start(runtime: Runtime, created: Container, manager: Manager) -> None:
-    command = background(runtime, manager, "start", created.id)
-    running(runtime, created.id)
+    command = starting(runtime, manager, created)
     runtime.expect("delete", "--force", created.id)
     assert command.wait(TIME_LIMIT) == 0
 
 
 def test_start_ends_with_a_program_that_never_is_ready(runtime: Runtime, created: Container, manager: Manager) -> None:
-    command = background(runtime, manager, "start", created.id)
-    running(runtime, created.id)
+    command = starting(runtime, manager, created)
     created.kill("KILL")
     assert command.wait(TIME_LIMIT) == 0
     assert manager.silent()
@@ -174,20 +183,16 @@ def test_a_container_started_without_one(created: Container) -> None:
 
 @pytest.mark.parametrize("text", ["STATUS=fine", "MAINPID=1", "FDSTORE=1", "XREADY=1", "READY=0", "x" * 9000, ""])
 def test_nothing_else_reaches_the_manager(runtime: Runtime, created: Container, manager: Manager, text: str) -> None:
-    command = background(runtime, manager, "start", created.id)
-    running(runtime, created.id)
+    command = starting(runtime, manager, created)
     notify(created.pid, text)
     assert manager.silent()
     assert command.poll() is None
     notify(created.pid, f"{text[:100]}\nREADY=1")
-    assert manager.receive() == ["READY=1", f"MAINPID={created.pid}"]
-    assert manager.receive() == ["BARRIER=1"]
-    assert command.wait(TIME_LIMIT) == 0
+    is_told(manager, created, command)
 
 
 def test_descriptors_of_the_container_are_not_taken(runtime: Runtime, created: Container, manager: Manager) -> None:
-    command = background(runtime, manager, "start", created.id)
-    running(runtime, created.id)
+    command = starting(runtime, manager, created)
     before = len(os.listdir(f"/proc/{command.pid}/fd"))
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     client.connect(f"/proc/{created.pid}/root{INSIDE}")
@@ -225,8 +230,7 @@ def test_an_ordinary_user_of_the_container_reaches_it(
 
 
 def test_the_container_cannot_put_another_in_its_place(runtime: Runtime, created: Container, manager: Manager) -> None:
-    command = background(runtime, manager, "start", created.id)
-    running(runtime, created.id)
+    command = starting(runtime, manager, created)
     assert inside(created.pid, lambda: error_of(lambda: os.unlink(INSIDE)), USUAL) != 0
     assert created.mounts()["/run/notify"].options >= {"ro", "nosuid", "nodev", "noexec"}
     created.kill("KILL")
@@ -276,16 +280,14 @@ def test_a_manager_that_cannot_be_reached_is_said(runtime: Runtime, bundle: Bund
 
 
 def test_a_manager_that_does_not_answer_holds_nobody_up(runtime: Runtime, created: Container, manager: Manager) -> None:
-    command = background(runtime, manager, "start", created.id)
-    running(runtime, created.id)
+    command = starting(runtime, manager, created)
     notify(created.pid, "READY=1")
     assert command.wait(TIME_LIMIT) == 0
 
 
 def test_what_a_killed_start_left_is_no_obstacle(runtime: Runtime, created: Container, manager: Manager) -> None:
     (Path(runtime.root) / created.id / "notify" / "notify.sock").touch()
-    command = background(runtime, manager, "start", created.id)
-    running(runtime, created.id)
+    command = starting(runtime, manager, created)
     notify(created.pid, "READY=1")
     assert manager.receive()[0] == "READY=1"
     assert manager.receive() == ["BARRIER=1"]
