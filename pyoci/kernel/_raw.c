@@ -14,107 +14,22 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* From 424 on all architectures share the numbers (Linux 5.1), so a kernel newer than the headers can be used. */
-#ifndef SYS_quotactl_fd
-#define SYS_quotactl_fd 443
-#endif
-#ifndef SYS_process_mrelease
-#define SYS_process_mrelease 448
-#endif
-#ifndef SYS_set_mempolicy_home_node
-#define SYS_set_mempolicy_home_node 450
-#endif
-#ifndef SYS_cachestat
-#define SYS_cachestat 451
-#endif
-#ifndef SYS_fchmodat2
-#define SYS_fchmodat2 452
-#endif
-#ifndef SYS_statmount
-#define SYS_statmount 457
-#endif
-#ifndef SYS_listmount
-#define SYS_listmount 458
-#endif
-#ifndef SYS_lsm_get_self_attr
-#define SYS_lsm_get_self_attr 459
-#endif
-#ifndef SYS_lsm_set_self_attr
-#define SYS_lsm_set_self_attr 460
-#endif
-#ifndef SYS_lsm_list_modules
-#define SYS_lsm_list_modules 461
-#endif
-#ifndef SYS_setxattrat
-#define SYS_setxattrat 463
-#endif
-#ifndef SYS_getxattrat
-#define SYS_getxattrat 464
-#endif
-#ifndef SYS_open_tree_attr
-#define SYS_open_tree_attr 467
-#endif
-
-/* A name that the headers lack does not expand: its text is then no number, and the name is left out of SYS. */
-#define TEXT_OF(number) #number
-#define TEXT(number) TEXT_OF(number)
-#define CALL(name) {#name, TEXT(SYS_##name)}
+/* What pyoci uses, and no more: every start makes a dict of it. */
+#define CALL(name) {#name, SYS_##name}
 
 static const struct {
     const char *name;
-    const char *number;
+    long number;
 } calls[] = {
-    CALL(accept4), CALL(acct), CALL(add_key), CALL(adjtimex), CALL(arch_prctl), CALL(bind), CALL(bpf), CALL(brk),
-    CALL(cachestat), CALL(capget), CALL(capset), CALL(chdir), CALL(chroot), CALL(clock_adjtime), CALL(clock_getres),
-    CALL(clock_gettime), CALL(clock_nanosleep), CALL(clock_settime), CALL(clone), CALL(clone3), CALL(close),
-    CALL(close_range), CALL(connect), CALL(copy_file_range), CALL(delete_module), CALL(dup), CALL(dup3),
-    CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_pwait), CALL(epoll_pwait2), CALL(eventfd2), CALL(execve),
-    CALL(execveat), CALL(exit), CALL(exit_group), CALL(faccessat), CALL(faccessat2), CALL(fallocate),
-    CALL(fanotify_init), CALL(fanotify_mark), CALL(fchdir), CALL(fchmod), CALL(fchmodat), CALL(fchmodat2),
-    CALL(fchown), CALL(fchownat), CALL(fcntl), CALL(fgetxattr), CALL(finit_module), CALL(flistxattr), CALL(flock),
-    CALL(fremovexattr), CALL(fsconfig), CALL(fsetxattr), CALL(fsmount), CALL(fsopen), CALL(fspick), CALL(fstat),
-    CALL(fstatfs), CALL(fsync), CALL(ftruncate), CALL(futex), CALL(futex_waitv), CALL(get_mempolicy),
-    CALL(get_robust_list), CALL(getcpu), CALL(getcwd), CALL(getdents64), CALL(getegid), CALL(geteuid), CALL(getgid),
-    CALL(getgroups), CALL(getitimer), CALL(getpeername), CALL(getpgid), CALL(getpid), CALL(getppid),
-    CALL(getpriority), CALL(getrandom), CALL(getresgid), CALL(getresuid), CALL(getrlimit), CALL(getrusage),
-    CALL(getsid), CALL(getsockname), CALL(getsockopt), CALL(gettid), CALL(getuid), CALL(getxattr), CALL(getxattrat),
-    CALL(init_module), CALL(inotify_add_watch), CALL(inotify_init1), CALL(inotify_rm_watch), CALL(io_uring_enter),
-    CALL(io_uring_register), CALL(io_uring_setup), CALL(ioctl), CALL(ioprio_get), CALL(ioprio_set), CALL(kcmp),
-    CALL(kexec_file_load), CALL(kexec_load), CALL(keyctl), CALL(kill), CALL(landlock_add_rule),
-    CALL(landlock_create_ruleset), CALL(landlock_restrict_self), CALL(lgetxattr), CALL(linkat), CALL(listen),
-    CALL(listmount), CALL(listxattr), CALL(llistxattr), CALL(lremovexattr), CALL(lseek), CALL(lsetxattr),
-    CALL(lsm_get_self_attr), CALL(lsm_list_modules), CALL(lsm_set_self_attr), CALL(madvise), CALL(mbind),
-    CALL(membarrier), CALL(memfd_create), CALL(memfd_secret), CALL(migrate_pages), CALL(mincore), CALL(mkdirat),
-    CALL(mknodat), CALL(mlock), CALL(mlock2), CALL(mlockall), CALL(mmap), CALL(mount), CALL(mount_setattr),
-    CALL(move_mount), CALL(move_pages), CALL(mprotect), CALL(mremap), CALL(msync), CALL(munlock), CALL(munlockall),
-    CALL(munmap), CALL(name_to_handle_at), CALL(nanosleep), CALL(open_by_handle_at), CALL(open_tree),
-    CALL(open_tree_attr), CALL(openat), CALL(openat2), CALL(perf_event_open), CALL(personality), CALL(pidfd_getfd),
-    CALL(pidfd_open), CALL(pidfd_send_signal), CALL(pipe2), CALL(pivot_root), CALL(ppoll), CALL(prctl),
-    CALL(pread64), CALL(preadv2), CALL(prlimit64), CALL(process_madvise), CALL(process_mrelease),
-    CALL(process_vm_readv), CALL(process_vm_writev), CALL(pselect6), CALL(ptrace), CALL(pwrite64), CALL(pwritev2),
-    CALL(quotactl), CALL(quotactl_fd), CALL(read), CALL(readlinkat), CALL(readv), CALL(reboot), CALL(recvfrom),
-    CALL(recvmmsg), CALL(recvmsg), CALL(removexattr), CALL(renameat), CALL(renameat2), CALL(request_key),
-    CALL(rseq), CALL(rt_sigaction), CALL(rt_sigpending), CALL(rt_sigprocmask), CALL(rt_sigqueueinfo),
-    CALL(rt_sigsuspend), CALL(rt_sigtimedwait), CALL(rt_tgsigqueueinfo), CALL(sched_get_priority_max),
-    CALL(sched_get_priority_min), CALL(sched_getaffinity), CALL(sched_getattr), CALL(sched_getparam),
-    CALL(sched_getscheduler), CALL(sched_rr_get_interval), CALL(sched_setaffinity), CALL(sched_setattr),
-    CALL(sched_setparam), CALL(sched_setscheduler), CALL(sched_yield), CALL(seccomp), CALL(sendfile),
-    CALL(sendmmsg), CALL(sendmsg), CALL(sendto), CALL(set_mempolicy), CALL(set_mempolicy_home_node),
-    CALL(set_robust_list), CALL(set_tid_address), CALL(setdomainname), CALL(setfsgid), CALL(setfsuid), CALL(setgid),
-    CALL(setgroups), CALL(sethostname), CALL(setitimer), CALL(setns), CALL(setpgid), CALL(setpriority),
-    CALL(setregid), CALL(setresgid), CALL(setresuid), CALL(setreuid), CALL(setrlimit), CALL(setsid),
-    CALL(setsockopt), CALL(settimeofday), CALL(setuid), CALL(setxattr), CALL(setxattrat), CALL(shutdown),
-    CALL(sigaltstack), CALL(signalfd4), CALL(socket), CALL(socketpair), CALL(splice), CALL(statfs), CALL(statmount),
-    CALL(statx), CALL(swapoff), CALL(swapon), CALL(symlinkat), CALL(sync), CALL(sync_file_range), CALL(syncfs),
-    CALL(sysinfo), CALL(syslog), CALL(tee), CALL(tgkill), CALL(timer_create), CALL(timer_delete),
-    CALL(timer_getoverrun), CALL(timer_gettime), CALL(timer_settime), CALL(timerfd_create), CALL(timerfd_gettime),
-    CALL(timerfd_settime), CALL(times), CALL(tkill), CALL(truncate), CALL(umask), CALL(umount2), CALL(uname),
-    CALL(unlinkat), CALL(unshare), CALL(userfaultfd), CALL(utimensat), CALL(vhangup), CALL(vmsplice), CALL(wait4),
-    CALL(waitid), CALL(write), CALL(writev),
+    CALL(bpf), CALL(capget), CALL(capset), CALL(close), CALL(close_range), CALL(execve), CALL(fchownat),
+    CALL(fsconfig), CALL(fsmount), CALL(fsopen), CALL(fspick), CALL(fstatfs), CALL(getcwd), CALL(getpid),
+    CALL(getppid), CALL(ioctl), CALL(ioprio_set), CALL(keyctl), CALL(mount), CALL(mount_setattr), CALL(move_mount),
+    CALL(open_tree), CALL(openat2), CALL(personality), CALL(pivot_root), CALL(prctl), CALL(prlimit64),
+    CALL(sched_setaffinity), CALL(sched_setattr), CALL(seccomp), CALL(set_mempolicy), CALL(setdomainname),
+    CALL(sethostname), CALL(setns), CALL(umount2), CALL(unshare),
 };
 
 /* The start of a bytes or bytearray object; NULL with TypeError for anything else. */
@@ -223,11 +138,7 @@ raw_exec(PyObject *module)
     if (!numbers)
         return -1;
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-        char *end;
-        long value = strtol(calls[i].number, &end, 10);
-        if (end == calls[i].number || *end)
-            continue;
-        PyObject *number = PyLong_FromLong(value);
+        PyObject *number = PyLong_FromLong(calls[i].number);
         if (!number || PyDict_SetItemString(numbers, calls[i].name, number) < 0) {
             Py_XDECREF(number);
             Py_DECREF(numbers);

@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 SYS: dict[str, int]
-"""The number of each system call by its name, for the architecture that this was compiled for."""
+"""The number of each system call that pyoci makes by its name, for the architecture that this was compiled for."""
 
 def syscall(number: int, /, *arguments: int | bytes | bytearray | None) -> int:
     """Make a system call with up to six arguments; OSError when the kernel refuses it, EINTR too.
