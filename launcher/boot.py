@@ -11,7 +11,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
+    from types import CodeType, ModuleType
     from typing import Any
 
 _importer: Any = _frozen_importlib  # the stubs leave out what importlib keeps for itself
@@ -56,13 +56,13 @@ class _Files:
 
 
 def run(
-    words: list[str], packages: str, compiled: str, second_step: Callable[[], None], code_at: Callable[[int], Any]
+    words: list[str], packages: str, compiled: str, second_step: Callable[[], None], block: Callable[[int], Any]
 ) -> int:
     """Run the command line `words` and return the exit status.
 
     `packages` is the folder that pip installed pyoci into; empty when there is none beside the program. `compiled` is
-    the standard library's folder of compiled modules. `second_step` completes Python's start; `code_at` reads the code
-    of the frozen module at a place.
+    the standard library's folder of compiled modules. `second_step` completes Python's start; `block` reads one of
+    freeze.py's blocks by its number.
     """
     files = _Files(compiled, second_step)
     if not hasattr(builtins, "open"):
@@ -79,32 +79,34 @@ def run(
         pyoci.__file__ = f"{packages}/pyoci/__init__.py"
         pyoci.__path__ = [f"{packages}/pyoci"]
 
-    _load_together(words, code_at)
+    _load_together(words, block)
     from pyoci.cli.main import main
 
     status = main(words)
     return status if _flush() else status or 1
 
 
-def _load_together(words: list[str], code_at: Callable[[int], Any]) -> None:
+def _load_together(words: list[str], block: Callable[[int], Any]) -> None:
     """Load what the command imports at its top, in the order that launcher/freeze.py found.
 
     One after the other without the import system, which takes 25 us for each of up to 90 modules. What is missing here
     is imported when it is needed, so a word that only looks like a command does no harm.
     """
-    command = next((word for word in words if _imp.is_frozen(f"_pyoci_order_{word}")), None)
-    if command is None:
+    numbers = block(0)
+    number = next((numbers[word] for word in words if word in numbers), None)
+    if number is None:
         return
-    order: dict[str, Any] = {}
-    exec(_imp.get_frozen_object(f"_pyoci_order_{command}"), order)  # noqa: S102  # our own code, part of this program
-    for name, place, is_package in order["ORDER"]:
+    codes: dict[int, tuple[CodeType, ...]] = {}
+    for name, is_package, where, place in block(number):
         if name in sys.modules:
             continue
+        if where not in codes:
+            codes[where] = block(where)
         module = type(sys)(name)
         if is_package:
             module.__path__ = []
         sys.modules[name] = module
-        exec(code_at(place), module.__dict__)  # noqa: S102  # as above
+        exec(codes[where][place], module.__dict__)  # noqa: S102  # our own code, part of this program
         parent, _, leaf = name.rpartition(".")
         setattr(sys.modules[parent], leaf, module)
 

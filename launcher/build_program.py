@@ -9,8 +9,6 @@ import sys
 import sysconfig
 from pathlib import Path
 
-import freeze
-
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (
     "launcher/pyoci.c",
@@ -35,7 +33,8 @@ def build(program: Path, folder: Path) -> None:
     """Make `program`; intermediate files are left in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     program.parent.mkdir(parents=True, exist_ok=True)
-    freeze.write(ROOT, Path(sysconfig.get_path("stdlib")), folder)
+    # Without the columns of each instruction, which would underline a part of a source line: there is no source.
+    run(sys.executable, "-X", "no_debug_ranges", str(ROOT / "launcher" / "freeze.py"), str(folder))
     include = Path(sysconfig.get_path("include"))
     if not (include / "Python.h").exists():
         raise BuildError(f"{include}/Python.h is missing: install the headers of Python (python3-dev)")

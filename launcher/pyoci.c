@@ -72,16 +72,15 @@ static PyObject *second_step(PyObject *self, PyObject *nothing)
     Py_RETURN_NONE;
 }
 
-/* The code of a frozen module by its place in the table. By its name, Python compares it with the names before it. */
-static PyObject *code_at(PyObject *self, PyObject *number)
+/* launcher/freeze.py: what is in a block. */
+static PyObject *block(PyObject *self, PyObject *number)
 {
     long place = PyLong_AsLong(number);
 
     (void)self;
     if (PyErr_Occurred())
         return NULL;
-    const struct _frozen *module = &pyoci_frozen_modules[place];
-    return PyMarshal_ReadObjectFromString((const char *)module->code, module->size);
+    return PyMarshal_ReadObjectFromString((const char *)pyoci_blocks[place].data, pyoci_blocks[place].size);
 }
 
 /* The commands after which a container can see this program as /proc/PID/exe. Looking at every word costs nothing
@@ -221,20 +220,20 @@ static PyObject *words(char **argv)
     return list;
 }
 
-/* launcher/boot.py: run(words, folder of pyoci, folder of compiled modules, second_step, code_at) -> exit status */
+/* launcher/boot.py: run(words, folder of pyoci, folder of compiled modules, second_step, block) -> exit status */
 static int run(char **argv, const char *packages)
 {
     static PyMethodDef step = {"second_step", second_step, METH_NOARGS, NULL};
-    static PyMethodDef code = {"code_at", code_at, METH_O, NULL};
+    static PyMethodDef read = {"block", block, METH_O, NULL};
     int status = 1;
     PyObject *boot = PyImport_ImportModule("_pyoci_boot");
     PyObject *arguments = words(argv + 1);
     PyObject *finish = PyCFunction_New(&step, NULL);
-    PyObject *read = PyCFunction_New(&code, NULL);
+    PyObject *blocks = PyCFunction_New(&read, NULL);
     PyObject *result = NULL;
 
-    if (boot && arguments && finish && read)
-        result = PyObject_CallMethod(boot, "run", "OssOO", arguments, packages, PYTHON_DYNLOAD, finish, read);
+    if (boot && arguments && finish && blocks)
+        result = PyObject_CallMethod(boot, "run", "OssOO", arguments, packages, PYTHON_DYNLOAD, finish, blocks);
 
     if (result) {
         long value = PyLong_AsLong(result);
