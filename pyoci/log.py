@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import posix as os
 import time
-from _json import encode_basestring_ascii as quoted
 
 from pyoci.errors import PyociError
 
@@ -106,6 +105,9 @@ def _say(level: str, prefix: str, message: str) -> None:
 
 
 def _entry(level: str, message: str) -> str:
+    # Not at the top: it may be a file's module, and this one is part of the program's snapshot.
+    from _json import encode_basestring_ascii as quoted
+
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     if _sink.as_json:
         return f'{{"level":"{level}","msg":{quoted(message)},"time":"{now}"}}\n'

@@ -67,24 +67,43 @@ def _refuse(value: object) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-_encode: Callable[[Any, int], Any]
-try:
-    from _json import encode_basestring_ascii, make_encoder, make_scanner
-except ImportError:  # not CPython: the same hooks, at json's price
-    from json import JSONDecoder, JSONEncoder
+class _Codec:
+    """Python's own scanner and encoder, with the hooks that make them strict.
 
-    _scan: Callable[[str, int], tuple[Any, int]] = JSONDecoder(
-        object_pairs_hook=_Reading.object_pairs_hook,
-        parse_float=_Reading.parse_float,
-        parse_constant=_Reading.parse_constant,
-    ).scan_once  # type: ignore[attr-defined]  # as old as json itself, missing in typeshed only
+    Made at the first use (`_codec`): this module is part of the program's snapshot, and `_json` may be a file.
+    """
 
-    _encoder = JSONEncoder(separators=(",", ":"), allow_nan=False)
-    _encode = lambda value, _level: _encoder.encode(value)  # noqa: E731  # a def would have another type
-else:
-    # typeshed takes the argument for another scanner; it is whatever has the attributes of _Reading.
-    _scan = make_scanner(_Reading)  # type: ignore[arg-type]
-    _encode = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, False)
+    __slots__ = ("encode", "scan")
+
+    scan: Callable[[str, int], tuple[Any, int]]
+    encode: Callable[[Any, int], Any]
+
+    def __init__(self) -> None:
+        try:
+            from _json import encode_basestring_ascii, make_encoder, make_scanner
+        except ImportError:  # not CPython: the same hooks, at json's price
+            from json import JSONDecoder, JSONEncoder
+
+            self.scan = JSONDecoder(
+                object_pairs_hook=_Reading.object_pairs_hook,
+                parse_float=_Reading.parse_float,
+                parse_constant=_Reading.parse_constant,
+            ).scan_once  # type: ignore[attr-defined]  # as old as json itself, missing in typeshed only
+            encoder = JSONEncoder(separators=(",", ":"), allow_nan=False)
+            self.encode = lambda value, _level: encoder.encode(value)
+        else:
+            # typeshed takes the argument for another scanner; it is whatever has the attributes of _Reading.
+            self.scan = make_scanner(_Reading)  # type: ignore[arg-type]
+            self.encode = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, False)
+
+
+_made: list[_Codec] = []
+
+
+def _codec() -> _Codec:
+    if not _made:
+        _made.append(_Codec())
+    return _made[0]
 
 
 def loads(data: bytes, *, what: str, limit: int = MAX_BYTES) -> Any:
@@ -132,7 +151,7 @@ def dumps(value: Any) -> str:
 
     Raises ConfigError for a string that is not Unicode (a file name in other bytes, from `os.fsdecode`).
     """
-    text = "".join(_encode(value, 0))
+    text = "".join(_codec().encode(value, 0))
     if "\\ud" in text:
         bad = _find_string(value, lambda string: not _is_unicode(string))
         if bad is not None:
@@ -158,13 +177,13 @@ def _pretty(value: Any, newline: str, indent: str) -> str:
 
 def _scan_worded(text: str, start: int) -> tuple[Any, int]:
     try:
-        return _scan(text, start)
+        return _codec().scan(text, start)
     except SystemError:
         # The scanner raises json.decoder.JSONDecodeError, and up to CPython 3.11 it only looks in sys.modules
         # for it ("returned NULL without setting an exception"); later ones import it themselves.
         import json.decoder  # noqa: F401
 
-        return _scan(text, start)
+        return _codec().scan(text, start)
 
 
 def _deeper(value: Any, limit: int) -> bool:
