@@ -5,7 +5,7 @@ container the same profile. The container's side gets bytes and loads them with 
 
 An entry of the cache is one file, named by the hash of what is compiled, that only its owner can touch:
 
-    pyoci-seccomp HASH        SHA-256 of all that follows
+    pyoci-seccomp HASH        BLAKE2b of all that follows
     PATH INODE SIZE MTIME     the libseccomp that made it; another one means compiling again
     NAME NUL NAME NUL NUL     system calls that it does not know
     sock_filter[]             to the end
@@ -15,19 +15,12 @@ from __future__ import annotations
 
 import _stat as stat
 import posix as os
+from _blake2 import blake2b  # beneath hashlib, which would load OpenSSL (+8 ms)
 
 from pyoci import log
 from pyoci.errors import UnsupportedError
 from pyoci.kernel.call import encode
 from pyoci.wire.seccomp import SeccompProgram
-
-try:  # the C modules beneath hashlib, which would load OpenSSL (+8 ms)
-    from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]  # until 3.11
-except ImportError:
-    try:
-        from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]  # since 3.12
-    except ImportError:
-        from hashlib import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +82,7 @@ def _name(plan: SeccompPlan) -> str:
     ]
     machine = os.uname().machine
     text = repr((_COMPILER, machine, plan.default_action, plan.architectures, plan.enosys, rules))
-    return str(sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
+    return _hash(text.encode("utf-8", "surrogatepass"))
 
 
 def _open_directory(path: str) -> int:
@@ -140,8 +133,12 @@ def _decode(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape")
 
 
+def _hash(data: bytes) -> str:
+    return str(blake2b(data, digest_size=32).hexdigest())
+
+
 def _head(body: bytes) -> bytes:
-    return b"%b %b" % (_MAGIC, sha256(body).hexdigest().encode())
+    return b"%b %b" % (_MAGIC, _hash(body).encode())
 
 
 def _stamp(library: str) -> bytes:
@@ -176,9 +173,7 @@ def _compile(plan: SeccompPlan, warnings: tuple[str, ...]) -> tuple[SeccompProgr
     code, unknown = library.compile(plan.default_action, plan.architectures, rules)
     if not _is_filter(code):
         # The prologue leaves a system call's number in the accumulator; the filter must not build on it.
-        raise UnsupportedError(
-            f"libseccomp {library.version_text()} made a filter that does not begin as expected"
-        )
+        raise UnsupportedError(f"libseccomp {library.version_text()} made a filter that does not begin as expected")
     if plan.enosys:
         code = prologue(_limits(library, plan)) + code
     made = SeccompProgram(code=code, unknown=tuple(dict.fromkeys(unknown)), warnings=warnings)
