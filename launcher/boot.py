@@ -11,10 +11,13 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, ModuleType
+    from types import ModuleType
     from typing import Any
 
 _importer: Any = _frozen_importlib  # the stubs leave out what importlib keeps for itself
+
+# The standard library's two folders come first on the search path, the distribution's own packages last.
+_AHEAD = 2
 
 
 class _Files:
@@ -24,15 +27,29 @@ class _Files:
     start's second step installs what searches, and `open`.
     """
 
-    def __init__(self, folder: str, second_step: Callable[[], None]) -> None:
-        self._folder = folder
+    def __init__(self, compiled: str, second_step: Callable[[], None]) -> None:
+        self._compiled = compiled
         self._second_step: Callable[[], None] | None = second_step
+        self._packages = ""
+
+    def install(self) -> None:
+        if hasattr(builtins, "open"):
+            self._second_step = None  # it is done already
+        else:
+            builtins.open = self.open
+            sys.meta_path.append(self)
+
+    def search(self, packages: str) -> None:
+        """Look for modules in the folder `packages`, too."""
+        self._packages = packages
+        if self._second_step is None:
+            sys.path.insert(_AHEAD, packages)
 
     def find_spec(self, name: str, path: object = None, _target: object = None) -> Any:
-        file = f"{self._folder}/{name}{_imp.extension_suffixes()[0]}"
-        if path is None and self._folder and posix.access(file, posix.R_OK):
+        file = f"{self._compiled}/{name}{_imp.extension_suffixes()[0]}"
+        if path is None and self._compiled and posix.access(file, posix.R_OK):
             return _importer.ModuleSpec(name, self, origin=file)
-        self.complete()
+        self._complete()
         return None  # the next finder of sys.meta_path searches
 
     def create_module(self, spec: Any) -> ModuleType:
@@ -42,73 +59,82 @@ class _Files:
         module.__file__ = module.__spec__.origin  # type: ignore[union-attr]  # made by find_spec
         _imp.exec_dynamic(module)
 
-    def complete(self) -> None:
+    def open(self, *args: Any, **keywords: Any) -> Any:
+        self._complete()  # replaces this method by io.open
+        return open(*args, **keywords)
+
+    def _complete(self) -> None:
         if self not in sys.meta_path:
             # init has forgotten all imports: what they would find now is the container's.
             raise ImportError("nothing can be imported inside the container")
         if self._second_step is not None:
             step, self._second_step = self._second_step, None
             step()
-
-    def open(self, *args: Any, **keywords: Any) -> Any:
-        self.complete()  # replaces this method by io.open
-        return open(*args, **keywords)
+            if self._packages:
+                sys.path.insert(_AHEAD, self._packages)
 
 
-def run(
-    words: list[str], packages: str, compiled: str, second_step: Callable[[], None], block: Callable[[int], Any]
-) -> int:
-    """Run the command line `words` and return the exit status.
+class _NotHere(ModuleNotFoundError):
+    pass
 
-    `packages` is the folder that pip installed pyoci into; empty when there is none beside the program. `compiled` is
-    the standard library's folder of compiled modules. `second_step` completes Python's start; `block` reads one of
-    freeze.py's blocks by its number.
+
+class _Own:
+    """While a snapshot is prepared, the first finder: nothing but pyoci and what is compiled into the program.
+
+    A file's module belongs to the run that asks for it, and Python modules of the standard library keep what they saw
+    when they were loaded, such as os.environ.
     """
-    files = _Files(compiled, second_step)
-    if not hasattr(builtins, "open"):
-        builtins.open = files.open
-        sys.meta_path.append(files)
 
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        if name.partition(".")[0] != "pyoci" and name not in sys.builtin_module_names:
+            raise _NotHere(f"{name} is not for a snapshot", name=name)
+
+
+_files: _Files
+
+
+def prepare(compiled: str, second_step: Callable[[], None]) -> None:
+    """Let Python find pyoci's modules, and those in files when they are asked for.
+
+    `compiled` is the standard library's folder of compiled modules. `second_step` completes Python's start.
+    """
+    global _files  # noqa: PLW0603  # there is one, as there is one interpreter
+    _files = _Files(compiled, second_step)
+    _files.install()
     # Before Python 3.12 the import statement finds no built-in module inside of a package.
     _importer._load(_importer.ModuleSpec("pyoci.kernel._raw", _importer.BuiltinImporter, origin="built-in"))
 
+
+def load_all() -> None:
+    """Load, for a snapshot, all of pyoci but the modules that import others at their top."""
+    sys.meta_path.insert(0, _Own)
+    for name in _imp._frozen_module_names():  # type: ignore[attr-defined]  # the stubs do not know it
+        if name.startswith("pyoci."):
+            try:
+                __import__(name)
+            except _NotHere:
+                pass
+    sys.meta_path.remove(_Own)
+
+
+def run(words: list[str], packages: str) -> int:
+    """Run the command line `words` and return the exit status.
+
+    `packages` is the folder that pip installed pyoci into; empty when there is none beside the program.
+    """
     import pyoci
 
     if packages:
         # The importer of frozen modules believes that all of them come from the standard library.
         pyoci.__file__ = f"{packages}/pyoci/__init__.py"
         pyoci.__path__ = [f"{packages}/pyoci"]
+        _files.search(packages)
 
-    _load_together(words, block)
     from pyoci.cli.main import main
 
     status = main(words)
     return status if _flush() else status or 1
-
-
-def _load_together(words: list[str], block: Callable[[int], Any]) -> None:
-    """Load what the command imports at its top, in the order that launcher/freeze.py found.
-
-    One after the other without the import system, which takes 25 us for each of up to 90 modules. What is missing here
-    is imported when it is needed, so a word that only looks like a command does no harm.
-    """
-    numbers = block(0)
-    number = next((numbers[word] for word in words if word in numbers), None)
-    if number is None:
-        return
-    codes: dict[int, tuple[CodeType, ...]] = {}
-    for name, is_package, where, place in block(number):
-        if name in sys.modules:
-            continue
-        if where not in codes:
-            codes[where] = block(where)
-        module = type(sys)(name)
-        if is_package:
-            module.__path__ = []
-        sys.modules[name] = module
-        exec(codes[where][place], module.__dict__)  # noqa: S102  # our own code, part of this program
-        parent, _, leaf = name.rpartition(".")
-        setattr(sys.modules[parent], leaf, module)
 
 
 def _flush() -> bool:

@@ -9,11 +9,14 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import snapshot
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (
     "launcher/pyoci.c",
     "launcher/memory.c",
     "launcher/seal.c",
+    "launcher/snapshot.c",
     "pyoci/kernel/_raw.c",
     "pyoci/kernel/_ending.c",
 )
@@ -21,8 +24,16 @@ SOURCES = (
 WARNINGS = ("-Wall", "-Wextra", "-Wno-missing-field-initializers")
 # Debian's own python3 is no position-independent program either: it saves 0.6 of 6 ms in every command.
 HARDENING = ("-no-pie", "-fno-pie", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-Wl,-z,relro,-z,now")
-# What pyoci.c does in place of libpython.a's own function; nothing happens where libpython is shared.
-WRAPPED = ("-Wl,--wrap=_Py_Deepfreeze_Init",)
+# The versions of Python whose static library a snapshot is known to work with (launcher/snapshot.c).
+SNAPSHOT_VERSIONS = ((3, 11), (3, 13))
+WITH_SNAPSHOT = (
+    "-DWITH_SNAPSHOT",
+    "-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free",
+    # Behind the program, which ends below 16 MiB, and away from it: so it has a segment of its own.
+    "-Wl,--section-start=.snapshot=0x10000000",
+)
+# Debian's libpython.a of Python 3.12 and 3.13 needs this archive, which is in no package, for one module.
+SHA2 = "Modules/_hacl/libHacl_Hash_SHA2.a"
 
 
 class BuildError(Exception):
@@ -39,12 +50,13 @@ def build(program: Path, folder: Path) -> None:
     if not (include / "Python.h").exists():
         raise BuildError(f"{include}/Python.h is missing: install the headers of Python (python3-dev)")
     compiler = shlex.split(os.environ.get("CC", "gcc"))
+    has_snapshot = can_have_snapshot() and not os.environ.get("PYOCI_NO_SNAPSHOT")
     run(
         *compiler,
         "-O2",
         *WARNINGS,
         *HARDENING,
-        *WRAPPED,
+        *(WITH_SNAPSHOT if has_snapshot else ()),
         f"-I{folder}",
         f"-I{include}",
         *(f"-D{name}={literal(value)}" for name, value in places().items()),
@@ -56,6 +68,11 @@ def build(program: Path, folder: Path) -> None:
     )
     # The symbols that extension modules look for stay; the rest is 1 MB.
     run("strip", "--strip-unneeded", str(program))
+    if has_snapshot:
+        try:
+            snapshot.take(program)
+        except snapshot.SnapshotError as error:
+            sys.stderr.write(f"no snapshot, so pyoci starts Python anew in every run, which is slower: {error}\n")
 
 
 def places() -> dict[str, str]:
@@ -72,16 +89,26 @@ def places() -> dict[str, str]:
 
 def python_library(compiler: list[str]) -> list[str]:
     """Linker arguments for libpython: the static one, which starts faster, else the shared one."""
-    static = Path(config("LIBPL"), config("LIBRARY"))
+    static = static_library()
     system = shlex.split(f"{config('LIBS')} {config('SYSLIBS')}")
-    if static.suffix == ".a" and static.exists():
-        modules = [static_variant(word, compiler) for word in shlex.split(config("MODLIBS"))]
-        return [str(static), *shlex.split(config("LINKFORSHARED")), *modules, *system]
+    if static is not None:
+        modules = [static_variant(word, compiler) for word in shlex.split(config("MODLIBS")) if word != SHA2]
+        without = ["-DWITHOUT_SHA2"] if SHA2 in shlex.split(config("MODLIBS")) else []
+        return [*without, str(static), *shlex.split(config("LINKFORSHARED")), *modules, *system]
     for folder in (config("LIBDIR"), config("LIBPL")):
         if Path(folder, config("LDLIBRARY")).exists() and config("Py_ENABLE_SHARED") == "1":
             name = config("LDLIBRARY").removeprefix("lib").removesuffix(".so")
             return [f"-L{folder}", f"-Wl,-rpath,{folder}", f"-l{name}", *system]
-    raise BuildError(f"neither {static} nor a shared libpython exists: install them (python3-dev)")
+    raise BuildError(f"no libpython, neither {config('LIBRARY')} nor {config('LDLIBRARY')}: install python3-dev")
+
+
+def can_have_snapshot() -> bool:
+    return static_library() is not None and sys.version_info[:2] in SNAPSHOT_VERSIONS
+
+
+def static_library() -> Path | None:
+    found = Path(config("LIBPL"), config("LIBRARY"))
+    return found if found.suffix == ".a" and found.exists() else None
 
 
 def static_variant(word: str, compiler: list[str]) -> str:

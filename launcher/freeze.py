@@ -12,7 +12,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 # What every start of Python reads from the standard library and is not frozen there already.
 STDLIB = ("encodings/__init__.py", "encodings/aliases.py", "encodings/utf_8.py")
@@ -24,13 +24,7 @@ REPLACED = {"zipimport": "raise ImportError('the search path of pyoci has no zip
 HEADER = """\
 /* Made by launcher/freeze.py. */
 #include <Python.h>
-/* What the import statement finds. */
 extern const struct _frozen pyoci_frozen_modules[];
-/* The same code of pyoci's modules once more, for boot.py: in blocks of what is loaded together. */
-extern const struct frozen_block {
-    const unsigned char *data;
-    Py_ssize_t size;
-} pyoci_blocks[];
 """
 
 
@@ -48,42 +42,6 @@ def modules(root: Path, stdlib: Path) -> list[Module]:
     return [*found, *_package(root)]
 
 
-def blocks(frozen: list[Module]) -> list[Any]:
-    """What boot.py reads, by its number, to load at once what a command imports at its top.
-
-    Block 0 has the number of each command's order: (name, is a package, block, place in it) of its modules, each behind
-    those that it imports. The other blocks are tuples of code, of the modules that the same commands need: one block
-    holds every name once, and is read in two thirds of the time that its modules take one by one.
-    """
-    packages = {module.name: module.is_package for module in frozen}
-    needs = _needs({name: source for name, source, _ in frozen if name.partition(".")[0] == "pyoci"})
-    together: dict[tuple[str, ...], list[str]] = {}
-    for name in packages:
-        users = tuple(command for command, names in needs.items() if name in names)
-        if users:
-            together.setdefault(users, []).append(name)
-    codes = {module.name: code(module) for module in frozen}
-    parts = [tuple(codes[name] for name in names) for names in together.values()]
-    places = {
-        name: (number, place)
-        for number, names in enumerate(together.values(), 1 + len(needs))
-        for place, name in enumerate(names)
-    }
-    orders = [tuple((name, packages[name], *places[name]) for name in names) for names in needs.values()]
-    return [{command: number for number, command in enumerate(needs, 1)}, *orders, *parts]
-
-
-def _needs(sources: dict[str, str]) -> dict[str, list[str]]:
-    """For each command the modules that it imports at its top, each behind those that it imports."""
-    found: dict[str, list[str]] = {}
-    for name in sources:
-        if name.startswith("pyoci.cli.") and name != "pyoci.cli.main":
-            names = found.setdefault(name.rpartition(".")[2], [])
-            for wanted in ("pyoci.cli.main", name):
-                _visit(wanted, sources, names, set(names))
-    return found
-
-
 def _package(root: Path) -> Iterator[Module]:
     for path in sorted((root / "pyoci").rglob("*.py")):
         yield _module(root, path)
@@ -93,22 +51,6 @@ def _module(base: Path, path: Path) -> Module:
     parts = path.relative_to(base).with_suffix("").parts
     is_package = parts[-1] == "__init__"
     return Module(".".join(parts[:-1] if is_package else parts), path.read_text("utf-8"), is_package)
-
-
-def _visit(name: str, sources: dict[str, str], order: list[str], seen: set[str]) -> None:
-    if name in seen or name not in sources:
-        return
-    seen.add(name)
-    _visit(name.rpartition(".")[0], sources, order, seen)
-    for node in ast.parse(sources[name]).body:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            _visit(node.module, sources, order, seen)
-            for alias in node.names:
-                _visit(f"{node.module}.{alias.name}", sources, order, seen)
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                _visit(alias.name, sources, order, seen)
-    order.append(name)
 
 
 def code(module: Module) -> CodeType:
@@ -145,24 +87,18 @@ def literal(data: bytes) -> str:
 
 def write(root: Path, stdlib: Path, folder: Path) -> None:
     """Write frozen.c and frozen.h into `folder`."""
-    found = modules(root, stdlib)
-    data, table, rows = [], [], []
-    for number, module in enumerate(found):
+    data, table = [], []
+    for number, module in enumerate(modules(root, stdlib)):
         blob = marshal.dumps(code(module))
         data.append(f"static const unsigned char m{number}[] =\n{literal(blob)};\n")
         table.append(
             f'    {{.name = "{module.name}", .code = m{number}, .size = {len(blob)},'
             f" .is_package = {int(module.is_package)}}},\n"
         )
-    for number, block in enumerate(blocks(found)):
-        blob = marshal.dumps(block)
-        data.append(f"static const unsigned char b{number}[] =\n{literal(blob)};\n")
-        rows.append(f"    {{b{number}, {len(blob)}}},\n")
     (folder / "frozen.h").write_text(HEADER)
     (folder / "frozen.c").write_text(
         f'#include "frozen.h"\n\n{"".join(data)}\n'
         f"const struct _frozen pyoci_frozen_modules[] = {{\n{''.join(table)}    {{0}},\n}};\n"
-        f"const struct frozen_block pyoci_blocks[] = {{\n{''.join(rows)}}};\n"
     )
 
 

@@ -6,6 +6,7 @@
 #include <Python.h>
 
 #include "memory.h"
+#include "snapshot.h"
 
 #include <stdint.h>
 #include <sys/mman.h>
@@ -14,32 +15,33 @@
 extern char __data_start, _end;
 
 static struct {
-    char *heap;
     size_t page;
     size_t count;
-    struct {
-        void *begin;
-        size_t size;
-    } arenas[64]; /* of 1 MiB: a command has two or three, and more are only not given back */
+    char *heap; /* its begin */
+    struct span arenas[64]; /* of 1 MiB: a command has two or three, and more are only not given back */
 } memory;
 
 static void *map_arena(void *context, size_t size)
 {
-    void *arena = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
     (void)context;
+    void *arena = snapshot_pages(size);
+    if (arena)
+        return arena;
+    arena = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (arena == MAP_FAILED)
         return NULL;
-    if (memory.count < sizeof memory.arenas / sizeof memory.arenas[0]) {
-        memory.arenas[memory.count].begin = arena;
-        memory.arenas[memory.count++].size = size;
-    }
+    if (memory.count < sizeof memory.arenas / sizeof memory.arenas[0])
+        memory.arenas[memory.count++] = (struct span){arena, size};
     return arena;
 }
 
 static void unmap_arena(void *context, void *arena, size_t size)
 {
+    struct span kept = snapshot_memory();
+
     (void)context;
+    if ((char *)arena >= kept.begin && (char *)arena < kept.begin + kept.size)
+        return;
     for (size_t i = 0; i < memory.count; i++)
         if (memory.arenas[i].begin == arena)
             memory.arenas[i] = memory.arenas[--memory.count];
@@ -48,10 +50,14 @@ static void unmap_arena(void *context, void *arena, size_t size)
 
 void memory_watch(void)
 {
-    PyObjectArenaAllocator allocator = {NULL, map_arena, unmap_arena};
-
     memory.page = (size_t)sysconf(_SC_PAGESIZE);
     memory.heap = sbrk(0);
+}
+
+void memory_take_arenas(void)
+{
+    PyObjectArenaAllocator allocator = {NULL, map_arena, unmap_arena};
+
     PyObject_SetArenaAllocator(&allocator);
 }
 
@@ -67,9 +73,11 @@ static void give_back(char *begin, char *end, size_t page)
 void give_back_memory(void)
 {
     const size_t page = memory.page;
+    const struct span kept = snapshot_memory();
 
     for (size_t i = 0; i < memory.count; i++)
         munmap(memory.arenas[i].begin, memory.arenas[i].size);
     give_back(memory.heap, sbrk(0), page);
+    give_back(kept.begin, kept.begin + kept.size, page);
     give_back(&__data_start, &_end, page); /* `memory` is in there, too */
 }

@@ -1,2 +1,5 @@
-/* What of this process is Python's memory alone. */
+/* From now on: where the heap begins. */
 void memory_watch(void);
+
+/* Before Python starts: its objects' memory comes from here. */
+void memory_take_arenas(void);

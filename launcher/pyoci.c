@@ -2,12 +2,13 @@
  *
  * Isolated: no environment variable, no site module, no .pth file, no pyvenv.cfg, nothing from the working directory.
  * The search path is fixed when the program is built (PYTHON_STDLIB, PYTHON_DYNLOAD); only the folder with the
- * packages that rare paths import is found at run time, beside the program, and comes last.
+ * packages that rare paths import is found at run time, beside the program, and comes behind.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <marshal.h>
 
+#include <malloc.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,70 +18,40 @@
 #include "frozen.h"
 #include "memory.h"
 #include "seal.h"
+#include "snapshot.h"
 
 PyMODINIT_FUNC PyInit__raw(void);
 
-/* Python's handlers for SIGINT and SIGPIPE. libpython.a has this function; where libpython is shared, it is hidden. */
-extern int _PySignal_Init(int install_signal_handlers) __attribute__((weak));
-
-/* The linker's --wrap leads libpython.a's one call of _Py_Deepfreeze_Init to the function below. */
-extern int __real__Py_Deepfreeze_Init(void) __attribute__((weak));
-extern int _PyStaticCode_InternStrings(PyCodeObject *code) __attribute__((weak));
-extern PyCodeObject *_Py_get_importlib__bootstrap_toplevel(void) __attribute__((weak));
-#define LEAVES_STRINGS (PY_VERSION_HEX >= 0x030b0000 && PY_VERSION_HEX < 0x030c0000)
+#ifdef WITHOUT_SHA2
+/* Instead of the module of this name, which the linker then leaves out (build_program.py). hashlib has OpenSSL's. */
+PyMODINIT_FUNC PyInit__sha2(void);
+PyMODINIT_FUNC PyInit__sha2(void)
+{
+    PyErr_SetString(PyExc_ImportError, "the static library of this Python has no _sha2");
+    return NULL;
+}
+#endif
 
 /* Python starts in two steps. After the first, built-in and frozen modules can be imported, which is all that most
- * commands need. The second brings codecs, io, sys.stdout and the search path, and takes 1.3 of 6 ms: boot.py calls it
- * when a file is to be imported or opened. */
-static bool in_two_steps(void)
-{
-#if PY_VERSION_HEX < 0x030e0000
-    return _PySignal_Init != NULL;
+ * commands need. The second brings codecs, io, sys.stdout and the search path, and takes 1.3 ms: boot.py calls it when a
+ * file is to be imported or opened. A snapshot is taken between the two: what the second looks at differs from run to
+ * run. Without a snapshot both are done at once. */
+#ifdef WITH_SNAPSHOT
+#define IN_TWO_STEPS 1
+extern int _PySignal_Init(int install_signal_handlers); /* of the second step; but the module signal needs it earlier */
 #else
-    return false; /* not known to work */
+#define IN_TWO_STEPS 0
 #endif
-}
-
-/* Called when the interpreter has nothing yet but a garbage collector, which would run two or three times before main()
- * could turn it off: a command ends before a collection would pay.
- *
- * Python 3.11 also interns 7,000 strings here, those of all the standard library's modules in libpython.a, and so
- * writes to 260 pages. The second step can do it: before, only importlib's first part runs. Together 1 of 15 ms. */
-int __wrap__Py_Deepfreeze_Init(void);
-int __wrap__Py_Deepfreeze_Init(void)
-{
-    PyGC_Disable();
-#if LEAVES_STRINGS
-    return _PyStaticCode_InternStrings(_Py_get_importlib__bootstrap_toplevel());
-#else
-    return __real__Py_Deepfreeze_Init();
-#endif
-}
 
 static PyObject *second_step(PyObject *self, PyObject *nothing)
 {
     (void)self, (void)nothing;
-    if (in_two_steps()) {
-#if LEAVES_STRINGS
-        if (__real__Py_Deepfreeze_Init() < 0)
-            return PyErr_NoMemory();
+#if IN_TWO_STEPS
+    PyStatus status = _Py_InitializeMain();
+    if (PyStatus_Exception(status))
+        Py_ExitStatusException(status);
 #endif
-        PyStatus status = _Py_InitializeMain();
-        if (PyStatus_Exception(status))
-            Py_ExitStatusException(status);
-    }
     Py_RETURN_NONE;
-}
-
-/* launcher/freeze.py: what is in a block. */
-static PyObject *block(PyObject *self, PyObject *number)
-{
-    long place = PyLong_AsLong(number);
-
-    (void)self;
-    if (PyErr_Occurred())
-        return NULL;
-    return PyMarshal_ReadObjectFromString((const char *)pyoci_blocks[place].data, pyoci_blocks[place].size);
 }
 
 /* The commands after which a container can see this program as /proc/PID/exe. Looking at every word costs nothing
@@ -121,7 +92,7 @@ static bool find_packages(const char *program, char *found, size_t size)
     return false;
 }
 
-static PyStatus set_strings(PyConfig *config, const char *program)
+static PyStatus set_strings(PyConfig *config)
 {
     const struct {
         wchar_t **field;
@@ -129,8 +100,8 @@ static PyStatus set_strings(PyConfig *config, const char *program)
     } strings[] = {
         /* With all of these set, Python looks for none of them in the file system. */
         {&config->program_name, "pyoci"},
-        {&config->executable, program},
-        {&config->base_executable, program},
+        {&config->executable, ""},
+        {&config->base_executable, ""},
         {&config->home, PYTHON_PREFIX},
         {&config->prefix, PYTHON_PREFIX},
         {&config->base_prefix, PYTHON_PREFIX},
@@ -149,11 +120,11 @@ static PyStatus set_strings(PyConfig *config, const char *program)
     return status;
 }
 
-static PyStatus set_path(PyConfig *config, const char *packages)
+static PyStatus set_path(PyConfig *config)
 {
     /* Hot paths import nothing from files but compiled modules (_json): with their folder first, the bigger one
      * is not listed. */
-    const char *const entries[] = {PYTHON_DYNLOAD, PYTHON_STDLIB, packages, PYTHON_VENDOR_PACKAGES};
+    const char *const entries[] = {PYTHON_DYNLOAD, PYTHON_STDLIB, PYTHON_VENDOR_PACKAGES};
     PyStatus status = PyStatus_Ok();
 
     config->module_search_paths_set = 1;
@@ -169,7 +140,7 @@ static PyStatus set_path(PyConfig *config, const char *packages)
     return status;
 }
 
-static PyStatus start_python(int argc, char **argv, const char *program, const char *packages)
+static PyStatus start_python(void)
 {
     PyPreConfig preconfig;
     PyConfig config;
@@ -181,6 +152,7 @@ static PyStatus start_python(int argc, char **argv, const char *program, const c
     if (PyStatus_Exception(status))
         return status;
 
+    memory_take_arenas();
     PyImport_FrozenModules = pyoci_frozen_modules;
     if (PyImport_AppendInittab("pyoci.kernel._raw", PyInit__raw) < 0)
         return PyStatus_NoMemory();
@@ -189,20 +161,21 @@ static PyStatus start_python(int argc, char **argv, const char *program, const c
     config.parse_argv = 0;
     config.site_import = 0;
     config.write_bytecode = 0;
-    config._init_main = !in_two_steps();
+    config._init_main = !IN_TWO_STEPS;
     config.pathconfig_warnings = 0;
     /* As in every other Python: SIGPIPE is an error and no end, SIGINT an exception. */
     config.install_signal_handlers = 1;
-    status = set_strings(&config, program);
+    status = set_strings(&config);
     if (!PyStatus_Exception(status))
-        status = set_path(&config, packages);
-    if (!PyStatus_Exception(status))
-        status = PyConfig_SetBytesArgv(&config, argc, argv);
+        status = set_path(&config);
     if (!PyStatus_Exception(status))
         status = Py_InitializeFromConfig(&config);
     PyConfig_Clear(&config);
-    if (!PyStatus_Exception(status) && in_two_steps() && _PySignal_Init(1) < 0)
+#if IN_TWO_STEPS
+    if (!PyStatus_Exception(status) && _PySignal_Init(1) < 0)
         status = PyStatus_Error("cannot handle signals");
+#endif
+    PyGC_Disable(); /* a command ends before a collection would pay */
     return status;
 }
 
@@ -220,20 +193,24 @@ static PyObject *words(char **argv)
     return list;
 }
 
-/* launcher/boot.py: run(words, folder of pyoci, folder of compiled modules, second_step, block) -> exit status */
-static int run(char **argv, const char *packages)
+/* launcher/boot.py: prepare(folder of compiled modules, second_step) */
+static bool prepare(PyObject *boot)
 {
     static PyMethodDef step = {"second_step", second_step, METH_NOARGS, NULL};
-    static PyMethodDef read = {"block", block, METH_O, NULL};
-    int status = 1;
-    PyObject *boot = PyImport_ImportModule("_pyoci_boot");
-    PyObject *arguments = words(argv + 1);
     PyObject *finish = PyCFunction_New(&step, NULL);
-    PyObject *blocks = PyCFunction_New(&read, NULL);
-    PyObject *result = NULL;
+    PyObject *done = finish ? PyObject_CallMethod(boot, "prepare", "sO", PYTHON_DYNLOAD, finish) : NULL;
 
-    if (boot && arguments && finish && blocks)
-        result = PyObject_CallMethod(boot, "run", "OssOO", arguments, packages, PYTHON_DYNLOAD, finish, blocks);
+    Py_XDECREF(finish);
+    Py_XDECREF(done);
+    return done != NULL;
+}
+
+/* launcher/boot.py: run(words, folder of pyoci) -> exit status */
+static int run(PyObject *boot, char **argv, const char *packages)
+{
+    int status = 1;
+    PyObject *arguments = words(argv + 1);
+    PyObject *result = arguments ? PyObject_CallMethod(boot, "run", "Os", arguments, packages) : NULL;
 
     if (result) {
         long value = PyLong_AsLong(result);
@@ -245,6 +222,42 @@ static int run(char **argv, const char *packages)
     return status;
 }
 
+/* launcher/boot.py, in a Python that has just started or woken up; NULL when it is told why there is none. */
+static PyObject *start(void)
+{
+    if (snapshot_is_there()) {
+        if (!snapshot_wake())
+            Py_FatalError("Python does not wake up");
+        return PyImport_ImportModule("_pyoci_boot");
+    }
+    PyStatus status = start_python();
+    if (PyStatus_Exception(status))
+        Py_ExitStatusException(status);
+    PyObject *boot = PyImport_ImportModule("_pyoci_boot");
+    if (boot && !prepare(boot))
+        return NULL;
+    return boot;
+}
+
+/* launcher/boot.py: load_all() */
+static int prepare_snapshot(void)
+{
+    /* Memory of the C library's own is far away then, where no text looks like an address (snapshot.foreign_words). */
+    mallopt(M_MMAP_THRESHOLD, 0);
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL); /* whatever was ignored where the program is built */
+    PyObject *boot = start();
+    PyObject *loaded = boot ? PyObject_CallMethod(boot, "load_all", NULL) : NULL;
+
+    Py_XDECREF(loaded);
+    Py_XDECREF(boot);
+    if (!loaded) {
+        PyErr_Print();
+        return 1;
+    }
+    return snapshot_write() ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     static struct program program;
@@ -252,6 +265,8 @@ int main(int argc, char **argv)
 
     if (argc < 1)
         return 1; /* execve with an empty argv */
+    if (!snapshot_is_there() && strcmp(argv[0], SNAPSHOT_CALLED) == 0)
+        _exit(prepare_snapshot());
     program_find(&program, argv[0]);
     if (!program.sealed && enters_container(argv + 1)) {
         program_seal(&program, argv);
@@ -263,10 +278,9 @@ int main(int argc, char **argv)
         packages[0] = '\0';
 
     memory_watch();
-    PyStatus status = start_python(argc, argv, program.path, packages);
-    if (PyStatus_Exception(status))
-        Py_ExitStatusException(status);
-    PyGC_Disable(); /* where nothing was wrapped, it is still on */
+    PyObject *boot = start();
+    if (!boot)
+        PyErr_Print();
     /* No finalization: it takes 1 ms, and the kernel frees memory faster. */
-    _exit(run(argv, packages));
+    _exit(boot ? run(boot, argv, packages) : 1);
 }

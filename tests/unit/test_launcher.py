@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.program import can_have_snapshot, has_snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -21,6 +23,9 @@ PROBE = """\
 import sys, os, json
 
 def main(argv):
+    if argv[:1] == ["python"]:
+        exec(argv[1], {**globals()})
+        return 0
     if argv[:1] == ["status"]:
         return int(argv[1])
     if argv[:1] == ["print"]:
@@ -34,10 +39,11 @@ def main(argv):
     facts = {
         "argv": argv,
         "comm": open("/proc/self/comm").read().strip(),
+        "environ": dict(os.environ),
         "descriptors": [name for name in os.listdir("/proc/self/fd") if int(name) > 2],
         "exe": os.readlink("/proc/self/exe"),
         "modules": {name: str(getattr(module, "__file__", None)) for name, module in sys.modules.items()},
-        "package": sys.modules["pyoci"].__file__,
+        "package": getattr(sys.modules["pyoci"], "__file__", None),
         "path": sys.path,
         "raw": _raw.syscall(_raw.SYS["getpid"]) == os.getpid(),
         "rare": rare and rare.__file__,
@@ -48,10 +54,18 @@ def main(argv):
 """
 
 
-@pytest.fixture(scope="module")
-def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["with a snapshot", "without a snapshot"])
+def prefix(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An installation: bin/pyoci, and a package that it shall find beside pyoci's own."""
-    tree = tmp_path_factory.mktemp("tree")
+    if request.param == "without a snapshot":
+        return install(tmp_path_factory, {"PYOCI_NO_SNAPSHOT": "1"})
+    if not can_have_snapshot():
+        pytest.skip("this Python has no static library, or is of a version that snapshots are not known to work with")
+    return install(tmp_path_factory, {})
+
+
+def install(folders: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
+    tree = folders.mktemp("tree")
     shutil.copytree(ROOT / "launcher", tree / "launcher")
     for package in ("pyoci", "pyoci/cli", "pyoci/kernel"):
         (tree / package).mkdir()
@@ -59,13 +73,15 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for source in (ROOT / "pyoci/kernel").glob("*.[ch]"):
         shutil.copy(source, tree / "pyoci/kernel")
     (tree / "pyoci/cli/main.py").write_text(PROBE)
+    (tree / "pyoci/cli/kept.py").write_text("import time\nbegin = time.time_ns()\n")
 
-    prefix = tmp_path_factory.mktemp("prefix")
+    prefix = folders.mktemp("prefix")
     command = [sys.executable, f"{tree}/launcher/build_program.py", f"{prefix}/bin/pyoci"]
-    built = subprocess.run(command, capture_output=True, text=True)
+    built = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
     if "missing: install" in built.stderr:
         pytest.skip(built.stderr.strip())
     assert built.returncode == 0, built.stderr
+    assert "no snapshot" not in built.stderr
     packages = prefix / "lib" / PYTHON / "site-packages"
     (packages / "pyoci").mkdir(parents=True)
     (packages / "rare.py").touch()
@@ -164,7 +180,8 @@ def test_packages_are_found_however_it_is_called(prefix: Path, tmp_path: Path) -
 
 
 def test_status_is_passed_on(prefix: Path) -> None:
-    assert subprocess.run([prefix / "bin/pyoci", "status", "42"], env={}).returncode == 42
+    done = subprocess.run([prefix / "bin/pyoci", "status", "42"], env={}, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (42, b"", b"")
 
 
 def test_output_that_cannot_be_written_is_a_failure(prefix: Path) -> None:
@@ -175,6 +192,138 @@ def test_output_that_cannot_be_written_is_a_failure(prefix: Path) -> None:
 def test_closed_standard_streams_are_no_failure(prefix: Path) -> None:
     command = ["sh", "-c", 'exec "$0" print <&- >&- 2>&-', f"{prefix}/bin/pyoci"]
     assert subprocess.run(command).returncode == 0
+
+
+def test_environment_is_the_callers(prefix: Path) -> None:
+    given = {"NAME": "value", "EMPTY": "", "\udcff": "a=b"}
+    assert ask(prefix / "bin/pyoci", env=given)["environ"] == given
+
+
+def test_nothing_of_the_builder_is_in_the_program(tmp_path_factory: pytest.TempPathFactory) -> None:
+    secret = "e2f4c6a8-known-to-the-builder"
+    prefix = install(tmp_path_factory, {"SECRET": secret})
+    assert secret.encode() not in (prefix / "bin/pyoci").read_bytes()
+
+
+def tell(prefix: Path, code: str, *before: str, **options: Any) -> Any:
+    """What `code` prints as JSON when the program runs it, behind the command `before`."""
+    command = [*before, str(prefix / "bin/pyoci"), "python", code]
+    answer = subprocess.run(command, env={}, stdout=subprocess.PIPE, check=True, **options)
+    return json.loads(answer.stdout)
+
+
+HANDLERS = """
+import signal
+print(json.dumps({number: str(signal.getsignal(number)) for number in (1, 2, 13, 15, 17)}))
+"""
+
+
+@pytest.mark.parametrize("ignored", [[], [signal.SIGHUP], [signal.SIGINT, signal.SIGTERM]])
+def test_signals_are_as_the_caller_left_them(prefix: Path, ignored: list[int]) -> None:
+    def ignore() -> None:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+
+    command = [sys.executable, "-I", "-c", f"import json\n{HANDLERS}"]
+    expected = json.loads(subprocess.run(command, stdout=subprocess.PIPE, preexec_fn=ignore).stdout)
+    found = tell(prefix, HANDLERS, preexec_fn=ignore)
+    assert {number: words.partition(" at ")[0] for number, words in found.items()} == {
+        number: words.partition(" at ")[0] for number, words in expected.items()
+    }
+
+
+def test_interrupt_is_an_exception(prefix: Path) -> None:
+    code = """
+try:
+    os.kill(os.getpid(), 2)
+    while True: pass
+except KeyboardInterrupt:
+    print(1)
+"""
+    assert tell(prefix, code) == 1
+
+
+def test_threads(prefix: Path) -> None:
+    code = """
+import threading
+threads = [threading.Thread(target=sum, args=(range(10**6),)) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+main = threading.main_thread()
+print(json.dumps([main.ident == threading.get_ident(), main.native_id == os.getpid()]))
+"""
+    assert tell(prefix, code) == [True, True]
+
+
+def test_callbacks_from_c_find_the_interpreter(prefix: Path) -> None:
+    code = """
+import ctypes
+numbers = (ctypes.c_int * 3)(3, 1, 2)
+compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
+ctypes.CDLL(None).qsort(numbers, 3, 4, compare(lambda one, two: one[0] - two[0]))
+print(json.dumps(list(numbers)))
+"""
+    assert tell(prefix, code) == [1, 2, 3]
+
+
+def test_children_of_python(prefix: Path) -> None:
+    code = """
+import subprocess
+child = os.fork() or os._exit(7)
+print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), subprocess.check_output(["echo"]).decode()]))
+"""
+    assert tell(prefix, code) == [7, "\n"]
+
+
+@pytest.mark.parametrize("command", [[], ["setarch", "-R"]], ids=["heap anywhere", "heap beside the program"])
+def test_memory_grows_and_shrinks(prefix: Path, command: list[str]) -> None:
+    """Memory from the snapshot and from the heap are told apart, also where one begins at the end of the other."""
+    code = """
+import gc, array
+made = []
+for size in range(1, 3000, 7):
+    made.append([bytearray(size) for _ in range(20)])
+    made.append(array.array("B", bytes(size)))
+    made[-1].extend(range(200))
+    for buffer in made[-2]: buffer.extend(bytes(size))
+    if size % 3 == 0: del made[::2]
+gc.collect()
+for name, module in list(sys.modules.items()):
+    module.__dict__.update({f"x{number}": number for number in range(100)})
+print(sum(map(len, made)) > 0 and 1)
+"""
+    if command and not shutil.which("setarch"):
+        pytest.skip("setarch is not installed")
+    assert tell(prefix, code, *command) == 1
+
+
+def test_tracebacks_have_lines(prefix: Path) -> None:
+    code = """
+import traceback
+try:
+    sys.modules["pyoci.cli.main"].main(["status", "no number"])
+except ValueError as error:
+    print(json.dumps([frame.lineno > 0 for frame in traceback.extract_tb(error.__traceback__)]))
+"""
+    assert tell(prefix, code) == [True, True]
+
+
+KEPT = "from pyoci.cli import kept\nprint(kept.begin)"
+
+
+def test_snapshot_is_there_where_it_can_be(prefix: Path, request: pytest.FixtureRequest) -> None:
+    wanted = request.node.callspec.params["prefix"] == "with a snapshot"
+    assert has_snapshot(prefix / "bin/pyoci") == wanted
+    # A module of pyoci was loaded when the program was built, or is loaded by each run.
+    assert (tell(prefix, KEPT) == tell(prefix, KEPT)) == wanted
+
+
+def test_program_survives_strip(prefix: Path, tmp_path: Path) -> None:
+    """Distributions strip what they package."""
+    (tmp_path / "bin").mkdir()
+    subprocess.run(["strip", "-o", tmp_path / "bin/pyoci", prefix / "bin/pyoci"], check=True)
+    assert tell(tmp_path, KEPT) > 0
+    assert has_snapshot(tmp_path / "bin/pyoci") == has_snapshot(prefix / "bin/pyoci")
 
 
 class Waiting:

@@ -1,0 +1,164 @@
+"""Putting a snapshot into the program's file: launcher/snapshot.py."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers.program import snapshot
+
+SOURCE = """
+#include <stdio.h>
+#include <unistd.h>
+static int constructed, changed = 1;
+static int zero[3000];
+static char later[1 << 20] __attribute__((section(".snapshot,\\"aw\\",@nobits#"), aligned(4096)));
+__attribute__((constructor)) static void construct(void)
+{
+    constructed++;
+}
+int main(void)
+{
+    fprintf(stdout, "%d %d %d %d %d", constructed, changed, zero[2999], later[0], later[8191]);
+    return 0;
+}
+"""
+MAPS = """\
+00400000-00500000 r-xp 00000000 fe:00 1    /bin/pyoci
+20000000-20021000 rw-p 00000000 00:00 0    [heap]
+7f0000000000-7f0000100000 r-xp 00000000 fe:00 2    /lib/libc.so.6
+7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0
+"""
+OWN = [(0x400000, 0x500000)]
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("elf")
+    (folder / "main.c").write_text(SOURCE)
+    options = ["-no-pie", "-fno-pie", "-Wl,-z,relro,-z,now", "-Wl,--section-start=.snapshot=0x10000000", "-g"]
+    subprocess.run(["gcc", *options, "-o", folder / "main", folder / "main.c"], check=True)
+    return folder / "main"
+
+
+def symbol(program: Path, name: str) -> int:
+    lines = subprocess.run(["nm", program], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    return next(int(line.split()[0], 16) for line in lines if line.split()[-1] == name)
+
+
+def memory_at_start(elf: snapshot.Program) -> dict[int, bytearray]:
+    """What the kernel would make of the program's segments."""
+    return {
+        part.address: bytearray(elf.data[part.offset : part.offset + part.in_file].ljust(part.in_memory, b"\0"))
+        for part in elf.variables()
+    }
+
+
+@pytest.fixture(scope="module")
+def changed(program: Path) -> Path:
+    """The program with other values of its variables, and two pages of the section .snapshot."""
+    elf = snapshot.Program(program.read_bytes())
+    memory = memory_at_start(elf)
+    begin = min(memory)
+    struct.pack_into("<i", memory[begin], symbol(program, "changed") - begin, 22)
+    struct.pack_into("<i", memory[begin], symbol(program, "zero") - begin + 4 * 2999, 333)
+    memory[0x10000000] = bytearray(b"\4" + bytes(8190) + b"\5")
+    result = program.parent / "changed"
+    result.write_bytes(elf.with_memory({address: bytes(content) for address, content in memory.items()}))
+    result.chmod(0o755)
+    return result
+
+
+def output(*command: str | Path) -> str:
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def test_variables_have_the_values_that_are_put_in(program: Path, changed: Path) -> None:
+    assert output(program) == "1 1 0 0 0"
+    assert output(changed) == "1 22 333 4 5"
+
+
+@pytest.mark.parametrize("tool", [["strip"], ["objcopy"], ["strip", "--strip-debug"]], ids=" ".join)
+def test_tools_that_go_by_sections_keep_them(changed: Path, tmp_path: Path, tool: list[str]) -> None:
+    subprocess.run([*tool, changed, *(["-o"] if tool[0] == "strip" else []), tmp_path / "result"], check=True)
+    assert output(tmp_path / "result") == "1 22 333 4 5"
+
+
+def test_what_is_behind_the_variables_moves(program: Path, changed: Path) -> None:
+    for table in (["nm", "--format=just-symbols"], ["readelf", "--debug-dump=line"]):
+        before, after = (output(*table, file).replace(str(file), "") for file in (program, changed))
+        assert before == after != ""
+
+
+def test_constructors_do_not_run_again(program: Path, tmp_path: Path) -> None:
+    elf = snapshot.Program(program.read_bytes()).without_constructors()
+    (tmp_path / "result").write_bytes(elf.data)
+    (tmp_path / "result").chmod(0o755)
+    assert output(tmp_path / "result") == "0 1 0 0 0"
+
+
+def test_what_the_dynamic_linker_makes_new_is_left_to_it(program: Path) -> None:
+    elf = snapshot.Program(program.read_bytes())
+    before = memory_at_start(elf)
+    (segment,) = [part for part in elf.segments if part.type == 0x6474E552]  # PT_GNU_RELRO
+    copied = list(elf.copied())
+    assert [size for _, size in copied] == [8]  # stdout
+    used = {address: bytes(b"\xff" * len(content)) for address, content in before.items()}
+    found = snapshot.cleaned(elf, used)
+    for begin, content in found.items():
+        for at, byte in enumerate(content):
+            address = begin + at
+            if segment.address <= address < segment.address + segment.in_file:
+                assert byte == before[begin][at]
+            elif any(address - place in range(size) for place, size in copied):
+                assert byte == 0
+            else:
+                assert byte == 0xFF
+
+
+def words(*values: int) -> bytes:
+    return struct.pack(f"<{len(values)}Q", *values)
+
+
+def found(begin: int, content: bytes) -> Iterator[tuple[int, int, str]]:
+    return snapshot.foreign_words(begin, content, MAPS, OWN)
+
+
+def test_addresses_of_other_things_are_told() -> None:
+    content = words(0x400010, 0x7F0000000010, 5, 0x20000000, 0x7FFD00020FFF)
+    assert list(found(0x10000000, content)) == [
+        (0x10000008, 0x7F0000000010, "/lib/libc.so.6"),
+        (0x10000018, 0x20000000, "[heap]"),
+        (0x10000020, 0x7FFD00020FFF, "anonymous memory"),
+    ]
+
+
+@pytest.mark.parametrize("word", [0, 0x4FFFFF, 0x7F0000100000, 0x7FFD00021000, 2**64 - 1, 0x20021000])
+def test_other_words_are_no_addresses(word: int) -> None:
+    assert not list(found(0x10000000, words(word)))
+
+
+def test_words_are_where_the_processor_wants_them() -> None:
+    address = words(0x7F0000000010)
+    assert [place for place, _, _ in found(0xA52210 + 3, b"\0" * 5 + address + b"\0")] == [0xA52218]
+    assert not list(found(0x10000000, b"\0" * 4 + address + b"\0" * 4))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"#!/bin/sh\n", b"\x7fELF\x01\x01" + bytes(100), b"\x7fELF\x02\x02" + bytes(100)]
+)
+def test_other_files_are_refused(data: bytes) -> None:
+    with pytest.raises(snapshot.SnapshotError, match="ELF"):
+        snapshot.Program(data)
+
+
+def test_program_that_fails_is_told(tmp_path: Path, program: Path) -> None:
+    with pytest.raises(snapshot.SnapshotError, match="something else"):
+        snapshot.take(program)  # it writes other things, and succeeds
+    broken = tmp_path / "broken"
+    broken.write_bytes(program.read_bytes())
+    with pytest.raises(snapshot.SnapshotError, match="asking the program"):
+        snapshot.take(broken)
