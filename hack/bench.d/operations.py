@@ -18,7 +18,7 @@ from machine import Failed, Meter, Sample
 
 CONCURRENT = 300
 PYTHON = "python3 -I -S"  # the bare interpreter, measured once a round
-_ENDS = 10  # containers at each end of the row that are compared
+_ENDS = 25  # containers at each end of the row that are compared
 _HELD = 10  # containers whose memory is measured together
 _WARM_UP = 2  # rounds that do not count
 
@@ -114,27 +114,35 @@ class Bench:
             self._held_memory(runtime)
 
     def concurrent(self, _rounds: int) -> None:
-        """One runtime after the other: together they would be 900."""
+        """One runtime after the other: together they would be 900. A bare Python tells how fast the machine is then."""
         for runtime in self._runtimes:
             made: list[str] = []
-            times = []
+            times, pace = [], []
             try:
                 for number in range(CONCURRENT):
                     bundle = self._numbered(number)
                     made.append(self._id())
                     times.append(self._meter.run(*runtime.command("run", "-d", "--bundle", str(bundle), made[-1])))
+                    if not _ENDS <= number < CONCURRENT - _ENDS:
+                        pace.append(self._bare_python())
             finally:
                 for name in made:
                     self._delete(runtime, name)
             for what, pick in (("CPU", lambda sample: sample.cpu), ("wall", lambda sample: sample.wall)):
-                last, first = (statistics.median(map(pick, part)) for part in (times[-_ENDS:], times[:_ENDS]))
-                self.samples.set(f"{CONCURRENT}th container over the first, {what}", runtime.name, last / first)
+                growth, change = (
+                    statistics.median(map(pick, found[-_ENDS:])) / statistics.median(map(pick, found[:_ENDS]))
+                    for found in (times, pace)
+                )
+                self.samples.set(f"{CONCURRENT}th container over the first, {what}", runtime.name, growth / change)
+
+    def _bare_python(self) -> Sample:
+        return self._meter.run(self._python, "-I", "-S", "-c", "pass")
 
     def _repeat(self, rounds: int, once: Callable[[Runtime], Iterator[tuple[str, Sample]]]) -> None:
         """The order turns round by round, and what the machine does meanwhile hits all alike."""
         for number in range(-_WARM_UP, rounds):
             first = number % len(self._runtimes)
-            found = [(PYTHON, PYTHON, self._meter.run(self._python, "-I", "-S", "-c", "pass"))]
+            found = [(PYTHON, PYTHON, self._bare_python())]
             for runtime in self._runtimes[first:] + self._runtimes[:first]:
                 found += [(operation, runtime.name, sample) for operation, sample in once(runtime)]
             for operation, name, sample in found if number >= 0 else ():

@@ -34,8 +34,8 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
         (b"nul", "line 1 column 1: expected a value"),
         (b'{"a": tru}', "line 1 column 7: expected a value"),
         (b'["a', "line 1 column 2: unterminated string"),
-        (b"[1,]", "expected a value"),
-        (b'{"a":1,}', "expecting property name"),
+        (b"[1,]", "expected a value / illegal trailing comma"),
+        (b'{"a":1,}', "expecting property name / illegal trailing comma"),
         (b"{} {}", "line 1 column 4: expected the end, found '{}'"),
         (b"\xef\xbb\xbf{}", "byte order mark"),
         (b"\xff\xfe{\0}\0", "not UTF-8: byte 0 is 0xff"),
@@ -69,7 +69,7 @@ def test_refuses(data: bytes, words: str) -> None:
         jsontext.loads(data, what="config.json")
     message = str(raised.value)
     assert message.startswith("config.json: ")
-    assert words in message
+    assert any(one in message for one in words.split(" / "))  # the second are Python 3.13's
     assert len(message) < 200
     assert "\n" not in message
 
