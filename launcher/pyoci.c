@@ -38,7 +38,12 @@ PyMODINIT_FUNC PyInit__sha2(void)
  * run. Without a snapshot both are done at once. */
 #ifdef WITH_SNAPSHOT
 #define IN_TWO_STEPS 1
-extern int _PySignal_Init(int install_signal_handlers); /* of the second step; but the module signal needs it earlier */
+/* Parts of the second step that are needed earlier: by the module _signal, and to say why bytes are not UTF-8. */
+extern int _PySignal_Init(int install_signal_handlers);
+#if PY_VERSION_HEX >= 0x030d0000
+#define HAS_CODEC_REGISTRY
+extern PyStatus _PyCodec_InitRegistry(PyInterpreterState *interpreter);
+#endif
 #else
 #define IN_TWO_STEPS 0
 #endif
@@ -46,6 +51,11 @@ extern int _PySignal_Init(int install_signal_handlers); /* of the second step; b
 static PyObject *second_step(PyObject *self, PyObject *nothing)
 {
     (void)self, (void)nothing;
+#ifdef HAS_CODEC_REGISTRY
+    /* It makes another registry, in which this module has to enter itself once more. */
+    if (PyDict_DelItemString(PyImport_GetModuleDict(), "encodings") < 0)
+        return NULL;
+#endif
 #if IN_TWO_STEPS
     PyStatus status = _Py_InitializeMain();
     if (PyStatus_Exception(status))
@@ -174,6 +184,10 @@ static PyStatus start_python(void)
 #if IN_TWO_STEPS
     if (!PyStatus_Exception(status) && _PySignal_Init(1) < 0)
         status = PyStatus_Error("cannot handle signals");
+#endif
+#ifdef HAS_CODEC_REGISTRY
+    if (!PyStatus_Exception(status))
+        status = _PyCodec_InitRegistry(PyInterpreterState_Get());
 #endif
     PyGC_Disable(); /* a command ends before a collection would pay */
     return status;
