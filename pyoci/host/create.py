@@ -171,6 +171,7 @@ def _create(
         group.destroy()
         raise
     try:
+        sources.let_go(opened)
         phase("join the cgroup")
         group.add(child.pid)
         serve.release(plan, child, opened)

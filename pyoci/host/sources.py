@@ -34,6 +34,17 @@ def open_all(plan: Plan, entry: Entry) -> Opened:
     return opened
 
 
+def let_go(opened: Opened) -> None:
+    """Close what init has its own copies of.
+
+    A foreground `run` would keep volumes alive that the container has let go of; and a start socket that outlives a
+    dead init would keep the message that nobody reads, and in it the descriptor whose end tells `run` of the death.
+    """
+    for fd in (opened.start_fd, opened.rootfs_fd, *opened.sources.values()):
+        if fd >= 0:
+            os.close(fd)
+
+
 def _bind_start(entry: Entry) -> int:
     """The socket that `pyoci start` sends to, by a name that is short however long --root is."""
     bound = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from helpers import cgroup
@@ -126,3 +130,28 @@ def test_a_killed_run_leaves_a_container_that_can_be_deleted(runtime: Runtime, b
     kill_process(process)
     assert runtime.state(name)["status"] == "running"
     runtime.expect("delete", "--force", name)
+
+
+@pytest.mark.beyond_runc("runc has no pidfd socket before 1.2")
+def test_init_that_dies_before_it_is_started_ends_run(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    name = runtime.add(bundle)
+    pid_file, path = scratch / "pid", str(scratch / "pidfd.sock")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(path)
+        listener.listen(0)
+        first.connect(path)  # the next one has to wait: `run`, between pid file and start
+        options = ("--bundle", str(bundle.path), "--pid-file", str(pid_file), "--pidfd-socket", path)
+        process = runtime.quietly("run", *options, name)
+        until(pid_file.exists)
+        init = int(pid_file.read_text())
+        os.kill(init, signal.SIGSTOP)
+        listener.accept()[0].close()
+        with listener.accept()[0] as connection:
+            assert connection.recv(100)
+    time.sleep(0.3)  # START is sent, and nobody reads it
+    os.kill(init, signal.SIGKILL)
+    try:
+        assert process.wait(10) == 128 + signal.SIGKILL
+    finally:
+        kill_process(process)
+    assert runtime.call("state", name).status != 0
