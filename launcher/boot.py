@@ -70,6 +70,8 @@ class _Files:
         if self._second_step is not None:
             step, self._second_step = self._second_step, None
             step()
+            if "time" in sys.modules:
+                sys.modules["time"].tzset()  # the snapshot has the names and offsets of where the program was built
             if self._packages:
                 sys.path.insert(_AHEAD, self._packages)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 import subprocess
 import sys
@@ -24,8 +25,9 @@ SOURCES = (
 WARNINGS = ("-Wall", "-Wextra", "-Wno-missing-field-initializers")
 # Debian's own python3 is no position-independent program either: it saves 0.6 of 6 ms in every command.
 HARDENING = ("-no-pie", "-fno-pie", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-Wl,-z,relro,-z,now")
-# The versions of Python whose static library a snapshot is known to work with (launcher/snapshot.c).
+# What a snapshot is known to work with (launcher/snapshot.c): versions of Python's static library, and machines.
 SNAPSHOT_VERSIONS = ((3, 11), (3, 13))
+SNAPSHOT_MACHINES = ("x86_64",)
 WITH_SNAPSHOT = (
     "-DWITH_SNAPSHOT",
     "-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free",
@@ -46,17 +48,27 @@ def build(program: Path, folder: Path) -> None:
     program.parent.mkdir(parents=True, exist_ok=True)
     # Without the columns of each instruction, which would underline a part of a source line: there is no source.
     run(sys.executable, "-X", "no_debug_ranges", str(ROOT / "launcher" / "freeze.py"), str(folder))
+    if can_have_snapshot() and not os.environ.get("PYOCI_NO_SNAPSHOT"):
+        link(program, folder, WITH_SNAPSHOT)
+        try:
+            snapshot.take(program)
+            return
+        except snapshot.SnapshotError as error:
+            sys.stderr.write(f"no snapshot, so pyoci starts Python anew in every run, which is slower: {error}\n")
+    link(program, folder, ())
+
+
+def link(program: Path, folder: Path, options: tuple[str, ...]) -> None:
     include = Path(sysconfig.get_path("include"))
     if not (include / "Python.h").exists():
         raise BuildError(f"{include}/Python.h is missing: install the headers of Python (python3-dev)")
     compiler = shlex.split(os.environ.get("CC", "gcc"))
-    has_snapshot = can_have_snapshot() and not os.environ.get("PYOCI_NO_SNAPSHOT")
     run(
         *compiler,
         "-O2",
         *WARNINGS,
         *HARDENING,
-        *(WITH_SNAPSHOT if has_snapshot else ()),
+        *options,
         f"-I{folder}",
         f"-I{include}",
         *(f"-D{name}={literal(value)}" for name, value in places().items()),
@@ -68,11 +80,6 @@ def build(program: Path, folder: Path) -> None:
     )
     # The symbols that extension modules look for stay; the rest is 1 MB.
     run("strip", "--strip-unneeded", str(program))
-    if has_snapshot:
-        try:
-            snapshot.take(program)
-        except snapshot.SnapshotError as error:
-            sys.stderr.write(f"no snapshot, so pyoci starts Python anew in every run, which is slower: {error}\n")
 
 
 def places() -> dict[str, str]:
@@ -103,7 +110,8 @@ def python_library(compiler: list[str]) -> list[str]:
 
 
 def can_have_snapshot() -> bool:
-    return static_library() is not None and sys.version_info[:2] in SNAPSHOT_VERSIONS
+    known = sys.version_info[:2] in SNAPSHOT_VERSIONS and platform.machine() in SNAPSHOT_MACHINES
+    return known and static_library() is not None
 
 
 def static_library() -> Path | None:

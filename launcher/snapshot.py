@@ -18,11 +18,11 @@ CALLED = "pyoci: write a snapshot"  # SNAPSHOT_CALLED in snapshot.h
 _PT_LOAD, _PT_DYNAMIC, _PT_GNU_RELRO, _PF_W = 1, 2, 0x6474E552, 2
 _DT_INIT_ARRAYSZ = 27
 _SHT_PROGBITS, _SHT_RELA, _SHT_NOBITS, _SHF_ALLOC, _SHF_TLS = 1, 4, 8, 2, 0x400
-_COPY = {62: 5, 183: 1024}  # e_machine: R_X86_64_COPY, R_AARCH64_COPY
-_AT_MACHINE, _AT_TABLES, _AT_COUNTS = 18, 32, 54  # in Elf64_Ehdr: e_machine, e_phoff, e_phentsize
+_R_X86_64_COPY = 5
+_AT_TABLES, _AT_COUNTS = 32, 54  # in Elf64_Ehdr: e_phoff, e_phentsize
 _SEGMENT, _SECTION, _RELOCATION, _DYNAMIC = "<IIQQQQQQ", "<IIQQQQIIQQ", "<QQq", "<qQ"
 _PART = "<QQ"  # what snapshot.c writes before each segment
-_NULL = subprocess.DEVNULL
+_PATIENCE = 60  # seconds
 _ALIGN = 16  # of what is in no segment
 _WORD = 8
 
@@ -66,7 +66,6 @@ class Program:
         if data[:6] != b"\x7fELF\x02\x01":
             raise SnapshotError("the program is no ELF file of 64 bits in little-endian order")
         self.data = data
-        (self._machine,) = struct.unpack_from("<H", data, _AT_MACHINE)
         self._segments_at, self._sections_at = struct.unpack_from("<QQ", data, _AT_TABLES)
         _, segments, _, sections = struct.unpack_from("<HHHH", data, _AT_COUNTS)
         self.segments = [Segment._make(row) for row in _table(data, _SEGMENT, self._segments_at, segments)]
@@ -103,7 +102,7 @@ class Program:
             symbols = self.sections[section.link].offset
             count = section.size // struct.calcsize(_RELOCATION)
             for address, info, _ in _table(self.data, _RELOCATION, section.offset, count):
-                if info & 0xFFFFFFFF == _COPY.get(self._machine):
+                if info & 0xFFFFFFFF == _R_X86_64_COPY:
                     yield address, struct.unpack_from("<Q", self.data, symbols + 24 * (info >> 32) + 16)[0]
 
     def with_memory(self, memory: dict[int, bytes]) -> bytes:
@@ -160,8 +159,7 @@ def _moved(section: Section, segments: list[Segment]) -> Section:
 
 def take(program: Path) -> None:
     """Let `program`, which has no snapshot yet, write one, and put it in. Raises SnapshotError."""
-    before = program.read_bytes()
-    elf = Program(before).without_constructors()
+    elf = Program(program.read_bytes()).without_constructors()
     written, maps = _ask(program)
     memory = cleaned(elf, dict(_parts(written)))
     if memory.keys() != {part.address for part in elf.variables()}:
@@ -170,11 +168,25 @@ def take(program: Path) -> None:
     for begin, content in memory.items():
         for address, word, where in foreign_words(begin, content, maps, own):
             raise SnapshotError(f"the word at {address:#x} is {word:#x}, an address in {where}")
-    program.write_bytes(elf.with_memory(memory))
-    status = subprocess.call([str(program.resolve()), "--version"], stdin=_NULL, stdout=_NULL, env={}, cwd="/")
-    if status != 0:
-        program.write_bytes(before)
-        raise SnapshotError(f"the program does not wake up from it: status {status}")
+    _replace(program, elf.with_memory(memory))
+
+
+def _replace(program: Path, content: bytes) -> None:
+    """Let `content` be the program, if it wakes up."""
+    new = program.with_name(f"{program.name}.new")
+    try:
+        new.write_bytes(content)
+        new.chmod(program.stat().st_mode)
+        said = subprocess.check_output(
+            [str(new.resolve()), "--version"], stdin=subprocess.DEVNULL, timeout=_PATIENCE, env={}, cwd="/"
+        )
+        if not said:  # the status says nothing where SIGCHLD is ignored
+            raise SnapshotError("the program does not wake up from it")
+        new.replace(program)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SnapshotError(f"the program with it: {error}") from None
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _ask(program: Path) -> tuple[bytes, str]:

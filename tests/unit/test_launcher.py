@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,9 @@ def prefix(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return install(tmp_path_factory, {})
 
 
-def install(folders: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
+def install(
+    folders: pytest.TempPathFactory, environment: dict[str, str], more: Mapping[str, str] = {}, says: str = ""
+) -> Path:
     tree = folders.mktemp("tree")
     shutil.copytree(ROOT / "launcher", tree / "launcher")
     for package in ("pyoci", "pyoci/cli", "pyoci/kernel"):
@@ -73,7 +75,10 @@ def install(folders: pytest.TempPathFactory, environment: dict[str, str]) -> Pat
     for source in (ROOT / "pyoci/kernel").glob("*.[ch]"):
         shutil.copy(source, tree / "pyoci/kernel")
     (tree / "pyoci/cli/main.py").write_text(PROBE)
-    (tree / "pyoci/cli/kept.py").write_text("import time\nbegin = time.time_ns()\n")
+    (tree / "pyoci/cli/kept.py").write_text("import time\nbegin = time.time_ns()\n")  # loaded for a snapshot
+
+    for name, text in more.items():
+        (tree / name).write_text(text)
 
     prefix = folders.mktemp("prefix")
     command = [sys.executable, f"{tree}/launcher/build_program.py", f"{prefix}/bin/pyoci"]
@@ -81,7 +86,7 @@ def install(folders: pytest.TempPathFactory, environment: dict[str, str]) -> Pat
     if "missing: install" in built.stderr:
         pytest.skip(built.stderr.strip())
     assert built.returncode == 0, built.stderr
-    assert "no snapshot" not in built.stderr
+    assert says in built.stderr if says else "no snapshot" not in built.stderr
     packages = prefix / "lib" / PYTHON / "site-packages"
     (packages / "pyoci").mkdir(parents=True)
     (packages / "rare.py").touch()
@@ -232,6 +237,14 @@ def test_signals_are_as_the_caller_left_them(prefix: Path, ignored: list[int]) -
     }
 
 
+def test_time_zone_is_the_callers(prefix: Path) -> None:
+    code = "import time\nprint(json.dumps([time.tzname, time.timezone, time.localtime(0).tm_hour]))"
+    told = subprocess.run(
+        [prefix / "bin/pyoci", "python", code], env={"TZ": "XYZ5"}, stdout=subprocess.PIPE, check=True
+    )
+    assert json.loads(told.stdout) == [["XYZ", "XYZ"], 18000, 19]
+
+
 def test_interrupt_is_an_exception(prefix: Path) -> None:
     code = """
 try:
@@ -324,6 +337,16 @@ def test_program_survives_strip(prefix: Path, tmp_path: Path) -> None:
     subprocess.run(["strip", "-o", tmp_path / "bin/pyoci", prefix / "bin/pyoci"], check=True)
     assert tell(tmp_path, KEPT) > 0
     assert has_snapshot(tmp_path / "bin/pyoci") == has_snapshot(prefix / "bin/pyoci")
+
+
+def test_program_that_cannot_have_a_snapshot_does_without(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It is linked anew: what prepares a snapshot has 32 MiB of memory, and no more."""
+    if not can_have_snapshot():
+        pytest.skip("no program has one here")
+    broken = "import posix\nif b'HOME' not in posix.environ: raise SystemExit(9)\n"
+    prefix = install(tmp_path_factory, {}, {"pyoci/cli/broken.py": broken}, says="no snapshot")
+    assert not has_snapshot(prefix / "bin/pyoci")
+    assert tell(prefix, "print(len('x' * (40 << 20)))") == 40 << 20
 
 
 class Waiting:
