@@ -7,7 +7,8 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,16 @@ def separate() -> None:
     # The container's init is left to us when `create` has ended, to be waited for.
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "become a subreaper")
+
+
+@contextmanager
+def in_memory(folder: str) -> Iterator[None]:
+    """`folder` as a tmpfs: /run is one everywhere, but not on every machine that is made for tests."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0700", "none", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def is_hybrid() -> bool:
