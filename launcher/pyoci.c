@@ -253,6 +253,7 @@ static PyObject *start(void)
     return boot;
 }
 
+#ifdef WITH_SNAPSHOT
 /* launcher/boot.py: load_all() */
 static int prepare_snapshot(void)
 {
@@ -271,6 +272,7 @@ static int prepare_snapshot(void)
     }
     return snapshot_write() ? 0 : 1;
 }
+#endif
 
 int main(int argc, char **argv)
 {
@@ -279,8 +281,10 @@ int main(int argc, char **argv)
 
     if (argc < 1)
         return 1; /* execve with an empty argv */
+#ifdef WITH_SNAPSHOT
     if (!snapshot_is_there() && strcmp(argv[0], SNAPSHOT_CALLED) == 0)
         _exit(prepare_snapshot());
+#endif
     program_find(&program, argv[0]);
     if (!program.sealed && enters_container(argv + 1)) {
         program_seal(&program, argv);

@@ -32,11 +32,10 @@ void *snapshot_pages(size_t size);
 /* Where the memory of the snapshot is, besides the program's own variables. */
 struct span snapshot_memory(void);
 
-#else /* libpython is shared: its variables are elsewhere in every run */
+#else /* build_program.py, can_have_snapshot: where libpython is shared, say, its variables are elsewhere in every run */
 
 static inline bool snapshot_is_there(void) { return false; }
 static inline bool snapshot_wake(void) { return false; }
-static inline bool snapshot_write(void) { return false; }
 static inline void *snapshot_pages(size_t size) { return (void)size, NULL; }
 static inline struct span snapshot_memory(void) { return (struct span){NULL, 0}; }
 

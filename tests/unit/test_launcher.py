@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.program import can_have_snapshot, has_snapshot
+from helpers.program import can_have_snapshot, has_snapshot, snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -189,6 +189,13 @@ def test_status_is_passed_on(prefix: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (42, b"", b"")
 
 
+def test_the_builders_call_is_nothing_special_afterwards(prefix: Path) -> None:
+    """A caller chooses argv[0]: it must not make a program that is installed write its memory out."""
+    command = [snapshot.CALLED, "status", "42"]
+    done = subprocess.run(command, executable=prefix / "bin/pyoci", env={}, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (42, b"", b"")
+
+
 def test_output_that_cannot_be_written_is_a_failure(prefix: Path) -> None:
     with open("/dev/full", "w") as full:
         assert subprocess.run([prefix / "bin/pyoci", "print"], env={}, stdout=full).returncode == 1
@@ -239,10 +246,7 @@ def test_signals_are_as_the_caller_left_them(prefix: Path, ignored: list[int]) -
 
 def test_time_zone_is_the_callers(prefix: Path) -> None:
     code = "import time\nprint(json.dumps([time.tzname, time.timezone, time.localtime(0).tm_hour]))"
-    told = subprocess.run(
-        [prefix / "bin/pyoci", "python", code], env={"TZ": "XYZ5"}, stdout=subprocess.PIPE, check=True
-    )
-    assert json.loads(told.stdout) == [["XYZ", "XYZ"], 18000, 19]
+    assert tell(prefix, code, "env", "TZ=XYZ5") == [["XYZ", "XYZ"], 18000, 19]
 
 
 def test_interrupt_is_an_exception(prefix: Path) -> None:
