@@ -38,7 +38,7 @@ setup(
     # The schemas are documents for people, at the top of the repository, and data of the package.
     package_dir={"pyoci.schemas": "schemas"},
     package_data={"pyoci": ["py.typed", "**/*.json", "**/*.pyi"], "pyoci.schemas": ["*.json"]},
-    ext_modules=[Extension("pyoci.kernel._raw", ["pyoci/kernel/_raw.c", "pyoci/kernel/_ending.c"])],
+    ext_modules=[Extension("pyoci.kernel._raw", ["pyoci/kernel/_raw.c", "pyoci/kernel/_deferred.c"])],
     scripts=["launcher/pyoci.c"],
     cmdclass={"build_scripts": BuildProgram},
 )

@@ -19,7 +19,7 @@ SOURCES = (
     "launcher/seal.c",
     "launcher/snapshot.c",
     "pyoci/kernel/_raw.c",
-    "pyoci/kernel/_ending.c",
+    "pyoci/kernel/_deferred.c",
 )
 
 WARNINGS = ("-Wall", "-Wextra", "-Wno-missing-field-initializers")

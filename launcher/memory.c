@@ -1,6 +1,6 @@
 /* Python's memory, known well enough to be given back all at once.
  *
- * The last thing that Python does in init is to hand over to kernel/_ending.c, which may wait for long. It needs its
+ * The last thing that Python does in init is to hand over to kernel/_deferred.c, which may wait for long. It needs its
  * stack and its one block; the program's data, the heap and the arenas of Python's objects can go. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

@@ -73,9 +73,7 @@ class Container:
         try:
             command = container._command("create", "--bundle", os.fspath(bundle), *options, container_id)
             command[1:1] = ["--log", f"/proc/self/fd/{log}", "--log-format", "json"]
-            done = subprocess.run(
-                command, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=(log,), check=False
-            )
+            done = subprocess.run(command, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=(log,), check=False)
             if done.returncode:
                 raise _error(_last_words(log) or f"pyoci create: exit status {done.returncode}", container_id)
             container._pidfd = os.pidfd_open(container.state()["pid"])

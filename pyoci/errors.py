@@ -82,12 +82,12 @@ class SyscallError(PyociError):
 
     def __init__(self, errno: int, call: str) -> None:
         import errno as names  # a builtin module: no file is opened, even inside the container
-        import posix as os
+        import posix
 
         self.errno = errno
         self.call = call
         name = names.errorcode.get(errno, str(errno))
-        super().__init__(f"{call}: {os.strerror(errno).lower()} ({name})")
+        super().__init__(f"{call}: {posix.strerror(errno).lower()} ({name})")
 
 
 class CgroupError(PyociError):

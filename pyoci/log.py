@@ -11,7 +11,7 @@ failure.
 
 from __future__ import annotations
 
-import posix as os
+import posix
 import time
 
 from pyoci.errors import PyociError
@@ -44,7 +44,7 @@ def setup(path: str | None, format: str = TEXT, debug: bool = False) -> None:
     if not path:
         return
     try:
-        _sink.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        _sink.fd = posix.open(path, posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC, 0o644)
     except (OSError, ValueError) as error:
         reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
         raise PyociError(f"open log file {path!r}: {reason}") from None
@@ -116,6 +116,6 @@ def _entry(level: str, message: str) -> str:
 
 def _write(fd: int, line: str) -> None:
     try:
-        os.write(fd, line.encode("utf-8", "backslashreplace"))
+        posix.write(fd, line.encode("utf-8", "backslashreplace"))
     except OSError:
         pass  # nobody is left to be told: the descriptor is closed, its reader gone, or the disk full

@@ -15,14 +15,13 @@ to `dur` was spent waiting.
 from __future__ import annotations
 
 import mmap
-import posix as os
+import posix
 import time
 
 import pyoci
-from pyoci import log
+from pyoci import jsontext, log
 from pyoci.errors import PyociError
-from pyoci.wire import jsontext
-from pyoci.wire.record import Record
+from pyoci.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ class Recording:
 
 def document(marks: list[Mark], command: str) -> dict[str, Any]:
     """The trace of `marks`, which are sorted by time, the last one being the end."""
-    pid = os.getpid()
+    pid = posix.getpid()
     begin = marks[0].time
     sides = {side: number for number, side in enumerate(dict.fromkeys(mark.side for mark in marks), 1)}
     events: list[dict[str, Any]] = [_name("process_name", pid, 1, f"pyoci {command}")]
@@ -153,12 +152,12 @@ def _parse(line: bytes) -> Mark:
 
 
 def _write(path: str, data: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOCTTY | os.O_CLOEXEC, 0o644)
+    fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_NOCTTY | posix.O_CLOEXEC, 0o644)
     try:
         while data:
-            data = data[os.write(fd, data) :]
+            data = data[posix.write(fd, data) :]
     finally:
-        os.close(fd)
+        posix.close(fd)
 
 
 def _reason(error: Exception) -> str:

@@ -105,9 +105,7 @@ def run_terminal(buildah: Buildah) -> None:
 def build(buildah: Buildah) -> None:
     """RUN of a Containerfile, and its failure."""
     path = buildah.base / "Containerfile"
-    path.write_text(
-        f"FROM {REFERENCE}\nRUN echo built > /built && id -u\nRUN cat /built\nUSER tester\nRUN id -un\n"
-    )
+    path.write_text(f"FROM {REFERENCE}\nRUN echo built > /built && id -u\nRUN cat /built\nUSER tester\nRUN id -un\n")
     command = ("build", *buildah.options(), "--pull-never", "--file", path)
     buildah.buildah(*command, "--tag", "built", buildah.base / "home").ok().shows("built\n").shows("tester\n")
     path.write_text(f"FROM {REFERENCE}\nRUN exit 9\n")

@@ -15,9 +15,7 @@ case = CASES.case
 def run(containerd: Containerd) -> None:
     """The command's output and exit status come through."""
     containerd.run("r", "sh", "-c", "echo out; echo $FROM_IMAGE; exit 7").exits(7).prints("out\nyes")
-    containerd.run("u", "sh", "-c", "echo $A; pwd", options=("--env", "A=b", "--cwd", "/tmp")).ok().prints(
-        "b\n/tmp"
-    )
+    containerd.run("u", "sh", "-c", "echo $A; pwd", options=("--env", "A=b", "--cwd", "/tmp")).ok().prints("b\n/tmp")
 
 
 @case()
@@ -33,13 +31,9 @@ def exec(containerd: Containerd) -> None:
     """`task exec` runs in the container, with options, on a terminal, and gives the status."""
     containerd.detached("e", "sleep", "1000")
     containerd.exec("e", "sh", "-c", "echo in; exit 3").exits(3).prints("in")
-    containerd.exec("e", "sh", "-c", "id -u; pwd", options=("--user", "1234", "--cwd", "/tmp")).prints(
-        "1234\n/tmp"
-    )
+    containerd.exec("e", "sh", "-c", "id -u; pwd", options=("--user", "1234", "--cwd", "/tmp")).prints("1234\n/tmp")
     talk = [("#", "test -t 0 && echo a-$((1+1))\n"), ("a-2", "exit 4\n")]
-    containerd.shell.terminal(
-        containerd.command("task", "exec", "--exec-id", "t", "--tty", "e", "sh"), talk
-    ).exits(4)
+    containerd.shell.terminal(containerd.command("task", "exec", "--exec-id", "t", "--tty", "e", "sh"), talk).exits(4)
     failed = containerd.exec("e", "no-such-program")
     if failed.status == 0 or "executable file not found" not in failed.err:
         raise Failed(f"exec of a missing program: {failed.words}")

@@ -42,9 +42,7 @@ def runtime_class_pod(containerd: Containerd) -> None:
         container = _name(made)
         client.call("StartContainer", {1: container})
         containerd.shell.until(lambda: "started" in (logs / "main.log").read_text(), "the container's log")
-        executed = client.call(
-            "ExecSync", {1: container, 2: ["sh", "-c", "cat /etc/original; exit 3"], 3: 10}
-        )
+        executed = client.call("ExecSync", {1: container, 2: ["sh", "-c", "cat /etc/original; exit 3"], 3: 10})
         if (executed.get(1), executed.get(3)) != (b"as the image has it\n", 3):
             raise Failed(f"ExecSync: {executed}")
         _uses_runtime(containerd, container)

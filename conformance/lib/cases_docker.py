@@ -105,17 +105,13 @@ def restart(docker: Docker) -> None:
     docker.detached("box", "--", "sh", "-c", "echo once >> /log; exec sleep 1000")
     docker.shell.until(lambda: docker.docker("exec", "box", "cat", "/log").out == "once\n", "the first start")
     docker.docker("restart", "--time", "0", "box").ok()
-    docker.shell.until(
-        lambda: docker.docker("exec", "box", "cat", "/log").out == "once\nonce\n", "the second start"
-    )
+    docker.shell.until(lambda: docker.docker("exec", "box", "cat", "/log").out == "once\nonce\n", "the second start")
 
 
 @case()
 def stop_kill(docker: Docker) -> None:
     """`stop` sends SIGTERM, `kill` the signal that is asked for."""
-    docker.detached(
-        "box", "--", "sh", "-c", "trap 'exit 42' TERM; trap 'exit 11' USR1; while :; do sleep 0.1; done"
-    )
+    docker.detached("box", "--", "sh", "-c", "trap 'exit 42' TERM; trap 'exit 11' USR1; while :; do sleep 0.1; done")
     docker.docker("exec", "box", "true").ok()
     docker.docker("stop", "box").ok()
     docker.docker("wait", "box").ok().prints("42")
@@ -162,9 +158,7 @@ def build(docker: Docker) -> None:
     """`docker build` with the classic builder runs its RUN steps in the runtime."""
     folder = docker.base / "build"
     folder.mkdir()
-    (folder / "Dockerfile").write_text(
-        f"FROM {REFERENCE}\nRUN echo built > /built && id -u\nCMD cat /built\n"
-    )
+    (folder / "Dockerfile").write_text(f"FROM {REFERENCE}\nRUN echo built > /built && id -u\nCMD cat /built\n")
     docker.docker("build", "--network", "none", "--tag", "built", folder).ok()
     docker.docker("run", "--rm", "built").ok().prints("built")
     (folder / "Dockerfile").write_text(f"FROM {REFERENCE}\nRUN exit 9\n")
@@ -178,16 +172,12 @@ def security(docker: Docker) -> None:
     """Capabilities, seccomp, no-new-privileges, read-only roots, devices, sysctls and ulimits arrive."""
     docker.run("--cap-drop", "ALL", "--", "chown", "1:1", "/tmp").exits(1)
     docker.run("grep", "Seccomp:", "/proc/self/status").ok().shows("2")
-    docker.run(
-        "--security-opt", "no-new-privileges", "--", "grep", "NoNewPrivs", "/proc/self/status"
-    ).ok().shows("1")
+    docker.run("--security-opt", "no-new-privileges", "--", "grep", "NoNewPrivs", "/proc/self/status").ok().shows("1")
     docker.run("--read-only", "--tmpfs", "/t", "--", "sh", "-c", "touch /x 2>/dev/null || touch /t/x").ok()
     docker.run("--device", "/dev/loop-control:/dev/given", "--", "test", "-c", "/dev/given").ok()
     ttl = "net.ipv4.ip_default_ttl"
     docker.run("--sysctl", f"{ttl}=77", "--", "cat", f"/proc/sys/{ttl.replace('.', '/')}").ok().prints("77")
-    docker.run("--ulimit", "nofile=100:200", "--", "sh", "-c", "ulimit -Sn; ulimit -Hn").ok().prints(
-        "100\n200"
-    )
+    docker.run("--ulimit", "nofile=100:200", "--", "sh", "-c", "ulimit -Sn; ulimit -Hn").ok().prints("100\n200")
 
 
 @case()
@@ -196,9 +186,7 @@ def volumes(docker: Docker) -> None:
     folder = docker.base / "volume"
     folder.mkdir()
     (folder / "file").write_text("from host\n")
-    docker.run("--volume", f"{folder}:/v", "--", "sh", "-c", "cat /v/file; echo > /v/new").ok().prints(
-        "from host"
-    )
+    docker.run("--volume", f"{folder}:/v", "--", "sh", "-c", "cat /v/file; echo > /v/new").ok().prints("from host")
     docker.run("--volume", f"{folder}:/v:ro", "--", "touch", "/v/x").exits(1)
     docker.run("--volume", "named:/n", "--", "sh", "-c", "echo kept > /n/x").ok()
     docker.run("--volume", "named:/n", "--", "cat", "/n/x").ok().prints("kept")

@@ -53,9 +53,7 @@ def exec(podman: Podman) -> None:
     ).prints(f"{USER}\n/tmp\nb")
     podman.podman("exec", "--interactive", "e", "cat", stdin="typed").prints("typed")
     podman.podman("exec", "--detach", "e", "sh", "-c", "echo > /tmp/detached").ok()
-    podman.shell.until(
-        lambda: podman.podman("exec", "e", "test", "-e", "/tmp/detached").status == 0, "exec --detach"
-    )
+    podman.shell.until(lambda: podman.podman("exec", "e", "test", "-e", "/tmp/detached").status == 0, "exec --detach")
     talk = [("#", "test -t 0 && echo a-$((1+1))\n"), ("a-2", "exit 4\n")]
     podman.terminal("exec", "-it", "e", "sh", talk=talk).exits(4)
     podman.podman("exec", "e", "no-such-program").exits(127)
@@ -65,9 +63,7 @@ def exec(podman: Podman) -> None:
 @case()
 def create_start_attach(podman: Podman) -> None:
     """A container is created, started and attached to one after the other."""
-    podman.podman(
-        "create", "--interactive", "--name", "c", REFERENCE, "sh", "-c", "read line; echo got $line"
-    ).ok()
+    podman.podman("create", "--interactive", "--name", "c", REFERENCE, "sh", "-c", "read line; echo got $line").ok()
     if podman.inspect("c", "{{.State.Status}}") != "created":
         raise Failed("not in state created")
     podman.podman("start", "--attach", "--interactive", "c", stdin="words\n").ok().prints("got words")
@@ -115,9 +111,7 @@ def restart(podman: Podman) -> None:
     podman.detached("r", "--", "sh", "-c", "echo once >> /log; exec sleep 1000")
     podman.shell.until(lambda: podman.podman("exec", "r", "cat", "/log").out == "once\n", "the first start")
     podman.podman("restart", "--time", "0", "r").ok()
-    podman.shell.until(
-        lambda: podman.podman("exec", "r", "cat", "/log").out == "once\nonce\n", "the second start"
-    )
+    podman.shell.until(lambda: podman.podman("exec", "r", "cat", "/log").out == "once\nonce\n", "the second start")
 
 
 @case()
@@ -221,9 +215,7 @@ def play_kube(podman: Podman) -> None:
     path = podman.base / "kube.yaml"
     path.write_text(_KUBE)
     podman.podman("play", "kube", path).ok()
-    podman.shell.until(
-        lambda: podman.podman("logs", "kube-main").out == f"hello\n{USER_ID}\n", "the log of kube-main"
-    )
+    podman.shell.until(lambda: podman.podman("logs", "kube-main").out == f"hello\n{USER_ID}\n", "the log of kube-main")
     podman.podman("play", "kube", "--down", path).ok()
 
 
@@ -255,9 +247,7 @@ def volumes(podman: Podman) -> None:
     folder = podman.base / "volume"
     folder.mkdir(exist_ok=True)
     (folder / "file").write_text("from host")
-    podman.run("--volume", f"{folder}:/v", "--", "sh", "-c", "cat /v/file; echo > /v/new").ok().prints(
-        "from host"
-    )
+    podman.run("--volume", f"{folder}:/v", "--", "sh", "-c", "cat /v/file; echo > /v/new").ok().prints("from host")
     if not (folder / "new").exists():
         raise Failed("the file written into the volume is not on the host")
     podman.run("--volume", f"{folder}:/v:ro", "--", "touch", "/v/x").exits(1)
@@ -300,17 +290,13 @@ def seccomp(podman: Podman) -> None:
     profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
     option = ("--security-opt", f"seccomp={profile}")
     podman.run(*option, "--", "mkdir", "/tmp/x").exits(1).shows("not supported")
-    podman.run(
-        "--security-opt", "seccomp=unconfined", "--", "grep", "Seccomp:", "/proc/self/status"
-    ).ok().shows("0")
+    podman.run("--security-opt", "seccomp=unconfined", "--", "grep", "Seccomp:", "/proc/self/status").ok().shows("0")
 
 
 @case()
 def no_new_privileges(podman: Podman) -> None:
     """--security-opt no-new-privileges."""
-    podman.run(
-        "--security-opt", "no-new-privileges", "--", "grep", "NoNewPrivs", "/proc/self/status"
-    ).ok().shows("1")
+    podman.run("--security-opt", "no-new-privileges", "--", "grep", "NoNewPrivs", "/proc/self/status").ok().shows("1")
 
 
 @case()
@@ -331,9 +317,9 @@ def ulimit(podman: Podman) -> None:
 @case()
 def sysctl(podman: Podman) -> None:
     """--sysctl sets a value of the container's own namespaces."""
-    podman.run(
-        "--sysctl", "net.ipv4.ip_default_ttl=77", "--", "cat", "/proc/sys/net/ipv4/ip_default_ttl"
-    ).ok().prints("77")
+    podman.run("--sysctl", "net.ipv4.ip_default_ttl=77", "--", "cat", "/proc/sys/net/ipv4/ip_default_ttl").ok().prints(
+        "77"
+    )
 
 
 @case()
@@ -351,9 +337,7 @@ def device(podman: Podman) -> None:
 def memory(podman: Podman) -> None:
     """--memory is the limit of the cgroup, and a process that exceeds it is killed."""
     podman.detached("m", "--memory", "32m", "--memory-swap", "32m", "--", *SLEEP)
-    limit = cgroup_value(
-        podman.inspect("m", "{{.State.Pid}}"), "memory", "memory.limit_in_bytes", "memory.max"
-    )
+    limit = cgroup_value(podman.inspect("m", "{{.State.Pid}}"), "memory", "memory.limit_in_bytes", "memory.max")
     if limit != str(32 << 20):
         raise Failed(f"limit is {limit}")
     podman.run(
@@ -375,17 +359,13 @@ def cpus(podman: Podman) -> None:
     quota = cgroup_value(podman.inspect("cpu", "{{.State.Pid}}"), "cpu", "cpu.cfs_quota_us", "cpu.max")
     if quota.split()[0] != "50000":
         raise Failed(f"quota is {quota}")
-    podman.podman("exec", "cpu", "grep", "Cpus_allowed_list", "/proc/self/status").ok().prints(
-        "Cpus_allowed_list:\t0"
-    )
+    podman.podman("exec", "cpu", "grep", "Cpus_allowed_list", "/proc/self/status").ok().prints("Cpus_allowed_list:\t0")
 
 
 @case()
 def pids_limit(podman: Podman) -> None:
     """--pids-limit stops a fork beyond it."""
-    seen = podman.run(
-        "--pids-limit", "5", "--", "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait"
-    )
+    seen = podman.run("--pids-limit", "5", "--", "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait")
     seen.shows("can't fork")
 
 
@@ -394,9 +374,7 @@ def update(podman: Podman) -> None:
     """`update` changes the limits of a running container."""
     podman.detached("up", "--memory", "64m", "--", *SLEEP)
     podman.podman("update", "--memory", "48m", "up").ok()
-    limit = cgroup_value(
-        podman.inspect("up", "{{.State.Pid}}"), "memory", "memory.limit_in_bytes", "memory.max"
-    )
+    limit = cgroup_value(podman.inspect("up", "{{.State.Pid}}"), "memory", "memory.limit_in_bytes", "memory.max")
     if limit != str(48 << 20):
         raise Failed(f"limit is {limit} after the update")
 

@@ -74,12 +74,10 @@ def rootless(podman: Podman) -> None:
     user = Rootless(podman)
     user.podman("load", "--input", podman.archive).ok()
     try:
-        user.podman("run", "--rm", REFERENCE, "sh", "-c", "id -u; cat /proc/self/uid_map; exit 6").exits(
-            6
-        ).shows("4321")
-        user.podman("run", "--rm", "--network", "none", "--user", "1234", REFERENCE, "id", "-u").ok().prints(
-            "1234"
+        user.podman("run", "--rm", REFERENCE, "sh", "-c", "id -u; cat /proc/self/uid_map; exit 6").exits(6).shows(
+            "4321"
         )
+        user.podman("run", "--rm", "--network", "none", "--user", "1234", REFERENCE, "id", "-u").ok().prints("1234")
         user.podman("run", "--rm", "--userns", "keep-id", REFERENCE, "id", "-u").ok().prints(str(_UID))
         user.podman("run", "--detach", "--name", "r", REFERENCE, *SLEEP).ok()
         user.podman("exec", "r", "sh", "-c", "echo in; exit 3").exits(3).prints("in")

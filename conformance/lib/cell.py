@@ -48,9 +48,7 @@ class Cell:
     to cover with an empty tmpfs; `unified=False` hides the cgroup2 mount of a hybrid host.
     """
 
-    def __init__(
-        self, name: str, *, keep: Sequence[str] = (), fresh: Sequence[str] = (), unified: bool = True
-    ) -> None:
+    def __init__(self, name: str, *, keep: Sequence[str] = (), fresh: Sequence[str] = (), unified: bool = True) -> None:
         self.cgroups = Subtree(f"conformance-{os.getpid()}-{name}", unified)
         self.left: list[str] = []
         self._keep = keep

@@ -31,9 +31,7 @@ class Hierarchy:
 def hierarchies() -> list[Hierarchy]:
     """The hierarchies mounted at or right below /sys/fs/cgroup."""
     controllers = {
-        line.split()[0]
-        for line in Path("/proc/cgroups").read_text().splitlines()
-        if line and not line.startswith("#")
+        line.split()[0] for line in Path("/proc/cgroups").read_text().splitlines() if line and not line.startswith("#")
     }
     found = []
     for line in Path("/proc/self/mountinfo").read_text().splitlines():

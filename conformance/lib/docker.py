@@ -57,9 +57,7 @@ class Docker(Engine):
         """Run the client to its end."""
         return self.shell.run(self._command(*words), stdin=stdin, env={"DOCKER_BUILDKIT": "0"})
 
-    def terminal(
-        self, *words: object, talk: Sequence[tuple[str, str]], rows: int = 24, columns: int = 80
-    ) -> Result:
+    def terminal(self, *words: object, talk: Sequence[tuple[str, str]], rows: int = 24, columns: int = 80) -> Result:
         """Run the client on a terminal to its end."""
         return self.shell.terminal(self._command(*words), talk, rows=rows, columns=columns)
 
@@ -71,9 +69,7 @@ class Docker(Engine):
     def detached(self, name: str, *words: object) -> None:
         """`docker run --detach --name`: options, then `--`, then the command; raises Failed."""
         options, command = split(words)
-        self.docker(
-            "run", "--detach", "--runtime", HANDLER, "--name", name, *options, REFERENCE, *command
-        ).ok()
+        self.docker("run", "--detach", "--runtime", HANDLER, "--name", name, *options, REFERENCE, *command).ok()
 
     def inspect(self, name: str, template: str) -> str:
         """A field of a container."""

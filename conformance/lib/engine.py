@@ -80,9 +80,7 @@ class Cases(Generic[EngineT]):
     def __init__(self) -> None:
         self.all: list[Case[EngineT]] = []
 
-    def case(
-        self, limit: float = DEFAULT_LIMIT
-    ) -> Callable[[Callable[[EngineT], None]], Callable[[EngineT], None]]:
+    def case(self, limit: float = DEFAULT_LIMIT) -> Callable[[Callable[[EngineT], None]], Callable[[EngineT], None]]:
         """Register a function as a case: its name is the case's, its docstring says what it proves."""
 
         def register(function: Callable[[EngineT], None]) -> Callable[[EngineT], None]:

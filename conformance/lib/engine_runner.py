@@ -62,9 +62,7 @@ def _listen(
         limit = _START_SECONDS if case is None else case.limit + _CLEAN_SECONDS
         message = messages(limit + _GRACE_SECONDS)
         if message is None:
-            ended = (
-                f"{'starting it' if case is None else case.name} ran over all time limits, or the cell ended"
-            )
+            ended = f"{'starting it' if case is None else case.name} ran over all time limits, or the cell ended"
             break
         if case is None:
             version = message["version"]

@@ -59,9 +59,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--runtime", metavar="PATH", help="the runtime to test")
-    parser.add_argument(
-        "--only", metavar="ENGINE[:CASE]", action="append", default=[], help="may be repeated"
-    )
+    parser.add_argument("--only", metavar="ENGINE[:CASE]", action="append", default=[], help="may be repeated")
     parser.add_argument("--busybox", metavar="PATH", default="busybox", help="a static busybox (from PATH)")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write JUnit XML")
     parser.add_argument("--save", metavar="FILE", type=Path, help="write the run as JSON")
@@ -77,9 +75,7 @@ def main(argv: list[str]) -> int:
     arguments = _arguments(argv)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    chosen = list(
-        engine_runner.select_cases({name: cases for name, (_, cases) in ENGINES.items()}, arguments.only)
-    )
+    chosen = list(engine_runner.select_cases({name: cases for name, (_, cases) in ENGINES.items()}, arguments.only))
     if arguments.table:
         print(tables.cases(arguments.table))
         return 0

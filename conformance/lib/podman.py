@@ -82,9 +82,7 @@ class Podman(Engine):
             cwd=str(self.base),
         )
 
-    def terminal(
-        self, *words: object, talk: Sequence[tuple[str, str]], rows: int = 24, columns: int = 80
-    ) -> Result:
+    def terminal(self, *words: object, talk: Sequence[tuple[str, str]], rows: int = 24, columns: int = 80) -> Result:
         """Run podman on a terminal to its end."""
         environment = {"CONTAINERS_CONF": str(self.configuration)}
         return self.shell.terminal(self.command(*words), talk, env=environment, rows=rows, columns=columns)

@@ -34,9 +34,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--tools", metavar="DIR", type=Path, help="the built runtime-tools")
     parser.add_argument("--runtime", metavar="PATH", help="the runtime to test")
-    parser.add_argument(
-        "--only", metavar="NAME", action="append", help="run only this program; may be repeated"
-    )
+    parser.add_argument("--only", metavar="NAME", action="append", help="run only this program; may be repeated")
     parser.add_argument("--limit", metavar="SECONDS", type=float, default=120, help="per program (120)")
     parser.add_argument("--save", metavar="FILE", type=Path, help="write the run as JSON")
     parser.add_argument(
@@ -130,9 +128,7 @@ def find_runtime(given: str) -> Path:
 
 def _totals(run: results.Run) -> str:
     verdicts = [program.verdict for program in run.programs.values()]
-    counts = ", ".join(
-        f"{verdicts.count(verdict)} {verdict}" for verdict in (tap.OK, tap.NOT_OK, tap.SKIPPED)
-    )
+    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in (tap.OK, tap.NOT_OK, tap.SKIPPED))
     return f"{run.runtime}: {counts}, of {len(verdicts)} programs ({run.version[0] if run.version else '?'})"
 
 

@@ -104,9 +104,7 @@ class Shell:
             except subprocess.TimeoutExpired:
                 _kill_group(process.pid)
                 out, err = _drain(process)
-                raise Failed(
-                    f"time limit in `{' '.join(words)[:300]}`: {(err + out).strip()[-_WORDS:]}"
-                ) from None
+                raise Failed(f"time limit in `{' '.join(words)[:300]}`: {(err + out).strip()[-_WORDS:]}") from None
         return Result(words, _status(process.returncode), out, err)
 
     def terminal(

@@ -112,9 +112,7 @@ class Zfs(Ground):
             self.why_not = "zpool is not installed"
         else:
             self.shell.run(["zpool", "create", "-m", "none", _POOL, self._file("zfs.img")]).ok()
-            self.shell.run(
-                ["zfs", "create", "-o", f"mountpoint={self.base / 'zfs'}", f"{_POOL}/snapshots"]
-            ).ok()
+            self.shell.run(["zfs", "create", "-o", f"mountpoint={self.base / 'zfs'}", f"{_POOL}/snapshots"]).ok()
 
     def remove(self) -> None:
         if not self.why_not:

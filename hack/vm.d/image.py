@@ -22,10 +22,7 @@ BUILD_LIMIT = 2400  # seconds; it takes about 70 on two idle cores
 BUILD_SPACE = 4 << 30  # bytes: the tree, the disk, and packages on their way
 DISK_SIZE = "8G"  # of the sparse file; what the guest writes goes to an overlay
 TOOLS = ("qemu-system-x86_64", "debootstrap", "mke2fs", "unshare", "setpriv", "chroot", "apt-get", "tar")
-CONTAINED = (
-    "setpriv --pdeathsig KILL "
-    "unshare --mount --propagation private --pid --fork --kill-child=KILL --mount-proc"
-)
+CONTAINED = "setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child=KILL --mount-proc"
 # What the kernel package has as modules and the way to the agent needs: disks, entropy, ports, file system.
 MODULES = ("virtio_pci", "virtio_blk", "virtio-rng", "virtio_console", "crc32c_generic", "ext4")
 
@@ -95,9 +92,7 @@ def _release() -> str:
     lines = Path("/etc/os-release").read_text().splitlines()
     words = dict(line.partition("=")[::2] for line in lines)
     if words.get("ID") != "debian" or not words.get("VERSION_CODENAME"):
-        raise UnavailableError(
-            "the guest is made from the package sources of a Debian host, and this is none"
-        )
+        raise UnavailableError("the guest is made from the package sources of a Debian host, and this is none")
     return words["VERSION_CODENAME"]
 
 

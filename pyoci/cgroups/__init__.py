@@ -11,7 +11,7 @@ from then on: a `create` that is killed at any point leaves groups that `reopen(
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci.errors import CgroupError
 
@@ -150,15 +150,15 @@ def is_unified() -> bool:
     from pyoci.kernel.mount import magic
 
     try:
-        fd = os.open(ROOT, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = posix.open(ROOT, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     except OSError as error:
         raise CgroupError(
-            f"open {ROOT}: {os.strerror(error.errno or 0).lower()}; mount a cgroup file system there"
+            f"open {ROOT}: {posix.strerror(error.errno or 0).lower()}; mount a cgroup file system there"
         ) from None
     try:
         return magic(fd) == uapi.CGROUP2_SUPER_MAGIC
     finally:
-        os.close(fd)
+        posix.close(fd)
 
 
 def _checked(path: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci.cgroups import device_program, devices, files
 from pyoci.errors import CgroupError, SyscallError
@@ -24,7 +24,7 @@ def restrict(group: str, given: list[dict[str, Any]] | None) -> None:
     """
     program = device_program.build(devices.rules_of(given))
     try:
-        group_fd = os.open(group, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        group_fd = posix.open(group, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
     except OSError as error:
         raise CgroupError(f"open {group}: {files.reason(error)}") from None
     try:
@@ -32,11 +32,11 @@ def restrict(group: str, given: list[dict[str, Any]] | None) -> None:
         try:
             _swap(group_fd, fd)
         finally:
-            os.close(fd)
+            posix.close(fd)
     except SyscallError as error:
         raise CgroupError(f"restrict devices in {group}: {error}") from None
     finally:
-        os.close(group_fd)
+        posix.close(group_fd)
 
 
 def _swap(group_fd: int, fd: int) -> None:
@@ -47,4 +47,4 @@ def _swap(group_fd: int, fd: int) -> None:
             bpf.detach_device_program(group_fd, extra)
     finally:
         for old in former:
-            os.close(old)
+            posix.close(old)

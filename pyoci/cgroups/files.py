@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 import time
 
 from pyoci.errors import CgroupError
@@ -20,7 +20,7 @@ _GONE = (errno.ENOENT, errno.ENODEV)  # the group was removed; ENODEV: while the
 def reason(error: OSError) -> str:
     """An error number in words and by name."""
     number = error.errno or 0
-    return f"{os.strerror(number).lower()} ({errno.errorcode.get(number, number)})"
+    return f"{posix.strerror(number).lower()} ({errno.errorcode.get(number, number)})"
 
 
 def read(path: str) -> str:
@@ -33,19 +33,19 @@ def read(path: str) -> str:
 
 def is_group(path: str) -> bool:
     """Whether there is a group at `path`."""
-    return os.access(f"{path}/.", os.F_OK)
+    return posix.access(f"{path}/.", posix.F_OK)
 
 
 def read_raw(path: str) -> str:
     """The whole file. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
     try:
         data = b""
-        while part := os.read(fd, 65536):
+        while part := posix.read(fd, 65536):
             data += part
         return data.decode("ascii", "surrogateescape")
     finally:
-        os.close(fd)
+        posix.close(fd)
 
 
 def read_optional(path: str) -> str | None:
@@ -77,12 +77,12 @@ def write(path: str, text: str) -> None:
 
 def write_raw(path: str, text: str) -> None:
     """Write one value in one go. Raises OSError."""
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    fd = posix.open(path, posix.O_WRONLY | posix.O_CLOEXEC)
     try:
         # An empty value is a line feed: write(2) of nothing does not reach the kernel's handler.
-        os.write(fd, text.encode("utf-8", "surrogateescape") or b"\n")
+        posix.write(fd, text.encode("utf-8", "surrogateescape") or b"\n")
     finally:
-        os.close(fd)
+        posix.close(fd)
 
 
 def make(path: str, mount: str, made: list[str]) -> bool:
@@ -91,7 +91,7 @@ def make(path: str, mount: str, made: list[str]) -> bool:
     Returns whether the group itself is new. Raises OSError.
     """
     try:
-        os.mkdir(path, 0o755)
+        posix.mkdir(path, 0o755)
     except FileExistsError:
         return False
     except FileNotFoundError:
@@ -108,7 +108,7 @@ def remove_made(made: list[str]) -> None:
     """Undo `make` after a failure; a group that somebody uses meanwhile stays."""
     for path in reversed(made):
         try:
-            os.rmdir(path)
+            posix.rmdir(path)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.EBUSY, errno.ENOTEMPTY):
                 raise CgroupError(f"remove {path}: {reason(error)}") from None
@@ -120,8 +120,8 @@ def nested(path: str) -> Iterator[str]:
     try:
         # kernfs counts the folders in a folder as links: most containers have no nested groups, and reading
         # the folder would list some forty files.
-        if os.stat(path).st_nlink > 2:
-            with os.scandir(path) as found:
+        if posix.stat(path).st_nlink > 2:
+            with posix.scandir(path) as found:
                 below = [item.path for item in found if item.is_dir(follow_symlinks=False)]
         else:
             below = []
@@ -160,7 +160,7 @@ def remove(path: str) -> None:
     pause = 0.001
     while True:
         try:
-            os.rmdir(path)
+            posix.rmdir(path)
             return
         except FileNotFoundError:
             return
@@ -182,7 +182,7 @@ def _remove_below(path: str) -> bool:
     groups = list(nested(path))[1:]
     for group in reversed(groups):
         try:
-            os.rmdir(group)
+            posix.rmdir(group)
         except FileNotFoundError:
             pass
         except OSError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pyoci.cgroups import files
 from pyoci.errors import CgroupError
-from pyoci.wire.record import Record
+from pyoci.record import Record
 
 # Options of a cgroup superblock that are not names of controllers.
 _FLAGS = frozenset(("rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode", "favordynmods", "none", "all"))

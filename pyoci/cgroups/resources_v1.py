@@ -6,7 +6,7 @@ a zero: engines write every number that they were not asked to change as 0 (dock
 
 from __future__ import annotations
 
-from pyoci.cgroups.writes import Write, one
+from pyoci.cgroups.writes import Write, single_write
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False
@@ -61,53 +61,57 @@ def _memory(given: dict[str, Any]) -> list[list[Write]]:
     if given.get("useHierarchy") is not None:
         # Before limits; Linux 5.11 and later know only 1.
         value = int(given["useHierarchy"])
-        first.append(one("memory", "memory.use_hierarchy", value, "memory.useHierarchy"))
+        first.append(single_write("memory", "memory.use_hierarchy", value, "memory.useHierarchy"))
     limit, swap = given.get("limit"), given.get("swap")
     if limit:
-        limits.append(one("memory", "memory.limit_in_bytes", limit, "memory.limit"))
+        limits.append(single_write("memory", "memory.limit_in_bytes", limit, "memory.limit"))
     if swap:
-        limits.append(one("memory", "memory.memsw.limit_in_bytes", swap, "memory.swap"))
+        limits.append(single_write("memory", "memory.memsw.limit_in_bytes", swap, "memory.swap"))
     elif limit == -1:
         # Without a limit of memory there is none of memory and swap together either.
-        limits.append(one("memory", "memory.memsw.limit_in_bytes", -1, "memory.limit", optional=True))
+        limits.append(single_write("memory", "memory.memsw.limit_in_bytes", -1, "memory.limit", optional=True))
     for key, file in (
         ("reservation", "memory.soft_limit_in_bytes"),
         ("kernel", "memory.kmem.limit_in_bytes"),
         ("kernelTCP", "memory.kmem.tcp.limit_in_bytes"),
     ):
         if given.get(key):
-            single.append([one("memory", file, given[key], f"memory.{key}")])
+            single.append([single_write("memory", file, given[key], f"memory.{key}")])
     if given.get("swappiness") is not None:
         if given["swappiness"] > SWAPPINESS_MAX:
             raise CgroupError(f"memory.swappiness: {given['swappiness']} is not between 0 and {SWAPPINESS_MAX}")
-        single.append([one("memory", "memory.swappiness", given["swappiness"], "memory.swappiness")])
+        single.append([single_write("memory", "memory.swappiness", given["swappiness"], "memory.swappiness")])
     if given.get("disableOOMKiller") is not None:
         value = int(given["disableOOMKiller"])
-        single.append([one("memory", "memory.oom_control", value, "memory.disableOOMKiller")])
+        single.append([single_write("memory", "memory.oom_control", value, "memory.disableOOMKiller")])
     return [first, limits, *single]
 
 
 def _cpu(given: dict[str, Any]) -> list[list[Write]]:
     realtime, weight, bandwidth = [], [], []
     if given.get("realtimePeriod"):
-        realtime.append(one("cpu", "cpu.rt_period_us", given["realtimePeriod"], "cpu.realtimePeriod"))
+        realtime.append(single_write("cpu", "cpu.rt_period_us", given["realtimePeriod"], "cpu.realtimePeriod"))
     if given.get("realtimeRuntime"):
-        realtime.append(one("cpu", "cpu.rt_runtime_us", given["realtimeRuntime"], "cpu.realtimeRuntime"))
+        realtime.append(single_write("cpu", "cpu.rt_runtime_us", given["realtimeRuntime"], "cpu.realtimeRuntime"))
     if given.get("shares"):
         if not SHARES_MIN <= given["shares"] <= SHARES_MAX:
             raise CgroupError(f"cpu.shares: {given['shares']} is not between {SHARES_MIN} and {SHARES_MAX}")
-        weight.append(one("cpu", "cpu.shares", given["shares"], "cpu.shares"))
+        weight.append(single_write("cpu", "cpu.shares", given["shares"], "cpu.shares"))
     if given.get("idle") is not None:
         # The kernel refuses shares in an idle group: in one batch, each order is tried.
-        weight.append(one("cpu", "cpu.idle", given["idle"], "cpu.idle"))
+        weight.append(single_write("cpu", "cpu.idle", given["idle"], "cpu.idle"))
     check_burst(given)
     if given.get("period"):
-        bandwidth.append(one("cpu", "cpu.cfs_period_us", given["period"], "cpu.period"))
+        bandwidth.append(single_write("cpu", "cpu.cfs_period_us", given["period"], "cpu.period"))
     if given.get("quota"):
-        bandwidth.append(one("cpu", "cpu.cfs_quota_us", given["quota"], "cpu.quota"))
+        bandwidth.append(single_write("cpu", "cpu.cfs_quota_us", given["quota"], "cpu.quota"))
     if given.get("burst") is not None:
-        bandwidth.append(one("cpu", "cpu.cfs_burst_us", given["burst"], "cpu.burst"))
-    sets = [[one("cpuset", f"cpuset.{key}", given[key], f"cpu.{key}")] for key in ("cpus", "mems") if given.get(key)]
+        bandwidth.append(single_write("cpu", "cpu.cfs_burst_us", given["burst"], "cpu.burst"))
+    sets = [
+        [single_write("cpuset", f"cpuset.{key}", given[key], f"cpu.{key}")]
+        for key in ("cpus", "mems")
+        if given.get(key)
+    ]
     return [realtime, weight, bandwidth, *sets]
 
 
@@ -123,7 +127,7 @@ def _pids(given: dict[str, Any]) -> list[list[Write]]:
     if limit is None:
         return []
     # 0 is a limit (config-linux.md, "PIDs")
-    return [[one("pids", "pids.max", limit if limit >= 0 else "max", "pids.limit")]]
+    return [[single_write("pids", "pids.max", limit if limit >= 0 else "max", "pids.limit")]]
 
 
 def _block_io(given: dict[str, Any]) -> list[list[Write]]:
@@ -132,7 +136,7 @@ def _block_io(given: dict[str, Any]) -> list[list[Write]]:
     if given.get("weight"):
         found.append(_either(("blkio.weight", "blkio.bfq.weight"), str(given["weight"]), "blockIO.weight"))
     if given.get("leafWeight"):
-        found.append(one("blkio", "blkio.leaf_weight", given["leafWeight"], "blockIO.leafWeight"))
+        found.append(single_write("blkio", "blkio.leaf_weight", given["leafWeight"], "blockIO.leafWeight"))
     for device in given.get("weightDevice") or ():
         number = f"{device['major']}:{device['minor']}"
         if device.get("weight"):
@@ -140,11 +144,11 @@ def _block_io(given: dict[str, Any]) -> list[list[Write]]:
             found.append(_either(files, f"{number} {device['weight']}", "blockIO.weightDevice"))
         if device.get("leafWeight"):
             value = f"{number} {device['leafWeight']}"
-            found.append(one("blkio", "blkio.leaf_weight_device", value, "blockIO.weightDevice"))
+            found.append(single_write("blkio", "blkio.leaf_weight_device", value, "blockIO.weightDevice"))
     for key, file in _THROTTLE:
         for device in given.get(key) or ():
             value = f"{device['major']}:{device['minor']} {device['rate']}"
-            found.append(one("blkio", file, value, f"blockIO.{key}"))
+            found.append(single_write("blkio", file, value, f"blockIO.{key}"))
     return [[item] for item in found]
 
 
@@ -157,23 +161,23 @@ def _hugepages(given: list[dict[str, Any]]) -> list[list[Write]]:
     for entry in given:
         size, limit, name = entry["pageSize"], entry["limit"], f"hugepageLimits {entry['pageSize']}"
         # Reservations where the kernel accounts them (5.7), and faults always: pages of MAP_NORESERVE.
-        found.append([one("hugetlb", f"hugetlb.{size}.rsvd.limit_in_bytes", limit, name, optional=True)])
-        found.append([one("hugetlb", f"hugetlb.{size}.limit_in_bytes", limit, name)])
+        found.append([single_write("hugetlb", f"hugetlb.{size}.rsvd.limit_in_bytes", limit, name, optional=True)])
+        found.append([single_write("hugetlb", f"hugetlb.{size}.limit_in_bytes", limit, name)])
     return found
 
 
 def _network(given: dict[str, Any]) -> list[list[Write]]:
     found = []
     if given.get("classID"):
-        found.append([one("net_cls", "net_cls.classid", given["classID"], "network.classID")])
+        found.append([single_write("net_cls", "net_cls.classid", given["classID"], "network.classID")])
     for entry in given.get("priorities") or ():
         value = f"{entry['name']} {entry['priority']}"
-        found.append([one("net_prio", "net_prio.ifpriomap", value, "network.priorities")])
+        found.append([single_write("net_prio", "net_prio.ifpriomap", value, "network.priorities")])
     return found
 
 
 def _rdma(given: dict[str, dict[str, Any]]) -> list[list[Write]]:
-    return [[one("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(given)]
+    return [[single_write("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(given)]
 
 
 def rdma_lines(given: dict[str, dict[str, Any]]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pyoci.cgroups import convert
 from pyoci.cgroups.resources_v1 import check_burst, rdma_lines
-from pyoci.cgroups.writes import Write, one
+from pyoci.cgroups.writes import Write, single_write
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False
@@ -74,14 +74,16 @@ def _memory(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
     if swap:
         value = convert.swap_max(swap, limit or facts.get("memory.max"))
         # Without swap in the kernel there is no file; then no swap and all of it are the same.
-        batches.append([one("memory", "memory.swap.max", value, "memory.swap", optional=value in ("0", "max"))])
+        batches.append(
+            [single_write("memory", "memory.swap.max", value, "memory.swap", optional=value in ("0", "max"))]
+        )
     elif limit == -1:
-        batches.append([one("memory", "memory.swap.max", "max", "memory.limit", optional=True)])
+        batches.append([single_write("memory", "memory.swap.max", "max", "memory.limit", optional=True)])
     if limit:
-        batches.append([one("memory", "memory.max", convert.maximum(limit), "memory.limit")])
+        batches.append([single_write("memory", "memory.max", convert.maximum(limit), "memory.limit")])
     if given.get("reservation"):
         value = convert.maximum(given["reservation"])
-        batches.append([one("memory", "memory.low", value, "memory.reservation")])
+        batches.append([single_write("memory", "memory.low", value, "memory.reservation")])
     return batches
 
 
@@ -93,19 +95,23 @@ def _cpu(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
     weight, bandwidth = [], []
     if given.get("shares"):
         # The kernel refuses a weight for an idle group: in one batch, each order is tried.
-        weight.append(one("cpu", "cpu.weight", str(convert.cpu_weight(given["shares"])), "cpu.shares"))
+        weight.append(single_write("cpu", "cpu.weight", str(convert.cpu_weight(given["shares"])), "cpu.shares"))
     if given.get("idle") is not None:
-        weight.append(one("cpu", "cpu.idle", str(given["idle"]), "cpu.idle"))
+        weight.append(single_write("cpu", "cpu.idle", str(given["idle"]), "cpu.idle"))
     quota, period = given.get("quota"), given.get("period")
     if quota:
         value = convert.maximum(quota) + (f" {period}" if period else "")
-        bandwidth.append(one("cpu", "cpu.max", value, "cpu.quota"))
+        bandwidth.append(single_write("cpu", "cpu.max", value, "cpu.quota"))
     elif period:
         # The file wants a quota before the period: the one that is there.
-        bandwidth.append(one("cpu", "cpu.max", f"{_text(facts.get('cpu.max'))} {period}", "cpu.period"))
+        bandwidth.append(single_write("cpu", "cpu.max", f"{_text(facts.get('cpu.max'))} {period}", "cpu.period"))
     if given.get("burst") is not None:
-        bandwidth.append(one("cpu", "cpu.max.burst", str(given["burst"]), "cpu.burst"))
-    sets = [[one("cpuset", f"cpuset.{key}", given[key], f"cpu.{key}")] for key in ("cpus", "mems") if given.get(key)]
+        bandwidth.append(single_write("cpu", "cpu.max.burst", str(given["burst"]), "cpu.burst"))
+    sets = [
+        [single_write("cpuset", f"cpuset.{key}", given[key], f"cpu.{key}")]
+        for key in ("cpus", "mems")
+        if given.get(key)
+    ]
     return [weight, bandwidth, *sets]
 
 
@@ -117,7 +123,7 @@ def _pids(given: dict[str, Any]) -> list[list[Write]]:
     limit = given.get("limit")
     if limit is None:
         return []
-    return [[one("pids", "pids.max", convert.maximum(limit), "pids.limit")]]
+    return [[single_write("pids", "pids.max", convert.maximum(limit), "pids.limit")]]
 
 
 def _block_io(given: dict[str, Any]) -> list[list[Write]]:
@@ -136,7 +142,7 @@ def _block_io(given: dict[str, Any]) -> list[list[Write]]:
         for device in given.get(key) or ():
             # In v1 a rate of 0 takes the limit away; here 0 is refused and `max` says so.
             value = f"{device['major']}:{device['minor']} {word}={device['rate'] or 'max'}"
-            batches.append([one("io", "io.max", value, f"blockIO.{key}")])
+            batches.append([single_write("io", "io.max", value, f"blockIO.{key}")])
     return batches
 
 
@@ -153,8 +159,8 @@ def _hugepages(given: list[dict[str, Any]]) -> list[list[Write]]:
     for entry in given:
         size, value = entry["pageSize"], str(entry["limit"])
         name = f"hugepageLimits {size}"
-        batches.append([one("hugetlb", f"hugetlb.{size}.rsvd.max", value, name, optional=True)])
-        batches.append([one("hugetlb", f"hugetlb.{size}.max", value, name)])
+        batches.append([single_write("hugetlb", f"hugetlb.{size}.rsvd.max", value, name, optional=True)])
+        batches.append([single_write("hugetlb", f"hugetlb.{size}.max", value, name)])
     return batches
 
 
@@ -166,7 +172,7 @@ def _network(given: dict[str, Any]) -> list[list[Write]]:
 
 
 def _rdma(given: dict[str, dict[str, Any]]) -> list[list[Write]]:
-    return [[one("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(given)]
+    return [[single_write("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(given)]
 
 
 def _unified(given: dict[str, str]) -> list[list[Write]]:
@@ -178,5 +184,5 @@ def _unified(given: dict[str, str]) -> list[list[Write]]:
             raise CgroupError(f"{name}: not the name of a file of a cgroup: CONTROLLER.NAME")
         # The kernel reads one line a write where a file has a line for each device.
         for line in value.splitlines() or [""]:
-            batches.append([one(controller, file, line.strip(), name)])
+            batches.append([single_write(controller, file, line.strip(), name)])
     return batches

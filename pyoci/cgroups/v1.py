@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 import time
 
 from pyoci.cgroups import files
@@ -320,7 +320,7 @@ def signal_all(processes: list[int], signal: int) -> None:
     """Send a signal to each; those that are gone meanwhile do not count. Raises CgroupError."""
     for pid in processes:
         try:
-            os.kill(pid, signal)
+            posix.kill(pid, signal)
         except ProcessLookupError:
             continue
         except OSError as error:

@@ -5,7 +5,7 @@ kernel.
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 import select
 import time
 
@@ -72,7 +72,7 @@ def _delegated_to_user() -> str:
     """The highest group above our own that belongs to us: the same from every session; empty when none does."""
     own, found = _own(), ""
     while own:
-        if os.stat(MOUNT + own).st_uid == os.geteuid():
+        if posix.stat(MOUNT + own).st_uid == posix.geteuid():
             found = own
         elif found:
             break
@@ -135,7 +135,7 @@ class Group:
         if not self.place or self._has_controllers_below():
             return -1
         try:
-            return os.open(self.place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            return posix.open(self.place, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
         except OSError as error:
             raise CgroupError(f"open {self.place}: {files.reason(error)}") from None
 
@@ -234,7 +234,7 @@ class Group:
     def oom_watch(self) -> OomWatch | None:
         from pyoci.cgroups import oom
 
-        if not self.place or not os.access(f"{self.place}/memory.events", os.F_OK):
+        if not self.place or not posix.access(f"{self.place}/memory.events", posix.F_OK):
             return None
         return oom.WatchV2(self.place)
 
@@ -261,7 +261,7 @@ class Group:
         names = _DELEGATED if listed is None else tuple(listed.split())
         for path in (self.place, *(f"{self.place}/{name}" for name in names)):
             try:
-                os.chown(path, uid, gid)
+                posix.chown(path, uid, gid)
             except FileNotFoundError:
                 continue  # not every file that can be delegated exists in every group
             except OSError as error:
@@ -366,12 +366,12 @@ class Group:
         if not self.place:
             raise CgroupError("freeze: the container has no cgroup of its own (rootless, without permission)")
         files.write(f"{self.place}/cgroup.freeze", str(int(frozen)))
-        fd = os.open(f"{self.place}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+        fd = posix.open(f"{self.place}/cgroup.events", posix.O_RDONLY | posix.O_CLOEXEC)
         try:
             poller = select.poll()
             poller.register(fd, select.POLLPRI)
             deadline = time.monotonic() + _FREEZE_SECONDS
-            while f"frozen {int(frozen)}" not in os.pread(fd, 4096, 0).decode():
+            while f"frozen {int(frozen)}" not in posix.pread(fd, 4096, 0).decode():
                 left = deadline - time.monotonic()
                 if left < 0:
                     break
@@ -379,7 +379,7 @@ class Group:
             else:
                 return
         finally:
-            os.close(fd)
+            posix.close(fd)
         if not frozen:
             raise CgroupError(f"thaw {self.place}: still frozen after {_FREEZE_SECONDS:g} s: is a parent frozen?")
         files.write(f"{self.place}/cgroup.freeze", "0")

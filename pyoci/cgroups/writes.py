@@ -6,7 +6,7 @@ import errno
 
 from pyoci.cgroups import files
 from pyoci.errors import CgroupError
-from pyoci.wire.record import Record
+from pyoci.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,6 +116,6 @@ def _words(item: Write, error: OSError) -> str:
     return text
 
 
-def one(controller: str, file: str, value: object, name: str, optional: bool = False) -> Write:
+def single_write(controller: str, file: str, value: object, name: str, optional: bool = False) -> Write:
     """A value for the one file that it can go to."""
     return Write(controller=controller, targets=((file, str(value)),), name=name, optional=optional)

@@ -6,7 +6,7 @@ from pyoci.cli import options as parser
 from pyoci.cli.options import Call, Option
 from pyoci.errors import UsageError
 from pyoci.host import create as host
-from pyoci.host.terminal import ConsoleSocket
+from pyoci.host.send_fd import ConsoleSocket
 
 USAGE = "[options] ID"
 OPTIONS = (

@@ -8,9 +8,7 @@ from pyoci.host import delete
 from pyoci.state.store import Store
 
 USAGE = "[options] ID"
-OPTIONS = (
-    Option(name="force", short="f", help="kill it first; clean up after a create that was interrupted"),
-)
+OPTIONS = (Option(name="force", short="f", help="kill it first; clean up after a create that was interrupted"),)
 
 
 def run(call: Call) -> int:

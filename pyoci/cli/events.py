@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from pyoci import jsontext
 from pyoci.cli import options, output
 from pyoci.cli.options import Call, Option
 from pyoci.errors import UsageError
 from pyoci.host import events
 from pyoci.state.store import Store
-from pyoci.wire import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

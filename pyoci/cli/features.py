@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from pyoci import jsontext
 from pyoci.cli import options, output
 from pyoci.cli.main import SPEC_VERSION, VERSION
 from pyoci.cli.options import Call
-from pyoci.wire import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import pwd
 
-from pyoci import log
+from pyoci import jsontext, log
 from pyoci.cli import options, output
 from pyoci.cli.options import Call, Option
 from pyoci.errors import ContainerNotFound, PyociError
 from pyoci.host.status import state_document
 from pyoci.state.store import Entry, Store
-from pyoci.wire import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci import log, phase
 from pyoci.cli import options, output
@@ -133,8 +133,8 @@ def version() -> str:
 
 def default_root() -> str:
     """/run/pyoci, or the folder of the user's session for whoever is not the host's root."""
-    session = os.environ.get(b"XDG_RUNTIME_DIR", b"").decode("utf-8", "surrogateescape")
-    if session and (os.geteuid() != 0 or options.in_user_namespace()):
+    session = posix.environ.get(b"XDG_RUNTIME_DIR", b"").decode("utf-8", "surrogateescape")
+    if session and (posix.geteuid() != 0 or options.in_user_namespace()):
         return f"{session}/pyoci"
     return "/run/pyoci"
 
@@ -195,11 +195,11 @@ def _tidy() -> None:
     """Undo what a caller may have left us: closed standard streams, children that nobody may wait for."""
     for fd in (0, 1, 2):
         try:
-            os.fstat(fd)
+            posix.fstat(fd)
         except OSError:
             # Otherwise the state file or the log could become number 2 and receive error messages.
-            os.open("/dev/null", os.O_RDWR)
-            os.set_inheritable(fd, True)
+            posix.open("/dev/null", posix.O_RDWR)
+            posix.set_inheritable(fd, True)
     # An ignored SIGCHLD survives execve and makes the kernel reap hooks: their exit status would be lost.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
 
@@ -209,6 +209,6 @@ def _show_traceback(error: BaseException) -> None:
 
     text = "".join(traceback.format_exception(error))
     try:
-        os.write(2, text.encode("utf-8", "backslashreplace"))
+        posix.write(2, text.encode("utf-8", "backslashreplace"))
     except OSError:
         pass  # the reader of standard error is gone

@@ -14,10 +14,10 @@ Not argparse: it costs 11 ms of CPU to import, more than all of `pyoci state`.
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci.errors import UsageError
-from pyoci.wire.record import Record
+from pyoci.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Settings(Record):
     def rootless(self) -> bool:
         """Whether to do without what only the host's root can do; `auto` looks at who we are."""
         if self.rootless_mode == "auto":
-            return os.geteuid() != 0 or in_user_namespace()
+            return posix.geteuid() != 0 or in_user_namespace()
         return self.rootless_mode == "true"
 
 
@@ -176,13 +176,13 @@ def table_lines(table: tuple[Option, ...]) -> list[str]:
 def in_user_namespace() -> bool:
     """Whether this process is in a user namespace below the initial one: that one alone maps all ids."""
     try:
-        fd = os.open("/proc/self/uid_map", os.O_RDONLY | os.O_CLOEXEC)
+        fd = posix.open("/proc/self/uid_map", posix.O_RDONLY | posix.O_CLOEXEC)
     except FileNotFoundError:
         return False  # a kernel without user namespaces
     try:
-        return os.read(fd, 4096).split() != [b"0", b"0", b"4294967295"]
+        return posix.read(fd, 4096).split() != [b"0", b"0", b"4294967295"]
     finally:
-        os.close(fd)
+        posix.close(fd)
 
 
 def _default(option: Option) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci.errors import PyociError
 
@@ -12,7 +12,7 @@ def write(text: str) -> None:
     data = text.encode("utf-8", "surrogateescape")
     try:
         while data:
-            data = data[os.write(1, data) :]
+            data = data[posix.write(1, data) :]
     except OSError as error:
         # `state` must not succeed unless the state was written (OCI command line interface, state).
-        raise PyociError(f"write to standard output: {os.strerror(error.errno or 0).lower()}") from None
+        raise PyociError(f"write to standard output: {posix.strerror(error.errno or 0).lower()}") from None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from pyoci import jsontext
 from pyoci.cli import options, output
 from pyoci.cli.options import Call, Option
 from pyoci.host import ps
 from pyoci.state.store import Store
-from pyoci.wire import jsontext
 
 USAGE = "[options] ID [PS OPTIONS]"
 OPTIONS = (

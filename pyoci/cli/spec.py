@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
+from pyoci import jsontext
 from pyoci.cli import options
 from pyoci.cli.main import SPEC_VERSION
 from pyoci.cli.options import Call, Option
 from pyoci.errors import PyociError
 from pyoci.spec import template
 from pyoci.spec.bundle import CONFIG
-from pyoci.wire import jsontext
 
 USAGE = "[options]"
 OPTIONS = (

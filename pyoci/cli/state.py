@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from pyoci import jsontext
 from pyoci.cli import options, output
 from pyoci.cli.options import Call
 from pyoci.host.status import state_document
 from pyoci.state.store import Store
-from pyoci.wire import jsontext
 
 USAGE = "ID"
 OPTIONS = ()

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 
+from pyoci import jsontext
 from pyoci.cli import options
 from pyoci.cli.options import Call, Option
 from pyoci.errors import UnsupportedError, UsageError
 from pyoci.host import update
 from pyoci.spec import bundle
 from pyoci.state.store import Store
-from pyoci.wire import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
+from pyoci import jsontext
 from pyoci.cli import options, output
 from pyoci.cli.options import Call
 from pyoci.spec import bundle, rules
-from pyoci.wire import jsontext
 
 USAGE = "[BUNDLE]"
 OPTIONS = ()

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci import cgroups, log, phase
 from pyoci.errors import CgroupError, ConfigError, ContainerError, PyociError, UsageError
-from pyoci.host import serve, sources, spawn
-from pyoci.host.tell import tell
+from pyoci.host import handshake, open_for_init, spawn
+from pyoci.host.announce import announce
 from pyoci.init import sequence
 from pyoci.kernel import proc_stat, streams
 from pyoci.plan import delegation
 from pyoci.plan import facts as host_facts
 from pyoci.plan.build import build
 from pyoci.plan.request import Request
+from pyoci.record import Record
 from pyoci.spec import bundle as bundles
 from pyoci.spec import rules
-from pyoci.state import record
-from pyoci.state.record import State
+from pyoci.state import model
+from pyoci.state.model import State
 from pyoci.state.store import CONFIG_FILE, READINESS_FOLDER, Entry, Store
 from pyoci.wire import messages
 from pyoci.wire.plan import Plan
-from pyoci.wire.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def load(options: Options) -> tuple[Plan, bytes]:
 
 def _readiness_folder(options: Options) -> str:
     """Where host.readiness will listen for the container's READY=1; empty when no service manager waits for it."""
-    if not os.environ.get(b"NOTIFY_SOCKET"):
+    if not posix.environ.get(b"NOTIFY_SOCKET"):
         return ""
     return f"{Store(options.root).root}/{options.container_id}/{READINESS_FOLDER}"
 
@@ -102,13 +102,13 @@ def _readiness_folder(options: Options) -> str:
 def _real_path(path: str) -> str:
     """Without links, as the kernel sees it; where there is no such directory, just absolute."""
     try:
-        fd = os.open(path or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = posix.open(path or ".", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     except OSError:
-        return path if path.startswith("/") else f"{os.getcwd()}/{path}"
+        return path if path.startswith("/") else f"{posix.getcwd()}/{path}"
     try:
-        return os.readlink(f"/proc/self/fd/{fd}")
+        return posix.readlink(f"/proc/self/fd/{fd}")
     finally:
-        os.close(fd)
+        posix.close(fd)
 
 
 def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created:
@@ -145,7 +145,7 @@ def _create(
     on_terminal: Callable[[int, str], None],
 ) -> Created:
     phase("open what init needs")
-    opened = sources.open_all(plan, entry)
+    opened = open_for_init.open_all(plan, entry)
     if plan.process is not None and plan.process.seccomp is not None:
         phase("seccomp program")
         from pyoci.host import seccomp
@@ -171,18 +171,18 @@ def _create(
         group.destroy()
         raise
     try:
-        sources.let_go(opened)
+        open_for_init.let_go(opened)
         phase("join the cgroup")
         group.add(child.pid)
-        serve.release(plan, child, opened)
+        handshake.release(plan, child, opened)
         state.cgroup = group.save()  # without the groups that a rootless runtime was not allowed to make
         state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
-        serve.until_ready(plan.process, child, document(plan, child.pid), on_terminal, plan.hooks)
+        handshake.until_ready(plan.process, child, document(plan, child.pid), on_terminal, plan.hooks)
         phase("limits, state")
         if plan.process is not None and plan.namespaces.has("user"):
-            serve.set_rlimits(plan.process, child.pid)
+            handshake.set_rlimits(plan.process, child.pid)
         entry.write(state)
-        tell(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
+        announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         child.channel.send(messages.GO)
         child.channel.close()
         return Created(entry=entry, state=state, plan=plan, pid=child.pid, pidfd=child.pidfd)
@@ -223,13 +223,13 @@ def _check_terminal(plan: Plan, options: Options) -> None:
 
 def _first_state(plan: Plan, options: Options, group: Cgroup) -> State:
     """Written before anything is made: whatever happens next, `delete` finds what there may be to remove."""
-    own = os.getpid()
+    own = posix.getpid()
     return State(
         oci_version=plan.oci_version,
         id=options.container_id,
         bundle=plan.bundle,
         rootfs=plan.rootfs.path,
-        created=record.now(),
+        created=model.now(),
         creator_pid=own,
         creator_start=proc_stat.start_time(own),
         boot_id=proc_stat.boot_id(),

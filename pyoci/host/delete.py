@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci import log, phase
 from pyoci.errors import ContainerNotFound, StateError
@@ -12,7 +12,7 @@ from pyoci.state import status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyoci.state.record import State
+    from pyoci.state.model import State
     from pyoci.state.store import Entry, Store
 
 # Seconds: a killed process may have much memory to free, or be in a system call that must end first.
@@ -67,7 +67,7 @@ def stop(state: State) -> None:
     """
     if state.pid:
         init = status.hold_init(state)
-    elif state.creator_pid != os.getpid():
+    elif state.creator_pid != posix.getpid():
         init = status.hold_creator(state)
     else:
         init = None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyoci.cgroups import Cgroup
-    from pyoci.state.record import State
+    from pyoci.state.model import State
     from pyoci.state.store import Entry
 
 

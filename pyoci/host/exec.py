@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
-from pyoci import cgroups, log, phase
+from pyoci import cgroups, jsontext, log, phase
 from pyoci.errors import ConfigError, PyociError, StateError, UsageError
-from pyoci.host import serve, spawn
-from pyoci.host.tell import tell
+from pyoci.host import handshake, spawn
+from pyoci.host.announce import announce
 from pyoci.init import exec_sequence
 from pyoci.kernel import namespace, pidfd, procfs, streams, uapi
 from pyoci.plan import facts as host_facts
 from pyoci.plan import process as process_plan
 from pyoci.plan.request import Request
+from pyoci.record import Record
 from pyoci.spec import bundle as bundles
 from pyoci.spec import rules
 from pyoci.state import status
-from pyoci.state.record import State
+from pyoci.state.model import State
 from pyoci.state.store import CONFIG_FILE, Entry
-from pyoci.wire import jsontext, messages
-from pyoci.wire.opened import Opened
+from pyoci.wire import messages
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import Namespaces, Process
-from pyoci.wire.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,27 +76,27 @@ def execute(entry: Entry, options: Options) -> int:
         raise UsageError("--console-socket is given, but the process has no terminal")
     phase("open namespaces")
     streams.check_passed(wanted.preserve_fds)
-    namespaces, opened = _open(config, state, wanted, options)
+    namespaces, inherited = _open(config, state, wanted, options)
     personality = process_plan.personality((config.get("linux") or {}).get("personality"))
     group = _group(state, options.cgroups)
     child = spawn.spawn(
         namespaces,
-        opened,
+        inherited,
         group.clone_fd(),
         wanted.preserve_fds,
-        lambda channel: exec_sequence.execute_in(wanted, personality, opened, channel),
+        lambda channel: exec_sequence.execute_in(wanted, personality, inherited, channel),
     )
     relay = _relay(options)
     try:
         phase("join the cgroup")
         group.add(child.pid)
-        serve.set_oom_score(wanted, child.pid, opened.proc_fd)
+        handshake.set_oom_score(wanted, child.pid, inherited.proc_fd)
         child.channel.send(messages.GO)
-        serve.until_ready(wanted, child, _document(state), _on_terminal(options, relay))
+        handshake.until_ready(wanted, child, _document(state), _on_terminal(options, relay))
         phase("limits")
         if namespaces.has("user"):
-            serve.set_rlimits(wanted, child.pid)
-        tell(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
+            handshake.set_rlimits(wanted, child.pid)
+        announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         child.channel.send(messages.GO)
         phase("the process becomes the program")
         child.channel.expect("")  # end of file: execve(2) closed it
@@ -203,16 +203,14 @@ def _with_capabilities(sets: dict[str, list[str]], more: list[str]) -> dict[str,
     return changed
 
 
-def _open(
-    config: dict[str, Any], state: State, wanted: Process, options: Options
-) -> tuple[Namespaces, Opened]:
-    """The namespaces of the container's init, opened while it is known to be that process."""
+def _open(config: dict[str, Any], state: State, wanted: Process, options: Options) -> tuple[Namespaces, Inherited]:
+    """The namespaces of the container's init, inherited while it is known to be that process."""
     init = status.hold_init(state)
     if init is None:
         raise StateError(f"cannot exec in a container that has stopped: {state.id}")
     proc_fd = procfs.open_root()
     kinds = [entry["type"] for entry in (config.get("linux") or {}).get("namespaces") or ()]
-    opened = Opened(
+    inherited = Inherited(
         proc_fd=proc_fd,
         sources={},
         namespaces=[
@@ -220,17 +218,17 @@ def _open(
         ],
     )
     if "mount" not in kinds:
-        opened.rootfs_fd = os.open(f"/proc/{state.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        inherited.rootfs_fd = posix.open(f"/proc/{state.pid}/root", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     if not status.init_lives(state):
         raise StateError(f"cannot exec in a container that has stopped: {state.id}")
     pidfd.close(init)
     if wanted.seccomp is not None:
         from pyoci.host import seccomp
 
-        opened.seccomp_program = seccomp.for_container(wanted.seccomp, options.root)
+        inherited.seccomp_program = seccomp.for_container(wanted.seccomp, options.root)
     joined = [(kind, f"/proc/{state.pid}/ns/{uapi.NAMESPACE_FILES[kind]}") for kind in kinds]
     first = wanted.cpu_affinity[0] if wanted.cpu_affinity else ""
-    return Namespaces(new=[], joined=joined, time_offsets=[], first_cpus=first), opened
+    return Namespaces(new=[], joined=joined, time_offsets=[], first_cpus=first), inherited
 
 
 def _group(state: State, asked: list[str]) -> cgroups.Cgroup:
@@ -258,7 +256,7 @@ def _relay(options: Options) -> Relay | None:
 
 def _on_terminal(options: Options, relay: Relay | None) -> Callable[[int, str], None]:
     if options.console_socket or relay is None:
-        from pyoci.host.terminal import ConsoleSocket
+        from pyoci.host.send_fd import ConsoleSocket
 
         return ConsoleSocket(options.console_socket)
     return relay.adopt

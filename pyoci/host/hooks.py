@@ -5,10 +5,9 @@ See config.md, "POSIX-platform Hooks".
 
 from __future__ import annotations
 
-from pyoci import log
+from pyoci import jsontext, log
 from pyoci.errors import HookError, PyociError
 from pyoci.kernel import hook_exec
-from pyoci.wire import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

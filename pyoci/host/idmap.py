@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci.errors import PyociError, SyscallError
 from pyoci.kernel import namespace, process, procfs, uapi
@@ -11,11 +11,11 @@ from pyoci.wire.plan import IdMapping, UserNamespace
 
 def write_maps(pid: int, user: UserNamespace, proc_fd: int) -> None:
     """Give the new user namespace of `pid` its mappings. Groups first: newuidmap may end our privilege."""
-    if os.geteuid() == 0:
+    if posix.geteuid() == 0:
         _write(pid, "gid_map", user.gid_mappings, proc_fd)
         _write(pid, "uid_map", user.uid_mappings, proc_fd)
         return
-    own_gid, own_uid = _is_own(user.gid_mappings, os.getegid()), _is_own(user.uid_mappings, os.geteuid())
+    own_gid, own_uid = _is_own(user.gid_mappings, posix.getegid()), _is_own(user.uid_mappings, posix.geteuid())
     if own_gid:
         # user_namespaces(7): an unprivileged process may map its own group only after giving up setgroups(2)
         procfs.write(proc_fd, f"{pid}/setgroups", "deny")
@@ -49,29 +49,29 @@ def _run(tool: str, pid: int, mappings: list[IdMapping]) -> None:
     for entry in mappings:
         arguments += [str(entry.container_id), str(entry.host_id), str(entry.size)]
     for directory in ("/usr/bin", "/usr/local/bin", "/bin"):
-        if os.access(f"{directory}/{tool}", os.X_OK):
+        if posix.access(f"{directory}/{tool}", posix.X_OK):
             break
     else:
         raise PyociError(f"map ids {as_text(mappings).strip()!r}: {tool} is not installed (package uidmap)")
-    child = os.posix_spawn(f"{directory}/{tool}", arguments, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
-    _, status = os.waitpid(child, 0)
+    child = posix.posix_spawn(f"{directory}/{tool}", arguments, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    _, status = posix.waitpid(child, 0)
     if status:
-        raise PyociError(f"{' '.join(arguments)}: exit status {os.waitstatus_to_exitcode(status)}, see /etc/subuid")
+        raise PyociError(f"{' '.join(arguments)}: exit status {posix.waitstatus_to_exitcode(status)}, see /etc/subuid")
 
 
 def namespace_of(user: UserNamespace, proc_fd: int) -> int:
     """A descriptor of a user namespace with these mappings and nobody in it: for idmapped mounts."""
-    reader, writer = os.pipe()
+    reader, writer = posix.pipe()
     pid, pidfd = process.clone(uapi.CLONE_NEWUSER)
     if pid == 0:
-        os.close(writer)
-        os.read(reader, 1)  # until the host has opened the namespace, or is gone
-        os._exit(0)
-    os.close(reader)
+        posix.close(writer)
+        posix.read(reader, 1)  # until the host has opened the namespace, or is gone
+        posix._exit(0)
+    posix.close(reader)
     try:
         write_maps(pid, user, proc_fd)
         return namespace.open_path(f"/proc/{pid}/ns/user", "user")
     finally:
-        os.close(writer)
-        os.waitpid(pid, 0)
-        os.close(pidfd)
+        posix.close(writer)
+        posix.waitpid(pid, 0)
+        posix.close(pidfd)

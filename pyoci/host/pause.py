@@ -8,7 +8,7 @@ from pyoci.state import status
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyoci.cgroups import Cgroup
-    from pyoci.state.record import State
+    from pyoci.state.model import State
     from pyoci.state.store import Entry
 
 

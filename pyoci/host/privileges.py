@@ -5,7 +5,7 @@ python-prctl, since this is a cold path; what changes privileges is in `kernel.c
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 
 def describe() -> str:
@@ -14,6 +14,6 @@ def describe() -> str:
 
     missing = [f"CAP_{name.upper()}" for name in prctl.ALL_CAP_NAMES if not getattr(prctl.cap_permitted, name)]
     return (
-        f"runtime: uid {os.geteuid()}, without {', '.join(missing) or 'no capability'}, "
+        f"runtime: uid {posix.geteuid()}, without {', '.join(missing) or 'no capability'}, "
         f"securebits {prctl.get_securebits():#x}, no_new_privs {int(prctl.get_no_new_privs())}"
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import _socket
 import _struct
 import errno
-import posix as os
+import posix
 import select
 
 from pyoci import log, phase
@@ -21,7 +21,7 @@ from pyoci.state.store import READINESS_FOLDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyoci.state.record import State
+    from pyoci.state.model import State
     from pyoci.state.store import Entry
 
 _MESSAGE_MAX = 4096
@@ -84,14 +84,14 @@ class Readiness:
 
 def listen(entry: Entry, state: State) -> Readiness | None:
     """Before the program starts. None when there is no manager, or none was there at `create`."""
-    manager = os.environ.get(b"NOTIFY_SOCKET", b"")
+    manager = posix.environ.get(b"NOTIFY_SOCKET", b"")
     init = status.hold_init(state)
     if not manager or init is None:
         return None
     name = f"{READINESS_FOLDER}/{SOCKET}"
     entry.unlink(name)  # of a start that was killed before it could say START
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
-    umask = os.umask(0)  # the program's user may be anybody
+    umask = posix.umask(0)  # the program's user may be anybody
     try:
         socket.bind(f"/proc/self/fd/{entry.dirfd}/{name}")
     except FileNotFoundError:
@@ -100,14 +100,14 @@ def listen(entry: Entry, state: State) -> Readiness | None:
     except OSError as error:
         raise SyscallError(error.errno or 0, f"bind {entry.path}/{name}") from None
     finally:
-        os.umask(umask)
+        posix.umask(umask)
     return Readiness(socket, manager, state.pid, init)
 
 
 def _connect(manager: bytes) -> _socket.socket:
     """sd_notify(3): an absolute path, or a name in the abstract namespace after an @."""
     if not manager.startswith((b"/", b"@")):
-        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        raise OSError(errno.EAFNOSUPPORT, posix.strerror(errno.EAFNOSUPPORT))
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
     socket.connect(b"\0" + manager[1:] if manager.startswith(b"@") else manager)
     return socket
@@ -115,11 +115,11 @@ def _connect(manager: bytes) -> _socket.socket:
 
 def _wait_until_read(manager: _socket.socket) -> None:
     """sd_notify_barrier(3): the manager closes the descriptor when it has worked off what came before."""
-    reader, writer = os.pipe()
+    reader, writer = posix.pipe()
     rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", writer))
     manager.sendmsg([b"BARRIER=1"], [rights])
-    os.close(writer)
+    posix.close(writer)
     poller = select.poll()
     poller.register(reader, 0)  # POLLHUP needs no asking
     poller.poll(_BARRIER * 1000)
-    os.close(reader)
+    posix.close(reader)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import posix as os
+import posix
 import select
 
 from pyoci.kernel import uapi
@@ -55,15 +55,15 @@ class Relay:
         import termios
 
         self._master = master
-        os.set_blocking(master, False)
+        posix.set_blocking(master, False)
         attributes = termios.tcgetattr(master)
         attributes[1] &= ~termios.ONLCR
         termios.tcsetattr(master, termios.TCSANOW, attributes)
         self._copy_size()
 
     def __enter__(self) -> Relay:
-        reader, writer = os.pipe()
-        os.set_blocking(writer, False)
+        reader, writer = posix.pipe()
+        posix.set_blocking(writer, False)
         self._wakeup = (reader, writer)
         for number in range(1, 65):
             if number in _OWN and number != _signal.SIGCHLD:
@@ -73,7 +73,7 @@ class Relay:
             except (OSError, ValueError):
                 continue  # those that libc keeps for itself
         _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        if self._master >= 0 and os.isatty(0):
+        if self._master >= 0 and posix.isatty(0):
             self._make_raw()
         return self
 
@@ -87,7 +87,7 @@ class Relay:
             _signal.signal(number, handler if handler is not None else _signal.SIG_DFL)
         for fd in (*self._wakeup, self._master):
             if fd >= 0:
-                os.close(fd)
+                posix.close(fd)
         self._master = -1
 
     def wait(self, pid: int, pidfd: int) -> int:
@@ -105,11 +105,11 @@ class Relay:
             if self._pending:
                 self._to_master()
             if pidfd in ready:
-                _, status = os.waitpid(pid, 0)
+                _, status = posix.waitpid(pid, 0)
                 while self._master >= 0 and self._from_master():
                     pass
                 _reap()
-                code = os.waitstatus_to_exitcode(status)
+                code = posix.waitstatus_to_exitcode(status)
                 return code if code >= 0 else 128 - code
 
     def _poll(self, pidfd: int) -> set[int]:
@@ -125,7 +125,7 @@ class Relay:
         return {fd for fd, _ in poller.poll()}
 
     def _forward_signals(self, pidfd: int) -> None:
-        for number in os.read(self._wakeup[0], 256):
+        for number in posix.read(self._wakeup[0], 256):
             if number == _signal.SIGCHLD:
                 continue  # init's end shows at its pidfd; the others are reaped at the end
             if number == _signal.SIGWINCH and self._master >= 0:
@@ -139,7 +139,7 @@ class Relay:
     def _from_master(self) -> bool:
         """Pass on what the container wrote; False when there is nothing (more)."""
         try:
-            data = os.read(self._master, _CHUNK)
+            data = posix.read(self._master, _CHUNK)
         except BlockingIOError:
             return False
         except OSError as error:
@@ -147,7 +147,7 @@ class Relay:
                 raise
             data = b""
         if not data:
-            os.close(self._master)
+            posix.close(self._master)
             self._master = -1
             return False
         _write_all(1, data)
@@ -155,14 +155,14 @@ class Relay:
 
     def _from_stdin(self) -> None:
         try:
-            self._pending = os.read(0, _CHUNK)
+            self._pending = posix.read(0, _CHUNK)
         except OSError:
             self._pending = b""
         if self._pending:
             self._line_open = not self._pending.endswith(b"\n")
             return
         self._stdin_open = False
-        if not os.isatty(0):  # of a terminal that hung up, the container hears by our end
+        if not posix.isatty(0):  # of a terminal that hung up, the container hears by our end
             self._pending = _CTRL_D * 2 if self._line_open else _CTRL_D  # the first one only ends a line
 
     def _to_master(self) -> None:
@@ -170,7 +170,7 @@ class Relay:
             self._pending = b""
             return
         try:
-            self._pending = self._pending[os.write(self._master, self._pending) :]
+            self._pending = self._pending[posix.write(self._master, self._pending) :]
         except BlockingIOError:
             return
         except OSError:
@@ -178,7 +178,7 @@ class Relay:
 
     def _copy_size(self) -> None:
         """Our window's size becomes the container's."""
-        if not os.isatty(0):
+        if not posix.isatty(0):
             return
         size = fcntl.ioctl(0, uapi.TIOCGWINSZ, b"\0" * 8)
         if size[:4] != b"\0" * 4:
@@ -203,7 +203,7 @@ def _noted(_number: int, _frame: object) -> None:
 def _reap() -> None:
     """Whatever the container left to us as its subreaper."""
     try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
+        while posix.waitpid(-1, posix.WNOHANG)[0]:
             pass
     except ChildProcessError:
         pass
@@ -213,7 +213,7 @@ def _write_all(fd: int, data: bytes) -> None:
     """To a caller that may be gone (EPIPE: nobody wants it) or slow."""
     while data:
         try:
-            data = data[os.write(fd, data) :]
+            data = data[posix.write(fd, data) :]
         except BlockingIOError:
             select.select([], [fd], [])
         except OSError:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci import log, phase
 from pyoci.errors import PyociError
 from pyoci.host import create as creation
 from pyoci.host import delete, start
 from pyoci.host.create import Created, Options
-from pyoci.host.terminal import ConsoleSocket
+from pyoci.host.send_fd import ConsoleSocket
 from pyoci.kernel import process
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ def _start(created: Created) -> Readiness | None:
     except PyociError:
         if not created.entry.is_removed():
             delete.stop(created.state)
-            os.waitpid(created.pid, 0)
+            posix.waitpid(created.pid, 0)
             delete.destroy(created.entry, created.state)
         raise
 

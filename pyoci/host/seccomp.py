@@ -14,7 +14,7 @@ An entry of the cache is one file, named by the hash of what is compiled, that o
 from __future__ import annotations
 
 import _stat as stat
-import posix as os
+import posix
 from _blake2 import blake2b  # beneath hashlib, which would load OpenSSL (+8 ms)
 
 from pyoci import log
@@ -71,7 +71,7 @@ def program(plan: SeccompPlan, cache_directory: str) -> SeccompProgram:
             made.warnings = (f"seccomp filter is not cached in {cache_directory}: {_reason(error)}",)
         return made
     finally:
-        os.close(directory)
+        posix.close(directory)
 
 
 def _name(plan: SeccompPlan) -> str:
@@ -80,45 +80,45 @@ def _name(plan: SeccompPlan) -> str:
         (rule.action, rule.names, [(arg.index, arg.op, arg.value, arg.value_two) for arg in rule.args])
         for rule in plan.rules
     ]
-    machine = os.uname().machine
+    machine = posix.uname().machine
     text = repr((_COMPILER, machine, plan.default_action, plan.architectures, plan.enosys, rules))
     return _hash(text.encode("utf-8", "surrogatepass"))
 
 
 def _open_directory(path: str) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
     try:
-        fd = os.open(path, flags)
+        fd = posix.open(path, flags)
     except FileNotFoundError:
         try:
-            os.mkdir(path, 0o700)
+            posix.mkdir(path, 0o700)
         except FileExistsError:
             pass  # another pyoci was faster
-        fd = os.open(path, flags)
-    if not _is_ours(os.fstat(fd)):
-        os.close(fd)
+        fd = posix.open(path, flags)
+    if not _is_ours(posix.fstat(fd)):
+        posix.close(fd)
         raise PermissionError(1, "it is not a directory of this user alone (mode 0700)")
     return fd
 
 
-def _is_ours(status: os.stat_result) -> bool:
+def _is_ours(status: posix.stat_result) -> bool:
     """What others can write would be their choice of system calls for the container."""
-    return status.st_uid == os.geteuid() and not status.st_mode & 0o077
+    return status.st_uid == posix.geteuid() and not status.st_mode & 0o077
 
 
 def _look_up(directory: int, name: str) -> SeccompProgram | None:
     """The entry, or None when there is none that is whole and made by the libseccomp of today."""
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+        fd = posix.open(name, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC, dir_fd=directory)
     except OSError:
         return None  # absent; or a link or a socket, which storing replaces
     try:
-        status = os.fstat(fd)
+        status = posix.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or not _is_ours(status) or status.st_size > _MAX_ENTRY:
             return None
-        data = os.read(fd, _MAX_ENTRY)
+        data = posix.read(fd, _MAX_ENTRY)
     finally:
-        os.close(fd)
+        posix.close(fd)
     head, _, body = data.partition(b"\n")
     if head != _head(body):
         return None
@@ -144,7 +144,7 @@ def _head(body: bytes) -> bytes:
 def _stamp(library: str) -> bytes:
     """Which libseccomp: a new package has a new file."""
     try:
-        status = os.stat(library)
+        status = posix.stat(library)
     except OSError:
         return b""
     return b"%b %d %d %d" % (encode(library), status.st_ino, status.st_size, status.st_mtime_ns)
@@ -198,34 +198,34 @@ def _store(directory: int, name: str, stamp: bytes, made: SeccompProgram) -> Non
     _make_room(directory)
     body = b"%b\n%b\0\0%b" % (stamp, encode("\0".join(made.unknown)), made.code)
     data = b"%b\n%b" % (_head(body), body)
-    temporary = f"{name}.{os.getpid()}"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=directory)
+    temporary = f"{name}.{posix.getpid()}"
+    fd = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600, dir_fd=directory)
     try:
         try:
-            if os.write(fd, data) != len(data):
+            if posix.write(fd, data) != len(data):
                 raise OSError(28, "no space left on device")
         finally:
-            os.close(fd)
-        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+            posix.close(fd)
+        posix.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except OSError:
-        os.unlink(temporary, dir_fd=directory)
+        posix.unlink(temporary, dir_fd=directory)
         raise
 
 
 def _make_room(directory: int) -> None:
     """Forget the oldest entries, and what killed processes left half-written with them."""
-    names = os.listdir(directory)
+    names = posix.listdir(directory)
     if len(names) < _MAX_ENTRIES:
         return
     ages = []
     for name in names:
         try:
-            ages.append((os.stat(name, dir_fd=directory, follow_symlinks=False).st_mtime_ns, name))
+            ages.append((posix.stat(name, dir_fd=directory, follow_symlinks=False).st_mtime_ns, name))
         except FileNotFoundError:
             pass  # another pyoci makes room as well
     for _, name in sorted(ages)[: len(names) - _MAX_ENTRIES // 2]:
         try:
-            os.unlink(name, dir_fd=directory)
+            posix.unlink(name, dir_fd=directory)
         except FileNotFoundError:
             pass
 

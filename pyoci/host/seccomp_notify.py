@@ -10,8 +10,8 @@ import _socket
 import _struct
 import errno
 
+from pyoci import jsontext
 from pyoci.errors import SyscallError
-from pyoci.wire import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci import phase
 from pyoci.errors import ContainerError
-from pyoci.init import bootstrap, entry
+from pyoci.init import bootstrap, main
 from pyoci.kernel import process
+from pyoci.record import Record
 from pyoci.wire import messages
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
-from pyoci.wire.opened import Opened
 from pyoci.wire.plan import Namespaces
-from pyoci.wire.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyoci.host.excursion import Excursion
+    from pyoci.host.namespace_visit import NamespaceVisit
 
 _SIGKILL = 9
 
@@ -32,56 +32,56 @@ class Child(Record):
 
 
 def spawn(
-    namespaces: Namespaces, opened: Opened, cgroup_fd: int, preserve_fds: int, body: Callable[[Channel], None]
+    namespaces: Namespaces, inherited: Inherited, cgroup_fd: int, preserve_fds: int, body: Callable[[Channel], None]
 ) -> Child:
     """Make a process in these namespaces that runs `body`. On an error nothing is left of it."""
     phase("clone")
     # CVE-2016-9962: what runs in the container's namespaces cannot be looked into from there. Rootless, the id maps
     # are files that belong to root until the process is dumpable.
-    process.set_dumpable(namespaces.user is not None and os.geteuid() != 0)
+    process.set_dumpable(namespaces.user is not None and posix.geteuid() != 0)
     if namespaces.joins("cgroup"):
         # the kernel does not let a process enter a group that its cgroup namespace does not show (nsdelegate,
         # cgroup_procs_write_permission): the host moves it afterwards
         cgroup_fd = -1
     host, container = messages.pair()
-    excursion = _excursion(namespaces)
-    bootstrapped = excursion is None and (bool(namespaces.joined) or bootstrap.needed(namespaces))
+    visit = _namespace_visit(namespaces)
+    bootstrapped = visit is None and (bool(namespaces.joined) or bootstrap.needed(namespaces))
     if bootstrapped:
-        pid, pidfd = os.fork(), -1
-    elif excursion is not None:
-        pid, pidfd = excursion.clone(opened.namespaces, bootstrap.clone_flags(namespaces), cgroup_fd)
+        pid, pidfd = posix.fork(), -1
+    elif visit is not None:
+        pid, pidfd = visit.clone(inherited.namespaces, bootstrap.clone_flags(namespaces), cgroup_fd)
     else:
         pid, pidfd = process.clone(bootstrap.clone_flags(namespaces), cgroup_fd)
     if pid == 0:
         host.close()
-        entry.run(namespaces, opened, container, cgroup_fd, preserve_fds, bootstrapped, body)
-    if excursion is not None:
-        excursion.close()
+        main.run(namespaces, inherited, container, cgroup_fd, preserve_fds, bootstrapped, body)
+    if visit is not None:
+        visit.close()
     container.close()
     if pidfd >= 0:
         return Child(pid=pid, pidfd=pidfd, channel=host)
     try:
-        init = _number_of_init(namespaces, opened, host)
+        init = _number_of_init(namespaces, inherited, host)
     finally:
-        os.waitpid(pid, 0)
-    return Child(pid=init, pidfd=os.pidfd_open(init), channel=host)
+        posix.waitpid(pid, 0)
+    return Child(pid=init, pidfd=posix.pidfd_open(init), channel=host)
 
 
-def _excursion(namespaces: Namespaces) -> Excursion | None:
+def _namespace_visit(namespaces: Namespaces) -> NamespaceVisit | None:
     """How to make init in the joined namespaces without a bootstrap process; None when that is not possible."""
     if not namespaces.joined or bootstrap.needed(namespaces):
         return None
-    from pyoci.host import excursion
+    from pyoci.host import namespace_visit
 
-    return excursion.prepare([kind for kind, _ in namespaces.joined])
+    return namespace_visit.prepare([kind for kind, _ in namespaces.joined])
 
 
-def _number_of_init(namespaces: Namespaces, opened: Opened, host: Channel) -> int:
+def _number_of_init(namespaces: Namespaces, inherited: Inherited, host: Channel) -> int:
     kind, text, _ = host.expect(messages.PID, messages.MAP)
     if kind == messages.MAP and namespaces.user is not None:
         from pyoci.host import idmap
 
-        idmap.write_maps(_number(text), namespaces.user, opened.proc_fd)
+        idmap.write_maps(_number(text), namespaces.user, inherited.proc_fd)
         host.send(messages.GO)
         kind, text, _ = host.expect(messages.PID)
     return _number(text)
@@ -96,12 +96,12 @@ def _number(text: str) -> int:
 def destroy(child: Child) -> None:
     """Kill init and wait for it: on the way out of a failed create."""
     try:
-        os.kill(child.pid, _SIGKILL)  # our own child, not waited for yet: the number cannot mean another process
+        posix.kill(child.pid, _SIGKILL)  # our own child, not waited for yet: the number cannot mean another process
     except ProcessLookupError:
         pass
     try:
-        os.waitpid(child.pid, 0)
+        posix.waitpid(child.pid, 0)
     except ChildProcessError:
         pass
     child.channel.close()
-    os.close(child.pidfd)
+    posix.close(child.pidfd)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import _socket
 import _struct
 import errno
-import posix as os
+import posix
 
 from pyoci import log, phase
 from pyoci.errors import HookError, StateError, SyscallError
@@ -16,7 +16,7 @@ from pyoci.wire import messages
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyoci.host.readiness import Readiness
-    from pyoci.state.record import State
+    from pyoci.state.model import State
     from pyoci.state.store import Entry
 
 _REFUSALS = {
@@ -56,7 +56,7 @@ def start(entry: Entry) -> Readiness | None:
 
 
 def _listen(entry: Entry, state: State) -> Readiness | None:
-    if not os.environ.get(b"NOTIFY_SOCKET"):
+    if not posix.environ.get(b"NOTIFY_SOCKET"):
         return None
     from pyoci.host import readiness
 

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from pyoci.state.record import State
+    from pyoci.state.model import State
 
 
 def state_document(entry: Entry, state: State) -> dict[str, Any]:

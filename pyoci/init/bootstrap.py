@@ -1,21 +1,21 @@
 """The short-lived process between host and init: it joins namespaces, and makes the clocks of a time namespace.
 
-It exists only where the host cannot step in and out again (host/excursion.py): a user namespace has no way back, a time
-namespace changes the clocks of who is in it, its offsets must be written before anyone is (time_namespaces(7)), and
-the first CPUs are not the host's. init is made with CLONE_PARENT, so that it is the runtime's own child and, when
-that has gone, the engine's.
+It exists only where the host cannot step in and out again (host/namespace_visit.py): a user namespace has no way
+back, a time namespace changes the clocks of its members, its offsets must be written before it has any
+(time_namespaces(7)), and the first CPUs are not the host's. init is made with CLONE_PARENT, so that it is the
+runtime's own child and, when that has gone, the engine's.
 """
 
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import namespace, process, procfs, uapi
 from pyoci.wire import messages
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
-from pyoci.wire.opened import Opened
 from pyoci.wire.plan import Namespaces
 
 
@@ -37,19 +37,19 @@ def clone_flags(namespaces: Namespaces) -> int:
     return flags
 
 
-def become_init(namespaces: Namespaces, opened: Opened, channel: Channel, cgroup_fd: int) -> bool:
+def become_init(namespaces: Namespaces, inherited: Inherited, channel: Channel, cgroup_fd: int) -> bool:
     """Join, unshare and clone. True in init; the bootstrap process gets False and has nothing left to do.
 
     # host mount namespace at first, runtime's uid and capabilities, single thread
     """
     process.set_name("pyoci:boot")
     set_affinity(namespaces.first_cpus, given=True)
-    join_all(opened.namespaces)
+    join_all(inherited.namespaces)
     flags = clone_flags(namespaces)
     if namespaces.user is not None:
         namespace.unshare(uapi.CLONE_NEWUSER, "user namespace")
         flags &= ~uapi.CLONE_NEWUSER
-        channel.send(messages.MAP, str(_pid_on_host(opened.proc_fd)))
+        channel.send(messages.MAP, str(_pid_on_host(inherited.proc_fd)))
         channel.expect(messages.GO)
         become_root()
     elif namespaces.joins("user"):
@@ -58,26 +58,26 @@ def become_init(namespaces: Namespaces, opened: Opened, channel: Channel, cgroup
         namespace.unshare(uapi.CLONE_NEWTIME, "time namespace")
         flags &= ~uapi.CLONE_NEWTIME
         for clock, seconds, nanoseconds in namespaces.time_offsets:
-            procfs.write_self(opened.proc_fd, "timens_offsets", f"{clock} {seconds} {nanoseconds}")
+            procfs.write_self(inherited.proc_fd, "timens_offsets", f"{clock} {seconds} {nanoseconds}")
     if namespaces.user is not None or namespaces.joins("user"):
         # the group belongs to the host's root, which this is no longer (clone3(2): EACCES); the host moves init there
         cgroup_fd = -1
     pid, pidfd = process.clone(flags | uapi.CLONE_PARENT, cgroup_fd)
     if pid == 0:
         return True
-    os.close(pidfd)
+    posix.close(pidfd)
     channel.send(messages.PID, str(pid))
     return False
 
 
-def join_all(opened: list[tuple[str, int]]) -> None:
+def join_all(inherited: list[tuple[str, int]]) -> None:
     """Join every namespace; the user namespace last where that is possible.
 
     A privileged runtime may enter the others only while it still has its own user namespace; an unprivileged one
     only after it has entered the container's. So what is refused is tried again on the other side.
     """
     refused: list[tuple[str, int]] = []
-    for kind, fd in opened:
+    for kind, fd in inherited:
         if kind == "user":
             continue
         try:
@@ -86,7 +86,7 @@ def join_all(opened: list[tuple[str, int]]) -> None:
             if error.errno != errno.EPERM:
                 raise
             refused.append((kind, fd))
-    for kind, fd in opened:
+    for kind, fd in inherited:
         if kind == "user":
             namespace.join(fd, uapi.CLONE_NEWUSER, "user namespace")
     for kind, fd in refused:
@@ -100,7 +100,7 @@ def set_affinity(cpus: str, given: bool) -> None:
     elif cpus:
         numbers = [int(number) for number in cpus.split(",")]
         try:
-            os.sched_setaffinity(0, numbers)
+            posix.sched_setaffinity(0, numbers)
         except OSError as error:
             raise SyscallError(error.errno or 0, f"set cpu affinity {cpus}") from None
 
@@ -110,7 +110,7 @@ def become_root() -> None:
 
     The kernel resets `dumpable` with the ids, so it is cleared again (CVE-2016-9962).
     """
-    for set_ids, ids in ((os.setresgid, (0, 0, 0)), (os.setresuid, (0, 0, 0))):
+    for set_ids, ids in ((posix.setresgid, (0, 0, 0)), (posix.setresuid, (0, 0, 0))):
         try:
             set_ids(*ids)
         except OSError as error:
@@ -120,4 +120,4 @@ def become_root() -> None:
 
 
 def _pid_on_host(proc_fd: int) -> int:
-    return int(os.readlink("self", dir_fd=proc_fd))
+    return int(posix.readlink("self", dir_fd=proc_fd))

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci import phase
-from pyoci.init import bootstrap, entry, terminal
+from pyoci.init import bootstrap, main, terminal
 from pyoci.init.inside import confine, execute, limits, user, working_directory
-from pyoci.kernel import keyring, prepared, process
+from pyoci.kernel import deferred, keyring, process
 from pyoci.kernel.beneath import Root
 from pyoci.wire import messages
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
-from pyoci.wire.opened import Opened
 from pyoci.wire.plan import Process
 
 _SIGKILL = 9
 
 
-def execute_in(wanted: Process, personality: int | None, opened: Opened, channel: Channel) -> None:
+def execute_in(wanted: Process, personality: int | None, inherited: Inherited, channel: Channel) -> None:
     """# container's namespaces (bootstrap has joined them), all capabilities over its user namespace"""
     phase("wait for the host", side="process")
     process.set_name("pyoci:exec")
     process.die_with_parent(_SIGKILL)
     channel.expect(messages.GO)
-    in_user_namespace = any(kind == "user" for kind, _ in opened.namespaces)
+    in_user_namespace = any(kind == "user" for kind, _ in inherited.namespaces)
     bootstrap.set_affinity(wanted.cpu_affinity[1] if wanted.cpu_affinity else "", wanted.cpu_affinity is not None)
     phase("identity, keyring")
-    os.setsid()
-    os.umask(0)
+    posix.setsid()
+    posix.umask(0)
     if wanted.keyring is not None:
         keyring.join_session(wanted.keyring, others_may_search=in_user_namespace)
-    entry.forget_imports()
+    main.forget_imports()
 
     phase("inside the root")
     # inside: every path is the container's, and hostile
-    if opened.rootfs_fd >= 0:
-        os.fchdir(opened.rootfs_fd)
-        os.chroot(".")
-    os.chdir("/")
-    root = Root(os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+    if inherited.rootfs_fd >= 0:
+        posix.fchdir(inherited.rootfs_fd)
+        posix.chroot(".")
+    posix.chdir("/")
+    root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC))
     console = terminal.open_console(root, wanted, channel, device=False) if wanted.terminal else None
     if personality is not None:
         process.set_personality(personality)
@@ -49,13 +49,13 @@ def execute_in(wanted: Process, personality: int | None, opened: Opened, channel
     working_directory.require(wanted, root)
     if not in_user_namespace:
         limits.set_rlimits(wanted)
-    rights = confine.prepare(wanted, opened.proc_fd, opened.seccomp_program)
+    rights = confine.prepare(wanted, inherited.proc_fd, inherited.seccomp_program)
     entered = working_directory.enter_early(wanted)
-    user.become(wanted, opened.proc_fd)
+    user.become(wanted, inherited.proc_fd)
     if not entered:
         working_directory.enter(wanted)
     path = execute.look_up(wanted.args[0], env)
-    os.close(root.fd)
+    posix.close(root.fd)
     if wanted.seccomp is not None and wanted.seccomp.uses_notify:
         rights.label()
         channel.send(messages.SECCOMP, "", rights.listen())
@@ -63,4 +63,4 @@ def execute_in(wanted: Process, personality: int | None, opened: Opened, channel
     channel.send(messages.READY)
     channel.expect(messages.GO)
     phase("confine and execute")
-    prepared.end(execute.prepare(path, wanted, env, rights, channel.fd), channel.fd)
+    deferred.end(execute.prepare(path, wanted, env, rights, channel.fd), channel.fd)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
+from pyoci import jsontext
 from pyoci.errors import HookError
 from pyoci.kernel import hook_exec
-from pyoci.wire import jsontext
-from pyoci.wire.opened import Opened
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import Plan
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ _STATUS = {"createContainer": "creating", "startContainer": "created"}
 
 def run(
     plan: Plan,
-    opened: Opened,
+    inherited: Inherited,
     kind: str,
     hooks: list[dict[str, Any]] | None,
     before_close: Callable[[], None] | None = None,
@@ -33,7 +33,7 @@ def run(
         "ociVersion": plan.oci_version,
         "id": plan.container_id,
         "status": _STATUS[kind],
-        "pid": os.getpid(),
+        "pid": posix.getpid(),
         "bundle": plan.bundle,
         "annotations": plan.annotations,
     }

@@ -1,15 +1,15 @@
 """THE order: what init does from its first instruction to the user's program. Every other file owns one step.
 
-    config-linux.md and runtime.md give the order of the lifecycle; between the steps stands, in words, who runs.
+config-linux.md and runtime.md give the order of the lifecycle; between the steps stands, in words, who runs.
 """
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci import phase
 from pyoci.errors import ContainerError
-from pyoci.init import bootstrap, entry, hooks, terminal, waiting
+from pyoci.init import bootstrap, hooks, main, terminal, waiting
 from pyoci.init.inside import (
     confine,
     execute,
@@ -20,11 +20,11 @@ from pyoci.init.inside import (
     working_directory,
 )
 from pyoci.init.outside import devices, loopback, masked_paths, mounts, pivot, readonly_paths, rootfs
-from pyoci.kernel import keyring, namespace, prepared, process, uapi
+from pyoci.kernel import deferred, keyring, namespace, process, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.wire import messages
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
-from pyoci.wire.opened import Opened
 from pyoci.wire.plan import Plan
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _SIGKILL = 9
 
 
-def create(plan: Plan, opened: Opened, channel: Channel) -> None:
+def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
     """init, from the fork to the user's program."""
     phase("wait for the host", side="init")
     process.set_name("pyoci:init")
@@ -46,8 +46,8 @@ def create(plan: Plan, opened: Opened, channel: Channel) -> None:
     if plan.namespaces.user is not None:
         bootstrap.become_root()
         process.die_with_parent(_SIGKILL)  # cleared by the change of ids
-    os.setsid()
-    os.umask(0)
+    posix.setsid()
+    posix.umask(0)
     process.reset_cpu_affinity()
     if "cgroup" in plan.namespaces.new:
         namespace.unshare(uapi.CLONE_NEWCGROUP, "cgroup namespace")
@@ -55,19 +55,19 @@ def create(plan: Plan, opened: Opened, channel: Channel) -> None:
         keyring.join_session(plan.process.keyring, others_may_search=plan.namespaces.has("user"))
     if "network" in plan.namespaces.new:
         loopback.bring_up()
-    entry.forget_imports()
+    main.forget_imports()
 
     # the mounts: paths of the host are still there, paths of the container are reached through `root` only
     phase("mounts")
-    root = Root(rootfs.attach(plan, opened))
-    late = mounts.apply(plan, opened, root)
+    root = Root(rootfs.attach(plan, inherited))
+    late = mounts.apply(plan, inherited, root)
     phase("devices")
-    devices.apply(plan, opened, root)
+    devices.apply(plan, inherited, root)
     phase("hooks")
     if plan.hooks.get("prestart") or plan.hooks.get("createRuntime"):
         channel.send(messages.HOOKS)
         channel.expect(messages.GO)
-    hooks.run(plan, opened, "createContainer", plan.hooks.get("createContainer"))
+    hooks.run(plan, inherited, "createContainer", plan.hooks.get("createContainer"))
     phase("read-only and masked paths")
     readonly_paths.apply(plan.readonly_paths, root)
     masked_paths.apply(plan.masked_paths, plan.mount_label, root)
@@ -76,18 +76,18 @@ def create(plan: Plan, opened: Opened, channel: Channel) -> None:
 
     phase("inside the root")
     # inside: every path is the container's, and hostile
-    root = Root(os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+    root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC))
     console = None
     if plan.process is not None and plan.process.terminal:
         console = terminal.open_console(root, plan.process, channel)
     mounts.finish(plan, late, root)
     host_name.apply(plan)
-    sysctl.apply(plan.sysctl, opened.proc_fd)
+    sysctl.apply(plan.sysctl, inherited.proc_fd)
     if plan.personality is not None:
         process.set_personality(plan.personality)
     limits.apply(plan)
     if plan.process is None:
-        _wait_without_process(plan, opened, channel)
+        _wait_without_process(plan, inherited, channel)
 
     # one program to become: its user, its rights, its place
     phase("user, rights, working directory")
@@ -97,33 +97,33 @@ def create(plan: Plan, opened: Opened, channel: Channel) -> None:
     working_directory.make(plan.process, root)
     if not plan.namespaces.has("user"):
         limits.set_rlimits(plan.process)
-    rights = confine.prepare(plan.process, opened.proc_fd, opened.seccomp_program)
+    rights = confine.prepare(plan.process, inherited.proc_fd, inherited.seccomp_program)
     entered = working_directory.enter_early(plan.process)
-    user.become(plan.process, opened.proc_fd)
+    user.become(plan.process, inherited.proc_fd)
     if not entered:
         working_directory.enter(plan.process)
     path = execute.look_up(plan.process.args[0], env)
-    os.close(root.fd)
+    posix.close(root.fd)
     if plan.process.seccomp is not None and plan.process.seccomp.uses_notify:
         # the listener must have its descriptor before the program can wait for an answer
         rights.label()
         channel.send(messages.SECCOMP, "", rights.listen())
     start_hooks = plan.hooks.get("startContainer")
-    calls = [] if start_hooks else execute.prepare(path, plan.process, env, rights, opened.start_fd, channel.fd)
+    calls = [] if start_hooks else execute.prepare(path, plan.process, env, rights, inherited.start_fd, channel.fd)
     _hand_over(channel)
 
     # created; the runtime is gone, `pyoci start` comes next
     phase("wait for start")
     if not start_hooks:
-        prepared.end_after_start(calls, opened.start_fd)
-    starter = waiting.for_start(opened.start_fd)
+        deferred.end_after_start(calls, inherited.start_fd)
+    starter = waiting.for_start(inherited.start_fd)
     phase("confine and execute")
     try:
-        hooks.run(plan, opened, "startContainer", start_hooks, rights.label, rights.confine)
-        prepared.end(execute.prepare(path, plan.process, env, rights, starter.fd), starter.fd)
+        hooks.run(plan, inherited, "startContainer", start_hooks, rights.label, rights.confine)
+        deferred.end(execute.prepare(path, plan.process, env, rights, starter.fd), starter.fd)
     except BaseException as error:  # noqa: BLE001  # as above
-        entry.report(starter, error)
-        os._exit(1)
+        main.report(starter, error)
+        posix._exit(1)
 
 
 def _hand_over(channel: Channel) -> None:
@@ -134,10 +134,10 @@ def _hand_over(channel: Channel) -> None:
     channel.close()
 
 
-def _wait_without_process(plan: Plan, opened: Opened, channel: Channel) -> NoReturn:
+def _wait_without_process(plan: Plan, inherited: Inherited, channel: Channel) -> NoReturn:
     """runtime.md: `process` is optional, and `start` is an error without it."""
     _hand_over(channel)
     while True:
-        starter = waiting.for_start(opened.start_fd)
+        starter = waiting.for_start(inherited.start_fd)
         starter.send(messages.ERROR, messages.report(ContainerError(f"start {plan.container_id}: no process is set")))
         starter.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import _struct
 import fcntl
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import mount, uapi
@@ -28,16 +28,16 @@ def open_console(root: Root, process: Process, channel: Channel, *, device: bool
             fcntl.ioctl(slave, uapi.TIOCSWINSZ, _struct.pack("HHHH", height, width, 0, 0))
         channel.send(messages.TERMINAL, "/dev/ptmx", master)
     finally:
-        os.close(master)
+        posix.close(master)
     if device:
         _bind_console(slave, root)
     return slave
 
 
 def _open_master(root: Root) -> int:
-    master = root.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY)
+    master = root.open("/dev/pts/ptmx", posix.O_RDWR | posix.O_NOCTTY)
     if mount.magic(master) != uapi.DEVPTS_SUPER_MAGIC:
-        os.close(master)
+        posix.close(master)
         raise UnsupportedError("open a terminal: /dev/pts is not a devpts; mount one there in config.json")
     return master
 
@@ -45,7 +45,7 @@ def _open_master(root: Root) -> int:
 def _peer(master: int) -> int:
     try:
         fcntl.ioctl(master, uapi.TIOCSPTLCK, _struct.pack("i", 0))
-        return fcntl.ioctl(master, uapi.TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        return fcntl.ioctl(master, uapi.TIOCGPTPEER, posix.O_RDWR | posix.O_NOCTTY | posix.O_CLOEXEC)
     except OSError as error:
         raise SyscallError(error.errno or 0, "open the terminal's peer") from None
 
@@ -56,8 +56,8 @@ def _bind_console(slave: int, root: Root) -> None:
     try:
         mount.move(tree, target, "/dev/console")
     finally:
-        os.close(target)
-        os.close(tree)
+        posix.close(target)
+        posix.close(tree)
 
 
 def attach(slave: int) -> None:
@@ -67,5 +67,5 @@ def attach(slave: int) -> None:
     except OSError as error:
         raise SyscallError(error.errno or 0, "take the controlling terminal") from None
     for number in (0, 1, 2):
-        os.dup2(slave, number)
-    os.close(slave)
+        posix.dup2(slave, number)
+    posix.close(slave)

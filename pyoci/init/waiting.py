@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import _socket
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.wire import messages
@@ -15,7 +15,7 @@ def for_start(start_fd: int) -> Channel:
 
     Any other message is ignored, and what came with it closed.
     """
-    socket = _socket.socket(fileno=os.dup(start_fd))
+    socket = _socket.socket(fileno=posix.dup(start_fd))
     try:
         while True:
             try:
@@ -29,6 +29,6 @@ def for_start(start_fd: int) -> Channel:
                 except OSError:
                     pass  # no socket, so not from `start`
             for fd in found:
-                os.close(fd)
+                posix.close(fd)
     finally:
         socket.close()

@@ -8,7 +8,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "_ending.h"
+#include "_deferred.h"
 
 #include <errno.h>
 #include <linux/sched.h>
@@ -158,7 +158,7 @@ static PyMethodDef raw_methods[] = {
     {"clone3", (PyCFunction)(void (*)(void))raw_clone3, METH_VARARGS | METH_KEYWORDS,
      "clone3(flags, cgroup_fd=-1) -> (pid, pidfd): fork with clone(2)'s flags; pid 0 in the child."},
     {"end", raw_end, METH_VARARGS,
-     "end(start_fd, report_fd, block, relocations, table, count): make the calls of kernel/prepared.py, and exit."},
+     "end(start_fd, report_fd, block, relocations, table, count): make the calls of kernel/deferred.py, and exit."},
     {NULL, NULL, 0, NULL},
 };
 

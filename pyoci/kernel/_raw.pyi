@@ -22,7 +22,7 @@ def clone3(flags: int, cgroup_fd: int = -1) -> tuple[int, int]:
     """
 
 def end(start_fd: int, report_fd: int, block: bytes, relocations: bytes, table: int, count: int) -> NoReturn:
-    """Make the calls in `block`, as kernel.prepared lays them out, after START has come to `start_fd` (-1: at once).
+    """Make the calls in `block`, as kernel.deferred lays them out, after START has come to `start_fd` (-1: at once).
 
     Python's memory is given back before the wait. OSError only when there is no memory to begin with.
     """

@@ -11,7 +11,7 @@ from __future__ import annotations
 import _stat as stat
 import _struct
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
@@ -20,12 +20,12 @@ from pyoci.kernel.call import SYS, encode, syscall
 _IN_ROOT = uapi.RESOLVE_IN_ROOT | uapi.RESOLVE_NO_MAGICLINKS
 _LINKS_MAX = 40  # as the kernel's MAXSYMLINKS
 _AGAIN_MAX = 128
-_O_PATH = os.O_PATH | os.O_CLOEXEC
+_O_PATH = posix.O_PATH | posix.O_CLOEXEC
 
 
 def openat2(dirfd: int, path: str, flags: int, resolve: int, mode: int = 0) -> int:
     """openat2(2); EAGAIN (a rename or mount raced with a `..`) is tried again."""
-    how = _struct.pack("=QQQ", flags | os.O_CLOEXEC, mode, resolve)
+    how = _struct.pack("=QQQ", flags | posix.O_CLOEXEC, mode, resolve)
     name = encode(path)
     for _ in range(_AGAIN_MAX):
         try:
@@ -61,9 +61,9 @@ class Root:
         """A descriptor of the directory at `path`; it and its parents are made where missing."""
         fd = self.find(path)
         if fd is not None:
-            if stat.S_ISDIR(os.fstat(fd).st_mode):
+            if stat.S_ISDIR(posix.fstat(fd).st_mode):
                 return fd
-            os.close(fd)
+            posix.close(fd)
             raise SyscallError(errno.ENOTDIR, f"make directory {path}")
         return self._walk(_components(path), mode, path)
 
@@ -75,9 +75,9 @@ class Root:
         parent, name = self.parent(path)
         try:
             _create_file(parent, name, path)
-            return openat2(parent, name, _O_PATH | os.O_NOFOLLOW, uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_SYMLINKS)
+            return openat2(parent, name, _O_PATH | posix.O_NOFOLLOW, uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_SYMLINKS)
         finally:
-            os.close(parent)
+            posix.close(parent)
 
     def parent(self, path: str) -> tuple[int, str]:
         """A descriptor of the directory that `path` lies in (made where missing) and the last name in it."""
@@ -85,18 +85,18 @@ class Root:
         if not parts or parts[-1] == "..":
             raise SyscallError(errno.EINVAL, f"open {path}")
         directory = "/".join(parts[:-1])
-        return self.make_directory(directory) if directory else os.dup(self.fd), parts[-1]
+        return self.make_directory(directory) if directory else posix.dup(self.fd), parts[-1]
 
     def _walk(self, parts: list[str], mode: int, path: str) -> int:
         """Walk `parts`, making what is missing; a link that dangles is followed inside the root."""
-        stack = [os.dup(self.fd)]
+        stack = [posix.dup(self.fd)]
         links = 0
         try:
             while parts:
                 name = parts.pop(0)
                 if name == "..":
                     if len(stack) > 1:
-                        os.close(stack.pop())
+                        posix.close(stack.pop())
                     continue
                 target = _step(stack[-1], name, mode, path)
                 if isinstance(target, int):
@@ -107,45 +107,45 @@ class Root:
                     raise SyscallError(errno.ELOOP, f"make directory {path}")
                 if target.startswith("/"):
                     while len(stack) > 1:
-                        os.close(stack.pop())
+                        posix.close(stack.pop())
                 parts[:0] = _components(target)
             return stack.pop()
         finally:
             for fd in stack:
-                os.close(fd)
+                posix.close(fd)
 
 
 def _step(dirfd: int, name: str, mode: int, path: str) -> int | str:
     """A descriptor of the directory `name` in `dirfd` (made if missing), or where the link there points."""
     for _ in range(_AGAIN_MAX):
         try:
-            fd = openat2(dirfd, name, _O_PATH | os.O_NOFOLLOW, uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_MAGICLINKS)
+            fd = openat2(dirfd, name, _O_PATH | posix.O_NOFOLLOW, uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_MAGICLINKS)
         except SyscallError as error:
             if error.errno != errno.ENOENT:
                 raise
             try:
-                os.mkdir(name, mode, dir_fd=dirfd)
+                posix.mkdir(name, mode, dir_fd=dirfd)
             except FileExistsError:
                 pass
             except OSError as failure:
                 raise SyscallError(failure.errno or 0, f"make directory {path}") from None
             continue
-        kind = os.fstat(fd).st_mode
+        kind = posix.fstat(fd).st_mode
         if stat.S_ISDIR(kind):
             return fd
         try:
             if stat.S_ISLNK(kind):
-                return os.readlink("", dir_fd=fd)
+                return posix.readlink("", dir_fd=fd)
             raise SyscallError(errno.ENOTDIR, f"make directory {path}")
         finally:
-            os.close(fd)
+            posix.close(fd)
     raise SyscallError(errno.EAGAIN, f"make directory {path}")
 
 
 def _create_file(dirfd: int, name: str, path: str) -> None:
-    flags = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
     try:
-        os.close(os.open(name, flags, 0o755, dir_fd=dirfd))
+        posix.close(posix.open(name, flags, 0o755, dir_fd=dirfd))
     except FileExistsError:
         pass  # somebody else made it: the descriptor opened next is what counts
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _struct
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import process
@@ -91,7 +91,7 @@ def attached_device_programs(group_fd: int, name: str) -> list[int]:
         if _name(fd) == name:
             found.append(fd)
         else:
-            os.close(fd)
+            posix.close(fd)
     return found
 
 
@@ -125,7 +125,7 @@ def _with_log(error: SyscallError, instructions: bytes, name: str) -> SyscallErr
     """The refusal with the last words of the kernel's verifier."""
     log = bytearray(65536)
     try:
-        os.close(_load(instructions, name, log))
+        posix.close(_load(instructions, name, log))
     except SyscallError as again:
         lines = bytes(log).split(b"\0", 1)[0].decode("ascii", "replace").strip().splitlines()
         return SyscallError(again.errno, f"{again.call} ({'; '.join(lines[-3:])})" if lines else again.call)

@@ -10,7 +10,7 @@ import _struct
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
 from pyoci.kernel.call import SYS, syscall
-from pyoci.kernel.prepared import Call
+from pyoci.kernel.deferred import Call
 from pyoci.kernel.process import prctl
 
 _VERSION_3 = 0x20080522

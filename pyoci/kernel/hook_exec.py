@@ -7,13 +7,13 @@ cannot block us. Its output is read as it comes, and only the tail is kept.
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 import select
 import time
 
 from pyoci.errors import SyscallError
-from pyoci.kernel import prepared, process, signals
-from pyoci.wire.record import Record
+from pyoci.kernel import deferred, process, signals
+from pyoci.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,35 +86,35 @@ def run_hook(
         document = _document(stdin, opened)
         output, output_end = _pipe(opened)
         failure, failure_end = _pipe(opened)
-        pid = os.fork()
+        pid = posix.fork()
         if pid == 0:
             _child(path, argv, env, document, output_end, failure_end, cwd, before_close, before_exec)
         for fd in (document, output_end, failure_end):
-            os.close(fd)
+            posix.close(fd)
             opened.remove(fd)
         tail, timed_out = _watch(pid, output, timeout)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        status = posix.waitstatus_to_exitcode(posix.waitpid(pid, 0)[1])
         # Closed by execve; a descendant cannot hold it, so this does not wait.
-        refused = os.read(failure, TAIL).decode("utf-8", "replace")
+        refused = posix.read(failure, TAIL).decode("utf-8", "replace")
     except OSError as error:
         raise SyscallError(error.errno or 0, f"run hook {path!r}") from None
     finally:
         for fd in opened:
-            os.close(fd)
+            posix.close(fd)
     return HookResult(status=status, timed_out=timed_out, refused=refused, output=tail)
 
 
 def _document(content: bytes, opened: list[int]) -> int:
-    fd = os.memfd_create("hook-stdin", os.MFD_CLOEXEC)
+    fd = posix.memfd_create("hook-stdin", posix.MFD_CLOEXEC)
     opened.append(fd)
     while content:
-        content = content[os.write(fd, content) :]
-    os.lseek(fd, 0, _SEEK_SET)
+        content = content[posix.write(fd, content) :]
+    posix.lseek(fd, 0, _SEEK_SET)
     return fd
 
 
 def _pipe(opened: list[int]) -> tuple[int, int]:
-    ends = os.pipe2(os.O_CLOEXEC)
+    ends = posix.pipe2(posix.O_CLOEXEC)
     opened += ends
     return ends
 
@@ -132,43 +132,43 @@ def _child(
 ) -> NoReturn:
     """The child between fork and execve."""
     try:
-        os.setpgid(0, 0)  # so that the time limit reaches what the hook starts
+        posix.setpgid(0, 0)  # so that the time limit reaches what the hook starts
         process.die_with_parent(signals.KILL)  # a runtime that is killed leaves no hook of a create behind
         # dup2 to the same number would leave it close-on-exec, so first out of the way of 0 to 2.
         source, sink, failure = (_above_standard(fd) for fd in (document, output, failure))
-        os.dup2(source, 0)
-        os.dup2(sink, 1)
-        os.dup2(sink, 2)
+        posix.dup2(source, 0)
+        posix.dup2(sink, 1)
+        posix.dup2(sink, 2)
         process.close_on_exec_from(3)
         if cwd is not None:
-            os.chdir(cwd)
+            posix.chdir(cwd)
         if before_close is not None:
             before_close()
         # /proc/self/fd/N must not lead the look-up of a hook's path out of the container (CVE-2024-21626)
         process.close_all_but([failure])
         signals.reset()
-        program = prepared.execve(path, argv, env)
+        program = deferred.execve(path, argv, env)
         if before_exec is not None:
             before_exec()
         program.make()
     except BaseException as error:  # noqa: BLE001  # this copy of the runtime must end here
-        os.write(failure, _words(error).encode("utf-8", "replace"))
+        posix.write(failure, _words(error).encode("utf-8", "replace"))
     finally:
-        os._exit(_FAILED)
+        posix._exit(_FAILED)
 
 
 def _above_standard(fd: int) -> int:
     copies = []
     while fd < 3:
         copies.append(fd)
-        fd = os.dup(fd)
+        fd = posix.dup(fd)
     return fd
 
 
 def _watch(pid: int, output: int, timeout: float | None) -> tuple[bytes, bool]:
     """Read the hook's output until it exits or its time is over: the tail, and whether it was killed."""
-    os.set_blocking(output, False)
-    process_fd = os.pidfd_open(pid)
+    posix.set_blocking(output, False)
+    process_fd = posix.pidfd_open(pid)
     try:
         poller = select.poll()
         poller.register(process_fd, select.POLLIN)
@@ -194,12 +194,12 @@ def _watch(pid: int, output: int, timeout: float | None) -> tuple[bytes, bool]:
             tail = (tail + _read(output))[-TAIL:]
         return tail, timed_out
     finally:
-        os.close(process_fd)
+        posix.close(process_fd)
 
 
 def _read(fd: int) -> bytes:
     try:
-        return os.read(fd, _READ)
+        return posix.read(fd, _READ)
     except BlockingIOError:
         return b""
 
@@ -207,7 +207,7 @@ def _read(fd: int) -> bytes:
 def _kill_group(pid: int, process_fd: int) -> None:
     """Kill the hook and what it started; it is not yet waited for, so its numbers are still its own."""
     try:
-        os.killpg(pid, signals.KILL)
+        posix.killpg(pid, signals.KILL)
     except ProcessLookupError:
         pass  # it has not come as far as making the group
     try:
@@ -220,5 +220,5 @@ def _words(error: BaseException) -> str:
     if isinstance(error, SyscallError) and not error.call.startswith("exec "):
         return f"{error}"
     if isinstance(error, (OSError, SyscallError)) and error.errno:
-        return f"{os.strerror(error.errno).lower()} ({errno.errorcode.get(error.errno, error.errno)})"
+        return f"{posix.strerror(error.errno).lower()} ({errno.errorcode.get(error.errno, error.errno)})"
     return f"{error}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel.call import SYS, encode, syscall
@@ -42,14 +42,12 @@ def join_session(name: str, *, others_may_search: bool = False) -> bool:
 
 def _permit(more: int) -> None:
     owner, permissions, name = session()
-    if permissions & more == more or owner != os.geteuid():
+    if permissions & more == more or owner != posix.geteuid():
         return  # joined, not made: only the owner may change them, and has
     try:
         syscall(SYS["keyctl"], _SETPERM, _OWN_SESSION, permissions | more, 0, 0)
     except OSError as error:
-        raise _failure(
-            error, f"set permissions {permissions | more:#x} of session keyring {name!r}"
-        ) from None
+        raise _failure(error, f"set permissions {permissions | more:#x} of session keyring {name!r}") from None
 
 
 def session() -> tuple[int, int, str]:

@@ -55,13 +55,10 @@ class Library:
             self._calls = ctypes.CDLL(_LIBRARY)
         except OSError as error:
             raise UnsupportedError(
-                f"compile the seccomp profile: {_LIBRARY} cannot be loaded ({error}); install libseccomp 2.4"
-                " or later"
+                f"compile the seccomp profile: {_LIBRARY} cannot be loaded ({error}); install libseccomp 2.4 or later"
             ) from None
         if self.version() < _OLDEST:
-            raise UnsupportedError(
-                f"compile the seccomp profile: libseccomp {self.version_text()} is older than 2.4"
-            )
+            raise UnsupportedError(f"compile the seccomp profile: libseccomp {self.version_text()} is older than 2.4")
         self._declare()
 
     def _declare(self) -> None:
@@ -131,9 +128,7 @@ class Library:
             )
         context = self._calls.seccomp_init(default_action)
         if not context:
-            raise UnsupportedError(
-                f"libseccomp {self.version_text()} refuses default action {default_action:#x}"
-            )
+            raise UnsupportedError(f"libseccomp {self.version_text()} refuses default action {default_action:#x}")
         try:
             for arch in architectures:
                 self._add_architecture(context, arch)

@@ -7,7 +7,7 @@ a file that an image put there, they would silently not apply (CVE-2019-16884, C
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import procfs
@@ -20,16 +20,14 @@ def set_apparmor_exec(proc_fd: int, profile: str) -> None:
     `proc_fd` is the root of a verified procfs. SyscallError with ENOENT when the profile is not loaded.
     """
     try:
-        fd = procfs.open_self(proc_fd, "attr/apparmor/exec", os.O_WRONLY)
+        fd = procfs.open_self(proc_fd, "attr/apparmor/exec", posix.O_WRONLY)
     except SyscallError as error:
         if error.errno != errno.ENOENT:
             raise
         # before Linux 5.8 AppArmor has only the file that it shares with SELinux
-        fd = procfs.open_self(proc_fd, "attr/exec", os.O_WRONLY)
+        fd = procfs.open_self(proc_fd, "attr/exec", posix.O_WRONLY)
     what = f"set AppArmor profile {profile!r} for the next exec"
-    _write(
-        fd, f"exec {profile}", what, {errno.ENOENT: "is the profile loaded? aa-status lists those that are"}
-    )
+    _write(fd, f"exec {profile}", what, {errno.ENOENT: "is the profile loaded? aa-status lists those that are"})
 
 
 def set_selinux_exec(proc_fd: int, label: str) -> None:
@@ -45,27 +43,27 @@ def set_selinux_key(proc_fd: int, label: str) -> None:
 def set_selinux_directory(fd: int, label: str) -> None:
     """The SELinux context of a directory that `fd` (O_PATH will do) has open: for the root of an mqueue."""
     try:
-        real = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
+        real = posix.open(".", posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC, dir_fd=fd)
         try:
-            os.setxattr(real, "security.selinux", encode(label) + b"\0")
+            posix.setxattr(real, "security.selinux", encode(label) + b"\0")
         finally:
-            os.close(real)
+            posix.close(real)
     except OSError as error:
         raise SyscallError(error.errno or 0, f"set SELinux label {label!r} of a mount") from None
 
 
 def _write_context(proc_fd: int, path: str, label: str, what: str) -> None:
-    fd = procfs.open_self(proc_fd, path, os.O_WRONLY)
+    fd = procfs.open_self(proc_fd, path, posix.O_WRONLY)
     _write(fd, label, what, {errno.EINVAL: "the policy does not know this label, or SELinux is off"})
 
 
 def _write(fd: int, text: str, what: str, hints: dict[int, str]) -> None:
     """One write: the kernel takes a label whole or not at all."""
     try:
-        os.write(fd, encode(text))
+        posix.write(fd, encode(text))
     except OSError as error:
         number = error.errno or 0
         hint = f" ({hints[number]})" if number in hints else ""
         raise SyscallError(number, what + hint) from None
     finally:
-        os.close(fd)
+        posix.close(fd)

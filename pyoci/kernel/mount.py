@@ -7,7 +7,7 @@ never a string that a symbolic link could bend (CVE-2021-30465).
 from __future__ import annotations
 
 import _struct
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
@@ -77,7 +77,7 @@ def filesystem(fstype: str, source: str, flags: tuple[str, ...], data: tuple[tup
         except OSError as error:
             raise SyscallError(error.errno or 0, f"fsmount type={fstype}{_context_log(fd)}") from None
     finally:
-        os.close(fd)
+        posix.close(fd)
 
 
 def _fsopen(fstype: str) -> int:
@@ -107,7 +107,7 @@ def _context_log(fd: int) -> str:
     lines: list[str] = []
     try:
         while len(lines) < 8:
-            lines.append(os.read(fd, 512).decode("utf-8", "replace").strip()[2:])
+            lines.append(posix.read(fd, 512).decode("utf-8", "replace").strip()[2:])
     except OSError:
         pass  # ENODATA: no more messages
     return f" ({'; '.join(lines)})" if lines else ""
@@ -127,7 +127,7 @@ def reconfigure(fd: int, flags: tuple[str, ...], data: tuple[tuple[str, str | No
             _fsconfig(context, "remount", command, key, value)
         _fsconfig(context, "remount", uapi.FSCONFIG_CMD_RECONFIGURE, None, None)
     finally:
-        os.close(context)
+        posix.close(context)
 
 
 def classic(source: str, fstype: str, flags: int, data: str, what: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import uapi
@@ -14,12 +14,12 @@ def open_path(path: str, kind: str) -> int:
     """A descriptor of the namespace at `path`, checked to be of type `kind` (config-linux.md, "Namespaces")."""
     try:
         # O_NONBLOCK: a FIFO in its place must not hang the runtime
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
     except OSError as error:
         raise SyscallError(error.errno or 0, f"open {kind} namespace {path}") from None
     found = namespace_type(fd)
     if found != uapi.NAMESPACE_FLAGS[kind]:
-        os.close(fd)
+        posix.close(fd)
         names = {flag: name for name, flag in uapi.NAMESPACE_FLAGS.items()}
         raise UnsupportedError(
             f"join {kind} namespace {path}: it is {'not a namespace' if not found else f'a {names[found]} namespace'}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
@@ -12,7 +12,7 @@ from pyoci.kernel.call import SYS, syscall
 def make(dirfd: int, name: str, mode: int, device: int, what: str) -> None:
     """mknod(2) in the directory `dirfd`; the umask has to be 0."""
     try:
-        os.mknod(name, mode, device, dir_fd=dirfd)
+        posix.mknod(name, mode, device, dir_fd=dirfd)
     except OSError as error:
         raise SyscallError(error.errno or 0, f"make device {what}") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import proc_stat
@@ -21,19 +21,19 @@ def open(pid: int, start: int) -> int | None:
     The start time is compared after opening: from then on the number cannot mean another process.
     """
     try:
-        fd = os.pidfd_open(pid)
+        fd = posix.pidfd_open(pid)
     except ProcessLookupError:
         return None
     except OSError as error:
         raise SyscallError(error.errno or 0, f"pidfd_open {pid}") from None
     if proc_stat.is_alive(pid, start):
         return fd
-    os.close(fd)
+    posix.close(fd)
     return None
 
 
 def close(fd: int) -> None:
-    os.close(fd)
+    posix.close(fd)
 
 
 def send(fd: int, signal: int) -> bool:

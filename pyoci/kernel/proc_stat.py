@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 
@@ -16,11 +16,11 @@ def stat(pid: int) -> tuple[str, int] | None:
     Raises SyscallError.
     """
     try:
-        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        fd = posix.open(f"/proc/{pid}/stat", posix.O_RDONLY | posix.O_CLOEXEC)
         try:
-            line = os.read(fd, 4096)
+            line = posix.read(fd, 4096)
         finally:
-            os.close(fd)
+            posix.close(fd)
     except (FileNotFoundError, ProcessLookupError):
         return None
     except OSError as error:
@@ -45,10 +45,10 @@ def is_alive(pid: int, start: int) -> bool:
 def boot_id() -> str:
     """The kernel's name for this boot; empty where /proc/sys does not tell (hidden by a sandbox)."""
     try:
-        fd = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
+        fd = posix.open("/proc/sys/kernel/random/boot_id", posix.O_RDONLY | posix.O_CLOEXEC)
     except OSError:
         return ""
     try:
-        return os.read(fd, 64).decode("ascii").strip()
+        return posix.read(fd, 64).decode("ascii").strip()
     finally:
-        os.close(fd)
+        posix.close(fd)

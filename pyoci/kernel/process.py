@@ -7,7 +7,7 @@ import _struct
 from pyoci.errors import SyscallError
 from pyoci.kernel import _raw, uapi
 from pyoci.kernel.call import SYS, encode, syscall
-from pyoci.kernel.prepared import Call
+from pyoci.kernel.deferred import Call
 
 _ALL_CPUS = b"\xff" * 1024
 

@@ -7,7 +7,7 @@ and without following a link, so a file that was bind-mounted over is refused in
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
@@ -20,37 +20,37 @@ _PROC_ROOT_INO = 1
 
 def open_root() -> int:
     """A descriptor of /proc, checked to be the root of a procfs."""
-    fd = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    if magic(fd) != uapi.PROC_SUPER_MAGIC or os.fstat(fd).st_ino != _PROC_ROOT_INO:
-        os.close(fd)
+    fd = posix.open("/proc", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    if magic(fd) != uapi.PROC_SUPER_MAGIC or posix.fstat(fd).st_ino != _PROC_ROOT_INO:
+        posix.close(fd)
         raise SyscallError(errno.ENODEV, "open /proc: it is not a procfs; mount one there")
     return fd
 
 
 def open_file(proc_fd: int, path: str, flags: int) -> int:
     """A file of procfs itself, e.g. `sys/net/ipv4/ip_forward`."""
-    return openat2(proc_fd, path, flags | os.O_NOFOLLOW, _STRICT)
+    return openat2(proc_fd, path, flags | posix.O_NOFOLLOW, _STRICT)
 
 
 def open_self(proc_fd: int, path: str, flags: int) -> int:
     """A file of this process; `self` is read, since its number differs from PID namespace to PID namespace."""
-    return open_file(proc_fd, f"{os.readlink('self', dir_fd=proc_fd)}/{path}", flags)
+    return open_file(proc_fd, f"{posix.readlink('self', dir_fd=proc_fd)}/{path}", flags)
 
 
 def write_self(proc_fd: int, path: str, text: str) -> None:
     """Write one value to a file of this process."""
-    _write(open_self(proc_fd, path, os.O_WRONLY), f"/proc/self/{path}", text)
+    _write(open_self(proc_fd, path, posix.O_WRONLY), f"/proc/self/{path}", text)
 
 
 def write(proc_fd: int, path: str, text: str) -> None:
     """Write one value to a file of procfs, e.g. a sysctl or /proc/PID/uid_map."""
-    _write(open_file(proc_fd, path, os.O_WRONLY), f"/proc/{path}", text)
+    _write(open_file(proc_fd, path, posix.O_WRONLY), f"/proc/{path}", text)
 
 
 def _write(fd: int, name: str, text: str) -> None:
     try:
-        os.write(fd, text.encode())
+        posix.write(fd, text.encode())
     except OSError as error:
         raise SyscallError(error.errno or 0, f"write {text.strip()!r} to {name}") from None
     finally:
-        os.close(fd)
+        posix.close(fd)

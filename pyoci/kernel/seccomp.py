@@ -7,7 +7,7 @@ import errno
 
 from pyoci.errors import UnsupportedError
 from pyoci.kernel.call import SYS, syscall
-from pyoci.kernel.prepared import Call, Vector
+from pyoci.kernel.deferred import Call, Vector
 
 _SET_MODE_FILTER = 1
 _GET_ACTION_AVAIL = 2

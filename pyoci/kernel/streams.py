@@ -5,11 +5,11 @@ from __future__ import annotations
 import _stat as stat
 import errno
 import fcntl
-import posix as os
+import posix
 
 from pyoci.errors import UsageError
 
-_NULL = os.makedev(1, 3)
+_NULL = posix.makedev(1, 3)
 
 
 def give(uid: int, *, devices: bool = True) -> None:
@@ -20,10 +20,10 @@ def give(uid: int, *, devices: bool = True) -> None:
     """
     for fd in (0, 1, 2):
         try:
-            found = os.fstat(fd)
+            found = posix.fstat(fd)
             if found.st_uid == uid or found.st_rdev == _NULL or (stat.S_ISCHR(found.st_mode) and not devices):
                 continue
-            os.fchown(fd, uid, -1)
+            posix.fchown(fd, uid, -1)
         except OSError as error:
             if error.errno not in (errno.EBADF, errno.EINVAL, errno.EPERM, errno.EROFS):
                 raise

@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+
 def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
     """Raises ConfigError or UnsupportedError for what cannot be carried out as written."""
     linux = config.get("linux") or {}

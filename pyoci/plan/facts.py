@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
-from pyoci.wire.record import Record
+from pyoci.record import Record
 
 
 class Facts(Record):
@@ -22,11 +22,11 @@ def gather() -> Facts:
     from pyoci.kernel import capabilities
 
     return Facts(
-        uid=os.geteuid(),
-        gid=os.getegid(),
+        uid=posix.geteuid(),
+        gid=posix.getegid(),
         capabilities=capabilities.get()[1] & capabilities.bounding(),
         apparmor=_first_byte("/sys/module/apparmor/parameters/enabled") == b"Y",
-        selinux=os.access("/sys/fs/selinux/enforce", os.F_OK),
+        selinux=posix.access("/sys/fs/selinux/enforce", posix.F_OK),
         listen_fds=_listen_fds(),
     )
 
@@ -35,21 +35,21 @@ def _listen_fds() -> int:
     """sd_listen_fds(3): descriptors that the caller passes on, meant for this process."""
     count = _variable(b"LISTEN_FDS")
     owner = _variable(b"LISTEN_PID")
-    if not count.isdigit() or (owner and owner != str(os.getpid())):
+    if not count.isdigit() or (owner and owner != str(posix.getpid())):
         return 0
     return int(count)
 
 
 def _variable(name: bytes) -> str:
-    return os.environ.get(name, b"").decode("utf-8", "surrogateescape")
+    return posix.environ.get(name, b"").decode("utf-8", "surrogateescape")
 
 
 def _first_byte(path: str) -> bytes:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
     except OSError:
         return b""
     try:
-        return os.read(fd, 1)
+        return posix.read(fd, 1)
     finally:
-        os.close(fd)
+        posix.close(fd)

@@ -139,9 +139,7 @@ def _rules(syscalls: Any, problems: list[str]) -> tuple[SeccompRule, ...]:
         where = f"{_ROOT}/syscalls/{number}"
         names = tuple(entry.get("names") or ())
         if not names or "" in names:
-            problems.append(
-                f"{where}/names: at least one name of a system call is needed, and none may be empty"
-            )
+            problems.append(f"{where}/names: at least one name of a system call is needed, and none may be empty")
         action = _action(entry.get("action"), f"{where}/action", problems)
         if action == _NOTIFY:
             for name in _NEVER_NOTIFIED:
@@ -152,8 +150,7 @@ def _rules(syscalls: Any, problems: list[str]) -> tuple[SeccompRule, ...]:
                     )
         action = _with_errno(action, entry.get("errnoRet"), where, "errnoRet", problems)
         args = tuple(
-            _arg(arg, f"{where}/args/{position}", problems)
-            for position, arg in enumerate(entry.get("args") or ())
+            _arg(arg, f"{where}/args/{position}", problems) for position, arg in enumerate(entry.get("args") or ())
         )
         if len({arg.index for arg in args}) == len(args):
             rules.append(SeccompRule(names=names, action=action, args=args, where=where))
@@ -175,9 +172,7 @@ def _action(name: Any, where: str, problems: list[str]) -> int:
 def _with_errno(action: int, errno: Any, where: str, key: str, problems: list[str]) -> int:
     if action not in _TAKES_ERRNO:
         if errno is not None:
-            problems.append(
-                f"{where}/{key}: only SCMP_ACT_ERRNO and SCMP_ACT_TRACE take a number, found {errno!r}"
-            )
+            problems.append(f"{where}/{key}: only SCMP_ACT_ERRNO and SCMP_ACT_TRACE take a number, found {errno!r}")
         return action
     if errno is None:
         return action | _EPERM
@@ -240,9 +235,7 @@ def _check_listener(made: SeccompPlan, problems: list[str]) -> None:
     if made.listener_metadata and not made.listener_path:
         problems.append(f"{_ROOT}/listenerMetadata: must not be set without listenerPath")
     if made.uses_notify and not made.listener_path:
-        problems.append(
-            f"{_ROOT}/listenerPath: SCMP_ACT_NOTIFY is used, so the socket of its agent must be given"
-        )
+        problems.append(f"{_ROOT}/listenerPath: SCMP_ACT_NOTIFY is used, so the socket of its agent must be given")
 
 
 def _adds_enosys(default: int) -> bool:

@@ -5,11 +5,11 @@ A valid one costs what `_generated_config.py` costs; jsonschema is imported only
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
+from pyoci import jsontext
 from pyoci.errors import ConfigError
 from pyoci.spec.patterns import Mismatch
-from pyoci.wire import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,18 +41,18 @@ def read_file(path: str, limit: int = jsontext.MAX_BYTES) -> bytes:
     it is opened, since a FIFO would block and opening a device can do things.
     """
     try:
-        _require_regular(path, os.stat(path).st_mode)
+        _require_regular(path, posix.stat(path).st_mode)
         # O_NONBLOCK: should it have become a FIFO since.
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOCTTY | posix.O_NONBLOCK)
         try:
-            _require_regular(path, os.fstat(fd).st_mode)
+            _require_regular(path, posix.fstat(fd).st_mode)
             return _read(fd, path, limit)
         finally:
-            os.close(fd)
+            posix.close(fd)
     except ValueError:
         raise ConfigError(f"{path!r}: a path cannot hold a NUL") from None
     except OSError as error:
-        raise ConfigError(f"read {path}: {os.strerror(error.errno or 0).lower()}") from None
+        raise ConfigError(f"read {path}: {posix.strerror(error.errno or 0).lower()}") from None
 
 
 def _require_regular(path: str, mode: int) -> None:
@@ -64,7 +64,7 @@ def _read(fd: int, path: str, limit: int) -> bytes:
     chunks: list[bytes] = []
     left = limit + 1
     while left > 0:
-        chunk = os.read(fd, min(left, 1 << 16))
+        chunk = posix.read(fd, min(left, 1 << 16))
         if not chunk:
             return b"".join(chunks)
         chunks.append(chunk)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pyoci import jsontext
 from pyoci.errors import ConfigError
-from pyoci.wire import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

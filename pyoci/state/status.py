@@ -9,7 +9,7 @@ See runtime.md, State; `paused` is an additional value as runc has it.
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import proc_stat
@@ -18,7 +18,7 @@ from pyoci.state.store import START_SOCKET, Entry
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyoci.cgroups import Cgroup
-    from pyoci.state.record import State
+    from pyoci.state.model import State
 
 CREATING = "creating"
 CREATED = "created"
@@ -75,7 +75,7 @@ def is_frozen(state: State) -> bool:
 def waits_for_start(entry: Entry) -> bool:
     """Whether init still holds the start socket open, which execve closes."""
     try:
-        os.stat(START_SOCKET, dir_fd=entry.dirfd, follow_symlinks=False)
+        posix.stat(START_SOCKET, dir_fd=entry.dirfd, follow_symlinks=False)
     except FileNotFoundError:
         return False  # `start` unlinks it: the usual case of a running container, without loading _socket
     import _socket

@@ -8,11 +8,11 @@ and made anew meanwhile is never mixed up with its predecessor.
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError, SyscallError
-from pyoci.state import record
-from pyoci.state.record import State
+from pyoci.state import model
+from pyoci.state.model import State
 
 STATE_FILE = "state.json"
 CONFIG_FILE = "config.json"
@@ -22,7 +22,7 @@ READINESS_FOLDER = "notify"  # host/readiness.py; the container sees it
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-")
 _MAX_ID = 255  # NAME_MAX: an ID is the name of a folder
 _NO_FILE = (errno.ELOOP, errno.ENXIO)  # open(2) of a link with O_NOFOLLOW, of a socket
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
 
 
 def check_id(container_id: str) -> None:
@@ -41,7 +41,7 @@ class Store:
     __slots__ = ("root",)
 
     def __init__(self, root: str) -> None:
-        self.root = root if root.startswith("/") else f"{os.getcwd()}/{root}"
+        self.root = root if root.startswith("/") else f"{posix.getcwd()}/{root}"
 
     def reserve(self, container_id: str) -> Entry:
         """Take `container_id` for a new container; of two callers at once one gets ContainerExists.
@@ -52,13 +52,13 @@ class Store:
         path = f"{self.root}/{container_id}"
         try:
             try:
-                os.mkdir(path, 0o700)
+                posix.mkdir(path, 0o700)
             except FileNotFoundError:
                 # The sticky bit keeps off whoever tidies XDG_RUNTIME_DIR (XDG base directory specification).
                 from os import makedirs
 
                 makedirs(self.root, 0o1700, exist_ok=True)
-                os.mkdir(path, 0o700)
+                posix.mkdir(path, 0o700)
         except FileExistsError:
             raise ContainerExists(container_id) from None
         except OSError as error:
@@ -66,7 +66,7 @@ class Store:
         try:
             return self.open(container_id)
         except StateError:
-            os.rmdir(path)  # nobody else can have put anything there: to them the ID is taken
+            posix.rmdir(path)  # nobody else can have put anything there: to them the ID is taken
             raise
 
     def open(self, container_id: str) -> Entry:
@@ -74,7 +74,7 @@ class Store:
         check_id(container_id)
         path = f"{self.root}/{container_id}"
         try:
-            return Entry(container_id, self.root, os.open(path, _FOLDER))
+            return Entry(container_id, self.root, posix.open(path, _FOLDER))
         except FileNotFoundError:
             raise ContainerNotFound(container_id) from None
         except OSError as error:
@@ -83,7 +83,7 @@ class Store:
     def ids(self) -> list[str]:
         """The IDs of all entries, sorted; also of broken ones."""
         try:
-            with os.scandir(self.root) as found:
+            with posix.scandir(self.root) as found:
                 return sorted(item.name for item in found if _is_entry(item))
         except FileNotFoundError:
             return []
@@ -111,7 +111,7 @@ class Entry:
     def close(self) -> None:
         """Let go of the folder and the lock."""
         if self.dirfd >= 0:
-            os.close(self.dirfd)
+            posix.close(self.dirfd)
             self.dirfd = -1
 
     def lock(self) -> None:
@@ -134,7 +134,7 @@ class Entry:
 
     def is_removed(self) -> bool:
         """Whether the folder was deleted since it was opened."""
-        return os.fstat(self.dirfd).st_nlink == 0
+        return posix.fstat(self.dirfd).st_nlink == 0
 
     def read(self) -> State:
         """The container's state.
@@ -145,7 +145,7 @@ class Entry:
         """
         data = self.read_file(STATE_FILE)
         try:
-            state = record.from_bytes(data, f"{self.path}/{STATE_FILE}")
+            state = model.from_bytes(data, f"{self.path}/{STATE_FILE}")
             if state.id != self.id:
                 raise StateError(f"{self.path}/{STATE_FILE}: belongs to container {state.id!r}")
         except StateError as error:
@@ -154,14 +154,14 @@ class Entry:
 
     def write(self, state: State) -> None:
         """Replace the container's state, whole or not at all. Raises StateError."""
-        self.write_file(STATE_FILE, record.to_bytes(state))
+        self.write_file(STATE_FILE, model.to_bytes(state))
 
     def read_file(self, name: str) -> bytes:
         """The content of a file of this entry. Raises as `read` does."""
         try:
             # O_NONBLOCK: a FIFO in its place must not hold the command up.
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-            fd = os.open(name, flags, dir_fd=self.dirfd)
+            flags = posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_NOCTTY | posix.O_CLOEXEC
+            fd = posix.open(name, flags, dir_fd=self.dirfd)
         except FileNotFoundError:
             if self.is_removed():
                 raise ContainerNotFound(self.id) from None
@@ -177,21 +177,21 @@ class Entry:
         except OSError as error:
             raise SyscallError(error.errno or 0, f"read {self.path}/{name}") from None
         finally:
-            os.close(fd)
+            posix.close(fd)
 
     def write_file(self, name: str, data: bytes, mode: int = 0o600) -> None:
         """Write a file of this entry, whole or not at all. Raises StateError."""
         # Not synced to disk: nothing in here has a meaning after a crash of the machine.
-        temporary = f".{name}.{os.getpid()}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        temporary = f".{name}.{posix.getpid()}"
+        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_NOFOLLOW | posix.O_CLOEXEC
         try:
-            fd = os.open(temporary, flags, mode, dir_fd=self.dirfd)
+            fd = posix.open(temporary, flags, mode, dir_fd=self.dirfd)
             try:
                 while data:
-                    data = data[os.write(fd, data) :]
+                    data = data[posix.write(fd, data) :]
             finally:
-                os.close(fd)
-            os.rename(temporary, name, src_dir_fd=self.dirfd, dst_dir_fd=self.dirfd)
+                posix.close(fd)
+            posix.rename(temporary, name, src_dir_fd=self.dirfd, dst_dir_fd=self.dirfd)
         except OSError as error:
             self._unlink(temporary)
             raise StateError(f"write {self.path}/{name}: {_reason(error)}") from None
@@ -199,8 +199,8 @@ class Entry:
     def make_folder(self, name: str) -> None:
         """A folder that every user may look into, who can reach it. Raises StateError."""
         try:
-            os.mkdir(name, dir_fd=self.dirfd)
-            os.chmod(name, 0o755, dir_fd=self.dirfd)
+            posix.mkdir(name, dir_fd=self.dirfd)
+            posix.chmod(name, 0o755, dir_fd=self.dirfd)
         except OSError as error:
             raise StateError(f"make {self.path}/{name}: {_reason(error)}") from None
 
@@ -217,7 +217,7 @@ class Entry:
         The state goes last: as long as anything is left, `delete` still knows what the container was.
         """
         try:
-            for name in os.listdir(self.dirfd):
+            for name in posix.listdir(self.dirfd):
                 if name == READINESS_FOLDER:
                     self._remove_readiness()
                 elif name != STATE_FILE:
@@ -225,20 +225,18 @@ class Entry:
             self._unlink(STATE_FILE)
             # Under the lock nobody else can have put another folder in this place.
             if not self.is_removed():
-                os.rmdir(self.path)
+                posix.rmdir(self.path)
         except OSError as error:
             raise StateError(f"remove {self.path}: {_reason(error)}") from None
 
     def _read_all(self, fd: int, name: str) -> bytes:
-        status = os.fstat(fd)
+        status = posix.fstat(fd)
         if status.st_mode & 0o170000 != 0o100000:  # S_IFMT, S_IFREG
             raise StateError(f"read {self.path}/{name}: not a regular file; {self._way_out()}")
-        if status.st_size > record.MAX_BYTES:
-            raise StateError(
-                f"read {self.path}/{name}: larger than {record.MAX_BYTES} bytes; {self._way_out()}"
-            )
+        if status.st_size > model.MAX_BYTES:
+            raise StateError(f"read {self.path}/{name}: larger than {model.MAX_BYTES} bytes; {self._way_out()}")
         parts = []
-        while part := os.read(fd, status.st_size + 1):
+        while part := posix.read(fd, status.st_size + 1):
             parts.append(part)
         return b"".join(parts)
 
@@ -250,7 +248,7 @@ class Entry:
 
     def _unlink(self, name: str) -> None:
         try:
-            os.unlink(name, dir_fd=self.dirfd)
+            posix.unlink(name, dir_fd=self.dirfd)
         except FileNotFoundError:
             pass
 
@@ -258,7 +256,7 @@ class Entry:
         return f"pyoci delete --force {self.id} removes it"
 
 
-def _is_entry(item: os.DirEntry[str]) -> bool:
+def _is_entry(item: posix.DirEntry[str]) -> bool:
     try:
         check_id(item.name)
     except InvalidId:
@@ -268,4 +266,4 @@ def _is_entry(item: os.DirEntry[str]) -> bool:
 
 def _reason(error: OSError) -> str:
     name = errno.errorcode.get(error.errno or 0, "")
-    return f"{os.strerror(error.errno or 0).lower()} ({name})"
+    return f"{posix.strerror(error.errno or 0).lower()} ({name})"

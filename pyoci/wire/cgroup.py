@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyoci.wire.record import Record
+from pyoci.record import Record
 
 
 class CgroupMount(Record):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import _socket
 import _struct
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import (
     NO_SUCH_FILE,
@@ -39,7 +39,7 @@ START = "START"  # pyoci start -> init: with the descriptor to report on
 
 _WITH_DESCRIPTOR = (TERMINAL, SECCOMP)
 _TEXT_MAX = 60_000
-# kinds of ERROR that C sends (kernel/_ending.c): a system call failed; execve(2) did
+# kinds of ERROR that C sends (kernel/_deferred.c): a system call failed; execve(2) did
 CALL = "call"
 PROGRAM = "program"
 _KINDS: dict[str, type[PyociError]] = {
@@ -96,7 +96,7 @@ class Channel:
                 raise ContainerError(f"receive from the other side: {kind!r} {found} descriptor")
         except PyociError:
             if fd >= 0:
-                os.close(fd)
+                posix.close(fd)
             raise
         return kind, text, fd
 
@@ -105,7 +105,7 @@ class Channel:
         kind, text, fd = self.receive()
         if kind not in kinds:
             if fd >= 0:
-                os.close(fd)
+                posix.close(fd)
             what = f"said {kind!r}" if kind else "died"
             raise ContainerError(f"container side {what} where {' or '.join(kinds)} was due")
         return kind, text, fd
@@ -143,13 +143,13 @@ def raise_reported(text: str) -> NoReturn:
 
 
 def _refused(kind: str, text: str) -> PyociError:
-    """What the kernel refused to `kernel.prepared`: the call's words and the number of the error."""
+    """What the kernel refused to `kernel.deferred`: the call's words and the number of the error."""
     words, _, number = text.rpartition(" ")
     reason = int(number) if number.isascii() and number.isdigit() and len(number) < 5 else 0
     if kind == CALL:
         return ContainerError(str(SyscallError(reason, words)))
     known = {errno.ENOENT: NO_SUCH_FILE, errno.EACCES: PERMISSION_DENIED}
-    return ExecutableError(f"{words}: {known.get(reason, os.strerror(reason).lower())}")
+    return ExecutableError(f"{words}: {known.get(reason, posix.strerror(reason).lower())}")
 
 
 def descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
@@ -166,6 +166,6 @@ def _only_descriptor(ancillary: list[tuple[int, int, bytes]]) -> int:
     found = descriptors(ancillary)
     if len(found) > 1:
         for fd in found:
-            os.close(fd)
+            posix.close(fd)
         raise ContainerError("receive from the other side: more than one descriptor")
     return found[0] if found else -1

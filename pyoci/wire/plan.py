@@ -6,7 +6,7 @@ Paths "in the container" are absolute and resolved beneath the rootfs by whoever
 
 from __future__ import annotations
 
-from pyoci.wire.record import Record
+from pyoci.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

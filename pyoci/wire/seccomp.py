@@ -5,7 +5,7 @@ Numbers are those of libseccomp's `seccomp.h` and linux/seccomp.h, so that neith
 
 from __future__ import annotations
 
-from pyoci.wire.record import Record
+from pyoci.record import Record
 
 
 class SeccompArg(Record):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pyoci.kernel import proc_stat
-from pyoci.state.record import State
+from pyoci.state.model import State
 from pyoci.state.store import START_SOCKET, Entry
 
 SLEEP = "/bin/sleep"

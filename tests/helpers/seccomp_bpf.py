@@ -61,14 +61,8 @@ def resolved(profile: dict[str, Any], capabilities: set[str]) -> dict[str, Any]:
     for entry in profile["syscalls"]:
         includes, excludes = entry.get("includes") or {}, entry.get("excludes") or {}
         fits = set(includes.get("caps", ())) <= capabilities and "amd64" in includes.get("arches", ["amd64"])
-        if (
-            fits
-            and not set(excludes.get("caps", ())) & capabilities
-            and "amd64" not in excludes.get("arches", ())
-        ):
-            chosen.append(
-                {key: entry[key] for key in ("names", "action", "args", "errnoRet") if entry.get(key)}
-            )
+        if fits and not set(excludes.get("caps", ())) & capabilities and "amd64" not in excludes.get("arches", ()):
+            chosen.append({key: entry[key] for key in ("names", "action", "args", "errnoRet") if entry.get(key)})
     return {
         "defaultAction": profile["defaultAction"],
         "defaultErrnoRet": profile.get("defaultErrnoRet"),

@@ -48,8 +48,8 @@ STANDARD = {
 # Of pyoci's own modules each takes about 0.03 ms where the program has no snapshot, and memory where it has one.
 SHORT = set(
     """
-    cli cli.main cli.options cli.output errors host kernel kernel._raw kernel.proc_stat log state state.record
-    state.status state.store wire wire.jsontext wire.record cgroups cgroups.files cgroups.v1 cgroups.v2
+    cli cli.main cli.options cli.output errors host kernel kernel._raw kernel.proc_stat log state state.model
+    state.status state.store jsontext record cgroups cgroups.files cgroups.v1 cgroups.v2
     """.split()
 )
 OWN: dict[str, set[str]] = {

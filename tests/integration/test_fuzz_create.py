@@ -185,5 +185,3 @@ def check(status: int, words: str) -> None:
 
 def groups() -> list[Path]:
     return [group for group in cgroup.named(MARK) if group.name != MARK]
-
-

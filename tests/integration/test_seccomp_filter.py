@@ -276,15 +276,11 @@ def test_an_engines_default_profile_holds(engine: Callable[[], Any], tmp_path: P
 
 
 def test_an_engines_default_profile_lets_programs_run(engine: Callable[[], Any], tmp_path: Path) -> None:
-    script = (
-        f"umask 022; echo words >{tmp_path}/file; cat {tmp_path}/file; rm {tmp_path}/file; sleep 0.01 & wait"
-    )
+    script = f"umask 022; echo words >{tmp_path}/file; cat {tmp_path}/file; rm {tmp_path}/file; sleep 0.01 & wait"
     assert execute(["/bin/sh", "-c", script], engine) == 0
 
 
-def test_an_engines_default_profile_holds_for_a_32_bit_program(
-    engine: Callable[[], Any], make_i386: Make
-) -> None:
+def test_an_engines_default_profile_holds_for_a_32_bit_program(engine: Callable[[], Any], make_i386: Make) -> None:
     bpf = make_i386(I386_BPF)
     assert subprocess.run(bpf, check=False).returncode != errno.EPERM
     assert execute(bpf, engine) == errno.EPERM

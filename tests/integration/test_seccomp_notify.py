@@ -63,9 +63,7 @@ def answer_once(agent: socket.socket, value: int) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize(
-    "flags", [None, ["SECCOMP_FILTER_FLAG_TSYNC"], ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]]
-)
+@pytest.mark.parametrize("flags", [None, ["SECCOMP_FILTER_FLAG_TSYNC"], ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]])
 @pytest.mark.parametrize(("value", "result"), [(4711, 4711), (-errno.EXDEV, "EXDEV")])
 def test_the_agent_decides(tmp_path: Path, value: int, result: Any, flags: list[str] | None) -> None:
     path = tmp_path / "agent"

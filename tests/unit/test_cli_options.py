@@ -117,9 +117,7 @@ def test_number(text: str, value: int) -> None:
     assert number("--n", text, -1, 10) == value
 
 
-@pytest.mark.parametrize(
-    "text", ["", "-", "x", "1.0", "0x1", "\u0661", "1_0", "+1", " 1", "11", "-2", "9" * 30]
-)
+@pytest.mark.parametrize("text", ["", "-", "x", "1.0", "0x1", "\u0661", "1_0", "+1", " 1", "11", "-2", "9" * 30])
 def test_number_refused(text: str) -> None:
     with pytest.raises(UsageError, match="option --n"):
         number("--n", text, -1, 10)

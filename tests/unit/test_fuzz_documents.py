@@ -11,7 +11,7 @@ from helpers import fake_init, fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyoci import cgroups
+from pyoci import cgroups, jsontext
 from pyoci.cgroups import device_program, devices, resources_v1, resources_v2, systemd_units
 from pyoci.errors import ConfigError, PyociError, StateError
 from pyoci.host import exec as host_exec
@@ -21,8 +21,7 @@ from pyoci.plan.build import build
 from pyoci.plan.facts import Facts
 from pyoci.plan.request import Request
 from pyoci.spec import bundle, rules, template
-from pyoci.state import record
-from pyoci.wire import jsontext
+from pyoci.state import model
 
 FACTS = Facts(uid=0, gid=0, capabilities=(1 << 41) - 1, apparmor=True, selinux=True)
 RESOURCES: dict[str, Any] = {
@@ -207,7 +206,7 @@ def test_resources(made: Any) -> None:
 
 
 STATE = json.loads(
-    record.to_bytes(
+    model.to_bytes(
         fake_init.state(
             "x",
             pid=4000000,
@@ -224,12 +223,12 @@ STATE = json.loads(
 @given(fuzz.changed(STATE))
 def test_state(made: Any) -> None:
     try:
-        state = record.from_bytes(json.dumps(made).encode(), "state.json")
+        state = model.from_bytes(json.dumps(made).encode(), "state.json")
     except StateError as error:
         assert str(error)
         return
     jsontext.dumps(document(state, "stopped"))
-    assert record.from_bytes(record.to_bytes(state), "state.json") == state
+    assert model.from_bytes(model.to_bytes(state), "state.json") == state
 
 
 @fuzz.budget(300)
@@ -247,7 +246,7 @@ def test_cgroup_of_a_state(made: Any) -> None:
 @given(fuzz.spoilt(json.dumps(STATE).encode()))
 def test_text_of_a_state(data: bytes) -> None:
     try:
-        record.from_bytes(data, "state.json")
+        model.from_bytes(data, "state.json")
     except StateError as error:
         assert str(error)
 

@@ -20,10 +20,14 @@ from pyoci.errors import PyociError
 from pyoci.kernel import proc_stat
 
 MOUNTINFO = (
-    rb"30 24 0:26 / /sys/fs/cgroup rw,nosuid - tmpfs tmpfs rw,mode=755" b"\n"
-    rb"31 30 0:27 /docker/x /sys/fs/cgroup/memory\0401 rw shared:9 - cgroup cgroup rw,memory" b"\n"
-    rb"32 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw" b"\n"
-    rb"33 30 0:29 /.. /sys/fs/cgroup/systemd rw - cgroup none rw,name=systemd,release_agent=/x y" b"\n"
+    rb"30 24 0:26 / /sys/fs/cgroup rw,nosuid - tmpfs tmpfs rw,mode=755"
+    b"\n"
+    rb"31 30 0:27 /docker/x /sys/fs/cgroup/memory\0401 rw shared:9 - cgroup cgroup rw,memory"
+    b"\n"
+    rb"32 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw"
+    b"\n"
+    rb"33 30 0:29 /.. /sys/fs/cgroup/systemd rw - cgroup none rw,name=systemd,release_agent=/x y"
+    b"\n"
 )
 PIECES = [b" - cgroup ", b" - cgroup2", b" - ", b"\n", b" ", b"\\040", b"\\134", b"\\012", b"\\", b"\xff", b"\0"]
 

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyoci.errors import PyociError
-from pyoci.host import serve, spawn, start, terminal
+from pyoci.host import handshake, send_fd, spawn, start
 from pyoci.init import waiting
 from pyoci.kernel import proc_stat
 from pyoci.state import status
 from pyoci.state.store import START_SOCKET, Store
 from pyoci.wire import messages
-from pyoci.wire.opened import Opened
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import Namespaces
 
 KINDS = [getattr(messages, name) for name in "PID MAP GO HOOKS TERMINAL SECCOMP READY ERROR START".split()]
@@ -96,7 +96,7 @@ def test_a_hostile_init(packets: list[tuple[bytes, int]]) -> None:
     with no_descriptor_left(ours, theirs):
         send(theirs, packets)
         theirs.shutdown(socket.SHUT_WR)
-        clean(lambda: serve.until_ready(None, child, {"bundle": "/"}, lambda fd, _name: os.close(fd)))
+        clean(lambda: handshake.until_ready(None, child, {"bundle": "/"}, lambda fd, _name: os.close(fd)))
 
 
 @fuzz.budget(200)
@@ -107,7 +107,9 @@ def test_a_hostile_bootstrap(packets: list[tuple[bytes, int]]) -> None:
     with no_descriptor_left(ours, theirs):
         send(theirs, packets)
         theirs.shutdown(socket.SHUT_WR)
-        number = clean(lambda: spawn._number_of_init(namespaces, Opened(proc_fd=-1, namespaces=[], sources={}), ours))
+        number = clean(
+            lambda: spawn._number_of_init(namespaces, Inherited(proc_fd=-1, namespaces=[], sources={}), ours)
+        )
         assert number is None or 0 < number <= 1 << 22
 
 
@@ -162,7 +164,7 @@ def test_what_stands_for_the_console_socket(tmp_path: Path, monkeypatch: pytest.
     path = Path("console") if kind in SOCKET_KINDS else Path(kind)
     kept = SOCKET_KINDS[kind](path) if kind in SOCKET_KINDS else None
     with open("/dev/null", "rb") as file, pytest.raises(PyociError) as raised:
-        terminal.send_descriptor(str(path), file.fileno(), b"/dev/pts/0")
+        send_fd.send_descriptor(str(path), file.fileno(), b"/dev/pts/0")
     assert "success" not in str(raised.value)
     if kept:
         kept.close()

@@ -51,9 +51,7 @@ def test_path_is_the_default_of_args(tmp_path: Path) -> None:
 
 
 def test_without_env_the_environment_is_empty(tmp_path: Path) -> None:
-    hooks.run(
-        [{"path": "/bin/cp", "args": ["cp", "/proc/self/environ", f"{tmp_path}/env"]}], STATE, "prestart", "/"
-    )
+    hooks.run([{"path": "/bin/cp", "args": ["cp", "/proc/self/environ", f"{tmp_path}/env"]}], STATE, "prestart", "/")
     assert (tmp_path / "env").read_bytes() == b""
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyoci import jsontext
 from pyoci.errors import ConfigError
-from pyoci.wire import jsontext
 
 SPACES = st.text(" \t\r\n", max_size=3)
 STRINGS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -149,7 +149,7 @@ def test_pretty_indents_as_asked() -> None:
 
 
 def in_fresh_python(*lines: str) -> str:
-    code = "\n".join(["import sys", f"sys.path.insert(0, {str(Path(jsontext.__file__).parents[2])!r})", *lines])
+    code = "\n".join(["import sys", f"sys.path.insert(0, {str(Path(jsontext.__file__).parents[1])!r})", *lines])
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
@@ -157,7 +157,7 @@ def in_fresh_python(*lines: str) -> str:
 def test_imports_no_json_and_no_re() -> None:
     assert (
         in_fresh_python(
-            "from pyoci.wire import jsontext",
+            "from pyoci import jsontext",
             "jsontext.loads(jsontext.dumps({'a': [1.5]}).encode(), what='x')",
             "print([name for name in ('json', 're', 'enum', 'codecs_') if name in sys.modules])",
         )
@@ -168,7 +168,7 @@ def test_imports_no_json_and_no_re() -> None:
 def test_words_a_syntax_error_without_json_loaded() -> None:
     # CPython 3.11 looks for the error's class in sys.modules only.
     assert "expecting property name" in in_fresh_python(
-        "from pyoci.wire import jsontext",
+        "from pyoci import jsontext",
         "try: jsontext.loads(b'{', what='x')",
         "except jsontext.ConfigError as error: print(error)",
     )
@@ -177,7 +177,7 @@ def test_words_a_syntax_error_without_json_loaded() -> None:
 def test_works_without_the_c_half() -> None:
     assert in_fresh_python(
         "sys.modules['_json'] = None",
-        "from pyoci.wire import jsontext",
+        "from pyoci import jsontext",
         "print(jsontext.dumps(jsontext.loads(b'{\"a\": [1, \"\\\\u00e9\"]}', what='x')))",
         "for text in (b'[NaN]', b'{\"a\":1,\"a\":2}', b'[', b'[' * 99999):",
         "    try: jsontext.loads(text, what='x')",

@@ -197,7 +197,7 @@ def test_features_fixture_has_the_specifications_verdict(path: Path, upstream: U
 
 
 def check_fixture(path: Path, kind: str, upstream: Upstream) -> None:
-    from pyoci.wire import jsontext
+    from pyoci import jsontext
 
     good = path.parent.name == "good"
     try:

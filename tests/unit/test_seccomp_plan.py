@@ -73,12 +73,8 @@ def test_errno_zero_is_not_the_default_eperm() -> None:
 
 @pytest.mark.parametrize("action", ["SCMP_ACT_ALLOW", "SCMP_ACT_KILL", "SCMP_ACT_LOG", "SCMP_ACT_TRAP"])
 def test_errno_ret_with_an_action_that_takes_none_is_an_error(action: str) -> None:
-    assert problems(syscalls=[rule(action, errnoRet=1)])[0].startswith(
-        "/linux/seccomp/syscalls/0/errnoRet: only"
-    )
-    assert problems(defaultAction=action, defaultErrnoRet=1)[0].startswith(
-        "/linux/seccomp/defaultErrnoRet: only"
-    )
+    assert problems(syscalls=[rule(action, errnoRet=1)])[0].startswith("/linux/seccomp/syscalls/0/errnoRet: only")
+    assert problems(defaultAction=action, defaultErrnoRet=1)[0].startswith("/linux/seccomp/defaultErrnoRet: only")
 
 
 @pytest.mark.parametrize("number", [-1, 4096, True, "1", 1.0])
@@ -180,9 +176,7 @@ def test_notify_asks_for_a_listener() -> None:
 
 
 def test_notify_with_tsync_leaves_the_return_value_to_the_descriptor() -> None:
-    assert (
-        planned(**NOTIFYING, flags=["SECCOMP_FILTER_FLAG_TSYNC"]).flags == NEW_LISTENER | TSYNC | TSYNC_ESRCH
-    )
+    assert planned(**NOTIFYING, flags=["SECCOMP_FILTER_FLAG_TSYNC"]).flags == NEW_LISTENER | TSYNC | TSYNC_ESRCH
 
 
 def test_wait_killable_recv_only_means_something_with_notify() -> None:

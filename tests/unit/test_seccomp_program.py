@@ -63,9 +63,7 @@ def compiled(cache: str, **profile: Any) -> SeccompProgram:
 
 
 def test_a_denied_call_returns_its_errno_and_an_allowed_one_works(cache: str) -> None:
-    code = compiled(
-        cache, syscalls=[rule("read", "openat2"), rule("chmod", action="SCMP_ACT_ERRNO", errnoRet=13)]
-    ).code
+    code = compiled(cache, syscalls=[rule("read", "openat2"), rule("chmod", action="SCMP_ACT_ERRNO", errnoRet=13)]).code
     assert run(code, READ) == ALLOW
     assert run(code, WRITE) == errno(1)
     assert run(code, CHMOD) == errno(13)
@@ -169,9 +167,7 @@ def test_calls_newer_than_the_profile_get_enosys(cache: str) -> None:
 
 
 def test_a_permissive_default_lets_newer_calls_pass(cache: str) -> None:
-    code = compiled(
-        cache, defaultAction="SCMP_ACT_LOG", syscalls=[rule("chmod", action="SCMP_ACT_ERRNO")]
-    ).code
+    code = compiled(cache, defaultAction="SCMP_ACT_LOG", syscalls=[rule("chmod", action="SCMP_ACT_ERRNO")]).code
     assert run(code, CACHESTAT) == LOG
 
 
@@ -202,9 +198,7 @@ def test_an_entry_without_comparisons_counts_before_those_with(cache: str) -> No
 
 def test_contradicting_comparisons_are_refused_with_their_place(cache: str) -> None:
     same: dict[str, Any] = {"args": [arg(0, "EQ", 0)]}
-    with pytest.raises(
-        UnsupportedError, match=r"/linux/seccomp/syscalls/1: .* refuses the rule for read: file exists"
-    ):
+    with pytest.raises(UnsupportedError, match=r"/linux/seccomp/syscalls/1: .* refuses the rule for read: file exists"):
         compiled(cache, syscalls=[rule("read", **same), rule("read", action="SCMP_ACT_KILL", **same)])
 
 

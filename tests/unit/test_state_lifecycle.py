@@ -171,13 +171,9 @@ def test_start_passes_on_the_words_of_the_container_side(
     assert current(store) == "stopped"
 
 
-def test_failed_start_container_hook_destroys_the_container(
-    store: Store, entry: Entry, tmp_path: Path
-) -> None:
+def test_failed_start_container_hook_destroys_the_container(store: Store, entry: Entry, tmp_path: Path) -> None:
     def fail(fd: int) -> None:
-        messages.from_descriptor(fd).send(
-            messages.ERROR, "hook startContainer hook 0 /h: exited with status 1"
-        )
+        messages.from_descriptor(fd).send(messages.ERROR, "hook startContainer hook 0 /h: exited with status 1")
 
     init = FakeInit(entry, fail)
     record(entry, init, hooks={"poststop": [touch(tmp_path / "poststop")]})
@@ -203,9 +199,7 @@ def test_poststart_hooks_see_the_running_container(entry: Entry, init: FakeInit,
     assert cwd.strip() == str(tmp_path)
 
 
-def test_failed_poststart_hook_stops_and_destroys(
-    store: Store, entry: Entry, init: FakeInit, tmp_path: Path
-) -> None:
+def test_failed_poststart_hook_stops_and_destroys(store: Store, entry: Entry, init: FakeInit, tmp_path: Path) -> None:
     hooks = {"poststart": [{"path": "/bin/false"}], "poststop": [touch(tmp_path / "poststop")]}
     record(entry, init, hooks=hooks)
     with pytest.raises(HookError, match=r"^poststart hook 0 /bin/false: exited with status 1$"):
@@ -215,9 +209,7 @@ def test_failed_poststart_hook_stops_and_destroys(
     assert json.loads((tmp_path / "poststop").read_text().rsplit("}", 1)[0] + "}")["status"] == "stopped"
 
 
-def test_a_poststart_hook_may_use_the_runtime(
-    store: Store, entry: Entry, init: FakeInit, tmp_path: Path
-) -> None:
+def test_a_poststart_hook_may_use_the_runtime(store: Store, entry: Entry, init: FakeInit, tmp_path: Path) -> None:
     """The lock is not held meanwhile, so that a `delete --force` from a hook need not wait for `start`."""
     with open(tmp_path / "hook.py", "w") as file:
         file.write(f"import sys; sys.path.insert(0, {str(Path(cli.__file__).parents[2])!r})\n")
@@ -272,9 +264,7 @@ def test_kill_all_without_a_cgroup(entry: Entry, init: FakeInit) -> None:
     kill(entry, KILL, everyone=True)  # its PID namespace goes with init
 
 
-def test_sigkill_without_an_own_pid_namespace_reaches_all(
-    entry: Entry, init: FakeInit, group: FakeGroup
-) -> None:
+def test_sigkill_without_an_own_pid_namespace_reaches_all(entry: Entry, init: FakeInit, group: FakeGroup) -> None:
     record(entry, init, cgroup={"a": 1}, own_pid_namespace=False)
     kill(entry, KILL)
     assert group.calls == [("kill", KILL)]
@@ -318,9 +308,7 @@ def test_delete_of_a_stopped_container(store: Store, entry: Entry, init: FakeIni
 
 
 @pytest.mark.parametrize("started", [False, True])
-def test_delete_of_one_that_has_not_stopped(
-    store: Store, entry: Entry, init: FakeInit, started: bool
-) -> None:
+def test_delete_of_one_that_has_not_stopped(store: Store, entry: Entry, init: FakeInit, started: bool) -> None:
     """runtime.md, Delete: an error and no effect, for a created one too."""
     if started:
         start(entry)
@@ -347,9 +335,7 @@ def test_delete_of_an_unknown_container(store: Store) -> None:
     delete(store, "x", force=True)
 
 
-def test_delete_kills_what_outlived_init(
-    store: Store, entry: Entry, init: FakeInit, group: FakeGroup
-) -> None:
+def test_delete_kills_what_outlived_init(store: Store, entry: Entry, init: FakeInit, group: FakeGroup) -> None:
     orphan = subprocess.Popen([fake_init.SLEEP, "60"])
     group.members = [orphan.pid]
     record(entry, init, cgroup={"a": 1}, own_pid_namespace=False)
@@ -382,9 +368,7 @@ def test_delete_after_create_was_killed(store: Store, entry: Entry, group: FakeG
 
 def test_delete_while_creating(store: Store, entry: Entry) -> None:
     creator = subprocess.Popen([fake_init.SLEEP, "60"])
-    entry.write(
-        fake_init.state("x", creator_pid=creator.pid, creator_start=proc_stat.start_time(creator.pid))
-    )
+    entry.write(fake_init.state("x", creator_pid=creator.pid, creator_start=proc_stat.start_time(creator.pid)))
     with pytest.raises(StateError, match="that is not stopped: creating"):
         delete(store, "x")
     delete(store, "x", force=True)

@@ -84,9 +84,7 @@ def test_stopped_after_a_reboot(entry: Entry, init: FakeInit) -> None:
     assert hold_init(state) is None
 
 
-def test_an_unreadable_boot_id_decides_nothing(
-    entry: Entry, init: FakeInit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreadable_boot_id_decides_nothing(entry: Entry, init: FakeInit, monkeypatch: pytest.MonkeyPatch) -> None:
     state = fake_init.state("x", pid=init.pid, pid_start=init.start)
     monkeypatch.setattr(proc_stat, "boot_id", lambda: "")
     assert status(entry, state) == "created"

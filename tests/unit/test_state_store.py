@@ -253,7 +253,7 @@ def test_a_state_that_cannot_be_read_just_now_is_not_taken_for_a_broken_one(
     def fail(*_arguments: object, **_keywords: object) -> None:
         raise OSError(errno.ENOMEM, "")
 
-    monkeypatch.setattr(f"pyoci.state.store.os.{call}", fail)
+    monkeypatch.setattr(f"pyoci.state.store.posix.{call}", fail)
     with pytest.raises(SyscallError, match="ENOMEM"):
         entry.read()
 
@@ -264,7 +264,7 @@ def test_an_id_is_free_when_its_folder_cannot_be_opened(tmp_path: Path, monkeypa
 
     store = Store(str(tmp_path))
     with monkeypatch.context() as patched:
-        patched.setattr("pyoci.state.store.os.open", fail)
+        patched.setattr("pyoci.state.store.posix.open", fail)
         with pytest.raises(StateError, match="EMFILE"):
             store.reserve("x")
     store.reserve("x").close()

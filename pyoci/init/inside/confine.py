@@ -7,13 +7,13 @@ filter goes last, so that it need not allow anything that pyoci does, but execve
 from __future__ import annotations
 
 from pyoci.kernel import capabilities, lsm, process, seccomp
-from pyoci.kernel.prepared import Call
+from pyoci.kernel.deferred import Call
 from pyoci.kernel.uapi import CAP_SYS_ADMIN
+from pyoci.record import Record
 from pyoci.wire.plan import Process
-from pyoci.wire.record import Record
 
 
-class Rights(Record):
+class Confinement(Record):
     """What still has to be done."""
 
     process: Process
@@ -58,14 +58,14 @@ class Rights(Record):
         return listener
 
 
-def prepare(wanted: Process, proc_fd: int, program: bytes) -> Rights:
+def prepare(wanted: Process, proc_fd: int, program: bytes) -> Confinement:
     """Before the ids change: what takes the privileges that go with them."""
     effective, permitted, _ = capabilities.get()
     # before the bounding set shrinks: capset(2) refuses to add an inheritable capability that is not in it
     capabilities.set(effective, permitted, wanted.capabilities.inheritable)
     capabilities.limit_bounding(wanted.capabilities.bounding)
     capabilities.set_keep(True)
-    return Rights(process=wanted, proc_fd=proc_fd, program=program)
+    return Confinement(process=wanted, proc_fd=proc_fd, program=program)
 
 
 def _regain_for_seccomp() -> list[Call]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import _stat as stat
-import posix as os
+import posix
 
 from pyoci.errors import EXECUTABLE_NOT_FOUND, NO_SUCH_FILE, PERMISSION_DENIED, ExecutableError
-from pyoci.init.inside.confine import Rights
-from pyoci.kernel import prepared, signals
+from pyoci.init.inside.confine import Confinement
+from pyoci.kernel import deferred, signals
 from pyoci.kernel import process as kernel_process
-from pyoci.kernel.prepared import Call
+from pyoci.kernel.deferred import Call
 from pyoci.wire.plan import Process
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -45,25 +45,25 @@ def _search_path(env: list[str]) -> str:
 
 def _check(name: str, path: str) -> None:
     try:
-        found = os.stat(path)
+        found = posix.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         raise ExecutableError(f'exec: "{name}": stat {path}: {NO_SUCH_FILE}') from None
     except OSError as error:
-        raise ExecutableError(f'exec: "{name}": stat {path}: {os.strerror(error.errno or 0).lower()}') from None
+        raise ExecutableError(f'exec: "{name}": stat {path}: {posix.strerror(error.errno or 0).lower()}') from None
     if stat.S_ISDIR(found.st_mode):
         raise ExecutableError(f'exec: "{name}": is a directory: {PERMISSION_DENIED}')
-    if not os.access(path, os.X_OK, effective_ids=True):
+    if not posix.access(path, posix.X_OK, effective_ids=True):
         raise ExecutableError(f'exec: "{name}": {PERMISSION_DENIED}')
 
 
-def prepare(path: str, process: Process, env: list[str], rights: Rights, *keep: int) -> list[Call]:
+def prepare(path: str, process: Process, env: list[str], confinement: Confinement, *keep: int) -> list[Call]:
     """The calls that are left. No descriptor is, but the standard streams, `keep` and what is preserved.
 
     Close-on-exec would be too late: while the kernel looks for the program, /proc/self/fd/N still leads through each
     descriptor, and `/proc/self/fd/N/../bin/sh` through the host's procfs to the host's files (CVE-2024-21626).
     """
-    rights.label()
+    confinement.label()
     kernel_process.close_all_but([*range(3, 3 + process.preserve_fds), *keep])
     kernel_process.close_on_exec_from(3 + process.preserve_fds)
     signals.reset()
-    return [*rights.calls(), prepared.execve(path, process.args, env)]
+    return [*confinement.calls(), deferred.execve(path, process.args, env)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import procfs, streams
@@ -35,33 +35,33 @@ def _read(root: Root, path: str) -> bytes:
     """A regular file of at most 1 MiB; anything else counts as absent."""
     try:
         # O_NONBLOCK: a FIFO in its place must not hang the container
-        fd = root.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        fd = root.open(path, posix.O_RDONLY | posix.O_NONBLOCK | posix.O_NOCTTY)
     except SyscallError:
         return b""
     try:
-        if os.fstat(fd).st_mode & 0o170000 != 0o100000:
+        if posix.fstat(fd).st_mode & 0o170000 != 0o100000:
             return b""
-        return os.read(fd, _PASSWD_MAX)
+        return posix.read(fd, _PASSWD_MAX)
     except OSError:
         return b""
     finally:
-        os.close(fd)
+        posix.close(fd)
 
 
 def become(process: Process, proc_fd: int) -> None:
     """Groups, then gid, then uid. Capabilities are kept over it by the caller (PR_SET_KEEPCAPS)."""
     if process.umask is not None:
-        os.umask(process.umask)
+        posix.umask(process.umask)
     else:
-        os.umask(0o022)
+        posix.umask(0o022)
     if _UNCHANGED in (process.uid, process.gid):
         raise SyscallError(errno.EINVAL, f"become user {process.uid}:{process.gid}: {_UNCHANGED} is no id")
     streams.give(process.uid)
     try:
         if process.additional_gids or _setgroups_allowed(proc_fd):
-            os.setgroups(process.additional_gids)
-        os.setresgid(process.gid, process.gid, process.gid)
-        os.setresuid(process.uid, process.uid, process.uid)
+            posix.setgroups(process.additional_gids)
+        posix.setresgid(process.gid, process.gid, process.gid)
+        posix.setresuid(process.uid, process.uid, process.uid)
     except OSError as error:
         gids = f" additionalGids={process.additional_gids}" if process.additional_gids else ""
         raise SyscallError(error.errno or 0, f"become user {process.uid}:{process.gid}{gids}") from None
@@ -69,8 +69,8 @@ def become(process: Process, proc_fd: int) -> None:
 
 def _setgroups_allowed(proc_fd: int) -> bool:
     """user_namespaces(7): an unprivileged mapping of groups forbids setgroups(2)."""
-    fd = procfs.open_self(proc_fd, "setgroups", os.O_RDONLY)
+    fd = procfs.open_self(proc_fd, "setgroups", posix.O_RDONLY)
     try:
-        return os.read(fd, 8).strip() != b"deny"
+        return posix.read(fd, 8).strip() != b"deny"
     finally:
-        os.close(fd)
+        posix.close(fd)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import ContainerError, SyscallError
 from pyoci.kernel.beneath import Root
@@ -14,7 +14,7 @@ from pyoci.wire.plan import Process
 def make(process: Process, root: Root) -> None:
     """Make it where it is missing; one that is there, or cannot be made, is for `enter` to judge."""
     if root.find(process.cwd) is None:
-        os.close(root.make_directory(process.cwd))
+        posix.close(root.make_directory(process.cwd))
 
 
 def require(process: Process, root: Root) -> None:
@@ -22,13 +22,13 @@ def require(process: Process, root: Root) -> None:
     fd = root.find(process.cwd)
     if fd is None:
         raise SyscallError(errno.ENOENT, f"chdir to cwd {process.cwd!r} set in config.json")
-    os.close(fd)
+    posix.close(fd)
 
 
 def enter_early(process: Process) -> bool:
     """Enter as root what the user may not search itself, as runc does; False: try again as the user."""
     try:
-        os.chdir(process.cwd)
+        posix.chdir(process.cwd)
     except OSError:
         return False
     check_inside(process.cwd)
@@ -37,7 +37,7 @@ def enter_early(process: Process) -> bool:
 
 def enter(process: Process) -> None:
     try:
-        os.chdir(process.cwd)
+        posix.chdir(process.cwd)
     except OSError as error:
         raise SyscallError(error.errno or 0, f"chdir to cwd {process.cwd!r} set in config.json") from None
     check_inside(process.cwd)

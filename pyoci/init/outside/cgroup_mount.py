@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import mount, uapi
@@ -22,14 +22,14 @@ def apply(entry: Mount, mounts: CgroupMounts, root: Root, what: str) -> None:
         else:
             _attach(_open(mounts.entries[0], mounts.fresh), target, entry, what)
     finally:
-        os.close(target)
+        posix.close(target)
 
 
 def _bind_host(entry: Mount, target: int, what: str) -> None:
     tree = mount.open_tree(uapi.AT_FDCWD, "/sys/fs/cgroup", recursive=True)
     mount.setattr(tree, set=uapi.MOUNT_ATTR_RDONLY, recursive=True)
     mount.move(tree, target, what)
-    os.close(tree)
+    posix.close(tree)
 
 
 def _hierarchies(entry: Mount, mounts: CgroupMounts, target: int, what: str) -> None:
@@ -38,15 +38,17 @@ def _hierarchies(entry: Mount, mounts: CgroupMounts, target: int, what: str) -> 
     mount.setattr(tmpfs, set=entry.attributes_set & ~uapi.MOUNT_ATTR_RDONLY)
     mount.move(tmpfs, target, what)
     for hierarchy in mounts.entries:
-        os.mkdir(hierarchy.name, 0o755, dir_fd=tmpfs)
-        place = os.open(hierarchy.name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=tmpfs)
+        posix.mkdir(hierarchy.name, 0o755, dir_fd=tmpfs)
+        place = posix.open(
+            hierarchy.name, posix.O_PATH | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=tmpfs
+        )
         _attach(_open(hierarchy, mounts.fresh), place, entry, f"{what}/{hierarchy.name}")
-        os.close(place)
+        posix.close(place)
     for name, link_target in mounts.links:
-        os.symlink(link_target, name, dir_fd=tmpfs)
+        posix.symlink(link_target, name, dir_fd=tmpfs)
     if entry.attributes_set & uapi.MOUNT_ATTR_RDONLY:
         mount.setattr(tmpfs, set=uapi.MOUNT_ATTR_RDONLY)
-    os.close(tmpfs)
+    posix.close(tmpfs)
 
 
 def _open(hierarchy: CgroupMount, fresh: bool) -> int:
@@ -67,4 +69,4 @@ def _attach(tree: int, target: int, entry: Mount, what: str) -> None:
     if entry.attributes_set or entry.attributes_clear:
         mount.setattr(tree, set=entry.attributes_set, clear=entry.attributes_clear)
     mount.move(tree, target, what)
-    os.close(tree)
+    posix.close(tree)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import _stat as stat
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import mount, node, uapi
 from pyoci.kernel.beneath import Root
-from pyoci.wire.opened import Opened
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import Device, Plan
 
 _KINDS = {"c": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
@@ -21,7 +21,7 @@ _LINKS = (
 )
 
 
-def apply(plan: Plan, opened: Opened, root: Root) -> None:
+def apply(plan: Plan, inherited: Inherited, root: Root) -> None:
     bind = plan.namespaces.has("user")  # mknod(2) is refused in a user namespace
     directories: dict[str, int] = {}
     try:
@@ -34,13 +34,13 @@ def apply(plan: Plan, opened: Opened, root: Root) -> None:
             _links(root)
     finally:
         for fd in directories.values():
-            os.close(fd)
+            posix.close(fd)
 
 
 def _supply(device: Device, directory: int, name: str, bind: bool) -> None:
     existing = _existing(device, directory, name)
     if existing is not None:
-        os.close(existing)
+        posix.close(existing)
         return
     if not bind or device.kind == "p":
         try:
@@ -55,51 +55,53 @@ def _supply(device: Device, directory: int, name: str, bind: bool) -> None:
 def _existing(device: Device, directory: int, name: str) -> int | None:
     """What already lies there; the spec wants an error when it is not the device asked for."""
     try:
-        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+        fd = posix.open(name, posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=directory)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise SyscallError(error.errno or 0, f"open {device.path}") from None
-    if _matches(device, os.fstat(fd)):
+    if _matches(device, posix.fstat(fd)):
         return fd
-    os.close(fd)
+    posix.close(fd)
     raise UnsupportedError(
         f"device {device.path}: a file that is not {device.kind} {device.major}:{device.minor} is already there"
     )
 
 
-def _matches(device: Device, found: os.stat_result) -> bool:
+def _matches(device: Device, found: posix.stat_result) -> bool:
     if stat.S_IFMT(found.st_mode) != _KINDS[device.kind]:
         return False
-    return device.kind == "p" or found.st_rdev == os.makedev(device.major, device.minor)
+    return device.kind == "p" or found.st_rdev == posix.makedev(device.major, device.minor)
 
 
 def _make(device: Device, directory: int, name: str) -> None:
-    number = 0 if device.kind == "p" else os.makedev(device.major, device.minor)
+    number = 0 if device.kind == "p" else posix.makedev(device.major, device.minor)
     node.make(directory, name, _KINDS[device.kind] | device.mode, number, device.path)
     if device.uid or device.gid:
-        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+        fd = posix.open(name, posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=directory)
         try:
             node.give(fd, device.uid, device.gid, device.path)
         finally:
-            os.close(fd)
+            posix.close(fd)
 
 
 def _bind(device: Device, directory: int, name: str) -> None:
     """The host's node, checked to be that device, mounted on an empty file."""
     tree = mount.open_tree(uapi.AT_FDCWD, device.path)
     try:
-        if not _matches(device, os.fstat(tree)):
+        if not _matches(device, posix.fstat(tree)):
             raise UnsupportedError(
                 f"device {device.path}: mknod is not permitted here, and the host's file of that name "
                 f"is not {device.kind} {device.major}:{device.minor}"
             )
-        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=directory))
-        target = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+        posix.close(
+            posix.open(name, posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC, 0o666, dir_fd=directory)
+        )
+        target = posix.open(name, posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=directory)
         mount.move(tree, target, f"device {device.path}")
-        os.close(target)
+        posix.close(target)
     finally:
-        os.close(tree)
+        posix.close(tree)
 
 
 def _links(root: Root) -> None:
@@ -108,30 +110,30 @@ def _links(root: Root) -> None:
     try:
         has_proc = root.find("/proc/self")
         if has_proc is not None:
-            os.close(has_proc)
+            posix.close(has_proc)
             for target, name in _LINKS:
                 _link(target, name, dev)
             kcore = root.find("/proc/kcore")
             if kcore is not None:
-                os.close(kcore)
+                posix.close(kcore)
                 _link("/proc/kcore", "core", dev)
         pts = root.find("/dev/pts/ptmx")
         if pts is not None:
-            os.close(pts)
+            posix.close(pts)
         # a default device: also where a devpts is mounted later only, but there it is not worth the image's own file
         _link("pts/ptmx", "ptmx", dev, replace=pts is not None)
     finally:
-        os.close(dev)
+        posix.close(dev)
 
 
 def _link(target: str, name: str, dev: int, *, replace: bool = False) -> None:
     try:
         if replace:
             try:
-                os.unlink(name, dir_fd=dev)
+                posix.unlink(name, dir_fd=dev)
             except FileNotFoundError:
                 pass
-        os.symlink(target, name, dir_fd=dev)
+        posix.symlink(target, name, dir_fd=dev)
     except FileExistsError:
         pass  # the image's own
     except OSError as error:

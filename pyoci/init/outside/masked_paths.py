@@ -7,13 +7,13 @@ could be a link to anything (CVE-2025-31133).
 from __future__ import annotations
 
 import _stat as stat
-import posix as os
+import posix
 
 from pyoci.errors import UnsupportedError
 from pyoci.kernel import mount, uapi
 from pyoci.kernel.beneath import Root
 
-_NULL = os.makedev(1, 3)
+_NULL = posix.makedev(1, 3)
 
 
 def apply(paths: list[str], label: str, root: Root) -> None:
@@ -25,7 +25,7 @@ def apply(paths: list[str], label: str, root: Root) -> None:
         target = root.find(path)
         if target is None:
             continue
-        if not stat.S_ISDIR(os.fstat(target).st_mode):
+        if not stat.S_ISDIR(posix.fstat(target).st_mode):
             tree = mount.open_tree(null, "")
         elif empty < 0:
             tree = empty = _empty_directory(label)
@@ -33,16 +33,16 @@ def apply(paths: list[str], label: str, root: Root) -> None:
             tree = mount.open_tree(empty, "")  # a copy of the first one, which is attached: one superblock for all
         mount.move(tree, target, f"masked path {path}")
         if tree != empty:
-            os.close(tree)
-        os.close(target)
-    os.close(null)
+            posix.close(tree)
+        posix.close(target)
+    posix.close(null)
     if empty >= 0:
-        os.close(empty)
+        posix.close(empty)
 
 
 def _open_null() -> int:
-    fd = os.open("/dev/null", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-    if os.fstat(fd).st_rdev != _NULL:
+    fd = posix.open("/dev/null", posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC)
+    if posix.fstat(fd).st_rdev != _NULL:
         raise UnsupportedError("mask paths: the host's /dev/null is not the null device")
     return fd
 

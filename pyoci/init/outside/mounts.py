@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import _stat as stat
 import errno
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.init.outside import cgroup_mount, tmpcopyup
 from pyoci.kernel import lsm, mount, uapi
 from pyoci.kernel.beneath import Root
-from pyoci.wire.opened import Opened
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import Mount, Plan
 
 # An image must not choose what these show (CVE-2019-16884, CVE-2019-19921): a new one, on a real directory, or a
@@ -18,7 +18,7 @@ from pyoci.wire.plan import Mount, Plan
 _KERNEL_FILESYSTEMS = {"proc": uapi.PROC_SUPER_MAGIC, "sysfs": uapi.SYSFS_MAGIC}
 
 
-def apply(plan: Plan, opened: Opened, root: Root) -> list[Mount]:
+def apply(plan: Plan, inherited: Inherited, root: Root) -> list[Mount]:
     """Make every mount; returns those that `finish` makes read-only when all is in place."""
     late = []
     for index, entry in enumerate(plan.mounts):
@@ -26,7 +26,7 @@ def apply(plan: Plan, opened: Opened, root: Root) -> list[Mount]:
             # mount points and devices still have to be made in it
             entry.attributes_set &= ~uapi.MOUNT_ATTR_RDONLY
             late.append(entry)
-        _apply(plan, entry, opened, opened.sources.get(index, -1), root)
+        _apply(plan, entry, inherited, inherited.sources.get(index, -1), root)
     return late
 
 
@@ -35,7 +35,7 @@ def finish(plan: Plan, late: list[Mount], root: Root) -> None:
     for entry in late:
         fd = root.open(entry.destination)
         mount.setattr(fd, set=uapi.MOUNT_ATTR_RDONLY)
-        os.close(fd)
+        posix.close(fd)
     if plan.rootfs.pivot == "chroot":
         return
     if plan.rootfs.propagation == "shared":
@@ -46,15 +46,15 @@ def finish(plan: Plan, late: list[Mount], root: Root) -> None:
         mount.setattr(root.fd, set=uapi.MOUNT_ATTR_RDONLY)
 
 
-def _apply(plan: Plan, entry: Mount, opened: Opened, source_fd: int, root: Root) -> None:
+def _apply(plan: Plan, entry: Mount, inherited: Inherited, source_fd: int, root: Root) -> None:
     what = _describe(entry)
     try:
         if entry.kind == "bind":
             _bind(entry, source_fd, root, what)
         elif entry.kind == "filesystem":
             _filesystem(entry, root, what)
-        elif entry.kind == "cgroup" and opened.cgroup is not None:
-            cgroup_mount.apply(entry, opened.cgroup, root, what)
+        elif entry.kind == "cgroup" and inherited.cgroup is not None:
+            cgroup_mount.apply(entry, inherited.cgroup, root, what)
         else:
             _change(entry, root)
     except SyscallError as error:
@@ -73,7 +73,7 @@ def _bind(entry: Mount, source_fd: int, root: Root, what: str) -> None:
     tree = source_fd
     if tree < 0:
         tree = mount.open_tree(uapi.AT_FDCWD, entry.source, recursive=entry.recursive)
-    is_directory = stat.S_ISDIR(os.fstat(tree).st_mode)
+    is_directory = stat.S_ISDIR(posix.fstat(tree).st_mode)
     target = root.make_directory(entry.destination) if is_directory else root.make_file(entry.destination)
     try:
         _refuse_proc_entry(entry, tree, target)
@@ -81,8 +81,8 @@ def _bind(entry: Mount, source_fd: int, root: Root, what: str) -> None:
         _attributes(tree, entry)
         _propagation(tree, entry)
     finally:
-        os.close(target)
-        os.close(tree)
+        posix.close(target)
+        posix.close(tree)
 
 
 def _refuse_proc_entry(entry: Mount, tree: int, target: int) -> None:
@@ -112,9 +112,9 @@ def _filesystem(entry: Mount, root: Root, what: str) -> None:
         if entry.root_label:
             lsm.set_selinux_directory(tree, entry.root_label)
         _propagation(tree, entry)
-        os.close(tree)
+        posix.close(tree)
     finally:
-        os.close(target)
+        posix.close(target)
 
 
 def _mode_beneath(entry: Mount, root: Root) -> tuple[tuple[str, str | None], ...]:
@@ -124,8 +124,8 @@ def _mode_beneath(entry: Mount, root: Root) -> tuple[tuple[str, str | None], ...
     fd = root.find(entry.destination)
     if fd is None:
         return ()
-    mode = stat.S_IMODE(os.fstat(fd).st_mode)
-    os.close(fd)
+    mode = stat.S_IMODE(posix.fstat(fd).st_mode)
+    posix.close(fd)
     return (("mode", f"{mode:o}"),)
 
 
@@ -135,11 +135,11 @@ def _refuse_link(entry: Mount, root: Root) -> None:
         return
     parent, name = root.parent(entry.destination)
     try:
-        kind = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+        kind = posix.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
     except FileNotFoundError:
         return
     finally:
-        os.close(parent)
+        posix.close(parent)
     if not stat.S_ISDIR(kind):
         raise UnsupportedError(
             f"mount {entry.fstype} on {entry.destination}: it must be a directory in the rootfs, not a link or a file"
@@ -153,13 +153,13 @@ def _classic(entry: Mount, target: int, root: Root, what: str) -> int:
     for name, flag in (("sync", uapi.MS_SYNCHRONOUS), ("dirsync", uapi.MS_DIRSYNC), ("lazytime", uapi.MS_LAZYTIME)):
         flags |= flag if name in entry.superblock else 0
     flags |= uapi.MS_RDONLY if "ro" in entry.superblock else 0
-    here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    here = posix.open(".", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     try:
-        os.fchdir(target)
+        posix.fchdir(target)
         mount.classic(entry.source or entry.fstype, entry.fstype, flags, data, what)
-        os.fchdir(here)
+        posix.fchdir(here)
     finally:
-        os.close(here)
+        posix.close(here)
     tree = root.open(entry.destination)
     _attributes(tree, entry)
     return tree
@@ -179,7 +179,7 @@ def _change(entry: Mount, root: Root) -> None:
         _attributes(fd, entry)
         _propagation(fd, entry)
     finally:
-        os.close(fd)
+        posix.close(fd)
 
 
 def _attributes(fd: int, entry: Mount) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import mount, uapi
@@ -11,26 +11,26 @@ from pyoci.wire.plan import Plan
 
 
 def apply(plan: Plan, root: Root) -> None:
-    os.fchdir(root.fd)
+    posix.fchdir(root.fd)
     if plan.rootfs.pivot == "pivot_root":
         _pivot_root()
     else:
         if plan.rootfs.pivot == "move":
             _move(root)
-        os.chroot(".")
-    os.chdir("/")
+        posix.chroot(".")
+    posix.chdir("/")
 
 
 def _pivot_root() -> None:
-    old = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    old = posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     try:
         mount.pivot_root_here()
         # The old root lies on top of the new one now. Private: its going must not be heard on the host.
-        os.fchdir(old)
+        posix.fchdir(old)
         mount.setattr(old, propagation=uapi.MS_PRIVATE, recursive=True)
         mount.detach_here()
     finally:
-        os.close(old)
+        posix.close(old)
 
 
 def _move(root: Root) -> None:
@@ -39,20 +39,20 @@ def _move(root: Root) -> None:
     The old root stays below and procfs would lead back to it, so the host's own mounts of it go first.
     """
     _unmount_kernel_filesystems()
-    old = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    old = posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     try:
         mount.move(root.fd, old, "rootfs over /")
     finally:
-        os.close(old)
+        posix.close(old)
 
 
 def _unmount_kernel_filesystems() -> None:
-    here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    here = posix.open(".", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     for path in ("/proc", "/sys"):
         try:
-            os.chdir(path)
+            posix.chdir(path)
             mount.detach_here()
         except (OSError, SyscallError):
             continue  # not a mount: nothing leads out through it
-    os.fchdir(here)
-    os.close(here)
+    posix.fchdir(here)
+    posix.close(here)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci.kernel import mount, uapi
 from pyoci.kernel.beneath import Root
@@ -16,5 +16,5 @@ def apply(paths: list[str], root: Root) -> None:
         tree = mount.open_tree(target, "", recursive=True)
         mount.setattr(tree, set=uapi.MOUNT_ATTR_RDONLY)
         mount.move(tree, target, f"read-only path {path}")
-        os.close(tree)
-        os.close(target)
+        posix.close(tree)
+        posix.close(target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import _stat as stat
-import posix as os
+import posix
 
 from pyoci.errors import SyscallError
 
@@ -14,12 +14,12 @@ _DEPTH_MAX = 128
 def copy(source: int, target: int) -> None:
     """Copy the tree below the directory `source` into `target`; both are descriptors, no link is followed."""
     try:
-        reopened = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=source)
+        reopened = posix.open(".", posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC, dir_fd=source)
         try:
             _directory(reopened, target, 0)
             _owner(reopened, target)
         finally:
-            os.close(reopened)
+            posix.close(reopened)
     except OSError as error:
         raise SyscallError(error.errno or 0, "tmpcopyup") from None
 
@@ -27,54 +27,56 @@ def copy(source: int, target: int) -> None:
 def _directory(source: int, target: int, depth: int) -> None:
     if depth > _DEPTH_MAX:
         raise OSError(36, "File name too long")
-    for name in os.listdir(source):
-        found = os.stat(name, dir_fd=source, follow_symlinks=False)
+    for name in posix.listdir(source):
+        found = posix.stat(name, dir_fd=source, follow_symlinks=False)
         if stat.S_ISDIR(found.st_mode):
-            os.mkdir(name, 0o700, dir_fd=target)
-            _both(name, source, target, os.O_RDONLY | os.O_DIRECTORY, depth)
+            posix.mkdir(name, 0o700, dir_fd=target)
+            _both(name, source, target, posix.O_RDONLY | posix.O_DIRECTORY, depth)
         elif stat.S_ISREG(found.st_mode):
             _file(name, source, target)
         elif stat.S_ISLNK(found.st_mode):
-            os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
+            posix.symlink(posix.readlink(name, dir_fd=source), name, dir_fd=target)
         else:
-            os.mknod(name, found.st_mode, found.st_rdev, dir_fd=target)
+            posix.mknod(name, found.st_mode, found.st_rdev, dir_fd=target)
         _give(name, found, target)
 
 
 def _both(name: str, source: int, target: int, flags: int, depth: int) -> None:
-    inner_source = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
-    inner_target = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=target)
+    inner_source = posix.open(name, flags | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=source)
+    inner_target = posix.open(name, flags | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=target)
     try:
         _directory(inner_source, inner_target, depth + 1)
     finally:
-        os.close(inner_source)
-        os.close(inner_target)
+        posix.close(inner_source)
+        posix.close(inner_target)
 
 
 def _file(name: str, source: int, target: int) -> None:
     # O_NONBLOCK: what was a file a moment ago may be a FIFO now
-    reader = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=source)
-    writer = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=target)
+    reader = posix.open(name, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC, dir_fd=source)
+    writer = posix.open(
+        name, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC, 0o600, dir_fd=target
+    )
     try:
-        while chunk := os.read(reader, _CHUNK):
+        while chunk := posix.read(reader, _CHUNK):
             while chunk:
-                chunk = chunk[os.write(writer, chunk) :]
+                chunk = chunk[posix.write(writer, chunk) :]
     finally:
-        os.close(reader)
-        os.close(writer)
+        posix.close(reader)
+        posix.close(writer)
 
 
-def _give(name: str, found: os.stat_result, target: int) -> None:
-    os.chown(name, found.st_uid, found.st_gid, dir_fd=target, follow_symlinks=False)
+def _give(name: str, found: posix.stat_result, target: int) -> None:
+    posix.chown(name, found.st_uid, found.st_gid, dir_fd=target, follow_symlinks=False)
     if not stat.S_ISLNK(found.st_mode):
-        os.chmod(name, stat.S_IMODE(found.st_mode), dir_fd=target)
+        posix.chmod(name, stat.S_IMODE(found.st_mode), dir_fd=target)
 
 
 def _owner(source: int, target: int) -> None:
     """The top directory keeps the image's owner; its mode is the mount's, which has the image's unless told another."""
-    found = os.fstat(source)
-    reopened = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=target)
+    found = posix.fstat(source)
+    reopened = posix.open(".", posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC, dir_fd=target)
     try:
-        os.fchown(reopened, found.st_uid, found.st_gid)
+        posix.fchown(reopened, found.st_uid, found.st_gid)
     finally:
-        os.close(reopened)
+        posix.close(reopened)

@@ -16,7 +16,7 @@ from helpers.hostile import check, libc
 from helpers.runtime import Container, Runtime
 
 from pyoci.errors import SyscallError
-from pyoci.host import excursion
+from pyoci.host import namespace_visit
 from pyoci.kernel import namespace, uapi
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
@@ -36,7 +36,7 @@ def opened(container: Container, kinds: list[str]) -> list[tuple[str, int]]:
 
 
 def where() -> dict[str, Any]:
-    """All that an excursion could change about a process."""
+    """All that a visit could change about a process."""
     links = {name: os.readlink(f"/proc/self/ns/{name}") for name in os.listdir("/proc/self/ns")}
     return {**links, "root": os.stat("/").st_ino, "cwd": os.getcwd(), "fds": sorted(os.listdir("/proc/self/fd"))}
 
@@ -45,13 +45,13 @@ def clone_there(namespaces: list[tuple[str, int]]) -> tuple[bool, dict[str, Any]
     """Whether we are where we were, and where the child was."""
     reader, writer = os.pipe()
     before = where()
-    journey = excursion.prepare([kind for kind, _ in namespaces])
-    assert journey is not None
-    pid, pidfd = journey.clone(namespaces, 0, -1)
+    visit = namespace_visit.prepare([kind for kind, _ in namespaces])
+    assert visit is not None
+    pid, pidfd = visit.clone(namespaces, 0, -1)
     if pid == 0:
         os.write(writer, f"{os.getpid()} {os.uname().nodename} {os.listdir('/')}".encode())
         os._exit(0)
-    journey.close()
+    visit.close()
     os.waitpid(pid, 0)
     os.close(pidfd)
     return where() == before, {"said": os.read(reader, 4096).decode()}
@@ -102,12 +102,12 @@ def test_what_cannot_be_joined_leaves_the_host_at_home(container: Container) -> 
 
     def go() -> Any:
         before = where()
-        journey = excursion.prepare([kind for kind, _ in namespaces])
-        assert journey is not None
+        visit = namespace_visit.prepare([kind for kind, _ in namespaces])
+        assert visit is not None
         try:
-            journey.clone(namespaces, 0, -1)
+            visit.clone(namespaces, 0, -1)
         except SyscallError as error:
-            journey.close()
+            visit.close()
             return str(error), where() == before
         return "", False
 
@@ -122,26 +122,26 @@ def test_an_interrupt_comes_after_the_return(
 ) -> None:
     """What the host does on its way out, it must not do to the container's files."""
     namespaces = opened(container, KINDS)
-    join = excursion._join
+    join = namespace_visit._join
 
     def go() -> Any:
         before = where()
-        journey = excursion.prepare(KINDS)
-        assert journey is not None
+        visit = namespace_visit.prepare(KINDS)
+        assert visit is not None
 
         def interrupted(these: list[tuple[str, int]]) -> None:
             if (these is namespaces) == (moment == "there"):
                 signal.raise_signal(signal.SIGINT)
             join(these)
 
-        monkeypatch.setattr(excursion, "_join", interrupted)
+        monkeypatch.setattr(namespace_visit, "_join", interrupted)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            pid, _ = journey.clone(namespaces, 0, -1)
+            pid, _ = visit.clone(namespaces, 0, -1)
             if pid == 0:
                 os._exit(0)
         except KeyboardInterrupt:
-            journey.close()
+            visit.close()
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(-1, 0)
             left = where()
@@ -159,6 +159,6 @@ def test_nobody_goes_who_could_not_return(own: bool) -> None:
         check(libc.unshare(CLONE_NEWUSER), "unshare")
         if own:
             check(libc.unshare(CLONE_NEWNS), "unshare")
-        return excursion.prepare(["mount"]) is not None
+        return namespace_visit.prepare(["mount"]) is not None
 
     assert forked(go) == own

@@ -1,9 +1,9 @@
 /* The end of a process that Python set up: wait for `pyoci start` if asked to, then make system calls one after the
- * other, of which the last is execve(2). prepared.py is the Python side, and decides what is called.
+ * other, of which the last is execve(2). deferred.py is the Python side, and decides what is called.
  *
  * While it waits, nothing of Python is needed any more: its memory is given back, 4 MB for each created container.
  * So nothing here may touch static data, the heap, or anything in the C library that does. */
-#include "_ending.h"
+#include "_deferred.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 /* launcher/memory.c; an extension module does without. */
 extern void give_back_memory(void) __attribute__((weak));
 
-/* prepared.py writes it: all addresses lie in the same block. */
+/* deferred.py writes it: all addresses lie in the same block. */
 struct call {
     long number;
     long argument[6];

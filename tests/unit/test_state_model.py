@@ -10,8 +10,8 @@ import pytest
 from helpers import fake_init
 
 from pyoci.errors import ConfigError, StateError
-from pyoci.state import record
-from pyoci.wire.record import to_builtins
+from pyoci.record import to_builtins
+from pyoci.state import model
 
 
 def changed(**fields: Any) -> bytes:
@@ -32,16 +32,16 @@ def test_round_trip() -> None:
         own_pid_namespace=False,
         hooks={"poststop": [{"path": "/bin/true", "args": ["a", "\U0001f600"]}]},
     )
-    assert record.from_bytes(record.to_bytes(state), "f") == state
+    assert model.from_bytes(model.to_bytes(state), "f") == state
 
 
 def test_the_file_is_plain_json() -> None:
-    assert json.loads(record.to_bytes(fake_init.state("x"))) == to_builtins(fake_init.state("x"))
+    assert json.loads(model.to_bytes(fake_init.state("x"))) == to_builtins(fake_init.state("x"))
 
 
 def test_a_path_that_is_not_unicode_is_refused_when_written() -> None:
     with pytest.raises(ConfigError):
-        record.to_bytes(fake_init.state("x", bundle="/\udcff"))
+        model.to_bytes(fake_init.state("x", bundle="/\udcff"))
 
 
 @pytest.mark.parametrize(
@@ -67,20 +67,20 @@ def test_a_path_that_is_not_unicode_is_refused_when_written() -> None:
 )
 def test_a_wrong_value_is_refused_by_name(field: str, value: object) -> None:
     with pytest.raises(StateError, match=f"^the file: .*({field.rstrip('s')}|version of pyoci)"):
-        record.from_bytes(changed(**{field: value}), "the file")
+        model.from_bytes(changed(**{field: value}), "the file")
 
 
-@pytest.mark.parametrize("field", list(record._TYPES))
+@pytest.mark.parametrize("field", list(model._TYPES))
 def test_a_missing_field_is_refused(field: str) -> None:
     values = json.loads(changed())
     del values[field]
     with pytest.raises(StateError):
-        record.from_bytes(json.dumps(values).encode(), "f")
+        model.from_bytes(json.dumps(values).encode(), "f")
 
 
 def test_every_field_is_written() -> None:
-    assert list(record._TYPES) == list(record.State._defaults)
+    assert list(model._TYPES) == list(model.State._defaults)
 
 
 def test_now_is_rfc3339_with_nanoseconds() -> None:
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", record.now())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", model.now())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from pyoci import jsontext
 from pyoci.errors import ConfigError, StateError
-from pyoci.wire import jsontext
-from pyoci.wire.record import Record
+from pyoci.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _socket
 import _struct
-import posix as os
+import posix
 
 from pyoci.errors import PyociError
 
@@ -35,4 +35,4 @@ class ConsoleSocket:
         try:
             send_descriptor(self.path, master, name.encode())
         finally:
-            os.close(master)
+            posix.close(master)

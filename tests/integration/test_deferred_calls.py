@@ -17,8 +17,8 @@ from helpers.bundle import Bundle
 from helpers.runtime import Runtime
 
 from pyoci.errors import ExecutableError, PyociError
-from pyoci.kernel import prepared
-from pyoci.kernel.prepared import Call
+from pyoci.kernel import deferred
+from pyoci.kernel.deferred import Call
 from pyoci.wire import messages
 
 NAME = Call(name="prctl", arguments=(15, b"ending\0", 0, 0, 0), words="set name")  # PR_SET_NAME
@@ -30,7 +30,7 @@ def end(calls: list[Call], out: Path = Path("/dev/null")) -> tuple[str, int]:
     pid = os.fork()
     if pid == 0:
         os.dup2(os.open(out, os.O_WRONLY | os.O_CREAT, 0o600), 1)
-        prepared.end(calls, theirs.fd)
+        deferred.end(calls, theirs.fd)
     theirs.close()
     try:
         words = ours.receive()[0]
@@ -46,7 +46,7 @@ def outcome(pid: int) -> int:
 
 def test_the_program_gets_its_arguments_and_environment(tmp_path: Path) -> None:
     words = ["sh", "-c", 'printf "%s|" "$0" "$@"; env', "zero", "", "b c", "é", "\udcff"]
-    assert end([NAME, prepared.execve("/bin/sh", words, ["A=1", "A=2", "B="])], tmp_path / "out") == ("", 0)
+    assert end([NAME, deferred.execve("/bin/sh", words, ["A=1", "A=2", "B="])], tmp_path / "out") == ("", 0)
     printed = (tmp_path / "out").read_bytes()
     assert printed.startswith("zero||b c|é|".encode() + b"\xff|")
     assert b"B=\n" in printed
@@ -55,12 +55,12 @@ def test_the_program_gets_its_arguments_and_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [0, 1, 5000])
 def test_however_many_words(tmp_path: Path, count: int) -> None:
     words = ["sh", "-c", "echo $#", "sh", *(f"word {number}" for number in range(count))]
-    assert end([prepared.execve("/bin/sh", words, [])], tmp_path / "out") == ("", 0)
+    assert end([deferred.execve("/bin/sh", words, [])], tmp_path / "out") == ("", 0)
     assert (tmp_path / "out").read_text() == f"{count}\n"
 
 
 def test_a_call_that_fails_is_told_and_the_rest_left_out() -> None:
-    calls = [Call(name="close", arguments=(12345,), words="close 12345"), prepared.execve("/bin/true", ["true"], [])]
+    calls = [Call(name="close", arguments=(12345,), words="close 12345"), deferred.execve("/bin/true", ["true"], [])]
     assert end(calls) == ("ContainerError close 12345: bad file descriptor (EBADF)", 1)
 
 
@@ -68,7 +68,7 @@ def test_a_call_that_fails_is_told_and_the_rest_left_out() -> None:
     ("path", "words"), [("/no/where", "no such file or directory"), ("/etc/passwd", "permission denied")]
 )
 def test_a_program_that_cannot_be_executed(path: str, words: str) -> None:
-    assert end([prepared.execve(path, ["x"], [])]) == (f"ExecutableError exec {path}: {words}", 1)
+    assert end([deferred.execve(path, ["x"], [])]) == (f"ExecutableError exec {path}: {words}", 1)
 
 
 class Waiting:
@@ -79,7 +79,7 @@ class Waiting:
         self.pid = os.fork()
         if self.pid == 0:
             self.socket.close()
-            prepared.end_after_start([prepared.execve(path, [path], [])], theirs.fileno())
+            deferred.end_after_start([deferred.execve(path, [path], [])], theirs.fileno())
         theirs.close()
 
     def start(self) -> messages.Channel:

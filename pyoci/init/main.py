@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gc
-import posix as os
+import posix
 import sys
 
 from pyoci import phase
 from pyoci.init import bootstrap
 from pyoci.kernel import process
 from pyoci.wire import messages
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
-from pyoci.wire.opened import Opened
 from pyoci.wire.plan import Namespaces
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def run(
     namespaces: Namespaces,
-    opened: Opened,
+    inherited: Inherited,
     channel: Channel,
     cgroup_fd: int,
     preserve_fds: int,
@@ -34,21 +34,21 @@ def run(
     if bootstrapped:
         phase("begin", side="bootstrap")
     try:
-        _keep_only_ours(opened, channel, cgroup_fd, preserve_fds)
-        if not bootstrapped or bootstrap.become_init(namespaces, opened, channel, cgroup_fd):
-            _let_go(opened, cgroup_fd)
+        _keep_only_ours(inherited, channel, cgroup_fd, preserve_fds)
+        if not bootstrapped or bootstrap.become_init(namespaces, inherited, channel, cgroup_fd):
+            _let_go(inherited, cgroup_fd)
             body(channel)
-        os._exit(0)
+        posix._exit(0)
     except BaseException as error:  # noqa: BLE001  # a traceback would read source lines from the container's files
         report(channel, error)
-    os._exit(1)
+    posix._exit(1)
 
 
 def report(channel: Channel, error: BaseException) -> None:
     try:
         channel.send(messages.ERROR, messages.report(error))
     except BaseException:  # noqa: BLE001  # nobody listens any more: the exit status is all that is left
-        os._exit(1)
+        posix._exit(1)
 
 
 def forget_imports() -> None:
@@ -59,17 +59,17 @@ def forget_imports() -> None:
         getattr(sys, name, []).clear()
 
 
-def _keep_only_ours(opened: Opened, channel: Channel, cgroup_fd: int, preserve_fds: int) -> None:
+def _keep_only_ours(inherited: Inherited, channel: Channel, cgroup_fd: int, preserve_fds: int) -> None:
     """Nothing else of the host's comes along: logs, state, cgroups (CVE-2016-9962, CVE-2024-21626)."""
-    keep = [channel.fd, cgroup_fd, opened.proc_fd, opened.start_fd, opened.rootfs_fd]
-    keep += opened.sources.values()
-    keep += [fd for _, fd in opened.namespaces]
+    keep = [channel.fd, cgroup_fd, inherited.proc_fd, inherited.start_fd, inherited.rootfs_fd]
+    keep += inherited.sources.values()
+    keep += [fd for _, fd in inherited.namespaces]
     keep += range(3, 3 + preserve_fds)
     process.close_all_but(keep)
 
 
-def _let_go(opened: Opened, cgroup_fd: int) -> None:
+def _let_go(inherited: Inherited, cgroup_fd: int) -> None:
     """What has served: `..` of the cgroup's folder would lead to the host's files (CVE-2024-21626)."""
-    for fd in (cgroup_fd, *(fd for _, fd in opened.namespaces)):
+    for fd in (cgroup_fd, *(fd for _, fd in inherited.namespaces)):
         if fd >= 0:
-            os.close(fd)
+            posix.close(fd)

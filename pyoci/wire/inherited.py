@@ -1,15 +1,15 @@
-"""What the host opened for the container side before the fork; the descriptors are inherited, close-on-exec."""
+"""What the host inherited for the container side before the fork; the descriptors are inherited, close-on-exec."""
 
 from __future__ import annotations
 
-from pyoci.wire.record import Record
+from pyoci.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyoci.wire.cgroup import CgroupMounts
 
 
-class Opened(Record):
+class Inherited(Record):
     proc_fd: int  # the host's procfs, verified (kernel.procfs)
     start_fd: int = -1  # bound datagram socket in the state directory: `pyoci start` sends to it
     rootfs_fd: int = -1  # a detached clone of the rootfs, where only the host may reach it

@@ -7,7 +7,7 @@ joined the others by itself would be seen in that PID namespace, by /proc/PID/ro
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci import log
 from pyoci.errors import SyscallError
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 else:
     import _signal
 
-_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_DIRECTORY = posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC
 
 
-class Excursion:
+class NamespaceVisit:
     """The way back: the host's own namespaces, by their types, its root and its working directory."""
 
     __slots__ = ("_cwd", "_own", "_root")
@@ -54,13 +54,13 @@ class Excursion:
         """Raises SyscallError and OSError."""
         _join(self._own)
         # setns(2) into a mount namespace has set both to its root
-        os.fchdir(self._root)
-        os.chroot(".")
-        os.fchdir(self._cwd)
+        posix.fchdir(self._root)
+        posix.chroot(".")
+        posix.fchdir(self._cwd)
 
     def close(self) -> None:
         for fd in (*(fd for _, fd in self._own), self._root, self._cwd):
-            os.close(fd)
+            posix.close(fd)
 
     def _come_back(self) -> None:
         try:
@@ -70,21 +70,21 @@ class Excursion:
             try:
                 log.error(f"return from the container's namespaces: {error}")
             finally:
-                os._exit(1)
+                posix._exit(1)
 
 
-def prepare(kinds: list[str]) -> Excursion | None:
+def prepare(kinds: list[str]) -> NamespaceVisit | None:
     """None where there would be no way back: it is tried before anybody leaves.
 
     A mount namespace that belongs to an outer user namespace, for one, lets nobody in again.
     """
     try:
-        own = [(kind, os.open(f"/proc/self/ns/{_file(kind)}", os.O_RDONLY | os.O_CLOEXEC)) for kind in kinds]
-        excursion = Excursion(own, os.open("/", _DIRECTORY), os.open(".", _DIRECTORY))
-        excursion.go_back()
+        own = [(kind, posix.open(f"/proc/self/ns/{_file(kind)}", posix.O_RDONLY | posix.O_CLOEXEC)) for kind in kinds]
+        visit = NamespaceVisit(own, posix.open("/", _DIRECTORY), posix.open(".", _DIRECTORY))
+        visit.go_back()
     except (SyscallError, OSError):
         return None
-    return excursion
+    return visit
 
 
 def _file(kind: str) -> str:

@@ -11,14 +11,14 @@ import _struct
 from pyoci.errors import SyscallError
 from pyoci.kernel import _raw
 from pyoci.kernel.call import SYS, address, encode, syscall
-from pyoci.wire.record import Record
+from pyoci.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
 _WORD = _struct.calcsize("L")
-_CALL_WORDS = 8  # struct call of _ending.c: number, six arguments, words
+_CALL_WORDS = 8  # struct call of _deferred.c: number, six arguments, words
 
 
 class Vector(Record):

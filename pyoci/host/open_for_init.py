@@ -1,4 +1,4 @@
-"""What the container side cannot, or must not, open itself: opened here, before the fork.
+"""What the container side cannot, or must not, open itself: inherited here, before the fork.
 
 A user namespace's root may not be allowed to search the paths that lead to a rootfs or a volume, and an id-mapped
 mount needs privilege over its file system; so the host takes detached clones of both.
@@ -7,42 +7,42 @@ mount needs privilege over its file system; so the host takes detached clones of
 from __future__ import annotations
 
 import _socket
-import posix as os
+import posix
 
 from pyoci.errors import ConfigError, SyscallError
 from pyoci.kernel import mount, namespace, procfs, uapi
 from pyoci.state.store import START_SOCKET, Entry
-from pyoci.wire.opened import Opened
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import Mount, Plan
 
 
-def open_all(plan: Plan, entry: Entry) -> Opened:
-    opened = Opened(
+def open_all(plan: Plan, entry: Entry) -> Inherited:
+    inherited = Inherited(
         proc_fd=procfs.open_root(),
         start_fd=_bind_start(entry),
         namespaces=[(kind, namespace.open_path(path, kind)) for kind, path in plan.namespaces.joined],
         sources={},
     )
     # an unprivileged runtime has no more access than the container, and no right to clone a mount
-    apart = plan.namespaces.has("user") and os.geteuid() == 0
+    apart = plan.namespaces.has("user") and posix.geteuid() == 0
     if apart and plan.rootfs.pivot != "chroot":
-        opened.rootfs_fd = _clone(plan.rootfs.path, recursive=True)
+        inherited.rootfs_fd = _clone(plan.rootfs.path, recursive=True)
     _raise_descriptor_limit(len(plan.mounts) if apart or plan.rootfs.propagation == "shared" else 0)
     for index, entry_ in enumerate(plan.mounts):
         if entry_.kind == "bind" and (apart or entry_.idmap or _tells_the_host(entry_, plan)):
-            opened.sources[index] = _open_source(entry_, index, plan, opened)
-    return opened
+            inherited.sources[index] = _open_source(entry_, index, plan, inherited)
+    return inherited
 
 
-def let_go(opened: Opened) -> None:
+def let_go(inherited: Inherited) -> None:
     """Close what init has its own copies of.
 
     A foreground `run` would keep volumes alive that the container has let go of; and a start socket that outlives a
     dead init would keep the message that nobody reads, and in it the descriptor whose end tells `run` of the death.
     """
-    for fd in (opened.start_fd, opened.rootfs_fd, *opened.sources.values()):
+    for fd in (inherited.start_fd, inherited.rootfs_fd, *inherited.sources.values()):
         if fd >= 0:
-            os.close(fd)
+            posix.close(fd)
 
 
 def _bind_start(entry: Entry) -> int:
@@ -65,7 +65,7 @@ def _tells_the_host(entry: Mount, plan: Plan) -> bool:
     return shared and plan.rootfs.propagation == "shared" and not plan.namespaces.has("user")
 
 
-def _open_source(entry: Mount, index: int, plan: Plan, opened: Opened) -> int:
+def _open_source(entry: Mount, index: int, plan: Plan, inherited: Inherited) -> int:
     try:
         tree = _clone(entry.source, recursive=entry.recursive, slave=not _tells_the_host(entry, plan))
     except SyscallError as error:
@@ -78,7 +78,7 @@ def _open_source(entry: Mount, index: int, plan: Plan, opened: Opened) -> int:
             )
         from pyoci.host import idmap
 
-        userns = idmap.namespace_of(user, opened.proc_fd)
+        userns = idmap.namespace_of(user, inherited.proc_fd)
         try:
             mount.setattr(
                 tree, set=uapi.MOUNT_ATTR_IDMAP, userns_fd=userns, recursive=entry.idmap == "ridmap" and entry.recursive
@@ -88,7 +88,7 @@ def _open_source(entry: Mount, index: int, plan: Plan, opened: Opened) -> int:
                 error.errno, f"mount src={entry.source} dst={entry.destination} {entry.idmap}: {error.call}"
             ) from None
         finally:
-            os.close(userns)
+            posix.close(userns)
     return tree
 
 

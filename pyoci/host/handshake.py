@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posix as os
+import posix
 
 from pyoci import phase
 from pyoci.errors import ContainerError, SyscallError
@@ -11,7 +11,7 @@ from pyoci.init import bootstrap
 from pyoci.kernel import procfs, streams
 from pyoci.kernel.call import SYS, syscall
 from pyoci.wire import messages
-from pyoci.wire.opened import Opened
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import Plan, Process, on_host
 
 TYPE_CHECKING = False
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from pyoci.wire.seccomp import SeccompPlan
 
 
-def release(plan: Plan, child: Child, opened: Opened) -> None:
+def release(plan: Plan, child: Child, inherited: Inherited) -> None:
     """Everything init needs before its first step: id maps, oom_score_adj. Then GO."""
     phase("release init")
     if plan.namespaces.user is not None and not bootstrap.needed(plan.namespaces):
         from pyoci.host import idmap
 
-        idmap.write_maps(child.pid, plan.namespaces.user, opened.proc_fd)
+        idmap.write_maps(child.pid, plan.namespaces.user, inherited.proc_fd)
     if plan.process is not None:
-        set_oom_score(plan.process, child.pid, opened.proc_fd)
+        set_oom_score(plan.process, child.pid, inherited.proc_fd)
         if plan.namespaces.user is not None and not plan.process.terminal:
             uid = on_host(plan.process.uid, plan.namespaces.user.uid_mappings)
             if uid is not None:
@@ -63,7 +63,7 @@ def until_ready(
         elif wanted is not None and wanted.seccomp is not None:
             _hand_over_listener(wanted.seccomp, fd, child.pid, state_document)
         else:
-            os.close(fd)
+            posix.close(fd)
             raise ContainerError("container side sent a seccomp listener, which nobody asked for")
 
 
@@ -83,7 +83,7 @@ def _hand_over_listener(plan: SeccompPlan, fd: int, pid: int, state_document: di
     try:
         seccomp_notify.send(plan.listener_path or "", plan.listener_metadata, fd, pid, state_document)
     finally:
-        os.close(fd)
+        posix.close(fd)
 
 
 def set_oom_score(process: Process, pid: int, proc_fd: int) -> None:

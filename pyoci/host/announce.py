@@ -1,0 +1,30 @@
+"""What the caller wants to know of a new process: --pid-file and --pidfd-socket."""
+
+from __future__ import annotations
+
+import posix
+
+from pyoci.errors import PyociError
+
+
+def announce(pid: int, pidfd: int, pid_file: str, pidfd_socket: str) -> None:
+    """Raises PyociError."""
+    if pid_file:
+        _write_pid_file(pid_file, pid)
+    if pidfd_socket:
+        from pyoci.host import send_fd
+
+        send_fd.send_descriptor(pidfd_socket, pidfd, b"pidfd")
+
+
+def _write_pid_file(path: str, pid: int) -> None:
+    """Whole or not at all: an engine may read it at any moment."""
+    directory, _, name = path.rpartition("/")
+    temporary = f"{directory or '.'}/.{name}.{posix.getpid()}"
+    try:
+        fd = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o644)
+        posix.write(fd, str(pid).encode())
+        posix.close(fd)
+        posix.rename(temporary, path)
+    except OSError as error:
+        raise PyociError(f"write pid file {path}: {posix.strerror(error.errno or 0).lower()}") from None
