@@ -62,6 +62,7 @@ COMMANDS = {
     "events": "show statistics and out-of-memory events",
     "spec": "write a config.json to start from",
     "validate": "check a bundle and explain what is wrong",
+    "explain": "tell what a bundle will do, and what is unsafe in it",
     "features": "show what this runtime can do, as JSON",
 }
 

@@ -11,7 +11,7 @@ _CAREFUL = ("nosuid", "noexec", "nodev")
 _TERMINALS = ("ptmxmode=0666", "mode=0620")
 _NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "cgroup")
 # What tells of, or reaches, the host's kernel and hardware
-_MASKED = (
+MASKED = (
     "/proc/acpi",
     "/proc/asound",
     "/proc/kcore",
@@ -23,7 +23,7 @@ _MASKED = (
     "/proc/timer_stats",
     "/sys/firmware",
 )
-_READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
 def default(version: str) -> dict[str, Any]:
@@ -54,8 +54,8 @@ def default(version: str) -> dict[str, Any]:
         "linux": {
             "resources": {"devices": [{"allow": False, "access": "rwm"}]},
             "namespaces": [{"type": name} for name in _NAMESPACES],
-            "maskedPaths": list(_MASKED),
-            "readonlyPaths": list(_READ_ONLY),
+            "maskedPaths": list(MASKED),
+            "readonlyPaths": list(READ_ONLY),
         },
     }
 

@@ -1,0 +1,81 @@
+"""What a seccomp filter lets a container do, in groups of system calls that a person knows. Pure."""
+
+from __future__ import annotations
+
+from pyoci.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.wire.seccomp import SeccompPlan
+
+# libseccomp's numbers of the actions that let a call through: ALLOW and LOG
+_PASSING = (0x7FFF0000, 0x7FFC0000)
+# SCMP_ACT_NOTIFY: an agent decides
+_ASKING = 0x7FC00000
+
+ALLOWED, PARTLY, DENIED = "allowed", "partly", "denied"
+
+# A group is what a person fears, with the calls that do it. One allowed call allows what the group stands for.
+GROUPS = {
+    "mount file systems": "mount umount2 pivot_root open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr",
+    "make or join namespaces": "unshare setns",
+    "load kernel modules": "init_module finit_module delete_module",
+    "replace or restart the kernel": "kexec_load kexec_file_load reboot",
+    "trace other processes": "ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd",
+    "load BPF programs": "bpf",
+    "measure the kernel's performance": "perf_event_open",
+    "handle page faults in user space": "userfaultfd",
+    "queue calls past the filter (io_uring)": "io_uring_setup io_uring_enter io_uring_register",
+    "use the kernel's keyrings": "add_key request_key keyctl",
+    "set the clock": "settimeofday clock_settime clock_adjtime adjtimex stime",
+    "use I/O ports": "ioperm iopl",
+    "switch swap, quota and accounting": "swapon swapoff quotactl acct",
+    "read the kernel's log": "syslog",
+    "open files by handle": "open_by_handle_at",
+    "change the memory policy": "set_mempolicy mbind move_pages migrate_pages",
+    "change the personality": "personality",
+}
+
+
+class Group(Record):
+    """What becomes of a group: `state` is allowed (all of it), partly or denied; `allowed` names what passes."""
+
+    name: str
+    state: str
+    allowed: tuple[str, ...]
+
+
+def groups(plan: SeccompPlan) -> list[Group]:
+    """Every group of GROUPS under this filter."""
+    made = []
+    for name, calls in GROUPS.items():
+        members = calls.split()
+        verdicts = {call: verdict(plan, call) for call in members}
+        passing = tuple(call for call in members if verdicts[call] != DENIED)
+        if not passing:
+            state = DENIED
+        elif all(verdicts[call] == ALLOWED for call in members):
+            state = ALLOWED
+        else:
+            state = PARTLY
+        made.append(Group(name=name, state=state, allowed=passing))
+    return made
+
+
+def verdict(plan: SeccompPlan, call: str) -> str:
+    """What the filter says to one system call: partly when that depends on arguments or on the agent."""
+    seen = set()
+    unconditional = False
+    for rule in plan.rules:
+        if call in rule.names:
+            seen.add(_of(rule.action))
+            unconditional = unconditional or not rule.args
+    if not unconditional:
+        seen.add(_of(plan.default_action))
+    return seen.pop() if len(seen) == 1 else PARTLY
+
+
+def _of(action: int) -> str:
+    if action in _PASSING:
+        return ALLOWED
+    return PARTLY if action == _ASKING else DENIED

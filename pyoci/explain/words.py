@@ -1,0 +1,85 @@
+"""An explanation as text for a person, and as a document for a program (schemas/explain.json). Pure."""
+
+from __future__ import annotations
+
+from pyoci.explain.model import LEVELS, STAGES, Explanation, Step
+from pyoci.record import to_builtins
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+# The layout of the text: the action, and behind it, if the width allows, the kernel's terms.
+_ACTION_WIDTH = 68
+_FORMAT = 1
+
+
+def document(explanation: Explanation) -> dict[str, Any]:
+    """What --json prints."""
+    return {"format": _FORMAT, **to_builtins(explanation)}
+
+
+def text(explanation: Explanation, width: int, color: bool = False) -> str:
+    """The explanation in lines of about `width` columns; long values make longer lines."""
+    return "\n".join(_lines(explanation, width, color)) + "\n"
+
+
+def clean(value: str) -> str:
+    """Without what a terminal would obey: a bundle may come from anybody."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in value)
+
+
+def _lines(explanation: Explanation, width: int, color: bool) -> Iterator[str]:
+    bold, dim, plain = ("\033[1m", "\033[2m", "\033[0m") if color else ("", "", "")
+    yield (
+        f"{bold}{clean(explanation.bundle)}{plain}: ociVersion {clean(explanation.oci_version)};"
+        f" limits are shown for cgroup {explanation.layout}"
+    )
+    number = 0
+    for stage, title in STAGES.items():
+        found = [step for step in explanation.steps if step.stage == stage]
+        if found:
+            number += 1
+            yield ""
+            yield f"{bold}{number}. {title}{plain}"
+            for step in found:
+                yield from _step(step, width, dim, plain)
+    yield ""
+    yield f"{bold}unsafe or surprising{plain}"
+    if not explanation.findings:
+        yield "  nothing"
+    colors = (
+        dict(zip(LEVELS, ("\033[36m", "\033[33m", "\033[31m"), strict=True)) if color else dict.fromkeys(LEVELS, "")
+    )
+    for finding in explanation.findings:
+        yield f"  {colors[finding.level]}{finding.level:<6}{plain}  {clean(finding.message)}"
+        yield f"          {dim}{clean(finding.pointer)}{plain}"
+        yield from (f"          {line}" for line in wrapped(clean(finding.reason), max(width - 10, 30)))
+
+
+def _step(step: Step, width: int, dim: str, plain: str) -> Iterator[str]:
+    action, kernel = clean(step.action), clean(step.kernel)
+    column = min(_ACTION_WIDTH, max(30, width * 3 // 5))
+    lines = wrapped(action, column - 4)
+    first, rest = lines[0], lines[1:]
+    if not kernel:
+        yield f"   {first}"
+    elif len(kernel) + column <= max(width, 100):
+        yield f"   {first:<{column - 3}}{dim}{kernel}{plain}"
+    else:
+        yield f"   {first}"
+        rest += [f"  {dim}{kernel}{plain}"]
+    yield from (f"     {line}" for line in rest)
+
+
+def wrapped(value: str, width: int) -> list[str]:
+    """Lines of at most `width` columns, broken at spaces; a longer word stays whole."""
+    lines, line = [], ""
+    for word in value.split(" "):
+        if line and len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return [*lines, line]
