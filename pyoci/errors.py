@@ -20,6 +20,8 @@ A message reads `doing what: cause`: lower case, no full stop, the value that wa
 from __future__ import annotations
 
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # podman (libpod/oci_conmon_common.go) and docker (daemon/errors.go) search the runtime's error text for these
 # words to choose exit status 127 or 126; containerd and podman search the last for `delete` and `kill`.
@@ -61,11 +63,13 @@ class StateError(PyociError):
 
 class ContainerNotFound(StateError):
     def __init__(self, container_id: str) -> None:
+        self.container_id = container_id
         super().__init__(f"{DOES_NOT_EXIST}: {container_id!r}")
 
 
 class ContainerExists(StateError):
     def __init__(self, container_id: str) -> None:
+        self.container_id = container_id
         # "already exists" is what runc says and what containerd's tests look for.
         super().__init__(f"container with given ID already exists: {container_id!r}")
 
@@ -104,3 +108,19 @@ class ExecutableError(PyociError):
 
 class ContainerError(PyociError):
     """The container side failed; the text is what it sent."""
+
+
+def to_data(error: PyociError) -> dict[str, Any]:
+    """`error` for a program: its class as `kind`, its words, and what else it knows. For JSON; see `from_data`."""
+    fields = {name: value for name, value in vars(error).items() if name != "exit_status"}
+    return {"kind": type(error).__name__, "message": str(error), "fields": fields}
+
+
+def from_data(data: dict[str, Any]) -> PyociError:
+    """The error that `to_data` took apart in another process. A class that this version lacks becomes PyociError."""
+    found = globals().get(data.get("kind", ""))
+    kind = found if isinstance(found, type) and issubclass(found, PyociError) else PyociError
+    # Not by the constructor: it makes the words of its arguments, and here they are made already.
+    error = kind.__new__(kind, str(data.get("message", "")))
+    error.__dict__.update(data.get("fields") or {})
+    return error

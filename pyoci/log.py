@@ -50,10 +50,13 @@ def setup(path: str | None, format: str = TEXT, debug: bool = False) -> None:
         raise PyociError(f"open log file {path!r}: {reason}") from None
 
 
-def error(message: str) -> None:
-    """The reason why a command fails: to the log, and always to standard error."""
-    _log("error", message)
-    _say("error", "pyoci: ", message)
+def error(message: str, reason: PyociError | None = None) -> None:
+    """The reason why a command fails: to the log, and always to standard error.
+
+    `reason` is the error whose words these are: with --log-format json the entry has its `kind` and `fields`, too.
+    """
+    _log("error", message, reason)
+    _say("error", "pyoci: ", message, reason)
 
 
 def warning(message: str, *, to_log_only: bool = False) -> None:
@@ -90,28 +93,41 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text.strip())
 
 
-def _log(level: str, message: str) -> bool:
+def _log(level: str, message: str, reason: PyociError | None = None) -> bool:
     """Write an entry to the log file; False when there is none."""
     if _sink.fd is None:
         return False
-    _write(_sink.fd, _entry(level, message))
+    _write(_sink.fd, _entry(level, message, reason))
     return True
 
 
-def _say(level: str, prefix: str, message: str) -> None:
+def _say(level: str, prefix: str, message: str, reason: PyociError | None = None) -> None:
     """To standard error."""
     as_entry = _sink.as_json and _sink.fd is None
-    _write(2, _entry(level, message) if as_entry else f"{prefix}{one_line(message)}\n")
+    _write(2, _entry(level, message, reason) if as_entry else f"{prefix}{one_line(message)}\n")
 
 
-def _entry(level: str, message: str) -> str:
+def _entry(level: str, message: str, reason: PyociError | None) -> str:
     # Not at the top: it may be a file's module, and this one is part of the program's snapshot.
     from _json import encode_basestring_ascii as quoted
 
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     if _sink.as_json:
-        return f'{{"level":"{level}","msg":{quoted(message)},"time":"{now}"}}\n'
+        return f'{{"level":"{level}","msg":{quoted(message)},"time":"{now}"{_members(reason)}}}\n'
     return f'time="{now}" level={level} msg={quoted(message)}\n'
+
+
+def _members(reason: PyociError | None) -> str:
+    """`kind` and `fields` of an error, as further members of an entry: names that stay, for programs."""
+    if reason is None:
+        return ""
+    from pyoci import errors, jsontext
+
+    data = errors.to_data(reason)
+    try:
+        return f',"kind":"{data["kind"]}","fields":{jsontext.dumps(data["fields"])}'
+    except PyociError:
+        return ""  # a path that JSON cannot hold: the words are there
 
 
 def _write(fd: int, line: str) -> None:

@@ -36,15 +36,16 @@ OPTIONS = (
 )
 
 
-def run(call: Call) -> int:
+def options_of(call: Call) -> host.Options:
+    """The options of exec as `host` takes them."""
     given = call.options
     if not call.args:
         raise UsageError("exec takes a container ID and a command")
-    container_id, *args = call.args
+    _, *args = call.args
     if bool(args) == bool(given["process"]):
         both = "both" if args else "neither"
         raise host.failed(UsageError(f"exec takes a command, or --process FILE, found {both}"))
-    options = host.Options(
+    return host.Options(
         process_file=given["process"],
         args=args,
         terminal=given["tty"],
@@ -65,6 +66,11 @@ def run(call: Call) -> int:
         detach=given["detach"],
         root=call.settings.root,
     )
+
+
+def run(call: Call) -> int:
+    options = options_of(call)
+    container_id = call.args[0]
     try:
         with Store(call.settings.root).open(container_id) as entry:
             return host.execute(entry, options)

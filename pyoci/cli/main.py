@@ -66,6 +66,9 @@ COMMANDS = {
     "features": "show what this runtime can do, as JSON",
 }
 
+# For pyoci.library, and not for people: neither help nor completion has it.
+HIDDEN = ("supervise",)
+
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
@@ -95,7 +98,7 @@ def main(argv: list[str]) -> int:
         with Recording(settings.trace, parsed.args[0]):
             return _call(parsed.args[0], parsed.rest, settings)
     except PyociError as error:
-        log.error(str(error))
+        log.error(str(error), error)
         raised, status = error, error.exit_status
     except KeyboardInterrupt as error:
         log.error("interrupted")
@@ -153,7 +156,7 @@ def _call(name: str, words: list[str], settings: Settings) -> int:
 
 
 def _load(name: str) -> Command:
-    if name not in COMMANDS:
+    if name not in COMMANDS and name not in HIDDEN:
         raise UsageError(f"unknown command {name!r}; pyoci --help lists them")
     full_name = f"pyoci.cli.{name}"
     try:

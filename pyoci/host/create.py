@@ -19,7 +19,7 @@ from pyoci.spec import bundle as bundles
 from pyoci.spec import rules
 from pyoci.state import model
 from pyoci.state.model import State
-from pyoci.state.store import CONFIG_FILE, READINESS_FOLDER, Entry, Store
+from pyoci.state.store import CONFIG_FILE, EXIT_FILE, READINESS_FOLDER, Entry, Store
 from pyoci.wire import messages
 from pyoci.wire.plan import Plan
 
@@ -46,6 +46,7 @@ class Options(Record):
     systemd_cgroup: bool = False
     rootless: bool = False
     detach: bool = True
+    supervised: bool = False  # host.supervise will write down how it ended
 
 
 class Created(Record):
@@ -128,6 +129,8 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
         state = _first_state(plan, options, group)
         entry.write(state)
         entry.write_file(CONFIG_FILE, text)
+        if options.supervised:
+            entry.write_file(EXIT_FILE, b"")
         if plan.readiness:
             entry.make_folder(READINESS_FOLDER)
         return _create(plan, options, entry, state, group, on_terminal)

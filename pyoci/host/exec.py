@@ -64,6 +64,17 @@ class Options(Record):
 
 def execute(entry: Entry, options: Options) -> int:
     """Run the process; its exit status in the foreground, 0 when detached. Raises what makes it impossible."""
+    relay = _relay(options)
+    child = begin(entry, options, _on_terminal(options, relay))
+    if relay is None:
+        return 0
+    phase("wait for the program's end")
+    with relay:
+        return relay.wait(child.pid, child.pidfd)
+
+
+def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None]) -> spawn.Child:
+    """The process, once it is the program: a child of the caller's. Raises what makes it impossible."""
     phase("status")
     state = entry.read()
     _check_status(entry, state, options)
@@ -86,13 +97,12 @@ def execute(entry: Entry, options: Options) -> int:
         wanted.preserve_fds,
         lambda channel: exec_sequence.execute_in(wanted, personality, inherited, channel),
     )
-    relay = _relay(options)
     try:
         phase("join the cgroup")
         group.add(child.pid)
         handshake.set_oom_score(wanted, child.pid, inherited.proc_fd)
         child.channel.send(messages.GO)
-        handshake.until_ready(wanted, child, _document(state), _on_terminal(options, relay))
+        handshake.until_ready(wanted, child, _document(state), on_terminal)
         phase("limits")
         if namespaces.has("user"):
             handshake.set_rlimits(wanted, child.pid)
@@ -104,11 +114,7 @@ def execute(entry: Entry, options: Options) -> int:
         spawn.destroy(child)
         raise
     child.channel.close()
-    if relay is None:
-        return 0
-    phase("wait for the program's end")
-    with relay:
-        return relay.wait(child.pid, child.pidfd)
+    return child
 
 
 def _check_status(entry: Entry, state: State, options: Options) -> None:

@@ -22,7 +22,7 @@ def run(options: Options, *, keep: bool, subreaper: bool) -> int:
     if options.detach or options.console_socket:
         created = creation.create(options, ConsoleSocket(options.console_socket))
         if options.detach:
-            readiness = _start(created)
+            readiness = begin(created)
             if readiness is not None:
                 readiness.wait()
             return 0
@@ -34,7 +34,7 @@ def run(options: Options, *, keep: bool, subreaper: bool) -> int:
     return _foreground(creation.create(options, relay.adopt), relay, keep, subreaper)
 
 
-def _start(created: Created) -> Readiness | None:
+def begin(created: Created) -> Readiness | None:
     """Start; a container that cannot be started is not left behind."""
     try:
         return start.start(created.entry)
@@ -53,7 +53,7 @@ def _foreground(created: Created, relay: object, keep: bool, subreaper: bool) ->
     if subreaper:
         process.become_subreaper()
     with watcher:
-        watcher.readiness = _start(created)
+        watcher.readiness = begin(created)
         phase("wait for the program's end")
         status = watcher.wait(created.pid, created.pidfd)
     if not keep:

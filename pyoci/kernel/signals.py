@@ -12,6 +12,7 @@ else:
     import _signal
 
 KILL = 9
+STOP: int = _signal.SIGSTOP  # not 19 everywhere
 _LAST = 64  # SIGRTMAX, the highest on every architecture that Linux has except MIPS
 
 

@@ -17,6 +17,7 @@ from pyoci.state.model import State
 STATE_FILE = "state.json"
 CONFIG_FILE = "config.json"
 START_SOCKET = "start"
+EXIT_FILE = "exit"  # how a supervised container ended (host/supervise.py); empty before
 READINESS_FOLDER = "notify"  # host/readiness.py; the container sees it
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-")

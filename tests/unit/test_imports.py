@@ -19,7 +19,7 @@ GROUND = {"record", "jsontext"}
 # Besides itself, and the function pyoci.phase.
 TABLE = {
     "errors": set(),
-    "log": {"errors"},
+    "log": {"errors"} | GROUND,
     "record": set(),
     "jsontext": {"errors"},
     "trace": {"errors", "log"} | GROUND,

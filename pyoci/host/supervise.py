@@ -1,0 +1,324 @@
+"""Make a container, or a process in one, stay its parent, and tell how it ended: what pyoci.library calls.
+
+A container's exit status goes to its parent alone, and `create` is gone by then. A supervisor is that parent. It tells
+its caller by a SOCK_SEQPACKET socket, one JSON object a packet:
+
+    terminal    the master of the terminal comes with it as a descriptor
+    created     the process is there; its number, and a pidfd comes with it
+    exited      it has ended, and nothing of it is left
+    failed      it could not be made, and nothing of it is left; an error as `errors.to_data` has it
+
+and writes how a container ended into its entry (EXIT_FILE), for `wait` in other processes and later on. The file is
+there from the beginning and only filled at the end: no name comes into a folder that `delete` is about to remove.
+"""
+
+from __future__ import annotations
+
+import _socket
+import _struct
+import posix
+import select
+
+from pyoci import errors, jsontext, phase
+from pyoci.errors import CgroupError, ContainerNotFound, PyociError, SyscallError
+from pyoci.host import create as creation
+from pyoci.host import delete, process_tree
+from pyoci.host import exec as execution
+from pyoci.host import run as running
+from pyoci.kernel import process, signals
+from pyoci.record import Record
+from pyoci.spec.bundle import CONFIG
+from pyoci.state import status
+from pyoci.state.store import EXIT_FILE, Entry, Store, check_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+    from typing import Any, NoReturn
+
+    from pyoci.host.create import Created, Options
+    from pyoci.state.model import State
+else:
+    import _signal
+
+# of a message; what SO_SNDBUF allows is more, and the longest field of an error is cut
+_MESSAGE_MAX = 60_000
+_ENDINGS = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP)
+_REAP_EVERY = 5000  # milliseconds: zombies of a container that has no PID namespace of its own
+
+
+class Report:
+    """The supervisor's end of the socket to its caller."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, fd: int) -> None:
+        try:
+            self._socket = _socket.socket(fileno=fd)
+            posix.set_inheritable(fd, False)
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"take over descriptor {fd}") from None
+
+    @property
+    def fd(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, event: str, fields: dict[str, Any], fd: int = -1) -> bool:
+        """Whether the caller is still there to hear of it."""
+        packet = jsontext.dumps({"event": event, **fields}).encode()
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))] if fd >= 0 else []
+        try:
+            self._socket.sendmsg([packet], rights, _socket.MSG_NOSIGNAL)
+        except OSError:
+            return False
+        return True
+
+    def failed(self, error: PyociError) -> bool:
+        data = errors.to_data(error)
+        data["message"] = data["message"][:_MESSAGE_MAX]
+        if len(repr(data["fields"])) > _MESSAGE_MAX:
+            data["fields"] = {}
+        return self.send("failed", {"error": data})
+
+    def terminal(self, master: int, _name: str) -> None:
+        self.send("terminal", {}, master)
+        posix.close(master)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class Exit(Record):
+    """How a process ended: `code`, or the `signal` that ended it; whether the kernel killed for want of memory."""
+
+    code: int | None
+    signal: int | None
+    oom_killed: bool = False
+
+
+class _Ended(PyociError):
+    """A signal to the supervisor while it makes something."""
+
+
+def detach() -> bool:
+    """Go on in a process that has no parent and no terminal; False in the caller's child, which is done."""
+    if posix.fork():
+        return False
+    posix.setsid()
+    return True
+
+
+def create(options: Options, report: Report, caller: int) -> None:
+    """Make a container, and stay until it has ended; where `caller`, a pidfd, ends before, kill and delete it."""
+    _end_by_exception()
+    options.supervised = True
+    created = creation.create(options, report.terminal)
+    wanted = report.send("created", {"pid": created.pid}, created.pidfd)
+    report.close()
+    if not wanted:
+        delete.stop(created.state)
+    _leave_streams()
+    ended, abandoned = _wait_for_container(created, [caller] if caller >= 0 else [])
+    _write_down(created.entry, ended)
+    if abandoned or not wanted:
+        _remove(created)
+
+
+def run(options: Options, report: Report, caller: int) -> None:
+    """Make a container, start it, wait for its end and delete it. The end of `caller` or of the socket ends it."""
+    _end_by_exception()
+    created = creation.create(options, report.terminal)
+    running.begin(created)
+    report.send("created", {"pid": created.pid}, created.pidfd)
+    _leave_streams()
+    ended, _ = _wait_for_container(created, [fd for fd in (caller, report.fd) if fd >= 0])
+    _remove(created)
+    _tell(report, ended)
+
+
+def execute(entry: Entry, options: execution.Options, report: Report, caller: int) -> None:
+    """Run a process in a container to its end. The end of `caller` or of the socket kills it and its children."""
+    _end_by_exception()
+    before = _oom_kills(entry.read())
+    child = execution.begin(entry, options, report.terminal)
+    report.send("created", {"pid": child.pid}, child.pidfd)
+    _leave_streams()
+    watch = _Watch(child.pid, child.pidfd, [fd for fd in (caller, report.fd) if fd >= 0])
+    if watch.wait():
+        process_tree.kill(child.pid)
+        watch.wait()
+    ended = _exit(watch.status)
+    ended.oom_killed = ended.signal == signals.KILL and _oom_kills_of(entry) > before
+    _tell(report, ended)
+
+
+def make_bundle(root: str, container_id: str, config: int) -> str:
+    """A bundle of the config.json in the descriptor `config`, which `remove_bundle` removes.
+
+    Its name is no ID, so that no command takes it for a container.
+    """
+    check_id(container_id)
+    path = f"{Store(root).root}/{container_id[:200]}@{posix.getpid()}"
+    try:
+        try:
+            posix.mkdir(path, 0o700)
+        except FileNotFoundError:
+            from os import makedirs
+
+            makedirs(root, 0o1700, exist_ok=True)
+            posix.mkdir(path, 0o700)
+        with open(config, "rb") as source, open(f"{path}/{CONFIG}", "wb") as target:
+            target.write(source.read())
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"make {path}") from None
+    return path
+
+
+def remove_bundle(path: str) -> None:
+    for remove, name in ((posix.unlink, f"{path}/{CONFIG}"), (posix.rmdir, path)):
+        try:
+            remove(name)
+        except OSError:
+            pass  # a folder of 200 bytes, in a place that is empty after a reboot
+
+
+class _Watch:
+    """Waits for a child of ours, and for the end of whoever wants it."""
+
+    __slots__ = ("_others", "_pid", "_poller", "_signals", "status")
+
+    def __init__(self, pid: int, pidfd: int, others: list[int]) -> None:
+        self._pid = pid
+        self._others = others
+        self.status: int | None = None
+        self._poller = select.poll()
+        self._signals = _noted_signals()
+        for fd in (pidfd, self._signals, *others):
+            self._poller.register(fd, select.POLLIN)
+
+    def wait(self, reap: bool = False) -> bool:
+        """Whether somebody ended who wanted the process, which then still runs; False: it has ended."""
+        while True:
+            ready = {fd for fd, _ in self._poller.poll(_REAP_EVERY if reap else None)}
+            if self._has_ended():
+                return False
+            told = self._signals in ready and bool(posix.read(self._signals, 64))
+            # A signal to a supervisor that nobody waits for: the container would be left without it.
+            if any(fd in ready for fd in self._others) or (told and self._others):
+                for fd in self._others:
+                    self._poller.unregister(fd)
+                self._others = []
+                return True
+
+    def _has_ended(self) -> bool:
+        """Reap all children that have ended, the container's orphans too."""
+        try:
+            while True:
+                pid, found = posix.waitpid(-1, posix.WNOHANG)
+                if not pid:
+                    return self.status is not None
+                if pid == self._pid:
+                    self.status = found
+        except ChildProcessError:
+            return True
+
+
+def _wait_for_container(created: Created, others: list[int]) -> tuple[Exit, bool]:
+    """How it ended, and whether because one of `others` did."""
+    shares = not created.state.own_pid_namespace
+    if shares:
+        process.become_subreaper()
+    watch = _Watch(created.pid, created.pidfd, others)
+    phase("wait for the program's end")
+    abandoned = watch.wait(reap=shares)
+    if abandoned:
+        delete.stop(created.state)
+        watch.wait()
+    ended = _exit(watch.status)
+    ended.oom_killed = _oom_kills(created.state) > 0
+    return ended, abandoned
+
+
+def _exit(found: int | None) -> Exit:
+    code = posix.waitstatus_to_exitcode(found or 0)
+    return Exit(code=code, signal=None) if code >= 0 else Exit(code=None, signal=-code)
+
+
+def _oom_kills(state: State) -> int:
+    if not state.cgroup:
+        return 0
+    try:
+        return status.cgroup(state).oom_kills()
+    except CgroupError:
+        return 0  # the group is gone: somebody deleted the container
+
+
+def _oom_kills_of(entry: Entry) -> int:
+    try:
+        return _oom_kills(entry.read())
+    except PyociError:
+        return 0
+
+
+def _write_down(entry: Entry, ended: Exit) -> None:
+    """Into a file that exists, by one write. Where it is gone, the container was deleted."""
+    try:
+        fd = posix.open(EXIT_FILE, posix.O_WRONLY | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=entry.dirfd)
+    except OSError:
+        return
+    try:
+        posix.write(fd, jsontext.dumps(_members(ended)).encode() + b"\n")
+    except OSError:
+        pass
+    finally:
+        posix.close(fd)
+
+
+def _members(ended: Exit) -> dict[str, Any]:
+    return {"code": ended.code, "signal": ended.signal, "oom_killed": ended.oom_killed}
+
+
+def _tell(report: Report, ended: Exit) -> None:
+    report.send("exited", _members(ended))
+    report.close()
+
+
+def _remove(created: Created) -> None:
+    """Delete, unless somebody else has."""
+    try:
+        created.entry.lock()
+        delete.destroy(created.entry, created.state)
+    except ContainerNotFound:
+        pass
+
+
+def _end_by_exception() -> None:
+    """A signal while something is made has it undone."""
+
+    def stop(number: int, _frame: object) -> NoReturn:
+        raise _Ended(f"ended by signal {number} while it was made")
+
+    for number in _ENDINGS:
+        _signal.signal(number, stop)
+
+
+def _noted_signals() -> int:
+    """From here on those signals come out of the descriptor that this returns."""
+    reader, writer = posix.pipe()
+    posix.set_blocking(writer, False)
+    for number in _ENDINGS:
+        _signal.signal(number, _noted)
+    _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    return reader
+
+
+def _noted(_number: int, _frame: object) -> None:
+    """The wakeup descriptor has the signal already."""
+
+
+def _leave_streams() -> None:
+    """The standard streams are the program's alone: their other ends must see it close them."""
+    null = posix.open("/dev/null", posix.O_RDWR | posix.O_CLOEXEC)
+    for fd in (0, 1, 2):
+        posix.dup2(null, fd, inheritable=False)
+    posix.close(null)
