@@ -100,7 +100,7 @@ install_pyoci() {
     wanted="$extra $(sha256sum <"$root/pyproject.toml")"
     if ! grep -qxF "$wanted" "$venv/has-extras" 2>/dev/null; then
         echo "$program: installing pyoci's dependencies into .venv"
-        quietly "$venv/bin/pip" install --quiet setuptools wheel "$root${extra:+[$extra]}"
+        quietly "$venv/bin/pip" install --quiet 'setuptools>=77' wheel "$root${extra:+[$extra]}"
         echo "$wanted" >>"$venv/has-extras"
     fi
     echo "$program: building pyoci"

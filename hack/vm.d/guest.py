@@ -31,7 +31,7 @@ class GuestError(Exception):
 
 
 class TimeLimitError(Exception):
-    """The time limit passed; the guest is gone."""
+    """A time limit passed; the guest is gone."""
 
 
 class Settings(NamedTuple):
@@ -47,6 +47,7 @@ class Settings(NamedTuple):
     cgroup: str  # a key of CGROUPS
     boot_args: str
     timeout: float  # seconds, for boot and command together
+    idle: float  # seconds that the command may be silent: a slow machine gets on, a hung test does not
     interactive: bool  # the guest's serial console is this terminal
     write_disk: bool  # write to the disk itself, not to an overlay
 
@@ -58,7 +59,7 @@ class Guest:
         self._settings = settings
         self._console = settings.folder / "console.log"
         self.results = settings.folder / "results.tar"
-        self._began = time.monotonic()
+        self._began = self._heard = time.monotonic()
         self._up = False
         self._status: int | None = None
         ours, theirs = zip(*(socket.socketpair() for _ in PORTS), strict=True)
@@ -113,6 +114,7 @@ class Guest:
                     if not data:
                         selector.unregister(key.fileobj)
                     elif name in sinks:
+                        self._heard = time.monotonic()
                         _write(sinks[name], data)
                     else:
                         *lines, said = (said + data).split(b"\n")
@@ -123,6 +125,7 @@ class Guest:
         word, _, rest = line.partition(" ")
         if word == "ready":
             self._up = True
+            self._heard = time.monotonic()
             ready(rest)
         elif word == "exit":
             self._status = int(rest)
@@ -133,14 +136,18 @@ class Guest:
         """Seconds; None when it no longer matters. Raises GuestError, or TimeLimitError, when it is over."""
         if self._status is not None:
             return None
+        now = time.monotonic()
         limit = self._settings.timeout if self._up else min(BOOT_LIMIT, self._settings.timeout)
-        left = self._began + limit - time.monotonic()
-        if left > 0:
-            return left
+        left = self._began + limit - now
+        quiet = self._heard + self._settings.idle - now if self._up else left
+        if min(left, quiet) > 0:
+            return min(left, quiet)
         self.kill()
         if not self._up:
             raise GuestError(f"the guest was not up after {limit:.0f} s{self._last_words()}")
-        raise TimeLimitError(f"not done after {limit:.0f} s, so the guest was ended")
+        if left > 0:
+            raise TimeLimitError(f"the command printed nothing for {self._settings.idle:.0f} s, so the guest was ended")
+        raise TimeLimitError(f"the command had not ended after {limit:.0f} s, so the guest was ended")
 
     def _last_words(self) -> str:
         words = self._qemu.stdout.read() if self._qemu.stdout else b""

@@ -54,7 +54,7 @@ SHORT = set(
 )
 OWN: dict[str, set[str]] = {
     "state": SHORT | {"cli.state", "host.status"},
-    "start": SHORT | {"cli.start", "host.start", "wire.messages"},
+    "start": SHORT | {"cli.start", "host.start", "wire", "wire.messages"},
     "kill": SHORT | {"cli.kill", "host.kill", "kernel.pidfd", "kernel.signals"},
     "delete": SHORT | {"cli.delete", "host.delete", "host.kill", "kernel.pidfd", "kernel.signals"},
 }
