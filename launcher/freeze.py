@@ -66,6 +66,8 @@ def code(module: Module) -> CodeType:
             tree.body.remove(node)
             flags = annotations.compiler_flag
     _strip_annotations(tree)
+    if module.name.startswith("pyoci.cli."):
+        _keep_docstring(tree)
     compiled: CodeType = compile(tree, file_name, "exec", flags, dont_inherit=True, optimize=2)
     return compiled
 
@@ -77,6 +79,15 @@ def _strip_annotations(tree: ast.AST) -> None:
             node.returns = None
         elif isinstance(node, ast.arg):
             node.annotation = None
+
+
+def _keep_docstring(tree: ast.Module) -> None:
+    """As a variable: `--help` shows what a command's module says of itself, and optimize=2 drops docstrings."""
+    words = ast.get_docstring(tree)
+    if words is not None:
+        assignment = ast.parse(f"__doc__ = {words!r}").body[0]
+        tree.body[0] = ast.copy_location(assignment, tree.body[0])
+        ast.fix_missing_locations(tree)
 
 
 def literal(data: bytes) -> str:

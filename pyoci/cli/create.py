@@ -1,4 +1,8 @@
-"""pyoci create"""
+"""Make a container from a bundle, up to the point where its program would start.
+
+`pyoci start ID` runs the program, `pyoci delete ID` removes the container. The bundle is a folder with a config.json
+and, as a rule, the root file system; `pyoci spec` writes a config.json to start from.
+"""
 
 from __future__ import annotations
 

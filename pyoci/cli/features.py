@@ -1,4 +1,7 @@
-"""Show what this runtime can do, as JSON (features.md); whether this host's kernel can is another matter."""
+"""Show what this runtime can do, as JSON (features.md of the specification).
+
+What this host's kernel can do is another matter: `pyoci doctor` tells.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""List the containers below --root."""
+"""List the containers below --root, or below the default folder for states.
+
+The states of an engine's containers are below the engine's root, such as /run/containerd/runc/k8s.io or
+/run/user/1000/crun: name it with --root, before the command.
+"""
 
 from __future__ import annotations
 

@@ -63,6 +63,7 @@ COMMANDS = {
     "spec": "write a config.json to start from",
     "validate": "check a bundle and explain what is wrong",
     "explain": "tell what a bundle will do, and what is unsafe in it",
+    "doctor": "tell what this host can do for containers",
     "features": "show what this runtime can do, as JSON",
 }
 

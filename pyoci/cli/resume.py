@@ -1,4 +1,4 @@
-"""Let a paused container go on."""
+"""Let the processes of a paused container go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""pyoci run: create, start, and unless --detach stay until the container ends."""
+"""Create a container from a bundle, start it, and stay until its program ends; then delete it.
+
+The exit status is the program's, or 128 and the number of the signal that ended it. With --detach it returns once the
+program runs, and the container stays until `pyoci delete ID`.
+"""
 
 from __future__ import annotations
 
