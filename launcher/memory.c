@@ -9,15 +9,19 @@
 #include "snapshot.h"
 
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+extern char **environ;
 extern char __data_start, _end;
 
 static struct {
     size_t page;
     size_t count;
     char *heap; /* its begin */
+    struct span caller; /* the strings of the command line and the environment, one after the other */
     struct span arenas[64]; /* of 1 MiB: a command has two or three, and more are only not given back */
 } memory;
 
@@ -48,10 +52,31 @@ static void unmap_arena(void *context, void *arena, size_t size)
     munmap(arena, size);
 }
 
-void memory_watch(void)
+void memory_watch(char **argv)
 {
+    char *end = argv[0];
+
     memory.page = (size_t)sysconf(_SC_PAGESIZE);
     memory.heap = sbrk(0);
+    /* execve(2) puts them so; what program_seal() has changed in argv went through another one since. */
+    for (char **list = argv; list == argv || list == environ; list = list == argv ? environ : NULL)
+        for (char **word = list; *word; word++)
+            if (*word == end)
+                end += strlen(*word) + 1;
+    memory.caller = (struct span){argv[0], (size_t)(end - argv[0])};
+}
+
+/* proc_pid_cmdline(5) is for everybody to read, proc_pid_environ(5) for those who may trace. Of a process that is seen in
+ * a container both show its own name instead, and the caller's secrets (`exec --env TOKEN=...`) are in neither. */
+void forget_caller(void)
+{
+    char name[16] = "";
+
+    prctl(PR_GET_NAME, name);
+    if (memory.caller.size <= sizeof name)
+        return;
+    memset(memory.caller.begin, 0, memory.caller.size);
+    strcpy(memory.caller.begin, name);
 }
 
 void memory_take_arenas(void)

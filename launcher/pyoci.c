@@ -295,7 +295,7 @@ int main(int argc, char **argv)
     if (!find_packages(program.path, packages, sizeof packages))
         packages[0] = '\0';
 
-    memory_watch();
+    memory_watch(argv);
     PyObject *boot = start();
     if (!boot)
         PyErr_Print();

@@ -11,6 +11,7 @@ from pyoci.cli import options as parser
 from pyoci.cli.options import Call, Option
 from pyoci.errors import PyociError, SyscallError, UsageError
 from pyoci.host import exec as host
+from pyoci.plan.exec import Changes
 from pyoci.state.store import Store
 
 USAGE = "[options] ID COMMAND [ARGUMENT ...]   or   exec --process FILE ID"
@@ -50,13 +51,9 @@ def options_of(call: Call) -> host.Options:
     if bool(args) == bool(given["process"]):
         both = "both" if args else "neither"
         raise host.failed(UsageError(f"exec takes a command, or --process FILE, found {both}"))
-    return host.Options(
-        process_file=given["process"],
+    changes = Changes(
         args=args,
         terminal=given["tty"],
-        console_socket=given["console-socket"],
-        pidfd_socket=given["pidfd-socket"],
-        pid_file=given["pid-file"],
         cwd=given["cwd"],
         env=given["env"],
         user=given["user"],
@@ -65,6 +62,13 @@ def options_of(call: Call) -> host.Options:
         apparmor_profile=given["apparmor"],
         no_new_privileges=given["no-new-privs"],
         capabilities=given["cap"],
+    )
+    return host.Options(
+        changes=changes,
+        process_file=given["process"],
+        console_socket=given["console-socket"],
+        pidfd_socket=given["pidfd-socket"],
+        pid_file=given["pid-file"],
         preserve_fds=parser.number("preserve-fds", given["preserve-fds"]),
         cgroups=given["cgroup"],
         ignore_paused=given["ignore-paused"],

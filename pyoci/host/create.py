@@ -6,10 +6,10 @@ import posix
 
 from pyoci import cgroups, log, phase
 from pyoci.errors import CgroupError, ConfigError, ContainerError, PyociError, UsageError
-from pyoci.host import handshake, open_for_init, spawn
+from pyoci.host import handshake, open_for_init, passed_fds, spawn
 from pyoci.host.announce import announce
 from pyoci.init import sequence
-from pyoci.kernel import proc_stat, streams
+from pyoci.kernel import proc_stat
 from pyoci.plan import delegation
 from pyoci.plan import facts as host_facts
 from pyoci.plan.build import build
@@ -84,7 +84,7 @@ def load(options: Options) -> tuple[Plan, bytes]:
         log.warning(words, to_log_only=True)
     _check_terminal(plan, options)
     if plan.process is not None:
-        streams.check_passed(plan.process.preserve_fds)
+        passed_fds.check(plan.process.preserve_fds)
     if log.is_verbose():
         from pyoci.host import privileges
 

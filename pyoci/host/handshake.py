@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import posix
+import select
 
 from pyoci import phase
 from pyoci.errors import ContainerError, SyscallError
 from pyoci.host.spawn import Child
 from pyoci.init import bootstrap
-from pyoci.kernel import procfs, streams
-from pyoci.kernel.call import SYS, syscall
+from pyoci.kernel import proc_stat, procfs, streams
+from pyoci.kernel import process as kernel_process
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import Plan, Process, on_host
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyoci.wire.seccomp import SeccompPlan
+
+_SIGCONT = 18
+_STOPPED = "Tt"  # by a signal, by a tracer: proc_pid_stat(5)
+_STOP_CHECK = 200  # ms
+_STOPS_MAX = 25
 
 
 def release(plan: Plan, child: Child, inherited: Inherited) -> None:
@@ -96,14 +102,41 @@ def set_oom_score(process: Process, pid: int, proc_fd: int) -> None:
 
 
 def set_rlimits(process: Process, pid: int) -> None:
-    """prlimit(2) from outside, for a process in a user namespace: that has no privilege to raise a hard limit.
+    """From outside: in a user namespace a process has no privilege to raise a hard limit.
 
     Last of all, so that a small limit does not hinder what sets the container up.
     """
-    import _struct
-
     for name, number, soft, hard in process.rlimits:
-        try:
-            syscall(SYS["prlimit64"], pid, number, _struct.pack("=QQ", soft, hard), None)
-        except OSError as error:
-            raise SyscallError(error.errno or 0, f"set {name} soft={soft} hard={hard}") from None
+        kernel_process.set_rlimit(number, soft, hard, name, pid)
+
+
+def set_affinity(process: Process, pid: int) -> None:
+    """execCPUAffinity.final: once the process is in its cgroup, whose cpuset would undo it."""
+    if process.cpu_affinity and process.cpu_affinity[1]:
+        kernel_process.set_affinity(process.cpu_affinity[1], pid)
+
+
+def until_executed(process: Process, child: Child, state_document: dict[str, Any]) -> None:
+    """Wait until execve(2) has closed the channel; on the way a filter's listener may come.
+
+    The container sees the process by now and may stop it: it is continued, and killed when it is stopped ever again.
+    """
+    stops = 0
+    poller = select.poll()
+    poller.register(child.channel.fd, select.POLLIN)
+    while True:
+        if not poller.poll(_STOP_CHECK):
+            found = proc_stat.stat(child.pid)
+            if found is not None and found[0] in _STOPPED:
+                stops += 1
+                if stops > _STOPS_MAX:
+                    raise ContainerError("the container keeps stopping the process that enters it")
+                posix.kill(child.pid, _SIGCONT)  # our own child, not waited for yet
+            continue
+        kind, _, fd = child.channel.expect(messages.SECCOMP, "")
+        if not kind:
+            return
+        if process.seccomp is None:
+            posix.close(fd)
+            raise ContainerError("container side sent a seccomp listener, which nobody asked for")
+        _hand_over_listener(process.seccomp, fd, child.pid, state_document)

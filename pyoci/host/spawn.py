@@ -6,18 +6,19 @@ import posix
 
 from pyoci import phase
 from pyoci.errors import ContainerError
-from pyoci.init import bootstrap, main
+from pyoci.init import bootstrap, exec_sequence, main
 from pyoci.kernel import process
 from pyoci.record import Record
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
-from pyoci.wire.plan import Namespaces
+from pyoci.wire.plan import ExecPlan, Namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pyoci.cgroups import Cgroup
     from pyoci.host.namespace_visit import NamespaceVisit
 
 _SIGKILL = 9
@@ -65,6 +66,45 @@ def spawn(
     finally:
         posix.waitpid(pid, 0)
     return Child(pid=init, pidfd=posix.pidfd_open(init), channel=host)
+
+
+def enter(plan: ExecPlan, inherited: Inherited, group: Cgroup, on_terminal: Callable[[int, str], None]) -> Child:
+    """A process in a running container that waits for GO, with nothing left to do but its last calls.
+
+    A first process prepares it, which the container does not see (`init.exec_sequence`). On an error nothing is left.
+    """
+    phase("clone")
+    process.set_dumpable(False)
+    host, container = messages.pair()
+    # The second process begins where the first one is. Not where its number would be one too many for a moment, and
+    # where the caller's CPUs count until the process is in its cgroup.
+    cgroup_fd = -1 if plan.pids_limited or plan.process.cpu_affinity else group.clone_fd()
+    pid, pidfd = process.clone(0, cgroup_fd)
+    if pid == 0:
+        host.close()
+        main.prepare_exec(
+            inherited,
+            container,
+            plan.process.preserve_fds,
+            lambda channel: exec_sequence.execute_in(plan, inherited, channel),
+        )
+    container.close()
+    posix.close(pidfd)
+    if cgroup_fd >= 0:
+        posix.close(cgroup_fd)
+    try:
+        kind, text, fd = host.expect(messages.TERMINAL, messages.PID)
+        if kind == messages.TERMINAL:
+            on_terminal(fd, text)
+            _, text, _ = host.expect(messages.PID)
+        number = _number(text)
+    except BaseException:
+        posix.kill(pid, _SIGKILL)
+        host.close()  # a second process, whose number has not come, ends with it
+        raise
+    finally:
+        posix.waitpid(pid, 0)
+    return Child(pid=number, pidfd=posix.pidfd_open(number), channel=host)
 
 
 def _namespace_visit(namespaces: Namespaces) -> NamespaceVisit | None:

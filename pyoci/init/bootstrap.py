@@ -1,9 +1,9 @@
 """The short-lived process between host and init: it joins namespaces, and makes the clocks of a time namespace.
 
 It exists only where the host cannot step in and out again (host/namespace_visit.py): a user namespace has no way
-back, a time namespace changes the clocks of its members, its offsets must be written before it has any
-(time_namespaces(7)), and the first CPUs are not the host's. init is made with CLONE_PARENT, so that it is the
-runtime's own child and, when that has gone, the engine's.
+back, and a time namespace changes the clocks of its members, and its offsets must be written before it has any
+(time_namespaces(7)). init is made with CLONE_PARENT, so that it is the runtime's own child and, when that has gone,
+the engine's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pyoci.wire.plan import Namespaces
 def needed(namespaces: Namespaces) -> bool:
     if namespaces.joined and (namespaces.user is not None or namespaces.joins("user") or namespaces.joins("time")):
         return True
-    return "time" in namespaces.new or bool(namespaces.first_cpus)
+    return "time" in namespaces.new
 
 
 def clone_flags(namespaces: Namespaces) -> int:
@@ -43,7 +43,6 @@ def become_init(namespaces: Namespaces, inherited: Inherited, channel: Channel, 
     # host mount namespace at first, runtime's uid and capabilities, single thread
     """
     process.set_name("pyoci:boot")
-    set_affinity(namespaces.first_cpus, given=True)
     join_all(inherited.namespaces)
     flags = clone_flags(namespaces)
     if namespaces.user is not None:
@@ -98,11 +97,7 @@ def set_affinity(cpus: str, given: bool) -> None:
     if not given:
         process.reset_cpu_affinity()
     elif cpus:
-        numbers = [int(number) for number in cpus.split(",")]
-        try:
-            posix.sched_setaffinity(0, numbers)
-        except OSError as error:
-            raise SyscallError(error.errno or 0, f"set cpu affinity {cpus}") from None
+        process.set_affinity(cpus)
 
 
 def become_root() -> None:

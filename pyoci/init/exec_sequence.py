@@ -1,4 +1,10 @@
-"""THE order of exec: from the fork to a further program in a running container. `sequence` is its elder."""
+"""THE order of exec: from the fork to a further program in a running container. `sequence` is its elder.
+
+Two processes: the first one prepares everything. It is in all of the container's namespaces except the PID namespace,
+whose members therefore cannot see it, stop it or look into it (CVE-2016-9962). Its child is visible in there from its
+beginning, and is hardly more than the program: it has the program's ids, root and working directory, no descriptor of
+ours except the socket to the host, and of Python's memory nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +15,28 @@ from pyoci.init import bootstrap, main, terminal
 from pyoci.init.inside import confine, execute, limits, user, working_directory
 from pyoci.kernel import deferred, keyring, process
 from pyoci.kernel.beneath import Root
-from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
-from pyoci.wire.plan import Process
+from pyoci.wire.plan import ExecPlan
 
 _SIGKILL = 9
 
 
-def execute_in(wanted: Process, personality: int | None, inherited: Inherited, channel: Channel) -> None:
-    """# container's namespaces (bootstrap has joined them), all capabilities over its user namespace"""
-    phase("wait for the host", side="process")
+def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> None:
+    """# host's namespaces, runtime's ids and capabilities"""
+    phase("join the namespaces", side="process")
+    wanted = plan.process
     process.set_name("pyoci:exec")
     process.die_with_parent(_SIGKILL)
-    channel.expect(messages.GO)
-    in_user_namespace = any(kind == "user" for kind, _ in inherited.namespaces)
-    bootstrap.set_affinity(wanted.cpu_affinity[1] if wanted.cpu_affinity else "", wanted.cpu_affinity is not None)
-    phase("identity, keyring")
-    posix.setsid()
+    bootstrap.set_affinity(wanted.cpu_affinity[0] if wanted.cpu_affinity else "", wanted.cpu_affinity is not None)
+    bootstrap.join_all(inherited.namespaces)
+    # container's namespaces except the PID namespace, all capabilities over its user namespace
+    in_user_namespace = "user" in plan.namespaces
+    if in_user_namespace:
+        bootstrap.become_root()
+        process.die_with_parent(_SIGKILL)  # cleared by the change of ids
+    for _, fd in inherited.namespaces:
+        posix.close(fd)
     posix.umask(0)
     if wanted.keyring is not None:
         keyring.join_session(wanted.keyring, others_may_search=in_user_namespace)
@@ -39,28 +49,27 @@ def execute_in(wanted: Process, personality: int | None, inherited: Inherited, c
         posix.chroot(".")
     posix.chdir("/")
     root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC))
-    console = terminal.open_console(root, wanted, channel, device=False) if wanted.terminal else None
-    if personality is not None:
-        process.set_personality(personality)
-    limits.schedule(wanted)
+    first = [process.new_session()]
+    if wanted.terminal:
+        terminal.connect(terminal.open_console(root, wanted, channel, device=False))
+        first.append(terminal.control())
+    if plan.personality is not None:
+        process.set_personality(plan.personality)
+    limits.place_memory(plan.memory_policy)
+    limits.prioritize_io(wanted)
+    scheduling = limits.schedule(wanted)
     env = user.environment(wanted, root)
-    if console is not None:
-        terminal.attach(console)
     working_directory.require(wanted, root)
-    if not in_user_namespace:
-        limits.set_rlimits(wanted)
     rights = confine.prepare(wanted, inherited.proc_fd, inherited.seccomp_program)
     entered = working_directory.enter_early(wanted)
     user.become(wanted, inherited.proc_fd)
+    rights.reduce(schedules=bool(scheduling))
+    process.set_dumpable(False)  # the change of ids has set it to what /proc/sys/fs/suid_dumpable says
     if not entered:
         working_directory.enter(wanted)
     path = execute.look_up(wanted.args[0], env)
     posix.close(root.fd)
-    if wanted.seccomp is not None and wanted.seccomp.uses_notify:
-        rights.label()
-        channel.send(messages.SECCOMP, "", rights.listen())
-    process.die_with_parent(0)
-    channel.send(messages.READY)
-    channel.expect(messages.GO)
-    phase("confine and execute")
-    deferred.end(execute.prepare(path, wanted, env, rights, channel.fd), channel.fd)
+    phase("continue in the PID namespace")
+    calls = execute.prepare(path, wanted, env, rights, channel.fd, first=[*first, *scheduling])
+    process.forget_caller()
+    deferred.end_in_child(calls, channel.fd)

@@ -44,6 +44,19 @@ def run(
     posix._exit(1)
 
 
+def prepare_exec(
+    inherited: Inherited, channel: Channel, preserve_fds: int, body: Callable[[Channel], None]
+) -> NoReturn:
+    """`run` for the process that prepares an exec; it keeps the namespaces that `body` joins."""
+    gc.disable()
+    try:
+        _keep_only_ours(inherited, channel, -1, preserve_fds)
+        body(channel)
+    except BaseException as error:  # noqa: BLE001  # as above
+        report(channel, error)
+    posix._exit(1)
+
+
 def report(channel: Channel, error: BaseException) -> None:
     try:
         channel.send(messages.ERROR, messages.report(error))

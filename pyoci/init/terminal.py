@@ -13,6 +13,7 @@ import posix
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import mount, uapi
 from pyoci.kernel.beneath import Root
+from pyoci.kernel.deferred import Call
 from pyoci.wire import messages
 from pyoci.wire.messages import Channel
 from pyoci.wire.plan import Process
@@ -62,10 +63,17 @@ def _bind_console(slave: int, root: Root) -> None:
 
 def attach(slave: int) -> None:
     """Make it the controlling terminal and the standard streams of this session."""
-    try:
-        fcntl.ioctl(slave, uapi.TIOCSCTTY, 0)
-    except OSError as error:
-        raise SyscallError(error.errno or 0, "take the controlling terminal") from None
+    connect(slave)
+    control().make()
+
+
+def connect(slave: int) -> None:
+    """Make it the standard streams."""
     for number in (0, 1, 2):
         posix.dup2(slave, number)
     posix.close(slave)
+
+
+def control() -> Call:
+    """Make standard input the controlling terminal of the session that the process leads."""
+    return Call(name="ioctl", arguments=(0, uapi.TIOCSCTTY, 0), words="take the controlling terminal")

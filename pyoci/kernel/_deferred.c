@@ -1,11 +1,14 @@
-/* The end of a process that Python set up: wait for `pyoci start` if asked to, then make system calls one after the
- * other, of which the last is execve(2). deferred.py is the Python side, and decides what is called.
+/* The end of a process that Python set up: continue in a child or wait for `pyoci start` if asked to, then make system
+ * calls one after the other, of which the last is execve(2). deferred.py is the Python side, and decides what is called.
  *
- * While it waits, nothing of Python is needed any more: its memory is given back, 4 MB for each created container.
- * So nothing here may touch static data, the heap, or anything in the C library that does. */
+ * From then on nothing of Python is needed any more: its memory is given back, 4 MB for each created container, and
+ * nothing in it can be read by a container that may trace. So nothing here may touch static data, the heap, or anything
+ * in the C library that does. */
 #include "_deferred.h"
 
 #include <errno.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -75,49 +78,92 @@ static int wait_for_start(int start_fd)
     }
 }
 
-/* wire/messages.py reads it: ERROR, what kind, which words, the number. */
-static void report(int fd, const char *words, int number)
+/* wire/messages.py reads it: a kind and a space, words, and a number after a space. */
+static void say(int fd, const char *kind, const char *words, long number)
 {
-    char digits[12];
+    char digits[24];
     char *begin = digits + sizeof digits;
 
     do {
         *--begin = (char)('0' + number % 10);
         number /= 10;
     } while (number);
-    *--begin = ' ';
-    struct iovec parts[] = {
-        {(char *)"ERROR ", 6}, {(char *)words, strlen(words)}, {begin, (size_t)(digits + sizeof digits - begin)}};
+    if (*words)
+        *--begin = ' ';
+    struct iovec parts[] = {{(char *)kind, strlen(kind)},
+                            {(char *)words, strlen(words)},
+                            {begin, (size_t)(digits + sizeof digits - begin)}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = sizeof parts / sizeof parts[0]};
     sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
-static _Noreturn void carry_out(int start_fd, int report_fd, const struct call *calls, Py_ssize_t count, int apart)
+/* The notify descriptor of a filter, to whoever passes it on; ours is close-on-exec. */
+static void send_listener(int fd, int listener)
 {
-    if (start_fd >= 0) {
-        if (give_back_memory && apart)
-            give_back_memory();
-        report_fd = wait_for_start(start_fd);
-        close(start_fd);
+    union {
+        struct cmsghdr alignment;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec part = {(char *)"SECCOMP ", 8};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+
+    memset(&control, 0, sizeof control);
+    control.alignment.cmsg_level = SOL_SOCKET;
+    control.alignment.cmsg_type = SCM_RIGHTS;
+    control.alignment.cmsg_len = CMSG_LEN(sizeof listener);
+    memcpy(CMSG_DATA(&control.alignment), &listener, sizeof listener);
+    sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+/* Continue in a child: the caller has joined a PID namespace, which is that of its children. The host is told the
+ * child's number, moves it into its cgroup, and says GO. The child is the host's own (CLONE_PARENT). */
+static void continue_in_child(int channel)
+{
+    struct clone_args clone = {.flags = CLONE_PARENT};
+    long pid = syscall(SYS_clone3, &clone, sizeof clone);
+
+    if (pid < 0)
+        say(channel, "ERROR ", "call clone3 into the PID namespace", errno);
+    if (pid > 0)
+        say(channel, "PID ", "", pid);
+    if (pid != 0)
+        _exit(pid < 0);
+    for (;;) {
+        char text[8];
+        ssize_t length = recv(channel, text, sizeof text, 0);
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length != 3 || memcmp(text, "GO ", 3) != 0)
+            _exit(1); /* the host is gone */
+        return;
     }
+}
+
+static _Noreturn void carry_out(int report_fd, const struct call *calls, Py_ssize_t count)
+{
     for (const struct call *call = calls; call < calls + count; call++) {
         const long *argument = call->argument;
-        if (syscall(call->number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]) == -1) {
-            report(report_fd, call->words, errno);
+        long result =
+            syscall(call->number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
+        if (result == -1) {
+            say(report_fd, "ERROR ", call->words, errno);
             break;
         }
+        if (call->number == SYS_seccomp && argument[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+            send_listener(report_fd, (int)result);
     }
     _exit(1);
 }
 
 PyObject *raw_end(PyObject *module, PyObject *args)
 {
-    int start_fd, report_fd;
+    int start_fd, report_fd, in_child;
     Py_buffer data, relocations;
     Py_ssize_t table, count;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "iiy*y*nn:end", &start_fd, &report_fd, &data, &relocations, &table, &count))
+    if (!PyArg_ParseTuple(args, "iipy*y*nn:end", &start_fd, &report_fd, &in_child, &data, &relocations, &table, &count))
         return NULL;
     char *block =
         mmap(NULL, (size_t)data.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -131,5 +177,25 @@ PyObject *raw_end(PyObject *module, PyObject *args)
     const unsigned long *places = relocations.buf;
     for (size_t i = 0; i < (size_t)relocations.len / sizeof *places; i++)
         *(unsigned long *)(void *)(block + places[i]) += (unsigned long)block;
-    carry_out(start_fd, report_fd, (const struct call *)(void *)(block + table), count, apart);
+    const struct call *calls = (const struct call *)(void *)(block + table);
+    if (give_back_memory && apart && (start_fd >= 0 || in_child))
+        give_back_memory();
+    if (in_child)
+        continue_in_child(report_fd);
+    if (start_fd >= 0) {
+        report_fd = wait_for_start(start_fd);
+        close(start_fd);
+    }
+    carry_out(report_fd, calls, count);
+}
+
+/* launcher/memory.c */
+extern void forget_caller(void) __attribute__((weak));
+
+PyObject *raw_forget_caller(PyObject *module, PyObject *nothing)
+{
+    (void)module, (void)nothing;
+    if (forget_caller)
+        forget_caller();
+    Py_RETURN_NONE;
 }

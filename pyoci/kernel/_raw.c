@@ -29,7 +29,7 @@ static const struct {
     CALL(getppid), CALL(ioctl), CALL(ioprio_set), CALL(keyctl), CALL(mount), CALL(mount_setattr), CALL(move_mount),
     CALL(open_tree), CALL(openat2), CALL(personality), CALL(pivot_root), CALL(prctl), CALL(prlimit64),
     CALL(sched_setaffinity), CALL(sched_setattr), CALL(seccomp), CALL(set_mempolicy), CALL(setdomainname),
-    CALL(sethostname), CALL(setns), CALL(umount2), CALL(unshare),
+    CALL(sethostname), CALL(setns), CALL(setsid), CALL(umount2), CALL(unshare),
 };
 
 /* The start of a bytes or bytearray object; NULL with TypeError for anything else. */
@@ -158,7 +158,10 @@ static PyMethodDef raw_methods[] = {
     {"clone3", (PyCFunction)(void (*)(void))raw_clone3, METH_VARARGS | METH_KEYWORDS,
      "clone3(flags, cgroup_fd=-1) -> (pid, pidfd): fork with clone(2)'s flags; pid 0 in the child."},
     {"end", raw_end, METH_VARARGS,
-     "end(start_fd, report_fd, block, relocations, table, count): make the calls of kernel/deferred.py, and exit."},
+     "end(start_fd, report_fd, in_child, block, relocations, table, count): make the calls of kernel/deferred.py, and "
+     "exit."},
+    {"forget_caller", raw_forget_caller, METH_NOARGS,
+     "forget_caller(): the command line and environment that ps(1) shows are the caller's no more."},
     {NULL, NULL, 0, NULL},
 };
 

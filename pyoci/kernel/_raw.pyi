@@ -21,8 +21,17 @@ def clone3(flags: int, cgroup_fd: int = -1) -> tuple[int, int]:
     The child starts in the cgroup (v2) that `cgroup_fd` has open. The pidfd is close-on-exec.
     """
 
-def end(start_fd: int, report_fd: int, block: bytes, relocations: bytes, table: int, count: int) -> NoReturn:
+def end(
+    start_fd: int, report_fd: int, in_child: bool, block: bytes, relocations: bytes, table: int, count: int
+) -> NoReturn:
     """Make the calls in `block`, as kernel.deferred lays them out, after START has come to `start_fd` (-1: at once).
 
-    Python's memory is given back before the wait. OSError only when there is no memory to begin with.
+    `in_child`: a child makes them, once GO has come to `report_fd`. Python's memory is given back before either wait.
+    OSError only when there is no memory to begin with.
+    """
+
+def forget_caller() -> None:
+    """Overwrite the command line and the environment that /proc/PID/cmdline and environ show of this process.
+
+    Where Python itself was started by the caller (in tests) nothing happens.
     """

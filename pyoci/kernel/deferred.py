@@ -73,15 +73,24 @@ def end(calls: list[Call], report_fd: int) -> NoReturn:
     _end(calls, -1, report_fd)
 
 
+def end_in_child(calls: list[Call], channel_fd: int) -> NoReturn:
+    """`end`, in a child that is the host's own: its number is told on the channel, where it then waits for GO.
+
+    Whoever has joined a PID namespace becomes visible in it only here, with no more than the calls still need; our own
+    process, which has set everything up, never does.
+    """
+    _end(calls, -1, channel_fd, in_child=True)
+
+
 def end_after_start(calls: list[Call], start_fd: int) -> NoReturn:
     """`end`, once `pyoci start` has sent a socket to `start_fd`, on which a failure is told."""
     _end(calls, start_fd, -1)
 
 
-def _end(calls: list[Call], start_fd: int, report_fd: int) -> NoReturn:
+def _end(calls: list[Call], start_fd: int, report_fd: int, *, in_child: bool = False) -> NoReturn:
     block = _Block()
     table = block.table(calls)
-    _raw.end(start_fd, report_fd, block.data, block.relocations, table, len(calls))
+    _raw.end(start_fd, report_fd, in_child, block.data, block.relocations, table, len(calls))
 
 
 class _Block:

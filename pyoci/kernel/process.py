@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _struct
+import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import _raw, uapi
@@ -46,6 +47,11 @@ def die_with_parent(signal: int) -> None:
     prctl(uapi.PR_SET_PDEATHSIG, signal, what="set parent death signal")
 
 
+def forget_caller() -> None:
+    """/proc/PID/cmdline and environ show what this process is called, and nothing of who called the runtime."""
+    _raw.forget_caller()
+
+
 def become_subreaper() -> None:
     prctl(uapi.PR_SET_CHILD_SUBREAPER, 1, what="become a child subreaper")
 
@@ -74,10 +80,11 @@ def close_all_but(keep: list[int]) -> None:
         first = last + 1
 
 
-def set_rlimit(number: int, soft: int, hard: int, name: str) -> None:
+def set_rlimit(number: int, soft: int, hard: int, name: str, pid: int = 0) -> None:
+    """prlimit(2) on this process, or on `pid`."""
     limit = _struct.pack("=QQ", soft, hard)
     try:
-        syscall(SYS["prlimit64"], 0, number, limit, None)
+        syscall(SYS["prlimit64"], pid, number, limit, None)
     except OSError as error:
         raise SyscallError(error.errno or 0, f"set {name} soft={soft} hard={hard}") from None
 
@@ -92,21 +99,22 @@ def get_rlimit(number: int) -> tuple[int, int]:
     return soft, hard
 
 
-def set_scheduler(
+def scheduler(
     policy: int, flags: int, nice: int, priority: int, runtime: int, deadline: int, period: int, what: str
-) -> None:
-    """sched_setattr(2) on this process."""
+) -> Call:
+    """sched_setattr(2) on the process that makes it."""
     attributes = _struct.pack("=IIQiIQQQ", 48, policy, flags, nice, priority, runtime, deadline, period)
-    try:
-        syscall(SYS["sched_setattr"], 0, attributes, 0)
-    except OSError as error:
-        raise SyscallError(error.errno or 0, f"set scheduler {what}") from None
+    return Call(name="sched_setattr", arguments=(0, attributes, 0), words=f"set scheduler {what}")
+
+
+def new_session() -> Call:
+    return Call(name="setsid", arguments=(), words="make a session")
 
 
 def set_io_priority(io_class: int, priority: int, what: str) -> None:
-    """ioprio_set(2) on this process group (IOPRIO_WHO_PGRP)."""
+    """ioprio_set(2) on this process (IOPRIO_WHO_PROCESS); its children have it, too."""
     try:
-        syscall(SYS["ioprio_set"], 2, 0, io_class << 13 | priority)
+        syscall(SYS["ioprio_set"], 1, 0, io_class << 13 | priority)
     except OSError as error:
         raise SyscallError(error.errno or 0, f"set io priority {what}") from None
 
@@ -135,6 +143,14 @@ def reset_cpu_affinity() -> None:
         syscall(SYS["sched_setaffinity"], 0, len(_ALL_CPUS), _ALL_CPUS)  # the kernel leaves out those that do not exist
     except OSError:
         pass  # EINVAL when the cpuset excludes all of these: then it already rules
+
+
+def set_affinity(cpus: str, pid: int = 0) -> None:
+    """sched_setaffinity(2): `cpus` are numbers with commas."""
+    try:
+        posix.sched_setaffinity(pid, [int(number) for number in cpus.split(",")])
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"set cpu affinity {cpus}") from None
 
 
 def set_host_name(name: str) -> None:

@@ -180,6 +180,7 @@ CAPABILITIES = (
     "CAP_CHECKPOINT_RESTORE",
 )
 CAP_SYS_ADMIN = 21
+CAP_SYS_NICE = 23
 
 # resource.h: spec name -> number
 RLIMITS = {

@@ -45,7 +45,6 @@ class Namespaces(Record):
     joined: list[tuple[str, str]]
     user: UserNamespace | None = None
     time_offsets: list[tuple[str, int, int]]  # (clock, seconds, nanoseconds)
-    first_cpus: str = ""  # execCPUAffinity.initial, as numbers with commas: exec only
 
     def has(self, kind: str) -> bool:
         """Whether the container has its own, or a joined, namespace of that type."""
@@ -152,6 +151,17 @@ class MemoryPolicy(Record):
     mode: int
     nodemask: bytes
     words: str
+
+
+class ExecPlan(Record):
+    """A further process in a running container."""
+
+    process: Process
+    namespaces: list[str]  # the types of which the container has its own; the others are the host's
+    personality: int | None = None
+    memory_policy: MemoryPolicy | None = None
+    pids_limited: bool = False
+    warnings: list[str]
 
 
 class Plan(Record):

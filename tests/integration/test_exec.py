@@ -10,8 +10,6 @@ import pytest
 from helpers.bundle import Bundle
 from helpers.runtime import Container, Runtime
 
-from pyoci.host import exec as host
-
 STATUS = 255  # of whatever keeps the process from running
 
 
@@ -92,14 +90,6 @@ class TestFile:
         container = runtime.start(bundle)
         words = by_file(runtime, container, scratch, "grep core /proc/self/limits", **more).split()
         assert words[4:6] == ["512", "1024"]
-
-    @pytest.mark.parametrize("name", ["apparmorProfile", "selinuxLabel"])
-    def test_confined_as_the_container_where_the_file_has_an_empty_word(self, scratch: Path, name: str) -> None:
-        file = scratch / "process.json"
-        file.write_text(json.dumps({"args": ["true"], "cwd": "/", name: ""}))
-        options = host.Options(process_file=str(file), args=[], env=[], additional_gids=[], capabilities=[], cgroups=[],
-                               root="/")  # fmt: skip
-        assert host._document_of_process({"process": {name: "confined"}}, options)[name] == "confined"
 
     def test_neither_environment_nor_user_of_the_container(
         self, runtime: Runtime, bundle: Bundle, scratch: Path

@@ -42,14 +42,15 @@ def test_phases_follow_each_other(runtime: Runtime, bundle: Bundle, scratch: Pat
 
 
 def test_bootstrap_has_its_own_line(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
-    bundle.user_namespace()
-    container = runtime.create(bundle)
-    status = runtime.call("exec", container.id, "/bin/true", options=["--trace", str(scratch / "t")]).status
-    assert status == 0
-    assert list(phases(scratch / "t")) == ["host", "bootstrap", "process"]
+    bundle.namespace("time")
+    runtime.create(bundle, options=["--trace", str(scratch / "t")])
+    assert list(phases(scratch / "t")) == ["host", "bootstrap", "init"]
 
 
-def test_exec_without_a_user_namespace(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+@pytest.mark.parametrize("user_namespace", [False, True])
+def test_exec_has_one_process(runtime: Runtime, bundle: Bundle, scratch: Path, user_namespace: bool) -> None:
+    if user_namespace:
+        bundle.user_namespace()
     container = runtime.create(bundle)
     runtime.expect("exec", container.id, "/bin/true", options=["--trace", str(scratch / "t")])
     assert list(phases(scratch / "t")) == ["host", "process"]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pyoci import cgroups, jsontext
 from pyoci.cgroups import device_program, devices, resources_v1, resources_v2, systemd_units
 from pyoci.errors import ConfigError, PyociError, StateError
-from pyoci.host import exec as host_exec
 from pyoci.host.status import document
+from pyoci.plan import exec as exec_plan
 from pyoci.plan import process as process_plan
 from pyoci.plan.build import build
 from pyoci.plan.facts import Facts
@@ -175,7 +175,7 @@ def test_seccomp(made: Any) -> None:
 )
 def test_user_of_exec(text: str) -> None:
     try:
-        found = host_exec.parse_user(text)
+        found = exec_plan.parse_user(text)
     except PyociError:
         return
     assert all(0 <= value < 1 << 32 for value in found.values())

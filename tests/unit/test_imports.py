@@ -44,7 +44,7 @@ ONLY = {
     ("plan", "kernel"): {"uapi", "capabilities"},
 }
 # Where the host's side may see the container's: where it forks into it, and where both must agree.
-INTO_INIT = {"host/spawn.py", "host/create.py", "host/exec.py", "host/handshake.py"}
+INTO_INIT = {"host/spawn.py", "host/create.py", "host/handshake.py"}
 THIRD_PARTY = {
     "jeepney": {"cgroups/dbus.py"},
     "jsonschema": {"spec/explain.py"},

@@ -2,13 +2,16 @@
 
 The order is forced: the bounding set needs CAP_SETPCAP, a filter without no_new_privs needs CAP_SYS_ADMIN, and the
 filter goes last, so that it need not allow anything that pyoci does, but execve(2).
+
+`reduce` makes what can be made before the process is seen by others, or waits: a container that may trace it
+(CAP_SYS_PTRACE, and no user namespace between) gets with it what `calls` still need, and no more.
 """
 
 from __future__ import annotations
 
 from pyoci.kernel import capabilities, lsm, process, seccomp
 from pyoci.kernel.deferred import Call
-from pyoci.kernel.uapi import CAP_SYS_ADMIN
+from pyoci.kernel.uapi import CAP_SYS_ADMIN, CAP_SYS_NICE
 from pyoci.record import Record
 from pyoci.wire.plan import Process
 
@@ -19,25 +22,43 @@ class Confinement(Record):
     process: Process
     proc_fd: int
     program: bytes
+    labelled: bool = False
+    reduced: bool = False
     applied: bool = False
 
     def label(self) -> None:
-        """What is written to procfs, and so takes a descriptor: the LSM's label for the next execve(2)."""
+        """What is written to procfs, and so takes a descriptor: the LSM's label for the next execve(2).
+
+        A child has it, too (apparmor_task_alloc, selinux_cred_prepare).
+        """
+        if self.labelled:
+            return
+        self.labelled = True
         if self.process.apparmor_profile:
             lsm.set_apparmor_exec(self.proc_fd, self.process.apparmor_profile)
         if self.process.selinux_label:
             lsm.set_selinux_exec(self.proc_fd, self.process.selinux_label)
+
+    def reduce(self, *, schedules: bool = False) -> None:
+        """Keep no capability but the program's own, and what `calls` need; `schedules`: a scheduler is among these."""
+        sets = self.process.capabilities
+        needed = 1 << CAP_SYS_NICE if schedules else 0
+        if self.program and not self.process.no_new_privileges:
+            needed |= 1 << CAP_SYS_ADMIN
+        if needed & ~sets.effective == 0:
+            self.reduced = True
+            for call in self._drop():
+                call.make()
+            return
+        _, permitted, _ = capabilities.get()
+        capabilities.set(permitted & (sets.effective | needed), permitted & (sets.permitted | needed), sets.inheritable)
 
     def calls(self) -> list[Call]:
         """The last calls before execve(2); none when `listen` has made them."""
         if self.applied:
             return []
         wanted = self.process
-        sets = wanted.capabilities
-        drop = [
-            capabilities.capset(sets.effective, sets.permitted, sets.inheritable),
-            *capabilities.ambient(sets.ambient),
-        ]
+        drop = [] if self.reduced else self._drop()
         load = [seccomp.load(self.program, wanted.seccomp.flags if wanted.seccomp else 0)] if self.program else []
         if wanted.no_new_privileges:
             return [*drop, process.no_new_privs(), *load]
@@ -56,6 +77,13 @@ class Confinement(Record):
                 listener = result
         self.applied = True
         return listener
+
+    def _drop(self) -> list[Call]:
+        sets = self.process.capabilities
+        return [
+            capabilities.capset(sets.effective, sets.permitted, sets.inheritable),
+            *capabilities.ambient(sets.ambient),
+        ]
 
 
 def prepare(wanted: Process, proc_fd: int, program: bytes) -> Confinement:

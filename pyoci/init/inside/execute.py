@@ -56,9 +56,17 @@ def _check(name: str, path: str) -> None:
         raise ExecutableError(f'exec: "{name}": {PERMISSION_DENIED}')
 
 
-def prepare(path: str, process: Process, env: list[str], confinement: Confinement, *keep: int) -> list[Call]:
-    """The calls that are left. No descriptor is, but the standard streams, `keep` and what is preserved.
+def prepare(
+    path: str,
+    process: Process,
+    env: list[str],
+    confinement: Confinement,
+    *keep: int,
+    first: list[Call] | tuple[()] = (),
+) -> list[Call]:
+    """The calls that are left, `first` before the others.
 
+    No descriptor is left, except the standard streams, `keep` and what is preserved.
     Close-on-exec would be too late: while the kernel looks for the program, /proc/self/fd/N still leads through each
     descriptor, and `/proc/self/fd/N/../bin/sh` through the host's procfs to the host's files (CVE-2024-21626).
     """
@@ -66,4 +74,4 @@ def prepare(path: str, process: Process, env: list[str], confinement: Confinemen
     kernel_process.close_all_but([*range(3, 3 + process.preserve_fds), *keep])
     kernel_process.close_on_exec_from(3 + process.preserve_fds)
     signals.reset()
-    return [*confinement.calls(), deferred.execve(path, process.args, env)]
+    return [*first, *confinement.calls(), deferred.execve(path, process.args, env)]

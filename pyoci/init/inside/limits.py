@@ -6,15 +6,21 @@ oom_score_adj, and in a user namespace rlimits, are the host's to set: it keeps 
 from __future__ import annotations
 
 from pyoci.kernel import process
-from pyoci.wire.plan import Plan, Process
+from pyoci.kernel.deferred import Call
+from pyoci.wire.plan import MemoryPolicy, Plan, Process
 
 
 def apply(plan: Plan) -> None:
-    if plan.memory_policy is not None:
-        policy = plan.memory_policy
-        process.set_memory_policy(policy.mode, policy.nodemask, len(policy.nodemask) * 8 + 1, policy.words)
+    place_memory(plan.memory_policy)
     if plan.process is not None:
-        schedule(plan.process)
+        for call in schedule(plan.process):
+            call.make()
+        prioritize_io(plan.process)
+
+
+def place_memory(policy: MemoryPolicy | None) -> None:
+    if policy is not None:
+        process.set_memory_policy(policy.mode, policy.nodemask, len(policy.nodemask) * 8 + 1, policy.words)
 
 
 def set_rlimits(wanted: Process) -> None:
@@ -23,10 +29,13 @@ def set_rlimits(wanted: Process) -> None:
         process.set_rlimit(number, soft, hard, name)
 
 
-def schedule(wanted: Process) -> None:
-    if wanted.scheduler is not None:
-        asked = wanted.scheduler
-        process.set_scheduler(
+def schedule(wanted: Process) -> list[Call]:
+    """Made by the process that becomes the program: not every policy goes over to a child (sched(7))."""
+    if wanted.scheduler is None:
+        return []
+    asked = wanted.scheduler
+    return [
+        process.scheduler(
             asked.policy,
             asked.flags,
             asked.nice,
@@ -36,5 +45,9 @@ def schedule(wanted: Process) -> None:
             asked.period,
             asked.words,
         )
+    ]
+
+
+def prioritize_io(wanted: Process) -> None:
     if wanted.io_priority is not None:
         process.set_io_priority(*wanted.io_priority)

@@ -1,0 +1,140 @@
+"""exec: the container's config and a command line, or a document of a process, become one further process.
+
+Pure, as all of `plan`. What the process is not told it has from the container's own.
+"""
+
+from __future__ import annotations
+
+from pyoci.errors import ConfigError, UsageError
+from pyoci.plan import process as process_plan
+from pyoci.plan.facts import Facts
+from pyoci.plan.request import Request
+from pyoci.record import Record
+from pyoci.spec import bundle as bundles
+from pyoci.spec import rules
+from pyoci.wire.plan import ExecPlan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# Of the container's own process, what a document of --process need not repeat: to forget it would be a hole, or leave
+# the process with more of the machine than the container's own. runc has it so.
+_INHERITED = (
+    "apparmorProfile",
+    "capabilities",
+    "execCPUAffinity",
+    "ioPriority",
+    "oomScoreAdj",
+    "rlimits",
+    "scheduler",
+    "selinuxLabel",
+)
+# Those of them that an empty value leaves out, too.
+_LEFT_OUT: tuple[tuple[str, object], ...] = (("apparmorProfile", ""), ("selinuxLabel", ""), ("rlimits", []))
+
+
+class Changes(Record):
+    """What the command line says; None and empty lists leave what the container's own process has."""
+
+    document: dict[str, Any] | None = None  # of --process, which excludes all but `preserve_fds`
+    args: list[str]
+    terminal: bool = False
+    cwd: str = ""
+    env: list[str]
+    user: str = ""
+    additional_gids: list[int]
+    selinux_label: str = ""
+    apparmor_profile: str = ""
+    no_new_privileges: bool = False
+    capabilities: list[str]
+
+
+def plan(config: dict[str, Any], changes: Changes, request: Request, facts: Facts) -> ExecPlan:
+    """Raises ConfigError, UsageError or UnsupportedError for what cannot be carried out as written."""
+    linux = config.get("linux") or {}
+    kinds = [entry["type"] for entry in linux.get("namespaces") or ()]
+    warnings: list[str] = []
+    document = process_document(config, changes)
+    planned = process_plan.plan(document, linux, request, facts, "user" in kinds, warnings)
+    if planned is None:
+        raise ConfigError("/process: missing, there is nothing to execute")
+    limit = ((linux.get("resources") or {}).get("pids") or {}).get("limit") or 0
+    return ExecPlan(
+        process=planned,
+        namespaces=kinds,
+        personality=process_plan.personality(linux.get("personality")),
+        memory_policy=process_plan.memory_policy(linux.get("memoryPolicy")),
+        pids_limited=limit > 0,
+        warnings=warnings,
+    )
+
+
+def process_document(config: dict[str, Any], changes: Changes) -> dict[str, Any]:
+    """The document of --process, or the container's own `process` with what the command line changes."""
+    own = config.get("process") or {}
+    if changes.document is not None:
+        _check(changes.document)
+        said = {name: value for name, value in changes.document.items() if (name, value) not in _LEFT_OUT}
+        return {**{name: own[name] for name in _INHERITED if name in own}, **said}
+    document = dict(own or {"cwd": "/"})
+    document.pop("consoleSize", None)
+    document["args"] = changes.args
+    document["terminal"] = changes.terminal
+    document["env"] = [*(document.get("env") or ()), *changes.env]
+    if changes.cwd:
+        document["cwd"] = changes.cwd
+    user = document.get("user") or {}
+    if changes.user:
+        user = user | parse_user(changes.user)
+    if changes.additional_gids:
+        user = user | {"additionalGids": [*(user.get("additionalGids") or ()), *changes.additional_gids]}
+    if user:
+        document["user"] = user
+    if changes.no_new_privileges:
+        document["noNewPrivileges"] = True
+    if changes.apparmor_profile:
+        document["apparmorProfile"] = changes.apparmor_profile
+    if changes.selinux_label:
+        document["selinuxLabel"] = changes.selinux_label
+    if changes.capabilities:
+        document["capabilities"] = with_capabilities(document.get("capabilities") or {}, changes.capabilities)
+    _check(document)
+    return document
+
+
+def _check(document: dict[str, Any]) -> None:
+    bundles.accept(document, "process")
+    problems = rules.check_process(document)
+    if problems:
+        raise ConfigError(problems)
+
+
+def parse_user(text: str) -> dict[str, int]:
+    """`UID[:GID]`, numbers only: a name, or a number that the image's passwd gives a meaning, would be the image's
+    choice of who runs (CVE-2016-3697, CVE-2026-30892).
+    """
+    uid, colon, gid = text.partition(":")
+    numbers = {}
+    for key, value in (("uid", uid), ("gid", gid)):
+        if key == "gid" and not colon:
+            break
+        # 10 digits: int() refuses thousands of them with an error of its own
+        if not (value.isascii() and value.isdigit() and len(value) <= 10 and int(value) < 1 << 32):
+            raise UsageError(f"--user: found {text[:80]!r}, expected UID or UID:GID in numbers")
+        numbers[key] = int(value)
+    return numbers
+
+
+def with_capabilities(sets: dict[str, list[str]], more: list[str]) -> dict[str, list[str]]:
+    """Not inheritable ones: they would outlive a change of user (CVE-2022-29162, CVE-2022-27650).
+
+    Those that the config makes inheritable become ambient, as in runc: else a user other than root would not have them.
+    """
+    changed = {kind: list(names) for kind, names in sets.items()}
+    for kind in ("bounding", "effective", "permitted"):
+        changed[kind] = [*changed.get(kind, ()), *more]
+    raised = [name for name in more if name in changed.get("inheritable", ())]
+    if raised:
+        changed["ambient"] = [*changed.get("ambient", ()), *raised]
+    return changed

@@ -1,0 +1,219 @@
+"""A process of the container looks into the one that enters it: with CAP_SYS_PTRACE, and nothing between the two.
+
+Not dumpable is no fence for it. So the entering process is stopped, in the moment in which it becomes visible, and what
+it holds is looked at: its root, its descriptors, its capabilities, and whatever is in its memory.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.hostile import USUAL, inside
+from helpers.runtime import Container, Runtime
+
+TRACER = USUAL | {"SYS_PTRACE"}
+SECRET = "b0a7-the-callers-own-secret"  # looked for, not kept
+SYS_ADMIN = 21
+
+
+class Caught(NamedTuple):
+    """One process of the runtime, as the spy found it."""
+
+    name: str
+    root: list[str]
+    cwd: str
+    descriptors: dict[str, str]
+    shown: bytes  # cmdline and environ
+    memory: bytes  # the lines of it that have the secret
+    permitted: int
+
+
+def stop_the_next(times: int) -> list[Caught]:
+    """Stops processes in the moment in which they become visible, until so many were the runtime's."""
+    Path("/tmp/watching").touch()
+    caught: list[Caught] = []
+    last = int(Path("/proc/loadavg").read_text().split()[-1])
+    deadline = time.monotonic() + 20
+    while len(caught) < times and time.monotonic() < deadline and not os.path.exists("/tmp/done"):
+        for pid in (last + 1, last + 2):
+            try:
+                os.kill(pid, signal.SIGSTOP)
+            except ProcessLookupError:
+                continue
+            last = pid
+            seen = _look_at(pid)
+            if seen is not None:
+                caught.append(seen)
+            os.kill(pid, signal.SIGCONT)
+    return caught
+
+
+def _look_at(pid: int) -> Caught | None:
+    folder = Path(f"/proc/{pid}")
+    try:
+        name = (folder / "comm").read_text().strip()
+        if not name.startswith(("pyoci", "runc")):
+            return None
+        links = {entry.name: os.readlink(entry) for entry in (folder / "fd").iterdir()}
+        status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+        shown = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+        found = Caught(
+            name,
+            sorted(os.listdir(folder / "root")),
+            os.readlink(folder / "cwd"),
+            links,
+            shown,
+            _memory_with_the_secret(folder),
+            int(status["CapPrm"], 16),
+        )
+        # it was the runtime's all the time
+        return found if (folder / "comm").read_text().strip() == name else None
+    except OSError:
+        return None
+
+
+def _memory_with_the_secret(folder: Path) -> bytes:
+    found = b""
+    with open(folder / "mem", "rb", 0) as memory:
+        for line in (folder / "maps").read_text().splitlines():
+            (
+                span,
+                rights,
+                *_,
+            ) = line.split()
+            begin, end = (int(word, 16) for word in span.split("-"))
+            if not rights.startswith("rw"):
+                continue
+            try:
+                content = os.pread(memory.fileno(), end - begin, begin)
+            except OSError:
+                continue
+            at = content.find(SECRET.encode())
+            if at >= 0:
+                found += line.encode() + b": " + content[max(0, at - 40) : at + 40] + b"\n"
+    return found
+
+
+def watched(container: Container, times: int, meanwhile: Callable[[], None]) -> list[Caught]:
+    tmp = container.bundle.rootfs / "tmp"
+    tmp.chmod(0o777)
+    pid = os.fork()
+    if pid == 0:
+        deadline = time.monotonic() + 10
+        while not (tmp / "watching").exists() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        try:
+            meanwhile()
+        finally:
+            (tmp / "done").touch()
+            os._exit(0)
+    found = inside(container.pid, lambda: [tuple(one) for one in stop_the_next(times)], TRACER)
+    os.waitpid(pid, 0)
+    return [Caught(*one) for one in found]
+
+
+def assert_holds_nothing(caught: list[Caught], rootfs: list[str]) -> None:
+    assert caught, "the spy was never in time"
+    for one in caught:
+        assert one.root == rootfs, "its root is the host's"
+        assert one.cwd == "/"
+        own = [to for number, to in one.descriptors.items() if int(number) > 2]
+        assert all(to.startswith("socket:") for to in own) and len(own) <= 1, one.descriptors
+        assert SECRET.encode() not in one.shown
+        assert not one.memory
+        assert one.shown.startswith(one.name.encode())
+
+
+def callers(runtime: Runtime) -> dict[str, Any]:
+    return {"env": {"PATH": os.environ["PATH"], "TOKEN": SECRET}}
+
+
+@pytest.fixture
+def container(runtime: Runtime, bundle: Bundle) -> Container:
+    if not runtime.is_pyoci:
+        pytest.skip("beyond runc")
+    bundle.sleeps()
+    bundle.process["noNewPrivileges"] = False
+    return runtime.start(bundle)
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_exec(runtime: Runtime, bundle: Bundle, filtered: bool) -> None:
+    if not runtime.is_pyoci:
+        pytest.skip("beyond runc")
+    bundle.sleeps()
+    bundle.process["noNewPrivileges"] = False
+    if filtered:
+        bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW"}
+    container = runtime.start(bundle)
+
+    def execs() -> None:
+        for _ in range(12):
+            runtime.call("exec", "--env", "A=1", "--user", "0:0", container.id, "/bin/true", **callers(runtime))
+
+    caught = watched(container, 6, execs)
+    assert_holds_nothing(caught, sorted(os.listdir(container.bundle.rootfs)))
+    own = sum(1 << number for number in (0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31))
+    # a filter without no_new_privs is loaded with CAP_SYS_ADMIN, and it is loaded last
+    assert {one.permitted for one in caught} == {own | (1 << SYS_ADMIN if filtered else 0)}
+
+
+def test_a_variable_of_the_command_line(runtime: Runtime, container: Container) -> None:
+    """/proc/PID/cmdline is for everybody to read."""
+
+    def execs() -> None:
+        for _ in range(12):
+            runtime.call("exec", "--env", f"TOKEN={SECRET}", container.id, "/bin/true")
+
+    caught = watched(container, 6, execs)
+    assert caught, "the spy was never in time"
+    assert not [one.shown for one in caught if SECRET.encode() in one.shown]
+
+
+def stop_for_ever(times: int) -> int:
+    """Stops every process of the runtime as often as it can."""
+    Path("/tmp/watching").touch()
+    stopped = 0
+    last = int(Path("/proc/loadavg").read_text().split()[-1])
+    while not os.path.exists("/tmp/done"):
+        for pid in (last + 1, last + 2):
+            try:
+                os.kill(pid, signal.SIGSTOP)
+                while Path(f"/proc/{pid}/comm").read_text().startswith("pyoci"):
+                    os.kill(pid, signal.SIGSTOP)
+                    stopped += 1
+                os.kill(pid, signal.SIGCONT)
+                last = pid
+            except OSError:
+                continue
+    return stopped
+
+
+def test_a_container_that_stops_it_does_not_hold_exec(runtime: Runtime, container: Container, tmp_path: Path) -> None:
+    tmp = container.bundle.rootfs / "tmp"
+    tmp.chmod(0o777)
+    answer = tmp_path / "answer"
+    pid = os.fork()
+    if pid == 0:
+        try:
+            while not (tmp / "watching").exists():
+                time.sleep(0.002)
+            begin = time.monotonic()
+            result = runtime.call("exec", container.id, "/bin/true")
+            answer.write_text(f"{result.status} {time.monotonic() - begin} {result.stderr}")
+        finally:
+            (tmp / "done").touch()
+            os._exit(0)
+    stopped = inside(container.pid, lambda: stop_for_ever(0), TRACER)
+    os.waitpid(pid, 0)
+    status, seconds, words = answer.read_text().split(" ", 2)
+    assert float(seconds) < 20
+    if stopped:
+        assert status == "0" or "the container keeps stopping the process that enters it" in words

@@ -1,0 +1,204 @@
+"""`plan/exec.py`: the container's config and what exec is told become one process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pyoci.errors import ConfigError, UsageError
+from pyoci.plan import exec as exec_plan
+from pyoci.plan.exec import Changes
+from pyoci.plan.facts import Facts
+from pyoci.plan.request import Request
+from pyoci.wire.plan import ExecPlan
+
+FACTS = Facts(uid=0, gid=0, capabilities=(1 << 41) - 1, apparmor=True, selinux=True)
+KILL, CHOWN = 1 << 5, 1 << 0
+
+# Each property of `process` with a value that is not the default one.
+OWN: dict[str, Any] = {
+    "args": ["/own"],
+    "cwd": "/own",
+    "env": ["OWN=1"],
+    "user": {"uid": 1, "gid": 2, "umask": 7, "additionalGids": [3]},
+    "terminal": True,
+    "consoleSize": {"height": 5, "width": 6},
+    "capabilities": {kind: ["CAP_KILL"] for kind in ("bounding", "effective", "permitted", "inheritable", "ambient")},
+    "rlimits": [{"type": "RLIMIT_CORE", "soft": 1, "hard": 2}],
+    "noNewPrivileges": True,
+    "apparmorProfile": "own",
+    "selinuxLabel": "own",
+    "oomScoreAdj": 7,
+    "scheduler": {"policy": "SCHED_BATCH", "nice": 5},
+    "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 6},
+    "execCPUAffinity": {"initial": "0", "final": "1"},
+}
+
+
+def changes(**words: Any) -> Changes:
+    given: dict[str, Any] = {"args": [], "env": [], "additional_gids": [], "capabilities": []}
+    return Changes(**given | words)
+
+
+def planned(config: dict[str, Any], **words: Any) -> ExecPlan:
+    return exec_plan.plan(config, changes(**words), Request(container_id="x", bundle="/b"), FACTS)
+
+
+def document(own: dict[str, Any] | None = None, **words: Any) -> dict[str, Any]:
+    config = {} if own is None else {"process": own}
+    return exec_plan.process_document(config, changes(**words))
+
+
+class TestCommandLine:
+    def test_what_the_process_has_of_the_containers_own(self) -> None:
+        made = document(OWN, args=["x"])
+        assert made == {name: value for name, value in OWN.items() if name != "consoleSize"} | {
+            "args": ["x"],
+            "terminal": False,
+        }
+
+    @pytest.mark.parametrize(
+        ("words", "name", "expected"),
+        [
+            ({"terminal": True}, "terminal", True),
+            ({"cwd": "/x"}, "cwd", "/x"),
+            ({"env": ["A=1", "B=2"]}, "env", ["OWN=1", "A=1", "B=2"]),
+            ({"user": "9"}, "user", {"uid": 9, "gid": 2, "umask": 7, "additionalGids": [3]}),
+            ({"user": "9:8"}, "user", {"uid": 9, "gid": 8, "umask": 7, "additionalGids": [3]}),
+            ({"additional_gids": [4]}, "user", {"uid": 1, "gid": 2, "umask": 7, "additionalGids": [3, 4]}),
+            ({"apparmor_profile": "x"}, "apparmorProfile", "x"),
+            ({"selinux_label": "x"}, "selinuxLabel", "x"),
+        ],
+    )
+    def test_what_it_changes(self, words: dict[str, Any], name: str, expected: object) -> None:
+        assert document(OWN, args=["x"], **words)[name] == expected
+
+    def test_the_containers_own_stays_as_it_is(self) -> None:
+        own = {**OWN, "user": dict(OWN["user"])}
+        document(own, args=["x"], user="5:5", additional_gids=[6], env=["B=1"], capabilities=["CAP_CHOWN"])
+        assert own == OWN
+
+    def test_no_new_privileges(self) -> None:
+        own = {"args": ["/own"], "cwd": "/"}
+        assert "noNewPrivileges" not in document(own, args=["x"])
+        assert document(own, args=["x"], no_new_privileges=True)["noNewPrivileges"] is True
+
+    def test_a_container_without_a_process(self) -> None:
+        assert document(None, args=["x"]) == {"args": ["x"], "cwd": "/", "env": [], "terminal": False}
+
+    @pytest.mark.parametrize("words", [{"args": [""], "env": ["A"]}, {"args": []}, {"args": ["x"], "cwd": "relative"}])
+    def test_what_is_refused(self, words: dict[str, Any]) -> None:
+        with pytest.raises(ConfigError):
+            document(OWN, **words)
+
+    @pytest.mark.parametrize("text", ["root", "-1", "1:", ":1", "4294967296", "1:2:3", "٣", " 1", "1" * 5000])
+    def test_user_is_a_number(self, text: str) -> None:
+        with pytest.raises(UsageError, match="--user") as raised:
+            document(OWN, args=["x"], user=text)
+        assert len(str(raised.value)) < 200
+
+
+class TestCapabilities:
+    def test_bounding_effective_and_permitted(self) -> None:
+        made = exec_plan.with_capabilities({}, ["CAP_KILL"])
+        assert made == {kind: ["CAP_KILL"] for kind in ("bounding", "effective", "permitted")}
+
+    def test_ambient_where_the_config_has_it_inheritable(self) -> None:
+        sets = {"inheritable": ["CAP_KILL"], "ambient": ["CAP_CHOWN"], "permitted": ["CAP_CHOWN"]}
+        made = exec_plan.with_capabilities(sets, ["CAP_KILL", "CAP_MKNOD"])
+        assert made["ambient"] == ["CAP_CHOWN", "CAP_KILL"]
+        assert made["inheritable"] == ["CAP_KILL"]
+        assert made["permitted"] == ["CAP_CHOWN", "CAP_KILL", "CAP_MKNOD"]
+
+    def test_of_a_user(self) -> None:
+        own = {"args": ["x"], "cwd": "/", "capabilities": {"inheritable": ["CAP_KILL"]}}
+        sets = planned({"process": own}, args=["x"], user="1000:1000", capabilities=["CAP_KILL"]).process.capabilities
+        assert (sets.bounding, sets.effective, sets.permitted, sets.ambient) == (KILL, KILL, KILL, KILL)
+        assert sets.inheritable == KILL
+
+    def test_not_inheritable_on_its_own(self) -> None:
+        own = {"args": ["x"], "cwd": "/", "capabilities": {}}
+        sets = planned({"process": own}, args=["x"], capabilities=["CAP_CHOWN"]).process.capabilities
+        assert (sets.permitted, sets.inheritable, sets.ambient) == (CHOWN, 0, 0)
+
+
+class TestDocument:
+    FILE: dict[str, Any] = {"args": ["x"], "cwd": "/x"}
+    INHERITED = (
+        "apparmorProfile capabilities execCPUAffinity ioPriority oomScoreAdj rlimits scheduler selinuxLabel"
+    ).split()
+
+    @pytest.mark.parametrize("name", sorted(OWN.keys() - {"args", "cwd"}))
+    def test_each_property_it_does_not_name(self, name: str) -> None:
+        made = document(OWN, document=self.FILE)
+        assert made.get(name) == (OWN[name] if name in self.INHERITED else None)
+
+    @pytest.mark.parametrize("name", INHERITED)
+    def test_each_property_it_names(self, name: str) -> None:
+        made = document({name: "other"}, document={**self.FILE, name: OWN[name]})
+        assert made == {**self.FILE, name: OWN[name]}
+
+    @pytest.mark.parametrize(("name", "empty"), [("apparmorProfile", ""), ("selinuxLabel", ""), ("rlimits", [])])
+    def test_an_empty_value_is_none(self, name: str, empty: object) -> None:
+        assert document({name: OWN[name]}, document={**self.FILE, name: empty})[name] == OWN[name]
+
+    def test_no_capabilities_are_none(self) -> None:
+        assert document(OWN, document={**self.FILE, "capabilities": {}})["capabilities"] == {}
+
+    @pytest.mark.parametrize("file", [{}, {"args": ["x"]}, {"args": [], "cwd": "/"}, {"args": "x", "cwd": "/"}])
+    def test_what_is_refused(self, file: dict[str, Any]) -> None:
+        with pytest.raises(ConfigError):
+            document(OWN, document=file)
+
+
+class TestPlan:
+    def test_all_of_it(self) -> None:
+        """Every property of a process, and of `linux` what is a process's: each is in the plan."""
+        linux = {
+            "namespaces": [{"type": "pid"}, {"type": "mount", "path": "/x"}],
+            "personality": {"domain": "LINUX32"},
+            "memoryPolicy": {"mode": "MPOL_BIND", "nodes": "0"},
+            "seccomp": {"defaultAction": "SCMP_ACT_ALLOW"},
+            "resources": {"pids": {"limit": 3}},
+        }
+        plan = planned({"process": OWN, "linux": linux}, document=OWN)
+        process = plan.process
+        assert (process.args, process.cwd, process.env) == (["/own"], "/own", ["OWN=1"])
+        assert (process.uid, process.gid, process.umask, process.additional_gids) == (1, 2, 7, [3])
+        assert (process.terminal, process.console_size) == (True, (5, 6))
+        sets = process.capabilities
+        assert {sets.bounding, sets.effective, sets.permitted, sets.inheritable, sets.ambient} == {KILL}
+        assert process.rlimits == [("RLIMIT_CORE", 4, 1, 2)]
+        assert process.no_new_privileges
+        assert (process.apparmor_profile, process.selinux_label, process.oom_score_adj) == ("own", "own", 7)
+        assert process.scheduler is not None
+        assert (process.scheduler.policy, process.scheduler.nice) == (3, 5)
+        assert process.io_priority == (2, 6, "class=IOPRIO_CLASS_BE priority=6")
+        assert process.cpu_affinity == ("0", "1")
+        assert process.seccomp is not None
+        assert process.keyring is not None
+        assert plan.namespaces == ["pid", "mount"]
+        assert plan.personality == 8
+        assert plan.memory_policy is not None
+        assert (plan.memory_policy.mode, plan.memory_policy.nodemask) == (2, b"\1" + bytes(7))
+        assert plan.pids_limited
+
+    @pytest.mark.parametrize(
+        ("resources", "limited"), [(None, False), ({}, False), ({"pids": {}}, False), ({"pids": {"limit": -1}}, False)]
+    )
+    def test_no_limit_of_processes(self, resources: Any, limited: bool) -> None:
+        assert planned({"linux": {"resources": resources}}, args=["x"]).pids_limited is limited
+
+    def test_nothing_but_a_command(self) -> None:
+        plan = planned({}, args=["x"])
+        assert (plan.namespaces, plan.personality, plan.memory_policy, plan.warnings) == ([], None, None, [])
+
+    def test_a_user_namespace_grants_every_capability(self) -> None:
+        facts = Facts(uid=1000, gid=1000, capabilities=0, apparmor=False, selinux=False)
+        request = Request(container_id="x", bundle="/b")
+        for kinds, expected in (["user"], KILL), ([], 0):
+            config = {"linux": {"namespaces": [{"type": kind} for kind in kinds]}}
+            plan = exec_plan.plan(config, changes(args=["x"], capabilities=["CAP_KILL"]), request, facts)
+            assert plan.process.capabilities.permitted == expected
+            assert bool(plan.warnings) == (not expected)
