@@ -12,6 +12,7 @@
     ├── CgroupError             a cgroup file or group refused: file, value, reason
     ├── HookError               a hook failed: which, how
     ├── ExecutableError         process.args[0] cannot be executed
+    ├── CriuError               criu failed, or cannot do what is asked for; the words of its log
     └── ContainerError          the container side failed; its words, passed on
 
 A message reads `doing what: cause`: lower case, no full stop, the value that was refused in it.
@@ -104,6 +105,10 @@ class HookError(PyociError):
 
 class ExecutableError(PyociError):
     """process.args[0] cannot be executed; the words are those that engines look for."""
+
+
+class CriuError(PyociError):
+    """criu(8) failed, is too old, or says what nobody understands."""
 
 
 class ContainerError(PyociError):

@@ -25,12 +25,12 @@ OPTIONS = ()
 
 def run(call: Call) -> int:
     options.expect_args(call, 0, 0, "no arguments")
-    output.write(jsontext.pretty(document(), indent="    ") + "\n")
+    output.write(jsontext.pretty(document(call.settings.criu), indent="    ") + "\n")
     return 0
 
 
-def document() -> dict[str, Any]:
-    """The features structure, from the tables that the plan is made with."""
+def document(criu: str = "") -> dict[str, Any]:
+    """The features structure, from the tables that the plan is made with; `criu` as --criu says."""
     from pyoci.kernel.uapi import CAPABILITIES, NAMESPACE_FLAGS
     from pyoci.plan.mounts import OPTIONS as MOUNT_OPTIONS
     from pyoci.plan.process import MEMORY_FLAGS, MEMORY_MODES
@@ -52,9 +52,23 @@ def document() -> dict[str, Any]:
             "mountExtensions": {"idmap": {"enabled": True}},
             "netDevices": {"enabled": NET_DEVICES},
         },
-        "annotations": {"io.github.pyoci.version": VERSION},
+        "annotations": {"io.github.pyoci.version": VERSION, **_checkpoint(criu)},
         "potentiallyUnsafeConfigAnnotations": ["org.systemd.property."],
     }
+
+
+def _checkpoint(criu: str) -> dict[str, str]:
+    """Whether there is a criu: under the names that CRI-O and podman ask runc and crun for."""
+    from pyoci.criu import swrk
+    from pyoci.errors import UnsupportedError
+
+    try:
+        swrk.find(criu)
+        enabled = "true"
+    except UnsupportedError:
+        enabled = "false"
+    names = ("org.opencontainers.runc.checkpoint.enabled", "run.oci.crun.checkpoint.enabled")
+    return dict.fromkeys(names, enabled)
 
 
 def _seccomp() -> dict[str, Any]:

@@ -41,7 +41,7 @@ GLOBAL = (
         help="do without the host's root: true, false or auto",
     ),
     Option(name="trace", value="FILE", help="write what took how long to FILE"),
-    Option(name="criu", value="PATH", hidden=True, help="ignored; runc has it"),
+    Option(name="criu", value="PATH", help="the criu of checkpoint and restore (default: the one in PATH)"),
     Option(name="version", short="v", help="show versions"),
 )
 
@@ -59,6 +59,8 @@ COMMANDS = {
     "pause": "freeze a container",
     "resume": "thaw a paused container",
     "update": "change the resource limits of a container",
+    "checkpoint": "write a running container to files, by criu",
+    "restore": "make a container of a checkpoint go on",
     "events": "show statistics and out-of-memory events",
     "spec": "write a config.json to start from",
     "validate": "check a bundle and explain what is wrong",
@@ -85,8 +87,6 @@ def main(argv: list[str]) -> int:
         parsed = options.parse(argv, GLOBAL, stop_at=1)
         settings = _settings(parsed.options)
         log.setup(settings.log, settings.log_format, settings.debug)
-        if parsed.options["criu"] is not None:
-            log.warning("option --criu is ignored, as in runc: criu is looked for in PATH")
         if parsed.options["version"]:
             output.write(version())
             return 0
@@ -193,6 +193,7 @@ def _settings(found: dict[str, Any]) -> Settings:
         log_format=found["log-format"],
         debug=found["debug"],
         trace=found["trace"],
+        criu=found["criu"] or "",
     )
 
 

@@ -70,6 +70,7 @@ class Settings(Record):
     log_format: str = "text"
     debug: bool = False
     trace: str | None = None
+    criu: str = ""
 
     @property
     def rootless(self) -> bool:

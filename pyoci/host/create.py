@@ -126,7 +126,7 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
             config_resources=plan.resources,
             annotations=plan.annotations,
         )
-        state = _first_state(plan, options, group)
+        state = first_state(plan, options, group)
         entry.write(state)
         entry.write_file(CONFIG_FILE, text)
         if options.supervised:
@@ -135,7 +135,7 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
             entry.make_folder(READINESS_FOLDER)
         return _create(plan, options, entry, state, group, on_terminal)
     except BaseException:
-        _undo(entry)
+        undo(entry)
         raise
 
 
@@ -224,7 +224,7 @@ def _check_terminal(plan: Plan, options: Options) -> None:
         raise UsageError("--console-socket is given, but process.terminal is not true in config.json")
 
 
-def _first_state(plan: Plan, options: Options, group: Cgroup) -> State:
+def first_state(plan: Plan, options: Options, group: Cgroup) -> State:
     """Written before anything is made: whatever happens next, `delete` finds what there may be to remove."""
     own = posix.getpid()
     return State(
@@ -260,7 +260,7 @@ def _abandon(plan: Plan, child: spawn.Child, group: Cgroup) -> None:
         hooks.run_all(poststop, document(plan, 0) | {"status": "stopped"}, "poststop", plan.bundle)
 
 
-def _undo(entry: Entry) -> None:
+def undo(entry: Entry) -> None:
     try:
         entry.remove()
     except PyociError as error:

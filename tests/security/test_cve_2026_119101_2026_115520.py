@@ -1,20 +1,210 @@
-"""CVE-2026-119101, CVE-2026-115520 (crun): `restore` binds a folder of the host that a link of the image names."""
+"""CVE-2026-119101, CVE-2026-115520 (crun): `restore` binds a folder of the host that a link of the image names.
+
+criu mounts by paths, and takes `mnt[NAME]:SOURCE` apart at the first bracket. So a link of the image that the runtime
+resolves can name a folder of the host, or end the name and go on with a source of its own.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
+
 import pytest
 from helpers.bundle import Bundle
+from helpers.checkpoint import Case, why_not
+from helpers.fake_criu import FakeCriu
 from helpers.hostile import Outside
 from helpers.runtime import Runtime
 
+RESTORE = 2
 
-def test_no_restore_no_escape(runtime: Runtime, bundle: Bundle, outside: Outside) -> None:
-    (bundle.rootfs / "evil").symlink_to(f"{outside.path}]:{outside.path}")
-    bundle.bind(outside.path / "folder", "/evil")
-    name = runtime.add(bundle)
-    result = runtime.call("restore", "--bundle", str(bundle.path), "--image-path", str(outside.path), name)
-    if result.status == 0:
-        pytest.fail("restore works now: try the escapes on it")
-    assert result.stderr
-    assert runtime.call("state", name).status != 0
+
+@pytest.fixture
+def case(runtime: Runtime, bundle: Bundle, scratch: Path) -> Case:
+    """With a criu that notes what it is asked for."""
+    if not runtime.is_pyoci:
+        pytest.skip("asks how pyoci speaks to criu")
+    return Case(runtime, bundle, scratch, FakeCriu(scratch / "criu"))
+
+
+@pytest.fixture
+def real(runtime: Runtime, bundle: Bundle, scratch: Path) -> Case:
+    if why_not():
+        pytest.skip(why_not())
+    return Case(runtime, bundle, scratch)
+
+
+def volume(case: Case, scratch: Path) -> Path:
+    folder = scratch / "volume"
+    folder.mkdir()
+    (folder / "own").write_text("the container's own")
+    return folder
+
+
+def sources(case: Case) -> dict[str, str]:
+    """What criu may bind, by the names in the image."""
+    (asked,) = case.criu.requests(RESTORE)
+    return dict(word.removeprefix("mnt[").split("]:", 1) for word in asked["37"])
+
+
+def test_link_that_ends_the_name_and_goes_on(case: Case, scratch: Path, outside: Outside) -> None:
+    (case.bundle.rootfs / "evil").symlink_to(f"/x]:{outside.path}")
+    case.bundle.bind(volume(case, scratch), "/evil")
+    case.make_images()
+    assert "bracket" in case.restore_fails()
+    assert not case.criu.requests(RESTORE)
     outside.check()
+
+
+@pytest.mark.parametrize("link", ["{outside}", "../../../../../../..{outside}", "/proc/self/root{outside}"])
+def test_link_to_a_folder_of_the_host_is_no_source(case: Case, scratch: Path, outside: Outside, link: str) -> None:
+    (case.bundle.rootfs / "evil").symlink_to(link.format(outside=outside.path))
+    case.bundle.bind(volume(case, scratch), "/evil")
+    case.make_images()
+    try:
+        case.restore()
+    except AssertionError:
+        outside.check()
+        return
+    for name, source in sources(case).items():
+        assert source.startswith("/tmp/pyoci-sources/"), name
+    outside.check()
+
+
+@pytest.mark.parametrize("kind", ["readonlyPaths", "maskedPaths"])
+def test_link_in_a_volume_is_no_source(case: Case, scratch: Path, outside: Outside, kind: str) -> None:
+    folder = volume(case, scratch)
+    (folder / "evil").symlink_to(outside.path)
+    case.bundle.bind(folder, "/v")
+    case.bundle.linux[kind] = ["/v/evil"]
+    case.make_images()
+    case.restore()
+    assert "/v/evil" not in sources(case)
+    outside.check()
+
+
+def test_mount_points_are_made_beneath_the_rootfs(case: Case, scratch: Path, outside: Outside) -> None:
+    (case.bundle.rootfs / "link").symlink_to(outside.path)
+    case.bundle.bind(volume(case, scratch), "/link/new/place")
+    case.bundle.mount("/link/another", "tmpfs")
+    case.make_images()
+    case.restore()
+    outside.check()
+    assert (case.bundle.rootfs / str(outside.path).lstrip("/") / "new/place").is_dir()
+
+
+def test_real_restore_through_a_link(real: Case, scratch: Path, outside: Outside) -> None:
+    """The rootfs changes between checkpoint and restore: the mount point becomes a link to the host."""
+    real.bundle.bind(volume(real, scratch), "/data")
+    container = real.start()
+    real.checkpoint(container.id)
+    container.wait()
+    (real.bundle.rootfs / "data").rmdir()
+    (real.bundle.rootfs / "data").symlink_to(outside.path)
+    _try_to_see(real, "/data/secret", outside)
+
+
+def test_real_restore_of_a_read_only_path_in_a_volume(real: Case, scratch: Path, outside: Outside) -> None:
+    """Another container swaps the folder in the volume for a link (CVE-2026-119614 is criu's part of it)."""
+    folder = volume(real, scratch)
+    (folder / "ro").mkdir()
+    real.bundle.bind(folder, "/v")
+    real.bundle.linux["readonlyPaths"] = ["/v/ro"]
+    container = real.start()
+    real.checkpoint(container.id)
+    container.wait()
+    (folder / "ro").rmdir()
+    (folder / "ro").symlink_to(outside.path)
+    _try_to_see(real, "/v/ro/secret", outside)
+
+
+def _try_to_see(case: Case, path: str, outside: Outside) -> None:
+    name = case.runtime.add(case.bundle)
+    if case.runtime.call(*case.restore_words(), name, options=case.options).status == 0:
+        pid = case.runtime.state(name)["pid"]
+        mounts = Path(f"/proc/{pid}/mountinfo").read_text()
+        assert str(outside.path) not in mounts
+        assert outside.SECRET not in case.runtime.exec(name, "cat", path).stdout
+    outside.check()
+
+
+@pytest.mark.parametrize("name", ["pages-1.img", "restore.log", "descriptors.json", "inventory.img"])
+def test_links_in_the_image_folder(case: Case, outside: Outside, name: str) -> None:
+    """criu would read a file of the host into the container's memory, or write its log over it."""
+    case.make_images()
+    (case.images / name).unlink(missing_ok=True)
+    (case.images / name).symlink_to(outside.file)
+    assert "not a plain file" in case.restore_fails()
+    outside.check()
+
+
+def test_links_in_the_folder_of_a_parent(case: Case, scratch: Path, outside: Outside) -> None:
+    case.make_images()
+    (scratch / "before").mkdir()
+    (scratch / "before/pages-1.img").symlink_to(outside.file)
+    (case.images / "parent").symlink_to("../before")
+    assert "not a plain file" in case.restore_fails()
+
+
+def test_link_in_the_folder_of_a_checkpoint(case: Case, outside: Outside) -> None:
+    case.images.mkdir(mode=0o700)
+    (case.images / "pages-1.img").symlink_to(outside.file)
+    container = case.start()
+    assert "not a plain file" in case.checkpoint_fails(container.id)
+    outside.check()
+    assert container.status == "running"
+
+
+def test_link_in_place_of_a_log(case: Case, outside: Outside) -> None:
+    case.work.mkdir()
+    for name in ("dump.log", "restore.log"):
+        (case.work / name).symlink_to(outside.file)
+    container = case.start()
+    case.checkpoint(container.id, "--work-path", str(case.work))
+    container.wait()
+    case.restore("--work-path", str(case.work))
+    outside.check()
+
+
+@pytest.mark.parametrize(("mode", "owner"), [(0o707, 0), (0o777, 0), (0o775, 0), (0o700, 1000)])
+def test_image_folder_that_others_can_change(case: Case, mode: int, owner: int) -> None:
+    case.make_images()
+    os.chmod(case.images, mode)
+    os.chown(case.images, owner, 1000)
+    words = case.restore_fails()
+    assert "others may write" in words or "belongs to user 1000" in words
+
+
+@pytest.mark.parametrize("names", [["file[1]:/etc/passwd]"], ["mnt[/]"], ["pipe:[1]", "x" * 5000]])
+def test_descriptors_of_the_image_name_descriptors_only(case: Case, names: list[str]) -> None:
+    case.make_images()
+    (case.images / "descriptors.json").write_text(json.dumps(names))
+    if len(json.dumps(names)) > 4096:
+        assert "larger" in case.restore_fails()
+        return
+    case.restore()
+    (asked,) = case.criu.requests(RESTORE)
+    assert "27" not in asked
+
+
+@pytest.mark.parametrize("kind", ["mnt", "pid", "net", "ipc", "uts"])
+def test_image_without_a_namespace(case: Case, kind: str) -> None:
+    """What config.json takes, no image gives back: the process is killed before it has run."""
+    case.make_images()
+    case.criu.does(without=[kind])
+    assert "host's" in case.restore_fails()
+
+
+@pytest.mark.parametrize(("more", "said"), [("capable", "capabilities"), ("may_gain", "gain privileges")])
+def test_image_with_more_rights(case: Case, more: str, said: str) -> None:
+    case.bundle.process["noNewPrivileges"] = True
+    case.make_images()
+    case.criu.does(**{more: True})
+    assert said in case.restore_fails()
+
+
+def test_image_without_the_seccomp_filter(case: Case) -> None:
+    case.bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW"}
+    case.make_images()
+    assert "seccomp" in case.restore_fails()

@@ -29,9 +29,11 @@ TABLE = {
     "plan": {"errors", "spec", "wire", "kernel"} | GROUND,
     "cgroups": {"errors", "kernel", "wire"} | GROUND,
     "state": {"errors", "kernel", "wire", "cgroups"} | GROUND,
+    "criu": {"errors", "kernel", "wire"} | GROUND,
     "init": {"errors", "kernel", "wire"} | GROUND,
-    "host": {"errors", "log", "kernel", "wire", "cgroups", "state", "plan", "spec", "init"} | GROUND,
-    "cli": {"errors", "log", "trace", "kernel", "wire", "cgroups", "state", "plan", "spec", "host", "explain", "doctor"}
+    "host": {"errors", "log", "kernel", "wire", "cgroups", "state", "criu", "plan", "spec", "init"} | GROUND,
+    "cli": {"errors", "log", "trace", "kernel", "wire", "cgroups", "state", "criu", "plan", "spec", "host"}
+    | {"explain", "doctor"}
     | GROUND,
     "explain": {"errors", "wire", "kernel", "spec", "plan", "cgroups"} | GROUND,
     "doctor": {"errors", "kernel", "wire", "cgroups", "host"} | GROUND,
@@ -44,7 +46,7 @@ ONLY = {
     ("plan", "kernel"): {"uapi", "capabilities"},
 }
 # Where the host's side may see the container's: where it forks into it, and where both must agree.
-INTO_INIT = {"host/spawn.py", "host/create.py", "host/handshake.py"}
+INTO_INIT = {"host/spawn.py", "host/create.py", "host/handshake.py", "host/restore.py"}
 THIRD_PARTY = {
     "jeepney": {"cgroups/dbus.py"},
     "jsonschema": {"spec/explain.py"},

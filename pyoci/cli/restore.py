@@ -1,0 +1,48 @@
+"""Make the container of a checkpoint go on, in a bundle as it was then, by criu."""
+
+from __future__ import annotations
+
+from pyoci.cli import checkpoint
+from pyoci.cli.options import Call, Option
+from pyoci.errors import UsageError
+from pyoci.host import create as creation
+from pyoci.host import restore as host
+from pyoci.plan import restore as plan
+
+USAGE = "[options] ID"
+OPTIONS = (
+    Option(name="bundle", short="b", value="DIR", default=".", help="the bundle (default: the working directory)"),
+    *checkpoint.BOTH,
+    Option(name="console-socket", value="SOCKET", default="", help="where the terminal's master is sent to"),
+    Option(name="pidfd-socket", value="SOCKET", default="", help="where a pidfd of the container's process is sent to"),
+    Option(name="pid-file", value="FILE", default="", help="write the process number there"),
+    Option(name="detach", short="d", help="return once the container goes on"),
+    Option(name="no-subreaper", help="do not reap what the container's processes leave behind"),
+    Option(name="no-pivot", help="accepted; criu changes the root its own way"),
+    Option(name="lsm-profile", value="TYPE:NAME", help="apparmor or selinux profile in place of the checkpointed one"),
+    Option(name="lsm-mount-context", value="CONTEXT", help="SELinux context of mounts that have one"),
+)
+
+
+def run(call: Call) -> int:
+    if len(call.args) != 1:
+        raise UsageError(f"restore takes one container ID, found {len(call.args)}")
+    given = call.options
+    options = creation.Options(
+        container_id=call.args[0],
+        bundle=given["bundle"],
+        root=call.settings.root,
+        console_socket=given["console-socket"],
+        pidfd_socket=given["pidfd-socket"],
+        pid_file=given["pid-file"],
+        no_pivot=given["no-pivot"],
+        systemd_cgroup=call.settings.systemd_cgroup,
+        rootless=False,
+        detach=given["detach"],
+    )
+    wanted = plan.Wanted(
+        **checkpoint.switches(given),
+        lsm_profile=given["lsm-profile"] or "",
+        lsm_mount_context=given["lsm-mount-context"] or "",
+    )
+    return host.run(options, wanted, call.settings.criu, subreaper=not given["no-subreaper"])

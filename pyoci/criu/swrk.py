@@ -1,0 +1,284 @@
+"""`criu swrk`: a criu of our own that does what one request says. See criu.org/RPC and criu(8).
+
+Requests, answers and notifications are packets of a socket pair. criu finds folders and descriptors by their numbers
+in the process that made the pair, /proc/PID/fd/N, so they must stay open here until it has answered.
+"""
+
+from __future__ import annotations
+
+import _socket
+import posix
+
+from pyoci import phase
+from pyoci.criu import codec, rpc
+from pyoci.errors import CriuError, PyociError, SyscallError, UnsupportedError
+from pyoci.kernel import process
+from pyoci.wire import messages
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+    from pyoci.wire.messages import Channel
+else:
+    import _signal
+
+# iptables, ip and criu itself are there, and not in everyone's PATH.
+_MORE_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
+_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+_PACKET_MAX = 1 << 20
+_SIGNALS = (_signal.SIGPIPE, _signal.SIGXFSZ)  # Python ignores them, and what is ignored stays so over execve(2)
+_IGNORED = ("Dumping FAILED", "Restoring FAILED", "Pre-dumping FAILED")  # the log's last words, which say nothing
+_LOG_MAX = 256 << 10  # bytes at its end
+_WORDS_MAX = 300
+
+
+def find(given: str) -> str:
+    """The program: `given` (--criu), or the first `criu` of PATH. Raises UnsupportedError."""
+    if "/" in given:
+        if posix.access(given, posix.X_OK):
+            return given
+        raise UnsupportedError(f"option --criu: {given!r} is not a program that can be executed")
+    name = given or "criu"
+    for folder in _path().split(":"):
+        path = f"{folder or '.'}/{name}"
+        if posix.access(path, posix.X_OK):
+            return path
+    raise UnsupportedError(
+        f"{name!r} is not in PATH: checkpoint and restore are done by criu; install it or name it with --criu"
+    )
+
+
+def _path() -> str:
+    given = posix.environ.get(b"PATH", b"").decode("utf-8", "surrogateescape")
+    return f"{given or _DEFAULT_PATH}:{_MORE_PATH}"
+
+
+class Conversation:
+    """One criu and the socket to it. Use as a context: on leaving, criu has ended and is reaped."""
+
+    __slots__ = ("_socket", "pid")
+
+    def __init__(
+        self,
+        program: str,
+        inherited: tuple[int, ...] = (),
+        prepare: Callable[[Channel], None] | None = None,
+        on_message: Callable[[str, str], None] | None = None,
+    ) -> None:
+        """Start it with the descriptors `inherited`, under the same numbers.
+
+        `prepare` runs in the new process before it becomes criu, and may send messages, which go to `on_message` here.
+        """
+        phase("start criu")
+        self._socket, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+        channel, its_channel = messages.pair()
+        executable = _open(program)
+        self.pid = posix.fork()
+        if self.pid == 0:
+            _become(program, executable, theirs.fileno(), inherited, prepare, its_channel)
+        theirs.close()
+        its_channel.close()
+        posix.close(executable)
+        try:
+            _listen(channel, on_message)
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            channel.close()
+
+    def __enter__(self) -> Conversation:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up, which makes a criu that still works undo what it did, and wait for its end."""
+        self._socket.close()
+        if self.pid:
+            try:
+                posix.waitpid(self.pid, 0)
+            except ChildProcessError:
+                pass
+            self.pid = 0
+
+    def request(
+        self,
+        kind: int,
+        options: dict[str, Any] | None = None,
+        on_notify: Callable[[str, int, int], None] | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Send a request; its answer, whether it tells of success or not.
+
+        `on_notify` gets the script's name, a process number or 0, and a descriptor (its own to close) or -1. When it
+        raises, criu is told to give up, and the error goes on once criu has undone its work. Raises CriuError when
+        criu hangs up without an answer.
+        """
+        request: dict[str, Any] = {"type": kind}
+        if options is not None:
+            request["opts"] = options
+        self._send(request | more)
+        failure: BaseException | None = None
+        while True:
+            answer, fd = self._receive()
+            if answer is None:
+                if failure is not None:
+                    raise failure
+                raise CriuError("criu ended without an answer")
+            if answer.get("type") != rpc.NOTIFY:
+                if fd >= 0:
+                    posix.close(fd)
+                if failure is not None:
+                    raise failure
+                return answer
+            notify = answer.get("notify") or {}
+            try:
+                if failure is None and on_notify is not None:
+                    phase(f"criu: {notify.get('script', '')}")
+                    on_notify(notify.get("script", ""), notify.get("pid", 0), fd)
+                elif fd >= 0:
+                    posix.close(fd)
+            except BaseException as error:  # noqa: BLE001  # an interrupt, too, must not leave criu without an answer
+                failure = error
+            self._send({"type": rpc.NOTIFY, "notify_success": failure is None})
+
+    def _send(self, request: dict[str, Any]) -> None:
+        data = codec.encode(rpc.REQUEST, request)
+        try:
+            if len(data) > 100_000:  # more than half of a socket's usual buffer, which one packet must fit in
+                self._socket.setsockopt(_socket.SOL_SOCKET, 32, len(data) * 2)  # SO_SNDBUFFORCE
+            self._socket.send(data, _socket.MSG_NOSIGNAL)
+        except BrokenPipeError:
+            return  # the end of file that is received next tells it
+        except OSError as error:
+            raise SyscallError(error.errno or 0, "send a request to criu") from None
+
+    def _receive(self) -> tuple[dict[str, Any] | None, int]:
+        try:
+            data, ancillary, flags, _ = self._socket.recvmsg(
+                _PACKET_MAX, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC
+            )
+        except ConnectionResetError:
+            return None, -1
+        except OSError as error:
+            raise SyscallError(error.errno or 0, "receive from criu") from None
+        found = messages.descriptors(ancillary)
+        if not data:
+            return None, -1
+        if flags & (_socket.MSG_TRUNC | _socket.MSG_CTRUNC) or len(found) > 1:
+            for fd in found:
+                posix.close(fd)
+            raise CriuError("criu sent a message of the wrong size")
+        return codec.decode(rpc.RESPONSE, data), found[0] if found else -1
+
+
+def version(program: str) -> int:
+    """criu's version as one number, 31701 for 3.17.1. Raises CriuError."""
+    with Conversation(program) as criu:
+        answer = criu.request(rpc.VERSION)
+    found = answer.get("version")
+    if not answer.get("success") or not found:
+        raise CriuError(f"{program} does not tell its version: it is older than 3.0, or it is not criu")
+    return int(found["major_number"] * 10000 + found["minor_number"] * 100 + found.get("sublevel", 0))
+
+
+def require_feature(program: str, name: str, wanted_by: str) -> None:
+    """Ask whether this criu has the feature on this kernel: mem_track, lazy_pages. Raises CriuError."""
+    with Conversation(program) as criu:
+        answer = criu.request(rpc.FEATURE_CHECK, features={name: True})
+    if not (answer.get("features") or {}).get(name):
+        raise CriuError(f"{wanted_by}: criu or this kernel does not have the feature {name}")
+
+
+def why_failed(answer: dict[str, Any], log: bytes) -> str:
+    """What there is to say of a request that failed: the first and the last error of criu's log, or its answer."""
+    errors = [words for words in map(_error_of, log.decode("utf-8", "replace").splitlines()) if words]
+    told = [words for words in errors if not words.startswith(_IGNORED)]
+    if not told:
+        number = answer.get("cr_errno", 0)
+        reason = answer.get("cr_errmsg") or (posix.strerror(number).lower() if number else "no reason is given")
+        return str(reason)[:_WORDS_MAX]
+    said = [told[0][:_WORDS_MAX]]
+    if told[-1] != told[0]:
+        said.append(told[-1][:_WORDS_MAX])
+    return "; ".join(said)
+
+
+def read_log(folder: int, name: str) -> bytes:
+    """The end of criu's log in the folder; empty when there is none."""
+    flags = posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC
+    try:
+        fd = posix.open(name, flags, dir_fd=folder)
+    except OSError:
+        return b""
+    try:
+        size = posix.fstat(fd).st_size
+        return posix.pread(fd, _LOG_MAX, max(0, size - _LOG_MAX))
+    except OSError:
+        return b""
+    finally:
+        posix.close(fd)
+
+
+def _error_of(line: str) -> str:
+    """`text` of `(00.123) [  1:] Error (criu/mount.c:12): text`; empty for what is no error."""
+    _, error, rest = line.partition("Error (")
+    if not error:
+        return ""
+    return rest.partition("): ")[2].strip()
+
+
+def _listen(channel: Channel, on_message: Callable[[str, str], None] | None) -> None:
+    """Until execve(2) closes the other end; raises what the other side reports."""
+    while True:
+        kind, text, _ = channel.receive()
+        if not kind:
+            return
+        if on_message is not None:
+            on_message(kind, text)
+
+
+def _open(program: str) -> int:
+    """Opened now: where criu is going to live, its path may lead elsewhere."""
+    try:
+        return posix.open(program, posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"open {program}") from None
+
+
+def _become(
+    program: str,
+    executable: int,
+    socket: int,
+    inherited: tuple[int, ...],
+    prepare: Callable[[Channel], None] | None,
+    channel: Channel,
+) -> NoReturn:
+    try:
+        for number in _SIGNALS:
+            _signal.signal(number, _signal.SIG_DFL)
+        if prepare is not None:
+            prepare(channel)
+        process.close_on_exec_from(3)
+        # `executable`, too: a script's interpreter is given its descriptor
+        for fd in (socket, executable, *inherited):
+            posix.set_inheritable(fd, True)
+        environment = {**posix.environ, b"PATH": _path().encode("utf-8", "surrogateescape")}
+        posix.execve(executable, [program, "swrk", str(socket)], environment)
+    except OSError as error:
+        _tell(channel, SyscallError(error.errno or 0, f"execute {program}"))
+    except BaseException as error:  # noqa: BLE001  # whatever it is, the other side must hear of it
+        _tell(channel, error)
+    posix._exit(1)
+
+
+def _tell(channel: Channel, error: BaseException) -> None:
+    try:
+        channel.send(messages.ERROR, messages.report(error))
+    except PyociError:
+        posix._exit(1)

@@ -1,0 +1,250 @@
+"""checkpoint: criu writes the processes of a container to files (runc-checkpoint(8)).
+
+Whatever fails, the container runs on and the files are gone; only after criu has said that all is written does the
+container end.
+"""
+
+from __future__ import annotations
+
+import posix
+
+from pyoci import jsontext, log, phase
+from pyoci.criu import rpc, swrk
+from pyoci.errors import NOT_RUNNING, CriuError, PyociError, StateError, SyscallError, UnsupportedError, UsageError
+from pyoci.host import delete, image_folder
+from pyoci.kernel import namespace, pidfd
+from pyoci.kernel.beneath import Root
+from pyoci.plan import checkpoint as plans
+from pyoci.plan import criu, mountinfo
+from pyoci.plan import facts as host_facts
+from pyoci.plan.build import build
+from pyoci.plan.checkpoint import Found, Wanted
+from pyoci.plan.mountinfo import MountPoint
+from pyoci.plan.request import Request
+from pyoci.state import status
+from pyoci.state.store import CONFIG_FILE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.host.image_folder import Folder
+    from pyoci.state.model import State
+    from pyoci.state.store import Entry
+    from pyoci.wire.plan import Plan
+
+DEFAULT_FOLDER = "checkpoint"
+_TERMINALS = (4, 5, *range(136, 144))  # major numbers: admin-guide/devices.txt
+
+
+def checkpoint(entry: Entry, wanted: Wanted, program: str) -> None:
+    """Write a running or paused container's processes to `wanted.image_path`, and end it unless it shall go on.
+
+    Raises StateError, UsageError, UnsupportedError, CriuError, SyscallError; the container then runs as before.
+    """
+    plans.check(wanted)
+    if posix.geteuid() != 0:
+        raise UnsupportedError("checkpoint: criu needs root")
+    program = swrk.find(program)
+    phase("status")
+    entry.lock()
+    state = entry.read()
+    was_frozen = _check_status(entry, state)
+    plan = _plan_of(entry, state)
+    found = _look(plan, state)
+    _check_criu(program, plan, wanted, found)
+    options = plans.options(plan, wanted, found)
+    wanted.image_path = wanted.image_path or DEFAULT_FOLDER
+    images = image_folder.make(wanted.image_path, "image folder")
+    work = None
+    try:
+        images.check_files()
+        work = image_folder.make(wanted.work_path, "work folder") if wanted.work_path else None
+        options |= _folders(images, work, wanted)
+        _dump(program, wanted, options, images, work or images)
+        if not wanted.pre_dump:
+            images.write(criu.DESCRIPTORS_FILE, jsontext.dumps(found.streams).encode("ascii"))
+    except BaseException:
+        # a log in a folder of its own stays: containerd and podman show it
+        images.undo()
+        _thaw(state, was_frozen)
+        raise
+    finally:
+        images.close()
+        if work is not None:
+            work.close()
+    if not (wanted.leave_running or wanted.pre_dump):
+        _end(entry, state)
+
+
+def _check_status(entry: Entry, state: State) -> bool:
+    """Whether it is frozen."""
+    current = status.status(entry, state)
+    if current not in (status.RUNNING, status.PAUSED):
+        raise StateError(f"checkpoint: {NOT_RUNNING}: {state.id!r} is {current}")
+    return current == status.PAUSED
+
+
+def _plan_of(entry: Entry, state: State) -> Plan:
+    config = jsontext.loads(entry.read_file(CONFIG_FILE), what=f"{entry.path}/{CONFIG_FILE}")
+    request = Request(container_id=state.id, bundle=state.bundle)
+    return build(config, request, host_facts.gather())
+
+
+def _look(plan: Plan, state: State) -> Found:
+    phase("look at the container")
+    pid = state.pid
+    mounts = mountinfo.parse(_read(f"/proc/{pid}/mountinfo"))
+    annotations = plan.annotations
+    known = {path: posix.access(path, posix.F_OK) for path in criu.CONFIG_FILES}
+    return Found(
+        pid=pid,
+        mounts=mounts,
+        placed=_placed(plan, pid),
+        namespaces={
+            kind: _namespace_inode(path, kind) for kind, path in plan.namespaces.joined if kind in ("network", "pid")
+        },
+        streams=[_stream(pid, number, mounts) for number in range(3)],
+        freezer=criu.freezer(state.cgroup),
+        config_file=criu.config_file(annotations, known),
+    )
+
+
+def _placed(plan: Plan, pid: int) -> dict[str, int]:
+    """Which mount lies at each path of config.json now: looked up beneath the container's root."""
+    try:
+        fd = posix.open(f"/proc/{pid}/root", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"open the root of process {pid}") from None
+    root, found = Root(fd), {}
+    try:
+        for path in plans.paths(plan):
+            try:
+                place = root.find(path)
+            except SyscallError:
+                continue  # a loop of links, or what root may not search: nothing of ours lies there
+            if place is not None:
+                found[path] = _mount_id(f"/proc/self/fdinfo/{place}")
+                posix.close(place)
+    finally:
+        posix.close(fd)
+    return found
+
+
+def _stream(pid: int, number: int, mounts: list[MountPoint]) -> str:
+    """The name that criu has for a standard stream which the container got from outside; else empty."""
+    try:
+        target = posix.readlink(f"/proc/{pid}/fd/{number}")
+        if target.startswith(("pipe:[", "socket:[")):
+            return target
+        facts = posix.stat(f"/proc/{pid}/fd/{number}")
+        mount_id = _mount_id(f"/proc/{pid}/fdinfo/{number}")
+    except (OSError, SyscallError):
+        return ""  # closed
+    if any(mount.id == mount_id for mount in mounts):
+        return ""
+    if facts.st_mode & 0o170000 == 0o020000 and posix.major(facts.st_rdev) in _TERMINALS:
+        return f"tty[{facts.st_rdev:x}:{facts.st_dev:x}]"
+    return f"file[{mount_id:x}:{facts.st_ino:x}]"
+
+
+def _mount_id(path: str) -> int:
+    for line in _read(path).splitlines():
+        key, _, value = line.partition(":")
+        if key == "mnt_id":
+            return int(value)
+    raise CriuError(f"{path} does not tell mnt_id")
+
+
+def _namespace_inode(path: str, kind: str) -> int:
+    fd = namespace.open_path(path, kind)
+    try:
+        return posix.fstat(fd).st_ino
+    finally:
+        posix.close(fd)
+
+
+def _check_criu(program: str, plan: Plan, wanted: Wanted, found: Found) -> None:
+    phase("criu's version and features")
+    reasons = criu.reasons(plan, wanted, found.config_file, joins=False)
+    criu.require_version(swrk.version(program), reasons)
+    if wanted.pre_dump or wanted.parent_path:
+        swrk.require_feature(program, "mem_track", "--pre-dump" if wanted.pre_dump else "--parent-path")
+    if wanted.lazy_pages:
+        swrk.require_feature(program, "lazy_pages", "--lazy-pages")
+
+
+def _folders(images: Folder, work: Folder | None, wanted: Wanted) -> dict[str, object]:
+    (work or images).unlink(criu.DUMP_LOG)
+    made: dict[str, object] = {"images_dir_fd": images.fd}
+    if work is not None:
+        made["work_dir_fd"] = work.fd
+    if wanted.parent_path:
+        made["parent_img"] = _parent(images, wanted.parent_path)
+    return made
+
+
+def _parent(images: Folder, path: str) -> str:
+    """The pre-dump's folder relative to the images': criu keeps it as a link, which must survive a move of both."""
+    from os.path import join, realpath, relpath
+
+    own = realpath(f"/proc/self/fd/{images.fd}")
+    whole = path if path.startswith("/") else join(own, path)
+    if not posix.access(f"{whole}/.", posix.F_OK):
+        raise UsageError(f"option --parent-path: {path!r} is not a folder (a relative path starts in the image folder)")
+    return relpath(realpath(whole), own) if path.startswith("/") else path
+
+
+def _dump(program: str, wanted: Wanted, options: dict[str, object], images: Folder, logs: Folder) -> None:
+    phase("criu dump")
+    with swrk.Conversation(program) as process:
+        answer = process.request(rpc.PRE_DUMP if wanted.pre_dump else rpc.DUMP, options, _on_notify)
+    if answer.get("success"):
+        return
+    text = swrk.read_log(logs.fd, criu.DUMP_LOG)
+    if log.is_verbose():
+        log.debug(f"criu's log: {text.decode('utf-8', 'replace')}")
+    place = f" (see {logs.path}/{criu.DUMP_LOG})" if logs is not images else ""
+    raise CriuError(f"checkpoint: criu failed: {swrk.why_failed(answer, text)}{place}")
+
+
+def _on_notify(script: str, _pid: int, fd: int) -> None:
+    """Nothing is to be done: the network is locked by criu itself."""
+    log.debug(f"criu: {script}")
+    if fd >= 0:
+        posix.close(fd)
+
+
+def _thaw(state: State, was_frozen: bool) -> None:
+    """A criu that was killed may have left it frozen."""
+    try:
+        if not was_frozen and status.is_frozen(state):
+            status.cgroup(state).thaw()
+    except PyociError as error:
+        log.warning(str(error))
+
+
+def _end(entry: Entry, state: State) -> None:
+    """criu has killed the processes; the checkpoint is good, whatever becomes of the rest."""
+    try:
+        init = status.hold_init(state)
+        if init is not None:
+            gone = pidfd.wait(init, delete.PATIENCE)
+            pidfd.close(init)
+            if not gone:
+                raise StateError(f"container {entry.id}: process {state.pid} still runs after its checkpoint")
+        delete.destroy(entry, state)
+    except PyociError as error:
+        log.warning(f"the checkpoint is written, but the container is not removed: {error}")
+
+
+def _read(path: str) -> str:
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+        try:
+            data = b""
+            while part := posix.read(fd, 1 << 16):
+                data += part
+        finally:
+            posix.close(fd)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"read {path}") from None
+    return data.decode("utf-8", "surrogateescape")

@@ -1,0 +1,193 @@
+"""The folders of a checkpoint: where criu writes its images and its log, and reads them from.
+
+Images are memory, credentials and open files: whoever can change them decides what root restores. And criu opens the
+files in a folder by their names, links followed. So a folder that others may write to is refused, and one that has
+links in it.
+"""
+
+from __future__ import annotations
+
+import posix
+
+from pyoci import log
+from pyoci.errors import CriuError, SyscallError, UnsupportedError
+
+PARENT = "parent"  # the link that criu makes to the images of the pre-dump before
+_PARENTS_MAX = 64
+_TYPE, _FOLDER, _FILE, _LINK = 0o170000, 0o040000, 0o100000, 0o120000
+_FLAGS = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC
+
+
+class Folder:
+    """An open folder. `fd` is good until `close`."""
+
+    __slots__ = ("_before", "_made", "fd", "path")
+
+    def __init__(self, path: str, fd: int, made: list[str]) -> None:
+        self.path = path
+        self.fd = fd
+        self._made = made
+        self._before = self._look()
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            posix.close(self.fd)
+            self.fd = -1
+
+    def undo(self, keep: str = "") -> None:
+        """Remove each file that came or changed since it was opened, except `keep`, and the folder if we made it."""
+        try:
+            now = self._look()
+            for name, facts in now.items():
+                if name != keep and self._before.get(name) != facts:
+                    posix.unlink(name, dir_fd=self.fd)
+        except OSError as error:
+            log.warning(f"remove what the failed checkpoint left in {self.path}: {posix.strerror(error.errno or 0)}")
+        for path in reversed(self._made):
+            try:
+                posix.rmdir(path)
+            except OSError:
+                return  # somebody has put something there
+
+    def unlink(self, name: str) -> None:
+        """Remove a file, that criu may make it anew: it would follow a link of that name."""
+        try:
+            posix.unlink(name, dir_fd=self.fd)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"remove {self.path}/{name}") from None
+
+    def write(self, name: str, data: bytes) -> None:
+        self.unlink(name)
+        try:
+            fd = posix.open(
+                name, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600, dir_fd=self.fd
+            )
+            try:
+                posix.write(fd, data)
+            finally:
+                posix.close(fd)
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"write {self.path}/{name}") from None
+
+    def read(self, name: str, limit: int) -> bytes | None:
+        """A file's content, None when it is not there. Raises CriuError for one that is larger, SyscallError."""
+        try:
+            fd = posix.open(
+                name, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC, dir_fd=self.fd
+            )
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"read {self.path}/{name}") from None
+        try:
+            if posix.fstat(fd).st_size > limit:
+                raise CriuError(f"read {self.path}/{name}: larger than {limit} bytes")
+            return posix.read(fd, limit)
+        finally:
+            posix.close(fd)
+
+    def check_files(self) -> None:
+        """Raise UnsupportedError unless all that criu may open in here, and in the parents, is a plain file."""
+        fd, path = posix.dup(self.fd), self.path
+        try:
+            for _ in range(_PARENTS_MAX):
+                if not _check_entries(fd, path):
+                    return
+                upper = _open_parent(fd, path)
+                posix.close(fd)
+                fd, path = upper, f"{path}/{PARENT}"
+            raise UnsupportedError(f"image folder {self.path}: more than {_PARENTS_MAX} parents")
+        finally:
+            posix.close(fd)
+
+    def _look(self) -> dict[str, tuple[int, int, int]]:
+        found = {}
+        for name in posix.listdir(self.fd):
+            facts = posix.stat(name, dir_fd=self.fd, follow_symlinks=False)
+            if facts.st_mode & _TYPE != _FOLDER:
+                found[name] = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+        return found
+
+
+def make(path: str, what: str) -> Folder:
+    """The folder at `path`, made with its parents where it is missing. Raises SyscallError, UnsupportedError."""
+    made: list[str] = []
+    try:
+        _make_missing(path, made)
+        return _open(path, what, made)
+    except BaseException:
+        for folder in reversed(made):
+            posix.rmdir(folder)
+        raise
+
+
+def open(path: str, what: str) -> Folder:
+    """The folder at `path`. Raises SyscallError, UnsupportedError."""
+    return _open(path, what, [])
+
+
+def _open(path: str, what: str, made: list[str]) -> Folder:
+    try:
+        fd = posix.open(path, _FLAGS)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"open {what} {path}") from None
+    try:
+        _check_owner(fd, f"{what} {path}")
+        return Folder(path, fd, made)
+    except BaseException:
+        posix.close(fd)
+        raise
+
+
+def _make_missing(path: str, made: list[str]) -> None:
+    missing = []
+    while path and not posix.access(path, posix.F_OK):
+        missing.append(path)
+        path = path.rstrip("/").rpartition("/")[0]
+    for folder in reversed(missing):
+        try:
+            posix.mkdir(folder, 0o700)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"make folder {folder}") from None
+        made.append(folder)
+
+
+def _check_owner(fd: int, what: str) -> None:
+    found = posix.fstat(fd)
+    if found.st_uid not in (0, posix.geteuid()):
+        raise UnsupportedError(
+            f"{what}: it belongs to user {found.st_uid}, who could change what root restores; chown it to root"
+        )
+    if found.st_mode & 0o002 or (found.st_mode & 0o020 and found.st_gid != 0):
+        raise UnsupportedError(f"{what}: others may write to it (mode {found.st_mode & 0o7777:04o}); chmod go-w it")
+
+
+def _check_entries(fd: int, path: str) -> bool:
+    """Whether there is a parent."""
+    has_parent = False
+    for name in posix.listdir(fd):
+        kind = posix.stat(name, dir_fd=fd, follow_symlinks=False).st_mode & _TYPE
+        if name == PARENT and kind in (_LINK, _FOLDER):
+            has_parent = True
+        elif kind not in (_FILE, _FOLDER):
+            raise UnsupportedError(
+                f"image folder {path}: {name!r} is not a plain file; criu would follow it, so it must not be there"
+            )
+    return has_parent
+
+
+def _open_parent(fd: int, path: str) -> int:
+    try:
+        upper = posix.open(PARENT, _FLAGS, dir_fd=fd)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"open {path}/{PARENT}") from None
+    try:
+        _check_owner(upper, f"image folder {path}/{PARENT}")
+    except BaseException:
+        posix.close(upper)
+        raise
+    return upper

@@ -1,0 +1,366 @@
+"""restore: criu makes the processes of a checkpoint again, as a container of this bundle (runc-restore(8))."""
+
+from __future__ import annotations
+
+import posix
+
+from pyoci import cgroups, jsontext, log, phase
+from pyoci.criu import rpc, swrk
+from pyoci.errors import CriuError, PyociError, UnsupportedError
+from pyoci.host import create as creation
+from pyoci.host import image_folder, open_for_init, restored
+from pyoci.host.announce import announce
+from pyoci.init import restore_stage
+from pyoci.kernel import mount, proc_stat, process
+from pyoci.plan import criu
+from pyoci.plan import restore as plans
+from pyoci.plan.restore import Found, Wanted
+from pyoci.record import Record
+from pyoci.state.store import CONFIG_FILE, READINESS_FOLDER, START_SOCKET, Store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from pyoci.cgroups import Cgroup
+    from pyoci.host.create import Created, Options
+    from pyoci.host.image_folder import Folder
+    from pyoci.state.model import State
+    from pyoci.state.store import Entry
+    from pyoci.wire.inherited import Inherited
+    from pyoci.wire.plan import Plan
+
+DEFAULT_FOLDER = "checkpoint"
+_DESCRIPTORS_MAX = 4096  # bytes
+_INVENTORY = "inventory.img"
+
+
+class _Restore(Record):
+    """What the steps of one restore share."""
+
+    plan: Plan
+    options: Options
+    wanted: Wanted
+    entry: Entry
+    state: State
+    group: Cgroup
+    on_terminal: Callable[[int, str], None]
+    before_it_runs: Callable[[], object]
+    hooks_ran: bool = False  # those whose work the poststop hooks undo
+    criu: int = 0
+
+
+def restore(
+    options: Options,
+    wanted: Wanted,
+    program: str,
+    on_terminal: Callable[[int, str], None],
+    before_it_runs: Callable[[], object] = int,
+) -> Created:
+    """Make the container; it runs when this returns. On any error it is as if nothing had been tried.
+
+    `before_it_runs` is called when all is restored. Raises what `create` raises, and CriuError.
+    """
+    plan, text = creation.load(options)
+    plans.check(plan, wanted)
+    if posix.geteuid() != 0:
+        raise UnsupportedError("restore: criu needs root")
+    program = swrk.find(program)
+    images = _open_images(wanted)
+    work = None
+    try:
+        work = image_folder.open(wanted.work_path, "work folder") if wanted.work_path else None
+        _check_criu(program, plan, wanted)
+        phase("reserve the id, write state")
+        entry = Store(options.root).reserve(options.container_id)
+        try:
+            return _restore_in(entry, text, plan, options, wanted, program, images, work, on_terminal, before_it_runs)
+        except BaseException:
+            creation.undo(entry)
+            raise
+    finally:
+        images.close()
+        if work is not None:
+            work.close()
+
+
+def _open_images(wanted: Wanted) -> Folder:
+    images = image_folder.open(wanted.image_path or DEFAULT_FOLDER, "image folder")
+    try:
+        images.check_files()
+        if images.read(_INVENTORY, 1 << 20) is None:
+            raise CriuError(f"image folder {images.path}: there is no checkpoint in it (no {_INVENTORY})")
+    except BaseException:
+        images.close()
+        raise
+    return images
+
+
+def _check_criu(program: str, plan: Plan, wanted: Wanted) -> None:
+    phase("criu's version and features")
+    reasons = criu.reasons(plan, wanted, _config_file(plan), joins=True)
+    reasons += ["--lsm-profile"] if wanted.lsm_profile else []
+    reasons += ["--lsm-mount-context"] if wanted.lsm_mount_context else []
+    criu.require_version(swrk.version(program), reasons)
+    if wanted.lazy_pages:
+        swrk.require_feature(program, "lazy_pages", "--lazy-pages")
+
+
+def _config_file(plan: Plan) -> str:
+    known = {path: posix.access(path, posix.F_OK) for path in criu.CONFIG_FILES}
+    return criu.config_file(plan.annotations, known)
+
+
+def _restore_in(
+    entry: Entry,
+    text: bytes,
+    plan: Plan,
+    options: Options,
+    wanted: Wanted,
+    program: str,
+    images: Folder,
+    work: Folder | None,
+    on_terminal: Callable[[int, str], None],
+    before_it_runs: Callable[[], object],
+) -> Created:
+    group = cgroups.prepare(
+        plan.cgroups_path,
+        options.container_id,
+        systemd=options.systemd_cgroup,
+        rootless=False,
+        config_resources=plan.resources,
+        annotations=plan.annotations,
+    )
+    state = creation.first_state(plan, options, group)
+    entry.write(state)
+    entry.write_file(CONFIG_FILE, text)
+    if plan.readiness:
+        entry.make_folder(READINESS_FOLDER)
+    phase("make the cgroup")
+    if wanted.manage_cgroups_mode != "strict":  # criu makes them, and refuses what is there
+        group.create(plan.resources)
+    work_ = _Restore(
+        plan=plan,
+        options=options,
+        wanted=wanted,
+        entry=entry,
+        state=state,
+        group=group,
+        on_terminal=on_terminal,
+        before_it_runs=before_it_runs,
+    )
+    try:
+        inherited = _open(plan, entry, group)
+        pid = _run_criu(work_, inherited, program, images, work or images)
+        return _finish(work_, pid)
+    except BaseException:
+        _abandon(work_)
+        raise
+
+
+def _open(plan: Plan, entry: Entry, group: Cgroup) -> Inherited:
+    phase("open what criu needs")
+    inherited = open_for_init.open_all(plan, entry)
+    # nobody waits for a start
+    posix.close(inherited.start_fd)
+    inherited.start_fd = -1
+    entry.unlink(START_SOCKET)
+    if any(entry_.kind == "cgroup" for entry_ in plan.mounts):
+        inherited.cgroup = group.mounts(False)
+    return inherited
+
+
+def _run_criu(work: _Restore, inherited: Inherited, program: str, images: Folder, logs: Folder) -> int:
+    sources: dict[str, str] = {}
+
+    def on_message(kind: str, text: str) -> None:
+        number, _, name = text.partition(" ")
+        if kind == restore_stage.SOURCE:
+            sources.setdefault(name, restore_stage.source_path(number))
+
+    streams = _streams(images)
+    namespaces = {
+        kind: (fd, f"/proc/{posix.getpid()}/fd/{fd}") for kind, fd in inherited.namespaces if kind != "cgroup"
+    }
+    passed = (*(fd for _, fd in streams), *(fd for fd, _ in namespaces.values()))
+    logs.unlink(criu.RESTORE_LOG)
+    folder = mount.open_tree(logs.fd, "")
+    try:
+        with swrk.Conversation(
+            program, passed, lambda channel: restore_stage.prepare(work.plan, inherited, folder, channel), on_message
+        ) as conversation:
+            work.criu = conversation.pid
+            if work.wanted.manage_cgroups_mode != "strict":
+                phase("criu joins the cgroup")
+                work.group.add(conversation.pid)
+            found = Found(
+                root=restore_stage.ROOT,
+                sources=list(sources.items()),
+                namespaces=namespaces,
+                streams=streams,
+                groups={name: group for name, (_, group) in criu.cgroup_groups(work.group.save()).items()},
+                config_file=_config_path(work.plan),
+            )
+            request = plans.options(work.plan, work.wanted, found)
+            request |= {"images_dir_fd": images.fd, "work_dir_fd": folder}
+            phase("criu restore")
+            answer = conversation.request(rpc.RESTORE, request, lambda *words: _on_notify(work, *words))
+    finally:
+        posix.close(folder)
+        for _, fd in streams:
+            posix.close(fd)
+        open_for_init.let_go(inherited)
+    if answer.get("success"):
+        return int((answer.get("restore") or {}).get("pid", 0))
+    text = swrk.read_log(logs.fd, criu.RESTORE_LOG)
+    if log.is_verbose():
+        log.debug(f"criu's log: {text.decode('utf-8', 'replace')}")
+    raise CriuError(f"restore: criu failed: {swrk.why_failed(answer, text)} (see {logs.path}/{criu.RESTORE_LOG})")
+
+
+def _config_path(plan: Plan) -> str:
+    """criu's configuration by a descriptor of ours: its own /tmp is an empty one."""
+    path = _config_file(plan)
+    if not path:
+        return ""
+    try:
+        return f"/proc/{posix.getpid()}/fd/{posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)}"
+    except OSError as error:
+        raise CriuError(f"{criu.CONFIG_ANNOTATION}: open {path}: {posix.strerror(error.errno or 0).lower()}") from None
+
+
+def _streams(images: Folder) -> list[tuple[str, int]]:
+    """Our standard streams take the place of those that the processes had: copies, which criu may use up."""
+    data = images.read(criu.DESCRIPTORS_FILE, _DESCRIPTORS_MAX)
+    if data is None:
+        return []
+    import fcntl
+
+    names = plans.streams(jsontext.loads(data, what=f"{images.path}/{criu.DESCRIPTORS_FILE}"))
+    found: dict[str, int] = {}
+    for number, name in enumerate(names):
+        if name and name not in found:
+            found[name] = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 10)
+    return list(found.items())
+
+
+def _on_notify(work: _Restore, script: str, pid: int, fd: int) -> None:
+    log.debug(f"criu: {script}")
+    if script == "orphan-pts-master" and fd >= 0:
+        work.on_terminal(fd, "/dev/ptmx")
+        return
+    if fd >= 0:
+        posix.close(fd)
+    if script == "setup-namespaces":
+        _run_hooks(work, pid)
+    elif script == "post-restore":
+        _take_over(work, pid)
+
+
+def _run_hooks(work: _Restore, pid: int) -> None:
+    """The namespaces are there, and empty: engines put the network into one by a hook."""
+    hooks = work.plan.hooks
+    if not (hooks.get("prestart") or hooks.get("createRuntime")):
+        return
+    from pyoci.host import hooks as runner
+
+    phase("prestart and createRuntime hooks")
+    work.hooks_ran = True
+    document = creation.document(work.plan, pid)
+    for name in ("prestart", "createRuntime"):
+        runner.run(hooks.get(name) or [], document, name, work.plan.bundle)
+
+
+def _take_over(work: _Restore, pid: int) -> None:
+    """All is restored and nothing runs yet: look at it, and write it down before it does."""
+    phase("check what was restored")
+    if work.wanted.manage_cgroups_mode == "strict":
+        work.group.update({"devices": [], **(work.plan.resources or {})})
+    restored.check(work.plan, pid, work.group.pids(), work.criu)
+    work.before_it_runs()
+    work.state.cgroup = work.group.save()
+    work.state.pid, work.state.pid_start = pid, proc_stat.start_time(pid)
+    work.entry.write(work.state)
+
+
+def _finish(work: _Restore, pid: int) -> Created:
+    if not pid or pid != work.state.pid:
+        raise CriuError(f"criu restored process {pid}, but told of {work.state.pid}")
+    pidfd = posix.pidfd_open(pid)
+    announce(pid, pidfd, work.options.pid_file, work.options.pidfd_socket)
+    _run_poststart(work)
+    return creation.Created(entry=work.entry, state=work.state, plan=work.plan, pid=pid, pidfd=pidfd)
+
+
+def _run_poststart(work: _Restore) -> None:
+    hooks = work.state.hooks.get("poststart")
+    if not hooks:
+        return
+    from pyoci.host import hooks as runner
+    from pyoci.host.status import document
+    from pyoci.state import status
+
+    work.hooks_ran = True
+    runner.run(hooks, document(work.state, status.RUNNING), "poststart", work.state.bundle)
+
+
+def _abandon(work: _Restore) -> None:
+    """criu has killed what it made; what it could not is in the cgroup."""
+    phase("undo")
+    group: Any = work.group
+    try:
+        if work.state.pid:
+            from pyoci.host import delete
+
+            delete.stop(work.state)
+        group.kill(9)
+        _reap(work.state.pid)
+        group.destroy()
+    except PyociError as error:
+        log.warning(str(error))
+    poststop = work.plan.hooks.get("poststop")
+    if poststop and work.hooks_ran:
+        from pyoci.host import hooks as runner
+
+        document = creation.document(work.plan, 0) | {"status": "stopped"}
+        runner.run_all(poststop, document, "poststop", work.plan.bundle)
+
+
+def _reap(pid: int) -> None:
+    """The container's first process is our child."""
+    try:
+        if pid:
+            posix.waitpid(pid, 0)
+        while posix.waitpid(-1, posix.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def run(options: Options, wanted: Wanted, program: str, *, subreaper: bool) -> int:
+    """Restore; unless detached, wait for the container's end, delete it and return its exit status."""
+    from pyoci.host.send_fd import ConsoleSocket
+
+    if options.detach:
+        restore(options, wanted, program, ConsoleSocket(options.console_socket))
+        return 0
+    from pyoci.host import delete
+    from pyoci.host.relay import Relay
+
+    if subreaper:
+        process.become_subreaper()
+    relay, watches = Relay(), []
+    on_terminal = ConsoleSocket(options.console_socket) if options.console_socket else relay.adopt
+    try:
+        # from here on a signal is the container's, as soon as there is one that could be told to run
+        created = restore(options, wanted, program, on_terminal, lambda: watches.append(relay.__enter__()))
+        status = relay.wait(created.pid, created.pidfd)
+    finally:
+        if watches:
+            relay.__exit__()
+    try:
+        delete.destroy(created.entry, created.state)
+    except PyociError as error:
+        log.warning(str(error))
+    return status

@@ -1,0 +1,69 @@
+"""What criu made, before it runs: nothing in an image may give back what config.json takes."""
+
+from __future__ import annotations
+
+import posix
+
+from pyoci.errors import CriuError, SyscallError
+from pyoci.kernel import uapi
+from pyoci.plan import restore as plans
+from pyoci.plan.restore import Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.wire.plan import Plan
+
+
+def check(plan: Plan, init: int, pids: list[int], criu: int) -> None:
+    """Raise CriuError when a process is less confined than config.json says, or `init` is not in the cgroup.
+
+    `pids` are those in the cgroup, where the process `criu` and its helpers work, too.
+    """
+    if pids and init not in pids:
+        raise CriuError(f"restored process {init} is not in the container's cgroup")
+    allowed = plans.confinement(plan)
+    # criu's mount namespace is a copy of the host's
+    own = {kind: (_namespace("self", kind), _namespace(str(criu), kind)) for kind in (*allowed.namespaces, "user")}
+    users = _namespace(str(init), "user") if "user" in allowed.namespaces else own["user"][0]
+    for pid in {init, *pids}:
+        try:
+            found = _look(pid, own, users)
+        except FileNotFoundError:
+            continue  # a process that has ended, or criu's own
+        why = plans.escapes(allowed, found)
+        if why and pid != criu and _parent(pid) != criu:
+            raise CriuError(f"restored process {pid} is not confined as config.json says: {why}")
+
+
+def _look(pid: int, own: dict[str, tuple[str, str]], users: str) -> Process:
+    return Process(
+        pid=pid,
+        with_host=[kind for kind, names in own.items() if _namespace(str(pid), kind) in names],
+        own_users=_namespace(str(pid), "user") != users,
+        status=_read(f"/proc/{pid}/status"),
+    )
+
+
+def _parent(pid: int) -> int:
+    for line in _read(f"/proc/{pid}/status").splitlines():
+        key, _, value = line.partition(":")
+        if key == "PPid":
+            return int(value)
+    return 0
+
+
+def _namespace(process: str, kind: str) -> str:
+    try:
+        return posix.readlink(f"/proc/{process}/ns/{uapi.NAMESPACE_FILES[kind]}")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"look at the {kind} namespace of process {process}") from None
+
+
+def _read(path: str) -> str:
+    fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    try:
+        return posix.read(fd, 1 << 16).decode("ascii", "replace")
+    finally:
+        posix.close(fd)

@@ -1,0 +1,180 @@
+"""checkpoint: what the container is, and what the command line says -> what criu is asked for. Pure."""
+
+from __future__ import annotations
+
+from pyoci.errors import UnsupportedError, UsageError
+from pyoci.kernel import uapi
+from pyoci.plan import criu
+from pyoci.plan.mountinfo import MountPoint
+from pyoci.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyoci.wire.plan import Plan
+
+_CGROUPS = ("cgroup", "cgroup2")
+# What criu mounts anew from its own notes: its files, if any, are in the image.
+_MADE_ANEW = ("proc", "sysfs", "tmpfs", "devpts", "mqueue", "devtmpfs", "binfmt_misc", "debugfs", "tracefs", "overlay")
+
+
+class Wanted(criu.Switches):
+    """The command line of `checkpoint`."""
+
+    parent_path: str = ""
+    leave_running: bool = False
+    tcp_skip_in_flight: bool = False
+    link_remap: bool = False
+    status_fd: int = -1
+    page_server: tuple[str, int] | None = None
+    pre_dump: bool = False
+
+
+class Found(Record):
+    """What the kernel says of the container.
+
+    mounts      all of its mount namespace
+    placed      path of config.json -> ID of the mount that is there now, for all paths that something is mounted on
+    namespaces  kind -> inode, of those that it has joined
+    streams     names of its standard streams as criu knows them, empty for what is the container's own
+    """
+
+    pid: int
+    mounts: list[MountPoint]
+    placed: dict[str, int]
+    namespaces: dict[str, int]
+    streams: list[str]
+    freezer: str = ""
+    config_file: str = ""
+
+
+def options(plan: Plan, wanted: Wanted, found: Found) -> dict[str, Any]:
+    """criu_opts, but for the descriptors of the folders. Raises CriuError, UsageError, UnsupportedError."""
+    if "mount" not in plan.namespaces.new:
+        raise UnsupportedError("checkpoint: the container has no mount namespace of its own, which criu needs")
+    made = criu.common(wanted, criu.empty_namespaces(wanted.empty_ns, uapi.CLONE_NEWNET), found.config_file)
+    made |= {"pid": found.pid, "log_file": criu.DUMP_LOG, "ext_masters": True, "ext_sharing": True}
+    for name in ("leave_running", "tcp_skip_in_flight", "link_remap"):
+        if getattr(wanted, name):
+            made[name] = True
+    if wanted.parent_path:
+        made["parent_img"] = wanted.parent_path
+    if wanted.pre_dump or wanted.parent_path:
+        made["track_mem"] = True
+    if wanted.page_server is not None:
+        address, port = wanted.page_server
+        made["ps"] = {"address": address, "port": port}
+    if wanted.status_fd >= 0:
+        made["status_fd"] = wanted.status_fd
+    if found.freezer:
+        made["freeze_cgroup"] = found.freezer
+    if plan.process is not None and plan.process.terminal:
+        made["orphan_pts_master"] = True
+    if not wanted.pre_dump:
+        made["external"] = [
+            *dict.fromkeys(criu.external("mnt", path, key) for path, key in external_mounts(plan, found)),
+            *_external_namespaces(found.namespaces),
+            *(stream for stream in dict.fromkeys(found.streams) if stream.startswith(("file[", "tty["))),
+        ]
+    return made
+
+
+def external_mounts(plan: Plan, found: Found) -> list[tuple[str, str]]:
+    """(mount point, name in the image) of the mounts that are not the container's own.
+
+    Those are the bind mounts of config.json, what pyoci bound besides them (masks, devices, read-only paths), cgroups,
+    and what came along with them. A bind mount that the container has made of its own root file system is refused:
+    criu would look for its source by a path in there, where a link may wait by then.
+    """
+    binds, fresh = _placed(plan, found)
+    ours = {found.placed[path] for path in _covered(plan) if path in found.placed}
+    root = next((mount for mount in found.mounts if mount.path == "/"), None)
+    anew = {mount.device for mount in found.mounts if _is_made_anew(mount) and mount.id in fresh | ours}
+    outside: set[int] = set()
+    made = []
+    for mount in found.mounts:
+        if root is None or mount.path == "/":
+            continue
+        if mount.id in binds:
+            name = binds[mount.id]
+        elif mount.fstype in _CGROUPS:
+            name = mount.path
+        elif mount.device in anew or mount.id in fresh:
+            continue
+        elif _is_made_anew(mount) and mount.parent not in outside:
+            continue  # the container's doing
+        elif _is_within(mount, root) and mount.id not in ours:
+            raise UnsupportedError(
+                f"checkpoint: the container has bound {mount.root!r} of its own root file system on {mount.path!r}; "
+                "unmount it first"
+            )
+        else:
+            name = mount.path
+        made.append((mount.path, name))
+        outside.add(mount.id)
+    return made
+
+
+def _is_within(mount: MountPoint, root: MountPoint) -> bool:
+    return mount.device == root.device and mount.root.startswith(root.root.rstrip("/") + "/")
+
+
+def _placed(plan: Plan, found: Found) -> tuple[dict[int, str], set[int]]:
+    """Mounts of config.json by their IDs: bind mounts with their destinations, and file systems."""
+    binds, fresh = {}, set()
+    for entry in plan.mounts:
+        mount_id = found.placed.get(entry.destination, -1)
+        if entry.kind == "bind":
+            binds[mount_id] = entry.destination
+        elif entry.kind == "filesystem":
+            fresh.add(mount_id)
+            binds.pop(mount_id, None)  # of two at one place the later one is on top
+    return binds, fresh
+
+
+def _covered(plan: Plan) -> list[str]:
+    """Paths that pyoci itself may have mounted something on."""
+    return [*plan.masked_paths, *plan.readonly_paths, *(device.path for device in plan.devices)]
+
+
+def paths(plan: Plan) -> list[str]:
+    """All paths whose mounts must be known: the keys of `Found.placed`."""
+    return [*(entry.destination for entry in plan.mounts), *_covered(plan)]
+
+
+def _is_made_anew(mount: MountPoint) -> bool:
+    return mount.fstype in _MADE_ANEW and mount.root == "/"
+
+
+def _external_namespaces(inodes: dict[str, int]) -> list[str]:
+    made = []
+    if "network" in inodes:
+        made.append(criu.external("net", str(inodes["network"]), criu.NETWORK))
+    if "pid" in inodes:
+        made.append(criu.external("pid", str(inodes["pid"]), criu.PID))
+    return made
+
+
+def page_server(text: str) -> tuple[str, int] | None:
+    """ADDRESS:PORT; an IPv6 address in brackets. Raises UsageError."""
+    if not text:
+        return None
+    address, colon, port = text.rpartition(":")
+    if address.startswith("[") and address.endswith("]"):
+        address = address[1:-1]
+    elif ":" in address:
+        colon = ""
+    if not (colon and address and port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
+        raise UsageError(f"option --page-server: {text!r} is not ADDRESS:PORT, such as 127.0.0.1:27182")
+    return address, int(port)
+
+
+def check(wanted: Wanted) -> None:
+    """Raise UsageError for options that contradict each other."""
+    if wanted.lazy_pages and wanted.page_server is None:
+        raise UsageError("option --lazy-pages needs --page-server ADDRESS:PORT, where the pages are fetched from")
+    if wanted.status_fd >= 0 and not wanted.lazy_pages:
+        raise UsageError("option --status-fd is of use with --lazy-pages only")
+    if wanted.pre_dump and wanted.lazy_pages:
+        raise UsageError("options --pre-dump and --lazy-pages exclude each other")

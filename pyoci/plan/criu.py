@@ -1,0 +1,141 @@
+"""What checkpoint and restore have in common: options of both, names of external things, versions of criu."""
+
+from __future__ import annotations
+
+from pyoci.errors import CriuError, UsageError
+from pyoci.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyoci.wire.plan import Plan
+
+CGROUP_MODES = {"soft": 3, "full": 4, "strict": 5, "ignore": 0}  # criu_cg_mode of rpc.proto
+CONFIG_ANNOTATION = "org.criu.config"
+# The first that is there counts. runc's is taken as well: whoever puts pyoci in its place has it already.
+CONFIG_FILES = ("/etc/criu/pyoci.conf", "/etc/criu/runc.conf")
+DUMP_LOG, RESTORE_LOG = "dump.log", "restore.log"
+# Which pipe, file or terminal the standard streams were: an array of three texts. The name is runc's, so that
+# engines that move a checkpoint find it where they look.
+DESCRIPTORS_FILE = "descriptors.json"
+# External namespaces by these names in the image.
+NETWORK, PID = "pyoci-network", "pyoci-pid"
+LOG_LEVEL = 4
+
+OLDEST = 30000
+# (what asks for it, the version that brought it): criu's release notes
+_NEEDED = {
+    "org.criu.config": 31100,
+    "a network namespace joined by its path": 31100,
+    "--lazy-pages": 30600,
+    "--lsm-profile": 31400,
+    "a frozen cgroup of version 2": 31400,
+    "a PID namespace joined by its path": 31500,
+    "joining namespaces by their paths": 31600,
+    "--lsm-mount-context": 31600,
+}
+
+
+class Switches(Record):
+    """Options that checkpoint and restore have both."""
+
+    image_path: str = ""
+    work_path: str = ""
+    tcp_established: bool = False
+    ext_unix_sk: bool = False
+    shell_job: bool = False
+    lazy_pages: bool = False
+    file_locks: bool = False
+    auto_dedup: bool = False
+    manage_cgroups_mode: str = ""
+    empty_ns: list[str]
+
+
+def common(switches: Switches, empty_ns: int, config_file: str) -> dict[str, Any]:
+    """The fields of criu_opts for them. What was not asked for is left out: a configuration file may say it."""
+    made: dict[str, Any] = {"log_level": LOG_LEVEL, "notify_scripts": True}
+    made["manage_cgroups_mode"] = CGROUP_MODES[switches.manage_cgroups_mode or "soft"]
+    for name in ("tcp_established", "ext_unix_sk", "shell_job", "lazy_pages", "file_locks", "auto_dedup"):
+        if getattr(switches, name):
+            made[name] = True
+    if empty_ns:
+        made["empty_ns"] = empty_ns
+    if config_file:
+        made["config_file"] = config_file
+    return made
+
+
+def empty_namespaces(names: list[str], network_flag: int) -> int:
+    """The mask of --empty-ns: criu leaves the network namespace empty, and no other. Raises UsageError."""
+    for name in names:
+        if name not in ("network", "net"):
+            raise UsageError(f"option --empty-ns: {name!r} cannot be left empty by criu; it takes network")
+    return network_flag if names else 0
+
+
+def config_file(annotations: dict[str, str], exists: dict[str, bool]) -> str:
+    """criu's configuration file: that of the annotation (none, when it is empty), or the first that is there."""
+    if CONFIG_ANNOTATION in annotations:
+        return annotations[CONFIG_ANNOTATION]
+    return next((path for path in CONFIG_FILES if exists.get(path)), "")
+
+
+def require_version(found: int, reasons: list[str]) -> None:
+    """Raise CriuError when the version cannot do what one of the reasons needs."""
+    oldest, reason = OLDEST, "checkpoint and restore"
+    for wanted in reasons:
+        if _NEEDED[wanted] > oldest:
+            oldest, reason = _NEEDED[wanted], wanted
+    if found < oldest:
+        raise CriuError(f"criu {_words(found)} is too old for {reason}: {_words(oldest)} or newer is needed")
+
+
+def _words(version: int) -> str:
+    sublevel = f".{version % 100}" if version % 100 else ""
+    return f"{version // 10000}.{version // 100 % 100}{sublevel}"
+
+
+def reasons(plan: Plan, switches: Switches, config: str, *, joins: bool) -> list[str]:
+    """What of the container and of the command line needs more than the oldest criu; `joins`: on restore."""
+    found = []
+    if config:
+        found.append("org.criu.config")
+    if switches.lazy_pages:
+        found.append("--lazy-pages")
+    if plan.namespaces.joins("network"):
+        found.append("a network namespace joined by its path")
+    if plan.namespaces.joins("pid"):
+        found.append("a PID namespace joined by its path")
+    if joins and any(kind not in ("network", "pid", "cgroup") for kind, _ in plan.namespaces.joined):
+        found.append("joining namespaces by their paths")
+    return found
+
+
+def external(kind: str, name: str, value: str = "") -> str:
+    """`kind[name]:value`, which criu takes apart at the first `]`.
+
+    A name with a bracket could stand for another one: crun bound a folder of the host for one (CVE-2026-119101).
+    """
+    if "[" in name or "]" in name:
+        raise CriuError(f"{kind} {name!r}: criu cannot take a name with a bracket")
+    return f"{kind}[{name}]:{value}" if value else f"{kind}[{name}]"
+
+
+def cgroup_groups(saved: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Controllers -> (mount, group below it), of what `pyoci.cgroups` saved; cgroup2 has the name ``."""
+    if "systemd" in saved:
+        saved = saved["groups"]
+    if saved.get("layout") == "v2":
+        mount, group = saved["mount"], saved["group"]
+        return {"": (mount, group[len(mount) :])}
+    return {name: (mount, group) for name, (mount, group) in (saved.get("groups") or {}).items()}
+
+
+def freezer(saved: dict[str, Any]) -> str:
+    """The group whose freezer holds the whole container; empty when there is none."""
+    groups = cgroup_groups(saved)
+    for name in ("freezer", ""):
+        if name in groups:
+            return "".join(groups[name])
+    return ""

@@ -1,0 +1,238 @@
+"""A program that speaks criu's RPC, for what a real criu does seldom or never: to fail, to lie, to die.
+
+`FakeCriu(folder)` writes it there. It reads `behaviour.json` beside it at every request and writes down what it was
+asked for, field numbers as keys. Its codec is its own, so that it does not share an error of pyoci's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+_PROGRAM = '''#!{python} -IS
+import array, ctypes, json, os, select, signal, socket, sys
+
+# On restore /tmp is another one than the caller's.
+HERE = f"/proc/{{os.getppid()}}/root" + {here!r}
+DUMP, RESTORE, PRE_DUMP, NOTIFY, FEATURE_CHECK, VERSION = 1, 2, 4, 6, 9, 10
+CLONE_PARENT, NAMESPACES = 0x8000, {{"mnt": 0x20000, "uts": 0x4000000, "ipc": 0x8000000, "pid": 0x20000000,
+                                   "net": 0x40000000}}
+
+
+def varint(value):
+    value &= (1 << 64) - 1
+    out = b""
+    while value > 127:
+        out += bytes([value & 127 | 128])
+        value >>= 7
+    return out + bytes([value])
+
+
+def field(number, value):
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def number_at(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, at
+
+
+def read(data, nested=()):
+    """number -> list of values; those of `nested` as messages."""
+    found, at = {{}}, 0
+    while at < len(data):
+        tag, at = number_at(data, at)
+        if tag & 7 == 0:
+            value, at = number_at(data, at)
+            if value >> 63:
+                value -= 1 << 64
+        else:
+            length, at = number_at(data, at)
+            value, at = data[at : at + length], at + length
+            value = read(value) if tag >> 3 in nested else value.decode("utf-8", "replace")
+        found.setdefault(tag >> 3, []).append(value)
+    return found
+
+
+link = socket.socket(fileno=int(sys.argv[2]))
+data = link.recv(1 << 20)
+if not data:
+    sys.exit(1)
+request = read(data)
+kind = request[1][0]
+options = {{}}
+at = 0
+while at < len(data):
+    tag, at = number_at(data, at)
+    if tag & 7 == 0:
+        _, at = number_at(data, at)
+        continue
+    length, at = number_at(data, at)
+    if tag >> 3 == 2:
+        options = read(data[at : at + length], (11, 25, 27, 39))
+    at += length
+with open(HERE + "/behaviour.json") as file:
+    does = json.load(file)
+with open(HERE + "/requests", "a") as file:
+    file.write(json.dumps({{"type": kind, "options": options, "mounts": open("/proc/self/mountinfo").read()}}) + "\\n")
+
+
+def answer(kind, success, *fields):
+    link.send(field(1, kind) + field(2, success) + b"".join(fields))
+
+
+def notify(script, pid=0, fd=-1):
+    message = field(1, NOTIFY) + field(2, 1) + field(5, field(1, script.encode()) + (field(2, pid) if pid else b""))
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))] if fd >= 0 else []
+    link.sendmsg([message], rights)
+    reply = link.recv(1 << 16)
+    return bool(reply) and read(reply).get(3) == [1]
+
+
+def folder(number):
+    return f"/proc/{{os.getppid()}}/fd/{{options[number][0]}}"
+
+
+def write(place, name, text):
+    with open(f"{{place}}/{{name}}", "w") as file:
+        file.write(text)
+
+
+def undo():
+    pass
+
+
+def misbehave(point):
+    if does.get(point) == "die":
+        os._exit(1)
+    if does.get(point) == "hang":
+        write(HERE, "reached", point)
+        poller = select.poll()
+        poller.register(link, 0)
+        poller.poll(30000)  # until the caller is gone
+        if point != "restored":
+            undo()
+            os._exit(1)
+    if does.get(point) == "garbage":
+        link.send(bytes(range(256)))
+        os._exit(1)
+
+
+if kind == VERSION:
+    misbehave("version_asked")
+    major, minor, sublevel = does.get("version", [3, 17, 1])
+    answer(VERSION, 1, field(10, field(1, major) + field(2, minor) + field(4, sublevel)))
+    sys.exit()
+if kind == FEATURE_CHECK:
+    answer(FEATURE_CHECK, 1, field(8, b"".join(field(n, 1) for n in does.get("features", [1, 2]))))
+    sys.exit()
+
+work = folder(17 if 17 in options else 1)
+log = does.get("log", "(00.1) Error (criu/fake.c:1): first\\n(00.2) Error (criu/fake.c:2): last\\n"
+                      "(00.3) Error (criu/fake.c:3): Dumping FAILED.\\n")
+write(work, options[10][0], log)
+
+if kind in (DUMP, PRE_DUMP):
+    write(folder(1), "pages-1.img", "memory")
+    misbehave("dump")
+    for script in does.get("scripts", ["pre-dump", "network-lock"]):
+        if not notify(script):
+            answer(kind, 0)
+            sys.exit(1)
+    if does.get("dump") == "fail":
+        answer(kind, 0, field(7, 95))
+        sys.exit(1)
+    write(folder(1), "inventory.img", "inventory")
+    if kind == DUMP and not options.get(3):
+        os.kill(options[2][0], signal.SIGKILL)
+    answer(kind, 1)
+    sys.exit()
+
+misbehave("restore")
+flags = sum(flag for name, flag in NAMESPACES.items() if name not in does.get("without", []))
+libc = ctypes.CDLL(None, use_errno=True)
+go, went = os.pipe()
+confined, told = os.pipe()
+pid = libc.syscall(56, flags | CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)
+if pid == 0:
+    os.close(went)
+    os.chroot(options[13][0])
+    os.chdir("/")
+    if not does.get("capable"):
+        for number in range(64):
+            libc.prctl(24, number, 0, 0, 0)
+        libc.capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)(0, 0, 0, 0, 0, 0))
+    if not does.get("may_gain"):
+        libc.prctl(38, 1, 0, 0, 0)
+    os.write(told, b"c")
+    if os.read(go, 1) != b"g":
+        os._exit(1)
+    os.execv("/bin/busybox", ["sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.02; done"])
+os.close(go)
+os.read(confined, 1)
+
+
+def give_up():
+    os.kill(pid, signal.SIGKILL)
+    answer(RESTORE, 0)
+    sys.exit(1)
+
+
+for script in does.get("scripts", ["pre-restore", "setup-namespaces", "post-setup-namespaces"]):
+    if not notify(script, pid if script == "setup-namespaces" else 0):
+        give_up()
+if 50 in options:
+    master, slave = os.openpty()
+    if not notify("orphan-pts-master", 0, master):
+        give_up()
+if does.get("restore") == "fail":
+    give_up()
+if not notify("post-restore", pid):
+    give_up()
+misbehave("restored")
+os.write(went, b"g")
+notify("post-resume")
+answer(RESTORE, 1, field(4, field(1, does.get("pid", pid))))
+'''
+
+
+class FakeCriu:
+    """The program in `folder`, and what it is to do."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.path = folder / "criu"
+        self.path.write_text(_PROGRAM.format(python=sys.executable, here=str(folder)))
+        self.path.chmod(0o755)
+        self.does()
+
+    def does(self, **behaviour: Any) -> None:
+        """From now on; see the program for the words."""
+        (self.folder / "behaviour.json").write_text(json.dumps(behaviour))
+
+    @property
+    def reached(self) -> bool:
+        """Whether it hangs where it was told to."""
+        return (self.folder / "reached").exists()
+
+    def requests(self, kind: int) -> list[dict[str, Any]]:
+        """Options by their field numbers, of all requests of that type."""
+        asked = self.folder / "requests"
+        found = [json.loads(line) for line in asked.read_text().splitlines()] if asked.exists() else []
+        return [request["options"] for request in found if request["type"] == kind]
+
+    def mounts(self, kind: int) -> str:
+        """The mount table that it saw at the last request of that type."""
+        lines = (self.folder / "requests").read_text().splitlines()
+        return str([line["mounts"] for line in map(json.loads, lines) if line["type"] == kind][-1])

@@ -1,0 +1,334 @@
+"""checkpoint and restore where criu fails, lies, or is killed: a failed checkpoint leaves the container running and
+nothing on disk, a failed restore leaves nothing. With a criu of our own, which any kernel can have.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from helpers import cgroup
+from helpers.bundle import Bundle
+from helpers.checkpoint import Case
+from helpers.fake_criu import FakeCriu
+from helpers.runtime import Runtime, kill_process, reap, until
+from helpers.sandbox import MARK
+
+DUMP, RESTORE, PRE_DUMP = 1, 2, 4
+
+
+@pytest.fixture
+def criu(scratch: Path, runtime: Runtime) -> FakeCriu:
+    if not runtime.is_pyoci:
+        pytest.skip("asks how pyoci speaks to criu")
+    return FakeCriu(scratch / "criu")
+
+
+@pytest.fixture
+def case(runtime: Runtime, bundle: Bundle, criu: FakeCriu, scratch: Path) -> Case:
+    return Case(runtime, bundle, scratch, criu)
+
+
+def test_checkpoint_ends_the_container_and_its_state(case: Case) -> None:
+    container = case.start()
+    case.checkpoint(container.id)
+    assert case.runtime.call("state", container.id).status != 0
+    assert {"inventory.img", "pages-1.img", "descriptors.json"} <= set(os.listdir(case.images))
+    assert not [group for group in cgroup.named(MARK) if group.name != MARK]
+
+
+def test_checkpoint_runs_the_poststop_hooks(case: Case, scratch: Path) -> None:
+    case.bundle.hook("poststop", f"cat > {scratch}/stopped")
+    container = case.start()
+    case.checkpoint(container.id)
+    assert json.loads((scratch / "stopped").read_text())["status"] == "stopped"
+
+
+@pytest.mark.parametrize("option", ["--leave-running", "--pre-dump"])
+def test_the_container_goes_on_where_it_shall(case: Case, option: str) -> None:
+    container = case.start()
+    case.checkpoint(container.id, option)
+    assert container.status == "running"
+
+
+def test_default_folder_is_checkpoint_in_the_working_directory(case: Case, scratch: Path) -> None:
+    container = case.start()
+    case.runtime.expect("checkpoint", container.id, options=case.options, cwd=scratch)
+    assert (scratch / "checkpoint/inventory.img").exists()
+
+
+@pytest.mark.parametrize("how", ["fail", "die", "garbage"])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_failed_checkpoint_leaves_the_container_and_nothing_on_disk(case: Case, how: str, frozen: bool) -> None:
+    container = case.start()
+    if frozen:
+        case.runtime.expect("pause", container.id)
+    case.criu.does(dump=how)
+    words = case.checkpoint_fails(container.id)
+    assert container.status == ("paused" if frozen else "running")
+    assert not case.images.exists()
+    if how == "fail":
+        assert "first; last" in words
+        assert "FAILED" not in words
+
+
+def test_failed_checkpoint_leaves_the_files_of_before(case: Case) -> None:
+    container = case.start()
+    case.images.mkdir(mode=0o700)
+    (case.images / "note").write_text("mine")
+    case.criu.does(dump="fail")
+    case.checkpoint_fails(container.id)
+    assert os.listdir(case.images) == ["note"]
+
+
+def test_log_stays_in_a_work_folder(case: Case) -> None:
+    """containerd copies it from there, podman names it."""
+    container = case.start()
+    case.criu.does(dump="fail")
+    words = case.checkpoint_fails(container.id, "--work-path", str(case.work))
+    assert f"{case.work}/dump.log" in words
+    assert (case.work / "dump.log").exists()
+    assert not case.images.exists()
+
+
+@pytest.mark.parametrize("point", ["version_asked", "dump"])
+def test_killed_checkpoint_leaves_the_container_running(case: Case, point: str) -> None:
+    container = case.start()
+    case.criu.does(**{point: "hang"})
+    process = case.runtime.popen(*case.words(), container.id, options=case.options)
+    until(lambda: case.criu.reached, point)
+    kill_process(process)
+    assert container.status == "running"
+    case.criu.does()
+    case.checkpoint(container.id)
+
+
+@pytest.mark.parametrize("status", ["created", "stopped"])
+def test_only_what_runs_can_be_checkpointed(case: Case, status: str) -> None:
+    case.bundle.sleeps()
+    container = case.runtime.create(case.bundle)
+    if status == "stopped":
+        container.start().kill("KILL")
+        container.wait()
+    assert status in case.checkpoint_fails(container.id)
+    assert not case.images.exists()
+
+
+def test_unknown_container(case: Case) -> None:
+    assert "does not exist" in case.checkpoint_fails("unknown")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--page-server", "x"], "ADDRESS:PORT"),
+        (["--manage-cgroups-mode", "hard"], "soft, full, strict, ignore"),
+        (["--empty-ns", "uts"], "'uts'"),
+        (["--lazy-pages"], "--page-server"),
+        (["--status-fd", "x"], "--status-fd"),
+        (["--parent-path", "../nowhere"], "'../nowhere'"),
+    ],
+)
+def test_wrong_options_of_checkpoint(case: Case, words: list[str], said: str) -> None:
+    container = case.start()
+    assert said in case.checkpoint_fails(container.id, *words)
+    assert container.status == "running"
+    assert not case.images.exists()
+
+
+def test_criu_that_is_too_old(case: Case) -> None:
+    container = case.start()
+    case.criu.does(version=[2, 12, 1])
+    assert "criu 2.12.1 is too old" in case.checkpoint_fails(container.id)
+    assert container.status == "running"
+
+
+@pytest.mark.parametrize(
+    ("words", "feature"), [(["--pre-dump"], "mem_track"), (["--lazy-pages", "--page-server", "::1:1"], "")]
+)
+def test_feature_that_criu_lacks(case: Case, words: list[str], feature: str) -> None:
+    container = case.start()
+    case.criu.does(features=[])
+    assert feature in case.checkpoint_fails(container.id, *words)
+
+
+def test_no_criu(case: Case) -> None:
+    container = case.start()
+    words = case.runtime.fails(*case.words(), container.id, options=["--criu", "/nowhere/criu"])
+    assert "--criu" in words
+
+
+def test_options_reach_criu(case: Case) -> None:
+    container = case.start()
+    switches = ["--tcp-established", "--ext-unix-sk", "--shell-job", "--file-locks", "--auto-dedup", "--link-remap"]
+    case.checkpoint(container.id, *switches, "--tcp-skip-in-flight", "--leave-running", "--work-path", str(case.work))
+    (asked,) = case.criu.requests(DUMP)
+    assert {number for number in ("3", "4", "5", "7", "8", "16", "18", "46") if asked.get(number) == [1]} == {
+        *("3", "4", "5", "7", "8", "16", "18", "46")
+    }
+    assert asked["2"] == [container.pid]
+    assert asked["34"] == [3]
+    assert asked["17"] != asked["1"]
+
+
+def test_pre_dump_chain_is_a_relative_link(case: Case, scratch: Path) -> None:
+    container = case.start()
+    before = scratch / "before"
+    case.runtime.expect("checkpoint", "--pre-dump", "--image-path", str(before), container.id, options=case.options)
+    case.checkpoint(container.id, "--parent-path", str(before))
+    assert case.criu.requests(DUMP)[0]["14"] == ["../before"]
+    assert len(case.criu.requests(PRE_DUMP)) == 1
+
+
+def test_configuration_file_of_the_annotation(case: Case) -> None:
+    case.bundle.config["annotations"] = {"org.criu.config": "/etc/criu/mine.conf"}
+    container = case.start()
+    case.checkpoint(container.id)
+    assert case.criu.requests(DUMP)[0]["51"] == ["/etc/criu/mine.conf"]
+
+
+def test_streams_are_written_down(case: Case) -> None:
+    container = case.start()
+    case.checkpoint(container.id)
+    names = json.loads((case.images / "descriptors.json").read_text())
+    assert all(name.startswith("file[") for name in names)
+    assert set(names) <= set(case.criu.requests(DUMP)[0]["37"])
+
+
+def test_restored_container_is_a_container(case: Case, scratch: Path) -> None:
+    case.make_images()
+    name = case.restore("--pid-file", str(scratch / "pid"))
+    state = case.runtime.state(name)
+    assert state["status"] == "running"
+    assert (scratch / "pid").read_text() == str(state["pid"])
+    assert cgroup.of_process(state["pid"])
+    case.runtime.expect("kill", name, "KILL")
+    os.waitpid(state["pid"], 0)
+    assert case.runtime.state(name)["status"] == "stopped"
+    case.runtime.expect("delete", name)
+
+
+def test_restore_in_the_foreground_ends_with_the_container(case: Case) -> None:
+    case.make_images()
+    name = case.runtime.add(case.bundle)
+    words = [word for word in case.restore_words() if word != "--detach"]
+    process = case.runtime.popen(*words, name, options=case.options)
+    until(lambda: case.runtime.call("state", name).status == 0 and case.runtime.state(name)["status"] == "running")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) in (7, 128 + signal.SIGTERM)
+    assert case.runtime.call("state", name).status != 0
+
+
+@pytest.mark.parametrize("how", ["fail", "die", "garbage"])
+def test_failed_restore_leaves_nothing(case: Case, how: str) -> None:
+    case.make_images()
+    case.criu.does(restore=how)
+    words = case.restore_fails()
+    if how == "fail":
+        assert "first; last" in words
+        assert "restore.log" in words
+
+
+def test_criu_that_dies_once_all_is_restored_leaves_nothing(case: Case) -> None:
+    case.make_images()
+    case.criu.does(restored="die")
+    case.restore_fails()
+
+
+def test_criu_that_tells_another_process_leaves_nothing(case: Case) -> None:
+    case.make_images()
+    case.criu.does(pid=1)
+    assert "process 1" in case.restore_fails()
+
+
+def test_hooks_of_a_restore(case: Case, scratch: Path) -> None:
+    """The network is made by a hook, in the namespace that criu has just made."""
+    for kind in ("prestart", "createRuntime", "poststart", "poststop"):
+        case.bundle.hook(kind, f"echo {kind} $(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/') >> {scratch}/hooks")
+    case.make_images()
+    name = case.restore()
+    pid = case.runtime.state(name)["pid"]
+    said = (scratch / "hooks").read_text().split()
+    assert said == ["prestart", str(pid), "createRuntime", str(pid), "poststart", str(pid)]
+    case.runtime.expect("delete", "--force", name)
+
+
+def test_hook_that_fails_ends_the_restore(case: Case, scratch: Path) -> None:
+    case.bundle.hook("createRuntime", "exit 3")
+    case.bundle.hook("poststop", f"echo > {scratch}/undone")
+    case.make_images()
+    assert "createRuntime hook 0" in case.restore_fails()
+    assert (scratch / "undone").exists()
+
+
+@pytest.mark.parametrize("point", ["version_asked", "restore", "restored"])
+def test_killed_restore_leaves_only_what_delete_removes(case: Case, point: str) -> None:
+    case.make_images()
+    case.criu.does(**{point: "hang"})
+    name = case.runtime.add(case.bundle)
+    process = case.runtime.popen(*case.restore_words(), name, options=case.options)
+    until(lambda: case.criu.reached, point)
+    kill_process(process)
+    if (case.runtime.root / name).exists():
+        case.runtime.expect("delete", "--force", name)
+    reap()
+    assert case.runtime.call("state", name).status != 0
+    assert not [group for group in cgroup.named(MARK) if group.name != MARK]
+
+
+def test_restore_finds_its_rootfs_and_volumes_at_places_of_our_own(case: Case, scratch: Path) -> None:
+    volume = scratch / "volume"
+    volume.mkdir()
+    case.bundle.bind(volume, "/new/volume")
+    case.make_images()
+    case.restore()
+    (asked,) = case.criu.requests(RESTORE)
+    assert asked["13"] == ["/tmp/pyoci-root"]
+    sources = dict(word.removeprefix("mnt[").split("]:") for word in asked["37"])
+    assert sources["/new/volume"].startswith("/tmp/pyoci-sources/")
+    assert (case.bundle.rootfs / "new/volume").is_dir()
+    assert f" {sources['/new/volume']} " in case.criu.mounts(RESTORE)
+    assert "/tmp/pyoci-root" not in Path("/proc/self/mountinfo").read_text()
+
+
+def test_restore_without_a_checkpoint(case: Case) -> None:
+    case.images.mkdir(mode=0o700)
+    assert "inventory.img" in case.restore_fails()
+
+
+def test_restore_without_a_folder(case: Case) -> None:
+    assert str(case.images) in case.restore_fails()
+
+
+def test_id_that_is_taken(case: Case) -> None:
+    container = case.start()
+    case.make_images()
+    words = case.runtime.fails(*case.restore_words(), container.id, options=case.options)
+    assert "already exists" in words
+    assert container.status == "running"
+
+
+def test_terminal_of_a_detached_restore_needs_a_socket(case: Case) -> None:
+    case.bundle.process["terminal"] = True
+    case.make_images()
+    assert "--console-socket" in case.restore_fails()
+
+
+def test_strict_cgroups_are_left_to_criu(case: Case) -> None:
+    case.make_images()
+    case.criu.does(restore="fail")
+    case.restore_fails("--manage-cgroups-mode", "strict")
+    assert case.criu.requests(RESTORE)[0]["34"] == [5]
+
+
+@pytest.mark.parametrize("how", ["--features", "present"])
+def test_features_tell_what_engines_look_for(case: Case, scratch: Path, how: str) -> None:
+    path = str(scratch / "empty") if how != "present" else str(case.criu.folder)
+    options = ["--criu", str(case.criu.path)] if how == "present" else ["--criu", "/nowhere/criu"]
+    document = json.loads(case.runtime.expect("features", options=options, env={**os.environ, "PATH": path}).stdout)
+    wanted = "true" if how == "present" else "false"
+    for name in ("org.opencontainers.runc.checkpoint.enabled", "run.oci.crun.checkpoint.enabled"):
+        assert document["annotations"][name] == wanted

@@ -1,0 +1,195 @@
+"""What restore asks criu for, and what it accepts of the result: pure functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pyoci.criu import swrk
+from pyoci.errors import CriuError, UnsupportedError, UsageError
+from pyoci.plan import restore
+from pyoci.plan.build import build
+from pyoci.plan.facts import Facts
+from pyoci.plan.request import Request
+from pyoci.plan.restore import Confinement, Found, Process, Wanted
+from pyoci.wire.plan import Plan
+
+FACTS = Facts(uid=0, gid=0, capabilities=(1 << 41) - 1, apparmor=True, selinux=False)
+KINDS = ("pid", "mount", "network", "ipc", "uts", "time", "cgroup")
+
+
+def plan_of(**changes: Any) -> Plan:
+    linux = {"namespaces": [{"type": kind} for kind in KINDS], **changes.pop("linux", {})}
+    config = {
+        "ociVersion": "1.0.0",
+        "root": {"path": "rootfs"},
+        "process": {"args": ["sh"], "cwd": "/", "user": {"uid": 0, "gid": 0}, **changes.pop("process", {})},
+        "linux": linux,
+        **changes,
+    }
+    return build(config, Request(container_id="c", bundle="/bundle"), FACTS)
+
+
+def found(**more: Any) -> Found:
+    values: dict[str, Any] = {"sources": [], "namespaces": {}, "streams": [], "groups": {}, **more}
+    return Found(root="/tmp/root", **values)
+
+
+def wanted(**options: Any) -> Wanted:
+    return Wanted(empty_ns=[], **options)
+
+
+def test_plain() -> None:
+    assert restore.options(plan_of(), wanted(), found(groups={"": "/g"})) == {
+        "log_level": 4,
+        "notify_scripts": True,
+        "manage_cgroups_mode": 3,
+        "log_file": "restore.log",
+        "root": "/tmp/root",
+        "rst_sibling": True,
+        "ext_masters": True,
+        "ext_sharing": True,
+        "cg_root": [{"path": "/g"}],
+        "external": [],
+        "inherit_fd": [],
+        "join_ns": [],
+    }
+
+
+def test_processes_go_into_the_groups_of_the_new_container() -> None:
+    groups = {"cpu,cpuacct": "/a", "name=systemd": "/b", "": "/c"}
+    made = restore.options(plan_of(), wanted(), found(groups=groups))
+    assert made["cg_root"] == [
+        {"ctrl": "cpu", "path": "/a"},
+        {"ctrl": "cpuacct", "path": "/a"},
+        {"ctrl": "name=systemd", "path": "/b"},
+        {"path": "/c"},
+    ]
+    assert "cg_root" not in restore.options(plan_of(), wanted(manage_cgroups_mode="ignore"), found(groups=groups))
+
+
+def test_sources_are_named_as_in_the_image() -> None:
+    made = restore.options(plan_of(), wanted(), found(sources=[("/data", "/tmp/0")]))
+    assert made["external"] == ["mnt[/data]:/tmp/0"]
+
+
+@pytest.mark.parametrize("name", ["/evil]:/etc", "/evil]", "/[x"])
+def test_a_source_cannot_speak_for_another(name: str) -> None:
+    """CVE-2026-119101, CVE-2026-115520: `mnt[/evil]:/etc]:/source` binds /etc on /evil."""
+    with pytest.raises(CriuError, match="bracket"):
+        restore.options(plan_of(), wanted(), found(sources=[(name, "/tmp/0")]))
+
+
+def test_joined_namespaces() -> None:
+    namespaces = {"network": (11, "/n"), "pid": (12, "/p"), "ipc": (13, "/i"), "uts": (14, "/u")}
+    made = restore.options(plan_of(), wanted(), found(namespaces=namespaces))
+    assert made["inherit_fd"] == [{"key": "pyoci-network", "fd": 11}, {"key": "pyoci-pid", "fd": 12}]
+    assert made["join_ns"] == [{"ns": "ipc", "ns_file": "/i"}, {"ns": "uts", "ns_file": "/u"}]
+
+
+def test_lsm_options() -> None:
+    asked = wanted(lsm_profile="apparmor:p", lsm_mount_context="a:b:c:s0")
+    restore.check(plan_of(), asked)
+    made = restore.options(plan_of(), asked, found())
+    assert (made["lsm_profile"], made["lsm_mount_context"]) == ("apparmor:p", "a:b:c:s0")
+
+
+@pytest.mark.parametrize("text", ["apparmor", "apparmor:", "smack:x", ":x"])
+def test_an_lsm_profile_that_is_none(text: str) -> None:
+    with pytest.raises(UsageError, match="--lsm-profile"):
+        restore.check(plan_of(), wanted(lsm_profile=text))
+
+
+def test_no_mount_namespace() -> None:
+    with pytest.raises(UnsupportedError, match="mount namespace"):
+        restore.check(plan_of(linux={"namespaces": []}), wanted())
+
+
+def test_streams_of_the_image() -> None:
+    names = ["pipe:[12]", "file[1a:2f]", "tty[8800:18]"]
+    assert restore.streams(names) == names
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/dev/null", "pipe:[x]", "pipe:[1", "file[]", "file[1]:/etc/passwd]", "pipe:[" + "1" * 99 + "]", "", "mnt[1]"],
+)
+def test_a_stream_that_criu_must_not_hear_of(name: str) -> None:
+    assert restore.streams([name]) == [""]
+
+
+@pytest.mark.parametrize("content", [None, {}, "x", [1], ["a"] * 4, [["a"]]])
+def test_descriptors_that_are_no_list_of_texts(content: Any) -> None:
+    with pytest.raises(CriuError, match=r"descriptors\.json"):
+        restore.streams(content)
+
+
+STATUS = "Name:\tsh\nCapInh:\t0\nCapPrm:\t{caps}\nCapEff:\t{caps}\nCapBnd:\t{caps}\nNoNewPrivs:\t1\nSeccomp:\t2\n"
+
+
+def process(caps: str = "0", status: str = STATUS, **more: Any) -> Process:
+    return Process(pid=1, **{"with_host": [], "own_users": False, "status": status.format(caps=caps), **more})
+
+
+ALLOWED = Confinement(namespaces=["mount", "pid"], capabilities=0b101, seccomp=True, no_new_privileges=True)
+
+
+@pytest.mark.parametrize("caps", ["0", "1", "5"])
+def test_as_confined_as_config_json_says(caps: str) -> None:
+    assert restore.escapes(ALLOWED, process(caps)) == ""
+
+
+@pytest.mark.parametrize(
+    ("restored", "why"),
+    [
+        (process(with_host=["mount"]), "host's mount namespace"),
+        (process("2"), "CapBnd have 0x2 more"),
+        (process(status=STATUS.replace("Seccomp:\t2", "Seccomp:\t0")), "no seccomp filter"),
+        (process(status=STATUS.replace("NoNewPrivs:\t1", "NoNewPrivs:\t0")), "gain privileges"),
+        (process(status=""), "no seccomp filter"),
+    ],
+)
+def test_less_confined(restored: Process, why: str) -> None:
+    assert why in restore.escapes(ALLOWED, restored)
+
+
+def test_capabilities_in_a_user_namespace_of_its_own_do_not_count() -> None:
+    assert restore.escapes(ALLOWED, process("1ffffffffff", own_users=True)) == ""
+
+
+def test_confinement_is_that_of_config_json() -> None:
+    sets = {"bounding": ["CAP_CHOWN"], "permitted": ["CAP_KILL"]}
+    seccomp = {"defaultAction": "SCMP_ACT_ALLOW"}
+    plan = plan_of(process={"capabilities": sets, "noNewPrivileges": True}, linux={"seccomp": seccomp})
+    allowed = restore.confinement(plan)
+    assert allowed == Confinement(
+        namespaces=["pid", "mount", "network", "ipc", "uts"],
+        capabilities=0b100001,
+        seccomp=True,
+        no_new_privileges=True,
+    )
+
+
+LOG = b"""(00.001) Warn  (criu/a.c:1): fine
+(00.002) Error (criu/sk-inet.c:159): In-flight connection (l) for 24f02
+(00.003)      7: Error (criu/cr-dump.c:1334): Dump files (pid: 15266) failed with -1
+(00.004) Error (criu/cr-dump.c:1657): Dumping FAILED.
+"""
+
+
+def test_why_it_failed_is_the_first_and_the_last_error_of_the_log() -> None:
+    words = "In-flight connection (l) for 24f02; Dump files (pid: 15266) failed with -1"
+    assert swrk.why_failed({}, LOG) == words
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [({"cr_errno": 95}, "operation not supported"), ({"cr_errmsg": "so"}, "so"), ({}, "no reason is given")],
+)
+def test_why_it_failed_without_a_log(answer: dict[str, Any], words: str) -> None:
+    assert swrk.why_failed(answer, b"") == words
+
+
+def test_words_of_a_log_are_bounded() -> None:
+    assert len(swrk.why_failed({}, b"Error (a): " + b"x" * 10000)) <= 300
