@@ -17,6 +17,8 @@ from helpers import leaks, sandbox
 from helpers.bundle import BUSYBOX, Bundle
 from helpers.runtime import Runtime, kill_process, runtime_command, until
 
+from pyoci import log
+
 NEED_ROOT = {"integration", "security", "engines"}
 
 
@@ -28,6 +30,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if os.geteuid() != 0 and NEED_ROOT & set(item.path.parts):
             item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+@pytest.fixture(autouse=True)
+def silent_log() -> Iterator[None]:
+    """Each test begins with the log that a command has before it reads its options."""
+    yield
+    sink = log._sink
+    if sink.fd is not None:
+        os.close(sink.fd)
+    sink.__init__()  # type: ignore[misc]  # the sink is a module's only one
 
 
 @pytest.fixture(scope="session")
