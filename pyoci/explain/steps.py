@@ -9,6 +9,7 @@ from pyoci.explain.model import Step
 from pyoci.kernel import uapi
 from pyoci.plan import capabilities
 from pyoci.spec.rules import escape
+from pyoci.wire.plan import DEVICE_MODE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -205,6 +206,7 @@ def _mount_words(mount: Mount) -> str:
         if mount.fstype not in ("proc", "sysfs", "mqueue", "devpts", "tmpfs"):
             text += f" from {mount.source}"
     both = mount.attributes_set | mount.recursive_set
+    both |= uapi.MOUNT_ATTR_RDONLY if mount.read_only_last else 0
     options = [word for flag, word in _ATTRIBUTE_WORDS.items() if both & flag]
     options += [f"{key}={value}" if value is not None else key for key, value in mount.data]
     options += ["with the image's files copied into it"] if mount.tmpcopyup else []
@@ -244,7 +246,7 @@ def _devices(plan: Plan) -> Iterator[Step]:
         yield Step(
             stage="devices",
             pointer=f"/linux/devices/{index}",
-            action=f"make {device.path} for {device.uid}:{device.gid}",
+            action=f"make {device.path} for {device.uid or 0}:{device.gid or 0}",
             kernel=_mknod(device),
         )
     if plan.rootfs.set_up_dev:
@@ -254,7 +256,8 @@ def _devices(plan: Plan) -> Iterator[Step]:
 
 def _mknod(device: Device) -> str:
     numbers = "" if device.kind == "p" else f" {device.major}:{device.minor}"
-    return f"mknod {device.kind}{numbers} mode {device.mode:#o}"
+    mode = DEVICE_MODE if device.mode is None else device.mode
+    return f"mknod {device.kind}{numbers} mode {mode:#o}"
 
 
 def _hooks(plan: Plan, stage: str, kinds: tuple[str, ...]) -> Iterator[Step]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyoci.cgroups import Cgroup
+    from pyoci.wire.inherited import Inherited
 
 
 class Options(Record):
@@ -149,6 +150,35 @@ def _create(
 ) -> Created:
     phase("open what init needs")
     opened = open_for_init.open_all(plan, entry)
+    if plan.rootfs.pivot == "chroot":
+        _attach_rootfs(plan, entry, state, opened)
+    try:
+        return _create_with(plan, options, entry, state, group, opened, on_terminal)
+    except BaseException:
+        if state.rootfs_mount:
+            from pyoci.host import rootfs_mount
+
+            rootfs_mount.detach(plan.rootfs.path, state.rootfs_mount)
+        raise
+
+
+def _attach_rootfs(plan: Plan, entry: Entry, state: State, opened: Inherited) -> None:
+    from pyoci.host import rootfs_mount
+
+    if rootfs_mount.needed(plan):
+        state.rootfs_mount = rootfs_mount.attach(plan, opened)
+        entry.write(state)  # before anything else lies in it: `delete` takes it away whatever happens
+
+
+def _create_with(
+    plan: Plan,
+    options: Options,
+    entry: Entry,
+    state: State,
+    group: Cgroup,
+    opened: Inherited,
+    on_terminal: Callable[[int, str], None],
+) -> Created:
     if plan.process is not None and plan.process.seccomp is not None:
         phase("seccomp program")
         from pyoci.host import seccomp
@@ -180,7 +210,14 @@ def _create(
         handshake.release(plan, child, opened)
         state.cgroup = group.save()  # without the groups that a rootless runtime was not allowed to make
         state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
-        handshake.until_ready(plan.process, child, document(plan, child.pid), on_terminal, plan.hooks)
+        handshake.until_ready(
+            plan.process,
+            child,
+            document(plan, child.pid),
+            on_terminal,
+            plan.hooks,
+            lambda index: _open_in_turn(plan, index, child, opened),
+        )
         phase("limits, state")
         if plan.process is not None and plan.namespaces.has("user"):
             handshake.set_rlimits(plan.process, child.pid)
@@ -195,6 +232,12 @@ def _create(
         if out_of_memory:
             raise ContainerError("container init was OOM-killed: its memory limit is too low") from None
         raise
+
+
+def _open_in_turn(plan: Plan, index: str, child: spawn.Child, opened: Inherited) -> int:
+    from pyoci.host import source_in_turn
+
+    return source_in_turn.open_for(plan, index, child.pid, opened.proc_fd)
 
 
 def _lacked_memory(group: Cgroup) -> bool:

@@ -45,6 +45,10 @@ def destroy(entry: Entry, state: State) -> None:
         if group.pids():
             group.kill(signals.KILL)
         group.destroy()
+    if state.rootfs_mount:
+        from pyoci.host import rootfs_mount
+
+        rootfs_mount.detach(state.rootfs, state.rootfs_mount)
     phase("remove the state")
     entry.remove()
     hooks = state.hooks.get("poststop")

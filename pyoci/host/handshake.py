@@ -54,16 +54,23 @@ def until_ready(
     state_document: dict[str, Any],
     on_terminal: Callable[[int, str], None],
     hooks: dict[str, list[dict[str, Any]]] | None = None,
+    open_source: Callable[[str], int] | None = None,
 ) -> None:
     """Answer the container's side until it is ready. `on_terminal` gets the terminal's master, and owns it."""
     while True:
         phase("wait for init")
-        kind, text, fd = child.channel.expect(messages.HOOKS, messages.TERMINAL, messages.SECCOMP, messages.READY)
+        kind, text, fd = child.channel.expect(
+            messages.SOURCE, messages.HOOKS, messages.TERMINAL, messages.SECCOMP, messages.READY
+        )
         if kind == messages.READY:
             return
         if kind == messages.HOOKS:
             _run_hooks(hooks or {}, state_document)
             child.channel.send(messages.GO)
+        elif kind == messages.SOURCE and open_source is not None:
+            tree = open_source(text)
+            child.channel.send(messages.TREE, "", tree)
+            posix.close(tree)
         elif kind == messages.TERMINAL:
             on_terminal(fd, text)
         elif wanted is not None and wanted.seccomp is not None:

@@ -7,13 +7,18 @@ mount needs privilege over its file system; so the host takes detached clones of
 from __future__ import annotations
 
 import _socket
+import _stat as stat
+import errno
 import posix
 
 from pyoci.errors import ConfigError, SyscallError
 from pyoci.kernel import mount, namespace, procfs, uapi
+from pyoci.kernel.call import shown
 from pyoci.state.store import START_SOCKET, Entry
 from pyoci.wire.inherited import Inherited
-from pyoci.wire.plan import Mount, Plan
+from pyoci.wire.plan import DEVICE_MODE, Device, Mount, Plan, UserNamespace, on_host
+
+_KINDS = {"c": stat.S_IFCHR, "b": stat.S_IFBLK}
 
 
 def open_all(plan: Plan, entry: Entry) -> Inherited:
@@ -26,11 +31,17 @@ def open_all(plan: Plan, entry: Entry) -> Inherited:
     # an unprivileged runtime has no more access than the container, and no right to clone a mount
     apart = plan.namespaces.has("user") and posix.geteuid() == 0
     if apart and plan.rootfs.pivot != "chroot":
-        inherited.rootfs_fd = _clone(plan.rootfs.path, recursive=True)
-    _raise_descriptor_limit(len(plan.mounts) if apart or plan.rootfs.propagation == "shared" else 0)
+        inherited.rootfs_fd = _clone(plan.rootfs.path, recursive=True, propagation=plan.rootfs.host_propagation)
+    _raise_descriptor_limit(len(plan.mounts) if apart or plan.rootfs.last_propagation == uapi.MS_SHARED else 0)
     for index, entry_ in enumerate(plan.mounts):
         if entry_.kind == "bind" and (apart or entry_.idmap or _tells_the_host(entry_, plan)):
-            inherited.sources[index] = _open_source(entry_, index, plan, inherited)
+            tree = _open_now(entry_, index, plan, inherited.proc_fd)
+            if tree is None:
+                inherited.asked += (index,)
+            else:
+                inherited.sources[index] = tree
+    if any(device.how == "outside" for device in plan.devices):
+        inherited.devices_fd = _make_devices(plan)
     return inherited
 
 
@@ -40,7 +51,7 @@ def let_go(inherited: Inherited) -> None:
     A foreground `run` would keep volumes alive that the container has let go of; and a start socket that outlives a
     dead init would keep the message that nobody reads, and in it the descriptor whose end tells `run` of the death.
     """
-    for fd in (inherited.start_fd, inherited.rootfs_fd, *inherited.sources.values()):
+    for fd in (inherited.start_fd, inherited.rootfs_fd, inherited.devices_fd, *inherited.sources.values()):
         if fd >= 0:
             posix.close(fd)
 
@@ -62,42 +73,107 @@ def _tells_the_host(entry: Mount, plan: Plan) -> bool:
     its mounts; this clone is made before, and is a peer of the host's mount if that is shared.
     """
     shared = bool(entry.propagation) and all(flag == uapi.MS_SHARED for flag, _ in entry.propagation)
-    return shared and plan.rootfs.propagation == "shared" and not plan.namespaces.has("user")
+    return shared and plan.rootfs.last_propagation == uapi.MS_SHARED and not plan.namespaces.has("user")
 
 
-def _open_source(entry: Mount, index: int, plan: Plan, inherited: Inherited) -> int:
+def _open_now(entry: Mount, index: int, plan: Plan, proc_fd: int) -> int | None:
+    """A source's clone; None when it lies in the rootfs, where mounts of the container may be on the way to it."""
+    prefix = plan.rootfs.path.rstrip("/") + "/"
+    if entry.source.startswith(prefix):
+        return None
     try:
-        tree = _clone(entry.source, recursive=entry.recursive, slave=not _tells_the_host(entry, plan))
+        tree = open_source(entry, index, plan, proc_fd)
     except SyscallError as error:
-        raise SyscallError(error.errno, f"mount src={entry.source} dst={entry.destination}") from None
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return None  # a link may lead to what an earlier mount brings
+        raise
+    if f"{posix.readlink(f'self/fd/{tree}', dir_fd=proc_fd)}/".startswith(_real(plan.rootfs.path) + "/"):
+        posix.close(tree)
+        return None
+    return tree
+
+
+def _real(path: str) -> str:
+    """Without links, as the kernel sees it."""
+    fd = posix.open(path, posix.O_PATH | posix.O_CLOEXEC)
+    try:
+        return posix.readlink(f"/proc/self/fd/{fd}").rstrip("/")
+    finally:
+        posix.close(fd)
+
+
+def open_source(entry: Mount, index: int, plan: Plan, proc_fd: int) -> int:
+    """A detached clone of a bind mount's source, with its ids mapped where that is asked for."""
+    what = f"mount src={shown(entry.source)} dst={shown(entry.destination)}"
+    propagation = 0 if _tells_the_host(entry, plan) else plan.rootfs.host_propagation
+    try:
+        tree = _clone(entry.source, recursive=entry.recursive, propagation=propagation, follow=not entry.source_link)
+    except SyscallError as error:
+        raise SyscallError(error.errno, what) from None
     if entry.idmap:
         user = entry.idmap_mappings or plan.namespaces.user
         if user is None:
             raise ConfigError(
                 f"/mounts/{index}/options: {entry.idmap} needs uidMappings and gidMappings, here or of the container"
             )
-        from pyoci.host import idmap
-
-        userns = idmap.namespace_of(user, inherited.proc_fd)
-        try:
-            mount.setattr(
-                tree, set=uapi.MOUNT_ATTR_IDMAP, userns_fd=userns, recursive=entry.idmap == "ridmap" and entry.recursive
-            )
-        except SyscallError as error:
-            raise SyscallError(
-                error.errno, f"mount src={entry.source} dst={entry.destination} {entry.idmap}: {error.call}"
-            ) from None
-        finally:
-            posix.close(userns)
+        _map_ids(tree, entry, user, proc_fd, what)
     return tree
 
 
-def _clone(path: str, *, recursive: bool, slave: bool = True) -> int:
-    """A detached copy that hears of the host's mounts, and unless `slave` is false tells the host of none."""
-    tree = mount.open_tree(uapi.AT_FDCWD, path, recursive=recursive)
-    if slave:
-        mount.setattr(tree, propagation=uapi.MS_SLAVE, recursive=True)
+def _map_ids(tree: int, entry: Mount, user: UserNamespace, proc_fd: int, what: str) -> None:
+    from pyoci.host import idmap
+
+    userns = idmap.namespace_of(user, proc_fd)
+    try:
+        mount.setattr(
+            tree, set=uapi.MOUNT_ATTR_IDMAP, userns_fd=userns, recursive=entry.idmap == "ridmap" and entry.recursive
+        )
+    except SyscallError as error:
+        raise SyscallError(error.errno, f"{what} {entry.idmap}: {error.call}") from None
+    finally:
+        posix.close(userns)
+
+
+def _clone(path: str, *, recursive: bool, propagation: int, follow: bool = True) -> int:
+    """A detached copy; with `propagation` 0 it stays a peer of the host's mount, if that is shared."""
+    tree = mount.open_tree(uapi.AT_FDCWD, path, recursive=recursive, follow=follow)
+    if propagation:
+        mount.setattr(tree, propagation=propagation, recursive=True)
     return tree
+
+
+def _make_devices(plan: Plan) -> int:
+    """A tmpfs with the config's nodes, that no mount namespace has: a user namespace may bind them, and make none."""
+    folder = mount.filesystem("tmpfs", "", (), (("mode", "755"),), uapi.MOUNT_ATTR_NOSUID | uapi.MOUNT_ATTR_NOEXEC)
+    umask = posix.umask(0)
+    try:
+        for index, device in enumerate(plan.devices):
+            if device.how == "outside":
+                _make_device(device, index, folder, plan)
+    except BaseException:
+        posix.close(folder)
+        raise
+    finally:
+        posix.umask(umask)
+    return folder
+
+
+def _make_device(device: Device, index: int, folder: int, plan: Plan) -> None:
+    user = plan.namespaces.user
+    uid, gid = device.uid or 0, device.gid or 0
+    if user is not None:
+        host_uid, host_gid = on_host(uid, user.uid_mappings), on_host(gid, user.gid_mappings)
+        if host_uid is None or host_gid is None:
+            raise ConfigError(f"device {shown(device.path)}: owner {uid}:{gid} is not mapped in the user namespace")
+        uid, gid = host_uid, host_gid
+    mode = _KINDS[device.kind] | (DEVICE_MODE if device.mode is None else device.mode)
+    try:
+        posix.mknod(str(index), mode, posix.makedev(device.major, device.minor), dir_fd=folder)
+        posix.chown(str(index), uid, gid, dir_fd=folder, follow_symlinks=False)
+    except PermissionError:
+        return  # the runtime itself lives in a user namespace: init binds the host's node
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"make device {shown(device.path)}") from None
 
 
 def _raise_descriptor_limit(needed: int) -> None:

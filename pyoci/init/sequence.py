@@ -60,7 +60,7 @@ def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
     # the mounts: paths of the host are still there, paths of the container are reached through `root` only
     phase("mounts")
     root = Root(rootfs.attach(plan, inherited))
-    late = mounts.apply(plan, inherited, root)
+    made = mounts.apply(plan, inherited, root, lambda index: _source_in_turn(channel, index))
     phase("devices")
     devices.apply(plan, inherited, root)
     phase("hooks")
@@ -68,8 +68,10 @@ def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
         channel.send(messages.HOOKS)
         channel.expect(messages.GO)
     hooks.run(plan, inherited, "createContainer", plan.hooks.get("createContainer"))
-    phase("read-only and masked paths")
-    readonly_paths.apply(plan.readonly_paths, root)
+    # what is still missing is made before anything is read-only
+    if plan.process is not None:
+        working_directory.make(plan.process, root)
+    phase("masked paths")
     masked_paths.apply(plan.masked_paths, plan.mount_label, root)
     phase("pivot_root")
     pivot.apply(plan, root)
@@ -80,7 +82,9 @@ def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
     console = None
     if plan.process is not None and plan.process.terminal:
         console = terminal.open_console(root, plan.process, channel)
-    mounts.finish(plan, late, root)
+    phase("read-only paths, mounts and root")
+    readonly_paths.apply(plan.readonly_paths, root)
+    mounts.finish(plan, made, root)
     host_name.apply(plan)
     sysctl.apply(plan.sysctl, inherited.proc_fd)
     if plan.personality is not None:
@@ -94,7 +98,6 @@ def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
     env = user.environment(plan.process, root)
     if console is not None:
         terminal.attach(console)
-    working_directory.make(plan.process, root)
     if not plan.namespaces.has("user"):
         limits.set_rlimits(plan.process)
     rights = confine.prepare(plan.process, inherited.proc_fd, inherited.seccomp_program)
@@ -132,6 +135,12 @@ def _hand_over(channel: Channel) -> None:
     channel.send(messages.READY)
     channel.expect(messages.GO)
     channel.close()
+
+
+def _source_in_turn(channel: Channel, index: int) -> int:
+    """The source of that bind mount, opened by the host: it may lie beneath a mount that has just been made."""
+    channel.send(messages.SOURCE, str(index))
+    return channel.expect(messages.TREE)[2]
 
 
 def _wait_without_process(plan: Plan, inherited: Inherited, channel: Channel) -> NoReturn:

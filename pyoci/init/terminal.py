@@ -55,7 +55,7 @@ def _bind_console(slave: int, root: Root) -> None:
     tree = mount.open_tree(slave, "")
     target = root.make_file("/dev/console")
     try:
-        mount.move(tree, target, "/dev/console")
+        mount.move(tree, target, "mount the terminal on /dev/console")
     finally:
         posix.close(target)
         posix.close(tree)

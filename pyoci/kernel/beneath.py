@@ -15,7 +15,7 @@ import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
-from pyoci.kernel.call import SYS, encode, syscall
+from pyoci.kernel.call import SYS, encode, shown, syscall
 
 _IN_ROOT = uapi.RESOLVE_IN_ROOT | uapi.RESOLVE_NO_MAGICLINKS
 _LINKS_MAX = 40  # as the kernel's MAXSYMLINKS
@@ -32,8 +32,8 @@ def openat2(dirfd: int, path: str, flags: int, resolve: int, mode: int = 0) -> i
             return syscall(SYS["openat2"], dirfd, name, how, len(how))
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EINTR):
-                raise SyscallError(error.errno or 0, f"open {path}") from None
-    raise SyscallError(errno.EAGAIN, f"open {path}")
+                raise SyscallError(error.errno or 0, f"open {shown(path)}") from None
+    raise SyscallError(errno.EAGAIN, f"open {shown(path)}")
 
 
 class Root:
@@ -64,18 +64,31 @@ class Root:
             if stat.S_ISDIR(posix.fstat(fd).st_mode):
                 return fd
             posix.close(fd)
-            raise SyscallError(errno.ENOTDIR, f"make directory {path}")
+            raise SyscallError(errno.ENOTDIR, f"make directory {shown(path)}")
         return self._walk(_components(path), mode, path)
 
     def make_file(self, path: str) -> int:
-        """A descriptor of the file at `path`, an empty one made where there is nothing."""
+        """A descriptor of what is at `path`, an empty file made where there is nothing.
+
+        A link that dangles is followed inside the root, and the file made where it leads.
+        """
         fd = self.find(path)
         if fd is not None:
             return fd
+        return self._walk(_components(path), 0o755, path, file=True)
+
+    def open_entry(self, path: str) -> int | None:
+        """A descriptor of the entry `path` itself, a link not followed; None when there is none.
+
+        The directory that it lies in is made where missing.
+        """
         parent, name = self.parent(path)
         try:
-            _create_file(parent, name, path)
-            return openat2(parent, name, _O_PATH | posix.O_NOFOLLOW, uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_SYMLINKS)
+            return openat2(parent, name, _O_PATH | posix.O_NOFOLLOW, uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_MAGICLINKS)
+        except SyscallError as error:
+            if error.errno == errno.ENOENT:
+                return None
+            raise
         finally:
             posix.close(parent)
 
@@ -83,12 +96,12 @@ class Root:
         """A descriptor of the directory that `path` lies in (made where missing) and the last name in it."""
         parts = _components(path)
         if not parts or parts[-1] == "..":
-            raise SyscallError(errno.EINVAL, f"open {path}")
+            raise SyscallError(errno.EINVAL, f"open {shown(path)}")
         directory = "/".join(parts[:-1])
         return self.make_directory(directory) if directory else posix.dup(self.fd), parts[-1]
 
-    def _walk(self, parts: list[str], mode: int, path: str) -> int:
-        """Walk `parts`, making what is missing; a link that dangles is followed inside the root."""
+    def _walk(self, parts: list[str], mode: int, path: str, *, file: bool = False) -> int:
+        """Walk `parts`, making what is missing (as the last one a `file`); a link is followed inside the root."""
         stack = [posix.dup(self.fd)]
         links = 0
         try:
@@ -98,13 +111,13 @@ class Root:
                     if len(stack) > 1:
                         posix.close(stack.pop())
                     continue
-                target = _step(stack[-1], name, mode, path)
+                target = _step(stack[-1], name, mode, path, file=file and not parts)
                 if isinstance(target, int):
                     stack.append(target)
                     continue
                 links += 1
                 if links > _LINKS_MAX:
-                    raise SyscallError(errno.ELOOP, f"make directory {path}")
+                    raise SyscallError(errno.ELOOP, f"make directory {shown(path)}")
                 if target.startswith("/"):
                     while len(stack) > 1:
                         posix.close(stack.pop())
@@ -115,8 +128,9 @@ class Root:
                 posix.close(fd)
 
 
-def _step(dirfd: int, name: str, mode: int, path: str) -> int | str:
-    """A descriptor of the directory `name` in `dirfd` (made if missing), or where the link there points."""
+def _step(dirfd: int, name: str, mode: int, path: str, *, file: bool = False) -> int | str:
+    """A descriptor of `name` in `dirfd`, made if missing (a directory, or a `file`), or where the link there points."""
+    kind = "file" if file else "directory"
     for _ in range(_AGAIN_MAX):
         try:
             fd = openat2(dirfd, name, _O_PATH | posix.O_NOFOLLOW, uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_MAGICLINKS)
@@ -124,32 +138,30 @@ def _step(dirfd: int, name: str, mode: int, path: str) -> int | str:
             if error.errno != errno.ENOENT:
                 raise
             try:
-                posix.mkdir(name, mode, dir_fd=dirfd)
+                _make(dirfd, name, mode, file)
             except FileExistsError:
-                pass
+                pass  # somebody else made it: the descriptor opened next is what counts
             except OSError as failure:
-                raise SyscallError(failure.errno or 0, f"make directory {path}") from None
+                raise SyscallError(failure.errno or 0, f"make {kind} {shown(path)}") from None
             continue
-        kind = posix.fstat(fd).st_mode
-        if stat.S_ISDIR(kind):
+        found = posix.fstat(fd).st_mode
+        if stat.S_ISDIR(found) or (file and not stat.S_ISLNK(found)):
             return fd
         try:
-            if stat.S_ISLNK(kind):
+            if stat.S_ISLNK(found):
                 return posix.readlink("", dir_fd=fd)
-            raise SyscallError(errno.ENOTDIR, f"make directory {path}")
+            raise SyscallError(errno.ENOTDIR, f"make {kind} {shown(path)}")
         finally:
             posix.close(fd)
-    raise SyscallError(errno.EAGAIN, f"make directory {path}")
+    raise SyscallError(errno.EAGAIN, f"make {kind} {shown(path)}")
 
 
-def _create_file(dirfd: int, name: str, path: str) -> None:
-    flags = posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
-    try:
-        posix.close(posix.open(name, flags, 0o755, dir_fd=dirfd))
-    except FileExistsError:
-        pass  # somebody else made it: the descriptor opened next is what counts
-    except OSError as error:
-        raise SyscallError(error.errno or 0, f"make file {path}") from None
+def _make(dirfd: int, name: str, mode: int, file: bool) -> None:
+    if file:
+        flags = posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
+        posix.close(posix.open(name, flags, mode, dir_fd=dirfd))
+    else:
+        posix.mkdir(name, mode, dir_fd=dirfd)
 
 
 def _components(path: str) -> list[str]:

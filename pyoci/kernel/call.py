@@ -12,3 +12,8 @@ address = _raw.address
 def encode(path: str | bytes) -> bytes:
     """A path as the kernel takes it: names that are not UTF-8 survive."""
     return path if isinstance(path, bytes) else path.encode("utf-8", "surrogateescape")
+
+
+def shown(text: str) -> str:
+    """A value of the config as messages have it: not all of what may be thousands of characters."""
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -11,23 +11,26 @@ import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
-from pyoci.kernel.call import SYS, encode, syscall
+from pyoci.kernel.call import SYS, encode, shown, syscall
 
 # fsconfig(2) copies a string value with strndup_user(…, 256)
 FSCONFIG_STRING_MAX = 255
+# mount(2) copies a page, and cuts what is longer without a word (fs/namespace.c, copy_mount_options)
+CLASSIC_DATA_MAX = 4095
 
 
-def open_tree(dirfd: int, path: str, *, clone: bool = True, recursive: bool = False) -> int:
+def open_tree(dirfd: int, path: str, *, clone: bool = True, recursive: bool = False, follow: bool = True) -> int:
     """A detached copy of the mount at `path` (`clone`), or a descriptor to the place."""
     flags = uapi.OPEN_TREE_CLOEXEC | uapi.AT_NO_AUTOMOUNT
     flags |= uapi.OPEN_TREE_CLONE if clone else 0
     flags |= uapi.AT_RECURSIVE if recursive else 0
     flags |= uapi.AT_EMPTY_PATH if not path else 0
+    flags |= uapi.AT_SYMLINK_NOFOLLOW if not follow else 0
     try:
         return syscall(SYS["open_tree"], dirfd, encode(path), flags)
     except OSError as error:
         kind = "bind" if clone else "open"
-        raise SyscallError(error.errno or 0, f"{kind} {path or 'descriptor'}") from None
+        raise SyscallError(error.errno or 0, f"{kind} {shown(path) or 'descriptor'}") from None
 
 
 def setattr(
@@ -49,18 +52,25 @@ def setattr(
 
 
 def move(mount_fd: int, target_fd: int, what: str) -> None:
-    """Attach a detached mount on top of `target_fd`."""
+    """Attach a detached mount on top of `target_fd`; `what` are the words for a failure."""
     flags = uapi.MOVE_MOUNT_F_EMPTY_PATH | uapi.MOVE_MOUNT_T_EMPTY_PATH
     try:
         syscall(SYS["move_mount"], mount_fd, b"", target_fd, b"", flags)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"mount {what}") from None
+        raise SyscallError(error.errno or 0, what) from None
 
 
-def filesystem(fstype: str, source: str, flags: tuple[str, ...], data: tuple[tuple[str, str | None], ...]) -> int:
+def filesystem(
+    fstype: str,
+    source: str,
+    flags: tuple[str, ...],
+    data: tuple[tuple[str, str | None], ...],
+    attributes: int = 0,
+) -> int:
     """A detached mount of a new file system.
 
-    `flags` are superblock flags by name (`ro`, `sync` ...), `data` the file system's own options.
+    `flags` are superblock flags by name (`ro`, `sync` ...), `data` the file system's own options, `attributes` the
+    mount's flags (MOUNT_ATTR_*).
     """
     fd = _fsopen(fstype)
     try:
@@ -73,9 +83,10 @@ def filesystem(fstype: str, source: str, flags: tuple[str, ...], data: tuple[tup
             _fsconfig(fd, fstype, command, key, value)
         _fsconfig(fd, fstype, uapi.FSCONFIG_CMD_CREATE, None, None)
         try:
-            return syscall(SYS["fsmount"], fd, uapi.FSMOUNT_CLOEXEC, 0)
+            return syscall(SYS["fsmount"], fd, uapi.FSMOUNT_CLOEXEC, attributes)
         except OSError as error:
-            raise SyscallError(error.errno or 0, f"fsmount type={fstype}{_context_log(fd)}") from None
+            words = f" attributes={uapi.flag_names(attributes, uapi.MOUNT_ATTR_NAMES)}" if attributes else ""
+            raise SyscallError(error.errno or 0, f"fsmount type={shown(fstype)}{words}{_context_log(fd)}") from None
     finally:
         posix.close(fd)
 
@@ -84,7 +95,8 @@ def _fsopen(fstype: str) -> int:
     try:
         return syscall(SYS["fsopen"], encode(fstype), uapi.FSOPEN_CLOEXEC)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"mount type={fstype} (is the file system in this kernel?)") from None
+        what = f"mount type={shown(fstype)} (is the file system in this kernel?)"
+        raise SyscallError(error.errno or 0, what) from None
 
 
 def _fsconfig(fd: int, fstype: str, command: int, key: str | None, value: str | None) -> None:
@@ -98,8 +110,9 @@ def _fsconfig(fd: int, fstype: str, command: int, key: str | None, value: str | 
             0,
         )
     except OSError as error:
-        option = "" if key is None else f" option={key}" + ("" if value is None else f"={value}")
-        raise SyscallError(error.errno or 0, f"mount type={fstype}{option}{_context_log(fd)}") from None
+        option = "" if key is None else f" option={shown(key)}"
+        option += "" if value is None else f"={shown(value)}"
+        raise SyscallError(error.errno or 0, f"mount type={shown(fstype)}{option}{_context_log(fd)}") from None
 
 
 def _context_log(fd: int) -> str:
@@ -133,12 +146,13 @@ def reconfigure(fd: int, flags: tuple[str, ...], data: tuple[tuple[str, str | No
 def classic(source: str, fstype: str, flags: int, data: str, what: str) -> None:
     """mount(2) on the working directory, for options that fsconfig(2) is too small for.
 
-    The caller has made the target its working directory by fchdir(2), so no path is looked up.
+    The caller has made the target its working directory by fchdir(2), so no path is looked up; `data` must not be
+    longer than CLASSIC_DATA_MAX bytes. `what` are the words for a failure.
     """
     try:
         syscall(SYS["mount"], encode(source), b".", encode(fstype), flags, encode(data))
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"mount {what}") from None
+        raise SyscallError(error.errno or 0, what) from None
 
 
 def pivot_root_here() -> None:
@@ -152,12 +166,12 @@ def pivot_root_here() -> None:
         raise SyscallError(error.errno or 0, "pivot_root") from None
 
 
-def detach_here() -> None:
+def detach_here(what: str = "unmount the old root") -> None:
     """umount2(".", MNT_DETACH)."""
     try:
         syscall(SYS["umount2"], b".", uapi.MNT_DETACH)
     except OSError as error:
-        raise SyscallError(error.errno or 0, "unmount the old root") from None
+        raise SyscallError(error.errno or 0, what) from None
 
 
 def magic(fd: int) -> int:
@@ -168,3 +182,23 @@ def magic(fd: int) -> int:
     except OSError as error:
         raise SyscallError(error.errno or 0, "fstatfs") from None
     return int.from_bytes(buffer[0:8], "little")
+
+
+def mount_id(fd: int) -> int:
+    """The number of the mount that `fd` is on; on Linux 6.8 and later one that is never given again (statx(2))."""
+    buffer = bytearray(256)
+    try:
+        syscall(SYS["statx"], fd, b"", uapi.AT_EMPTY_PATH, uapi.STATX_MNT_ID | uapi.STATX_MNT_ID_UNIQUE, buffer)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "statx") from None
+    return int.from_bytes(buffer[0x90:0x98], "little")
+
+
+def is_mount_root(fd: int) -> bool:
+    """Whether `fd` is the root of the mount that it is on (statx(2), STATX_ATTR_MOUNT_ROOT)."""
+    buffer = bytearray(256)
+    try:
+        syscall(SYS["statx"], fd, b"", uapi.AT_EMPTY_PATH, 0, buffer)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "statx") from None
+    return bool(int.from_bytes(buffer[0x08:0x10], "little") & uapi.STATX_ATTR_MOUNT_ROOT)

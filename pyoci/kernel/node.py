@@ -23,3 +23,11 @@ def give(fd: int, uid: int, gid: int, what: str) -> None:
         syscall(SYS["fchownat"], fd, b"", uid, gid, uapi.AT_EMPTY_PATH)
     except OSError as error:
         raise SyscallError(error.errno or 0, f"set owner {uid}:{gid} of {what}") from None
+
+
+def set_mode(fd: int, mode: int, proc_fd: int, what: str) -> None:
+    """Set the permissions of what the O_PATH descriptor `fd` stands for; `proc_fd` is a procfs (kernel.procfs)."""
+    try:
+        posix.chmod(f"self/fd/{fd}", mode, dir_fd=proc_fd)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"set mode {mode:04o} of {what}") from None

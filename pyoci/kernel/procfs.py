@@ -32,6 +32,16 @@ def open_file(proc_fd: int, path: str, flags: int) -> int:
     return openat2(proc_fd, path, flags | posix.O_NOFOLLOW, _STRICT)
 
 
+def open_link(proc_fd: int, path: str) -> int:
+    """What a magic link of procfs leads to, e.g. `PID/ns/mnt`; the way there is without links."""
+    directory, _, name = path.rpartition("/")
+    parent = open_file(proc_fd, directory, posix.O_PATH | posix.O_DIRECTORY)
+    try:
+        return posix.open(name, posix.O_RDONLY | posix.O_CLOEXEC, dir_fd=parent)
+    finally:
+        posix.close(parent)
+
+
 def open_self(proc_fd: int, path: str, flags: int) -> int:
     """A file of this process; `self` is read, since its number differs from PID namespace to PID namespace."""
     return open_file(proc_fd, f"{posix.readlink('self', dir_fd=proc_fd)}/{path}", flags)

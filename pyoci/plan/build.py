@@ -31,7 +31,7 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
         from pyoci.plan import readiness
 
         config = readiness.announce(config, request.readiness_folder)
-    mounted = mounts.plan(config.get("mounts"), request.bundle)
+    mounted = mounts.plan(config.get("mounts"), request.bundle, own)
     label = lsm.mount_label(linux, facts.selinux)
     if label:
         lsm.label_mounts(mounted, label)
@@ -44,7 +44,7 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
         namespaces=own,
         rootfs=root,
         mounts=mounted,
-        devices=devices.plan(linux.get("devices"), root.set_up_dev),
+        devices=devices.plan(linux.get("devices"), root.set_up_dev, own.has("user"), facts.uid),
         masked_paths=paths.plan(linux.get("maskedPaths")),
         readonly_paths=paths.plan(linux.get("readonlyPaths")),
         sysctl=paths.sysctl(linux.get("sysctl")),

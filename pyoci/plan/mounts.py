@@ -1,40 +1,73 @@
-"""`mounts` and their options (config.md, "Linux mount options"; mount(8))."""
+"""`mounts` and their options (config.md, "Linux mount options"; mount(8)).
+
+Each option is applied to each kind of mount, or refused by its name: `tests/unit/test_plan_mounts.py` has the table.
+"""
 
 from __future__ import annotations
 
-from pyoci.errors import ConfigError
+from pyoci.errors import ConfigError, UnsupportedError
 from pyoci.kernel import uapi
+from pyoci.plan import paths
 from pyoci.plan.namespaces import mappings
-from pyoci.wire.plan import Mount, UserNamespace
+from pyoci.record import Record
+from pyoci.wire.plan import IdMapping, Mount, Namespaces, UserNamespace, on_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# option -> (MOUNT_ATTR_* to set, to clear)
-_ATTRIBUTES = {
-    "ro": (uapi.MOUNT_ATTR_RDONLY, 0),
-    "rw": (0, uapi.MOUNT_ATTR_RDONLY),
-    "nosuid": (uapi.MOUNT_ATTR_NOSUID, 0),
-    "suid": (0, uapi.MOUNT_ATTR_NOSUID),
-    "nodev": (uapi.MOUNT_ATTR_NODEV, 0),
-    "dev": (0, uapi.MOUNT_ATTR_NODEV),
-    "noexec": (uapi.MOUNT_ATTR_NOEXEC, 0),
-    "exec": (0, uapi.MOUNT_ATTR_NOEXEC),
-    "nodiratime": (uapi.MOUNT_ATTR_NODIRATIME, 0),
-    "diratime": (0, uapi.MOUNT_ATTR_NODIRATIME),
-    "nosymfollow": (uapi.MOUNT_ATTR_NOSYMFOLLOW, 0),
-    "symfollow": (0, uapi.MOUNT_ATTR_NOSYMFOLLOW),
-    "noatime": (uapi.MOUNT_ATTR_NOATIME, uapi.MOUNT_ATTR__ATIME),
-    "atime": (uapi.MOUNT_ATTR_RELATIME, uapi.MOUNT_ATTR__ATIME),
-    "relatime": (uapi.MOUNT_ATTR_RELATIME, uapi.MOUNT_ATTR__ATIME),
-    "norelatime": (uapi.MOUNT_ATTR_RELATIME, uapi.MOUNT_ATTR__ATIME),
-    "strictatime": (uapi.MOUNT_ATTR_STRICTATIME, uapi.MOUNT_ATTR__ATIME),
-    "nostrictatime": (uapi.MOUNT_ATTR_RELATIME, uapi.MOUNT_ATTR__ATIME),
+# option -> (MS_* flag, whether it is set or cleared). They are added up as mount(2) takes them, since `noatime` and its
+# kin say different things together than one by one.
+_FLAGS = {
+    "ro": (uapi.MS_RDONLY, True),
+    "rw": (uapi.MS_RDONLY, False),
+    "nosuid": (uapi.MS_NOSUID, True),
+    "suid": (uapi.MS_NOSUID, False),
+    "nodev": (uapi.MS_NODEV, True),
+    "dev": (uapi.MS_NODEV, False),
+    "noexec": (uapi.MS_NOEXEC, True),
+    "exec": (uapi.MS_NOEXEC, False),
+    "nodiratime": (uapi.MS_NODIRATIME, True),
+    "diratime": (uapi.MS_NODIRATIME, False),
+    "nosymfollow": (uapi.MS_NOSYMFOLLOW, True),
+    "symfollow": (uapi.MS_NOSYMFOLLOW, False),
+    "noatime": (uapi.MS_NOATIME, True),
+    "atime": (uapi.MS_NOATIME, False),
+    "relatime": (uapi.MS_RELATIME, True),
+    "norelatime": (uapi.MS_RELATIME, False),
+    "strictatime": (uapi.MS_STRICTATIME, True),
+    "nostrictatime": (uapi.MS_STRICTATIME, False),
 }
+_ATTRIBUTES = {
+    uapi.MS_RDONLY: uapi.MOUNT_ATTR_RDONLY,
+    uapi.MS_NOSUID: uapi.MOUNT_ATTR_NOSUID,
+    uapi.MS_NODEV: uapi.MOUNT_ATTR_NODEV,
+    uapi.MS_NOEXEC: uapi.MOUNT_ATTR_NOEXEC,
+    uapi.MS_NOSYMFOLLOW: uapi.MOUNT_ATTR_NOSYMFOLLOW,
+}
+_ATIME_FLAGS = uapi.MS_NOATIME | uapi.MS_NODIRATIME | uapi.MS_RELATIME | uapi.MS_STRICTATIME
 
-# the r* options are the same, applied to the whole tree (mount_setattr(2), AT_RECURSIVE)
-_RECURSIVE = {f"r{name}": value for name, value in _ATTRIBUTES.items()}
+# the r* options: (MOUNT_ATTR_* to set, to clear), applied to the whole tree (mount_setattr(2), AT_RECURSIVE)
+_RECURSIVE = {
+    "rro": (uapi.MOUNT_ATTR_RDONLY, 0),
+    "rrw": (0, uapi.MOUNT_ATTR_RDONLY),
+    "rnosuid": (uapi.MOUNT_ATTR_NOSUID, 0),
+    "rsuid": (0, uapi.MOUNT_ATTR_NOSUID),
+    "rnodev": (uapi.MOUNT_ATTR_NODEV, 0),
+    "rdev": (0, uapi.MOUNT_ATTR_NODEV),
+    "rnoexec": (uapi.MOUNT_ATTR_NOEXEC, 0),
+    "rexec": (0, uapi.MOUNT_ATTR_NOEXEC),
+    "rnodiratime": (uapi.MOUNT_ATTR_NODIRATIME, 0),
+    "rdiratime": (0, uapi.MOUNT_ATTR_NODIRATIME),
+    "rnosymfollow": (uapi.MOUNT_ATTR_NOSYMFOLLOW, 0),
+    "rsymfollow": (0, uapi.MOUNT_ATTR_NOSYMFOLLOW),
+    "rnoatime": (uapi.MOUNT_ATTR_NOATIME, uapi.MOUNT_ATTR__ATIME),
+    "ratime": (uapi.MOUNT_ATTR_RELATIME, uapi.MOUNT_ATTR__ATIME),
+    "rrelatime": (uapi.MOUNT_ATTR_RELATIME, uapi.MOUNT_ATTR__ATIME),
+    "rnorelatime": (uapi.MOUNT_ATTR_RELATIME, uapi.MOUNT_ATTR__ATIME),
+    "rstrictatime": (uapi.MOUNT_ATTR_STRICTATIME, uapi.MOUNT_ATTR__ATIME),
+    "rnostrictatime": (uapi.MOUNT_ATTR_RELATIME, uapi.MOUNT_ATTR__ATIME),
+}
 
 _PROPAGATION = {
     "shared": (uapi.MS_SHARED, False),
@@ -48,54 +81,104 @@ _PROPAGATION = {
 }
 
 # flags of the superblock that fsconfig(2) takes by name (fs/fs_context.c, common_set_sb_flag), and their opposites
-_SUPERBLOCK = {"sync": "sync", "dirsync": "dirsync", "lazytime": "lazytime"}
-_SUPERBLOCK_CLEAR = {"async": "async", "nolazytime": "nolazytime"}
+_SUPERBLOCK = ("sync", "dirsync", "lazytime")
+_SUPERBLOCK_CLEAR = {"async": "sync", "nolazytime": "lazytime"}
 
-# flags that only mount(2) knows, and options that undo what was never set
-_CLASSIC = {"iversion": uapi.MS_I_VERSION, "silent": uapi.MS_SILENT, "mand": uapi.MS_MANDLOCK}
-_CLASSIC_CLEAR = {"noiversion": uapi.MS_I_VERSION, "loud": uapi.MS_SILENT, "nomand": uapi.MS_MANDLOCK}
+# flags that only mount(2) knows, and their opposites
+_CLASSIC = {"iversion": uapi.MS_I_VERSION, "mand": uapi.MS_MANDLOCK}
+_CLASSIC_CLEAR = {"noiversion": uapi.MS_I_VERSION, "nomand": uapi.MS_MANDLOCK}
 
-_WORDS = ("bind", "rbind", "remount", "defaults", "tmpcopyup", "idmap", "ridmap")
+# Nothing is printed by fsconfig(2), which keeps its messages for the caller: both are always so.
+_NO_EFFECT = ("defaults", "silent", "loud")
+
+_WORDS = ("bind", "rbind", "remount", "tmpcopyup", "idmap", "ridmap")
+
+# crun's (crun(1)), which containers/common passes on
+_LINKS = ("copy-symlink", "src-nofollow", "dest-nofollow")
+
+# crun takes these and applies them to nothing: they are the file system's, and mount_setattr(2) has none of them
+_NOT_RECURSIVE = ("rsync", "rasync", "rdirsync", "rmand", "rnomand", "riversion", "rnoiversion", "rlazytime")
 
 OPTIONS = tuple(
     sorted(
         (
-            *_ATTRIBUTES,
+            *_FLAGS,
             *_RECURSIVE,
             *_PROPAGATION,
             *_SUPERBLOCK,
             *_SUPERBLOCK_CLEAR,
             *_CLASSIC,
             *_CLASSIC_CLEAR,
+            *_NO_EFFECT,
             *_WORDS,
+            *_LINKS,
         )
     )
 )
 
-# Their superblock belongs to the kernel or to the namespace: "ro" is a matter of the mount alone.
-_PSEUDO = ("proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2")
+# Their superblock belongs to the kernel or to the namespace: "ro" is a matter of the mount alone. To some of them there
+# is one superblock on a machine, and "ro" would change the host's mount.
+_PSEUDO = (
+    *("proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "ramfs", "hugetlbfs", "devtmpfs"),
+    *("debugfs", "tracefs", "securityfs", "configfs", "bpf", "pstore", "efivarfs", "binfmt_misc", "fusectl"),
+    *("selinuxfs", "smackfs", "resctrl", "rpc_pipefs", "nfsd", "autofs"),
+)
 
 
-def plan(entries: list[dict[str, Any]] | None, bundle: str) -> list[Mount]:
-    return [_mount(entry, index, bundle) for index, entry in enumerate(entries or ())]
+class _Options(Record):
+    """What the options of one entry say, before it is known what that means for its kind of mount."""
+
+    flags: int = 0
+    cleared: int = 0
+    other_flags: bool = False  # an opposite of a superblock's flag: for runc a flag as others
+    recursive_set: int = 0
+    recursive_clear: int = 0
+    propagation: tuple[tuple[int, bool], ...] = ()
+    superblock: tuple[str, ...] = ()
+    classic_flags: int = 0
+    words: tuple[str, ...] = ()
+    idmap: str = ""
+    idmap_ranges: str = ""
+    data: tuple[tuple[str, str | None], ...] = ()
 
 
-def _mount(entry: dict[str, Any], index: int, bundle: str) -> Mount:
-    options: list[str] = entry.get("options") or []
+def plan(entries: list[dict[str, Any]] | None, bundle: str, namespaces: Namespaces) -> list[Mount]:
+    """Raises ConfigError and UnsupportedError, with the place in config.json."""
+    planned: list[Mount] = []
+    for index, entry in enumerate(entries or ()):
+        mount = one(entry, f"/mounts/{index}", bundle, namespaces)
+        if mount.kind in ("remount", "change"):
+            _find_changed(mount, planned)
+        planned.append(mount)
+    return planned
+
+
+def one(entry: dict[str, Any], where: str, bundle: str, namespaces: Namespaces) -> Mount:
+    """What a single entry asks for; `where` is its place, for messages."""
+    options = _read(entry.get("options") or (), where)
     mount = Mount(
         kind=_kind(entry, options),
-        destination="/" + entry["destination"].strip("/"),
+        destination=paths.clean(entry["destination"]),
         source=entry.get("source") or "",
         fstype=entry.get("type") or "",
+        recursive="rbind" in options.words,
+        recursive_set=options.recursive_set,
+        recursive_clear=options.recursive_clear,
+        propagation=options.propagation,
+        superblock=options.superblock,
+        classic_flags=options.classic_flags,
+        data=options.data,
+        tmpcopyup="tmpcopyup" in options.words,
+        idmap=options.idmap,
+        idmap_mappings=_idmap_mappings(entry, options, where, namespaces),
     )
-    data: list[tuple[str, str | None]] = []
-    for option in options:
-        for part in [option] if "," not in option and '"' not in option else split(option):
-            if not _take(mount, part):
-                key, equals, value = part.partition("=")
-                data.append((key, value if equals else None))
-    mount.data = tuple(data)
-    _complete(mount, entry, index, bundle)
+    mount.idmap = mount.idmap or ("idmap" if mount.idmap_mappings is not None else "")
+    _refuse_what_does_not_fit(mount, options, where)
+    _set_attributes(mount, options)
+    if mount.kind == "bind":
+        _complete_bind(mount, options, where, bundle)
+    elif mount.kind == "filesystem":
+        _complete_filesystem(mount, where, namespaces)
     return mount
 
 
@@ -113,73 +196,224 @@ def split(option: str) -> list[str]:
     return [part.replace('"', "") for part in (*parts, option[start:]) if part]
 
 
-def _kind(entry: dict[str, Any], options: list[str]) -> str:
-    if "remount" in options:
+def _read(texts: Any, where: str) -> _Options:
+    options = _Options()
+    for text in texts:
+        for option in [text] if "," not in text and '"' not in text else split(text):
+            if option in _NOT_RECURSIVE:
+                raise UnsupportedError(
+                    f"{where}/options: {option!r} cannot be applied: {option[1:]} is a property of a file system, "
+                    "not of the mounts below a folder"
+                )
+            if not _take(options, option):
+                key, equals, value = option.partition("=")
+                options.data += ((key, value if equals else None),)
+    return options
+
+
+def _take(options: _Options, option: str) -> bool:
+    """Note what `option` asks for; False when it is the file system's own."""
+    if option in _FLAGS:
+        flag, is_set = _FLAGS[option]
+        options.flags = options.flags | flag if is_set else options.flags & ~flag
+        options.cleared = options.cleared & ~flag if is_set else options.cleared | flag
+    elif option in _RECURSIVE:
+        set_, clear = _RECURSIVE[option]
+        options.recursive_set = options.recursive_set & ~clear | set_
+        options.recursive_clear = options.recursive_clear & ~set_ | clear
+    elif option in _PROPAGATION:
+        options.propagation += (_PROPAGATION[option],)
+    elif option in _SUPERBLOCK:
+        options.superblock = (*(flag for flag in options.superblock if flag != option), option)
+    elif option in _SUPERBLOCK_CLEAR:
+        options.superblock = tuple(flag for flag in options.superblock if flag != _SUPERBLOCK_CLEAR[option])
+        options.other_flags = True
+    elif option in _CLASSIC:
+        options.classic_flags |= _CLASSIC[option]
+    elif option in _CLASSIC_CLEAR:
+        options.classic_flags &= ~_CLASSIC_CLEAR[option]
+        options.other_flags = True
+    elif option.partition("=")[0] in ("idmap", "ridmap"):
+        options.idmap, _, options.idmap_ranges = option.partition("=")
+    elif option in _WORDS or option in _LINKS:
+        options.words += (option,)
+    else:
+        return option in _NO_EFFECT
+    return True
+
+
+def _kind(entry: dict[str, Any], options: _Options) -> str:
+    if "remount" in options.words:
         return "remount"
-    if "bind" in options or "rbind" in options or entry.get("type") == "bind":
+    if "bind" in options.words or "rbind" in options.words or entry.get("type") == "bind":
         return "bind"
     if entry.get("type") == "cgroup":
         return "cgroup"
-    if entry.get("type") in (None, "", "none") and all(option in _PROPAGATION for option in options):
+    only_propagation = options == _Options(propagation=options.propagation)
+    if entry.get("type") in (None, "", "none") and only_propagation:
         return "change"
     return "filesystem"
 
 
-def _take(mount: Mount, option: str) -> bool:
-    """Note what `option` asks for; False when it is the file system's own. A later one wins."""
-    if option in _ATTRIBUTES:
-        set_, clear = _ATTRIBUTES[option]
-        mount.attributes_set = mount.attributes_set & ~clear | set_
-        mount.attributes_clear = mount.attributes_clear & ~set_ | clear
-    elif option in _RECURSIVE:
-        set_, clear = _RECURSIVE[option]
-        mount.recursive_set = mount.recursive_set & ~clear | set_
-        mount.recursive_clear = mount.recursive_clear & ~set_ | clear
-    elif option in _PROPAGATION:
-        mount.propagation += (_PROPAGATION[option],)
-    elif option in _SUPERBLOCK:
-        mount.superblock = (*(flag for flag in mount.superblock if flag != option), option)
-    elif option in _SUPERBLOCK_CLEAR:
-        mount.superblock = tuple(flag for flag in mount.superblock if not _opposite(flag, option))
-    elif option in _CLASSIC:
-        mount.classic_flags |= _CLASSIC[option]
-    elif option in _CLASSIC_CLEAR:
-        mount.classic_flags &= ~_CLASSIC_CLEAR[option]
-    elif option == "rbind":
-        mount.recursive = True
-    elif option == "tmpcopyup":
-        mount.tmpcopyup = True
-    elif option in ("idmap", "ridmap"):
-        mount.idmap = option
-    else:
-        return option in _WORDS
-    return True
-
-
-def _opposite(flag: str, option: str) -> bool:
-    return (flag, option) in (("sync", "async"), ("lazytime", "nolazytime"))
-
-
-def _complete(mount: Mount, entry: dict[str, Any], index: int, bundle: str) -> None:
-    """What follows from the whole entry rather than from one option."""
-    where = f"/mounts/{index}"
-    if mount.kind == "bind":
-        if not mount.source:
-            raise ConfigError(f"{where}/source: a bind mount of {mount.destination} needs one")
-        if not mount.source.startswith("/"):
-            mount.source = f"{bundle}/{mount.source}"
-        # the kernel knows file system options for new mounts only; mount(8) ignores them too
-        mount.data = ()
-    elif mount.kind == "filesystem" and not mount.fstype:
-        raise ConfigError(f"{where}/type: a mount of {mount.destination} that is no bind mount needs one")
-    if mount.kind == "filesystem" and mount.attributes_set & uapi.MOUNT_ATTR_RDONLY and mount.fstype not in _PSEUDO:
-        mount.superblock += ("ro",)
-    if mount.tmpcopyup and mount.fstype != "tmpfs":
-        raise ConfigError(f"{where}/options: tmpcopyup found on type {mount.fstype!r}, it needs tmpfs")
-    if entry.get("uidMappings") or entry.get("gidMappings"):
-        mount.idmap = mount.idmap or "idmap"
-        mount.idmap_mappings = UserNamespace(
-            uid_mappings=mappings(entry.get("uidMappings")), gid_mappings=mappings(entry.get("gidMappings"))
-        )
+def _refuse_what_does_not_fit(mount: Mount, options: _Options, where: str) -> None:
+    """An option that this kind of mount cannot have is an error: a mount without it is not what was asked for."""
+    place = f"{where}/options"
+    is_bind = mount.kind == "bind" or (mount.kind == "remount" and {"bind", "rbind"} & set(options.words))
+    if is_bind or mount.kind in ("cgroup", "change"):
+        name = {"cgroup": "a cgroup mount", "change": "a change of propagation"}.get(mount.kind, "a bind mount")
+        for key, value in mount.data:
+            option = key if value is None else f"{key}={value}"
+            raise ConfigError(
+                f"{place}: {option[:80]!r} cannot be applied to {name}: options of a file system are for new ones"
+            )
+        classic = [word for word, flag in _CLASSIC.items() if mount.classic_flags & flag]
+        for word in (*mount.superblock, *classic):
+            raise ConfigError(f"{place}: {word!r} cannot be applied to {name}: it is a property of a new file system")
+    if mount.kind == "remount" and mount.classic_flags:
+        word = next(word for word, flag in _CLASSIC.items() if mount.classic_flags & flag)
+        raise UnsupportedError(f"{place}: {word!r} cannot be changed by a remount")
+    if mount.tmpcopyup and (mount.kind != "filesystem" or mount.fstype != "tmpfs"):
+        raise ConfigError(f"{place}: tmpcopyup found on type {mount.fstype!r}, it needs tmpfs")
     if mount.idmap and mount.kind != "bind":
-        raise ConfigError(f"{where}/options: {mount.idmap} is for bind mounts, found type {mount.fstype!r}")
+        raise ConfigError(f"{place}: {mount.idmap} is for bind mounts, found type {mount.fstype!r}")
+    for word in options.words:
+        if word in _LINKS and mount.kind != "bind":
+            raise ConfigError(f"{place}: {word} is for bind mounts, found type {mount.fstype!r}")
+
+
+def _set_attributes(mount: Mount, options: _Options) -> None:
+    """A new mount has no flags, a remount has those that it names and no other, as mount(2) does it.
+
+    A bind mount keeps its source's, until its options name one: runc does so, and engines were written for it.
+    """
+    mount.cleared_by_name = options.cleared
+    for flag, attribute in _ATTRIBUTES.items():
+        if options.flags & flag:
+            mount.attributes_set |= attribute
+    if options.flags & _ATIME_FLAGS:
+        _set_access_times(mount, options.flags)
+    if mount.kind in ("bind", "remount"):
+        if options.flags or options.cleared or options.other_flags:
+            every = sum(_ATTRIBUTES.values())
+            mount.attributes_clear |= every & ~mount.attributes_set
+    elif mount.kind == "cgroup":
+        for flag, attribute in _ATTRIBUTES.items():
+            if options.cleared & flag:
+                mount.attributes_clear |= attribute
+
+
+def _set_access_times(mount: Mount, flags: int) -> None:
+    """As mount(2) reads the four flags (fs/namespace.c, path_mount): without a word relatime, and one field for all."""
+    if flags & uapi.MS_STRICTATIME:
+        mount.attributes_set |= uapi.MOUNT_ATTR_STRICTATIME
+    elif flags & uapi.MS_NOATIME:
+        mount.attributes_set |= uapi.MOUNT_ATTR_NOATIME
+    mount.attributes_clear |= uapi.MOUNT_ATTR__ATIME
+    if flags & uapi.MS_NODIRATIME:
+        mount.attributes_set |= uapi.MOUNT_ATTR_NODIRATIME
+    elif mount.kind in ("bind", "remount"):
+        mount.attributes_clear |= uapi.MOUNT_ATTR_NODIRATIME
+
+
+def _complete_bind(mount: Mount, options: _Options, where: str, bundle: str) -> None:
+    if not mount.source:
+        raise ConfigError(f"{where}/source: a bind mount of {mount.destination} needs one")
+    if not mount.source.startswith("/"):
+        mount.source = f"{bundle}/{mount.source}"
+    if "copy-symlink" in options.words:
+        mount.source_link = "copy"
+    elif "src-nofollow" in options.words:
+        mount.source_link = "nofollow"
+    mount.target_nofollow = "dest-nofollow" in options.words
+
+
+def _complete_filesystem(mount: Mount, where: str, namespaces: Namespaces) -> None:
+    if not mount.fstype or mount.fstype == "none":
+        raise ConfigError(f"{where}/type: a mount of {mount.destination} that is no bind mount needs one")
+    if mount.fstype == "sysfs" and _sysfs_is_refused(namespaces):
+        _bind_sysfs(mount, where)
+        return
+    read_only = bool(mount.attributes_set & uapi.MOUNT_ATTR_RDONLY)
+    if mount.fstype == "tmpfs":
+        keys = [key for key, _ in mount.data]
+        mount.mode_of_target = "mode" not in keys
+        mount.owner_of_target = ("uid" not in keys, "gid" not in keys)
+        mount.read_only_last = read_only
+        mount.attributes_set &= ~uapi.MOUNT_ATTR_RDONLY
+    elif read_only and mount.fstype not in _PSEUDO:
+        mount.superblock += ("ro",)
+
+
+def _sysfs_is_refused(namespaces: Namespaces) -> bool:
+    """The kernel mounts a sysfs for whoever rules the network namespace that it shows (fs/sysfs/mount.c).
+
+    The root of a user namespace does not rule a network namespace that was there before.
+    """
+    if "network" in namespaces.new:
+        return False
+    return "user" in namespaces.new or (namespaces.joins("user") and not namespaces.joins("network"))
+
+
+def _bind_sysfs(mount: Mount, where: str) -> None:
+    """The host's sysfs, which shows the same network, in place of a new one; crun does so, too.
+
+    With all that is mounted below, since the kernel does not let a user namespace look beneath. The flags are for all
+    of them: a cgroup file system of the host is among them (CVE-2023-25809).
+    """
+    if mount.data or mount.superblock or mount.classic_flags:
+        raise ConfigError(f"{where}/options: a sysfs of the host's network namespace has no options of its own")
+    mount.kind, mount.source, mount.recursive = "bind", "/sys", True
+    mount.recursive_set |= mount.attributes_set
+    mount.attributes_set = mount.attributes_clear = 0
+
+
+def _find_changed(mount: Mount, planned: list[Mount]) -> None:
+    """The mount that a remount means: the last one made there, whatever the path leads to when its turn comes."""
+    for index in range(len(planned) - 1, -1, -1):
+        earlier = planned[index]
+        if earlier.destination == mount.destination and earlier.kind not in ("remount", "change"):
+            earlier.changed_later = True
+            mount.changes = index
+            return
+
+
+def _idmap_mappings(
+    entry: dict[str, Any], options: _Options, where: str, namespaces: Namespaces
+) -> UserNamespace | None:
+    """`uidMappings` and `gidMappings` of the mount, or crun's `idmap=uids=...;gids=...`; None: the container's."""
+    uid_mappings, gid_mappings = mappings(entry.get("uidMappings")), mappings(entry.get("gidMappings"))
+    if not options.idmap_ranges:
+        if not uid_mappings and not gid_mappings:
+            return None
+        return UserNamespace(uid_mappings=uid_mappings, gid_mappings=gid_mappings)
+    if uid_mappings or gid_mappings:
+        raise ConfigError(f"{where}/options: {options.idmap} has ranges, and so have uidMappings and gidMappings")
+    found: dict[str, list[IdMapping]] = {"uids": [], "gids": []}
+    own = namespaces.user
+    relative = {"uids": own.uid_mappings if own else [], "gids": own.gid_mappings if own else []}
+    for part in options.idmap_ranges.split(";"):
+        kind, _, ranges = part.partition("=")
+        if kind not in found:
+            raise ConfigError(f"{where}/options: {options.idmap}={part[:80]!r} must be uids=... or gids=...")
+        for text in ranges.split("#"):
+            found[kind].append(_range(text, relative[kind], f"{where}/options: {options.idmap}={kind}={text[:80]!r}"))
+    for kind, other in (("uids", "gids"), ("gids", "uids")):
+        if not found[kind]:
+            raise ConfigError(f"{where}/options: {options.idmap} has {other} and needs {kind}, too")
+    return UserNamespace(uid_mappings=found["uids"], gid_mappings=found["gids"])
+
+
+def _range(text: str, own: list[IdMapping], what: str) -> IdMapping:
+    """`0-1000-10`: ID in the file system, ID that it gets, size; after `@` the second is one of the container."""
+    numbers = text.removeprefix("@").split("-")
+    if len(numbers) != 3 or not all(number.isascii() and number.isdigit() and len(number) < 11 for number in numbers):
+        raise ConfigError(f"{what} must be three numbers with - between them")
+    first, second, size = map(int, numbers)
+    if size == 0 or max(first, second) + size > 1 << 32:
+        raise ConfigError(f"{what} must have a size of at least 1, and IDs of 32 bits")
+    if text.startswith("@"):
+        low, high = on_host(second, own), on_host(second + size - 1, own)
+        if low is None or high is None or high - low != size - 1:
+            raise ConfigError(f"{what} must lie in one range of the container's user namespace")
+        second = low
+    return IdMapping(container_id=first, host_id=second, size=size)

@@ -8,6 +8,20 @@ def plan(paths: list[str] | None) -> list[str]:
     return list(dict.fromkeys("/" + path.strip("/") for path in paths or ()))
 
 
+def clean(path: str) -> str:
+    """The path in its shortest spelling, absolute: `proc//x/../` is `/proc`.
+
+    By its words alone, as runc cleans destinations of mounts and devices. Links are the kernel's business, later.
+    """
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
 def sysctl(values: dict[str, str] | None) -> list[tuple[str, str]]:
     """(path below /proc/sys, value). Both spellings of sysctl(8): dots, or slashes where a name has dots."""
     found = []

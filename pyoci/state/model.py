@@ -26,6 +26,7 @@ class State(Record):
     boot_id                 of the boot in which these numbers mean something
     cgroup                  what `pyoci.cgroups.reopen` takes; empty when there is none
     own_pid_namespace       made for this container: its processes die with its init
+    rootfs_mount            number of the mount over the rootfs in the host's mount namespace, 0: there is none
     hooks                   the lists `poststart` and `poststop` of config.json, when there are any
     """
 
@@ -47,6 +48,7 @@ class State(Record):
     terminal: bool = False
     own_pid_namespace: bool = True
     no_new_keyring: bool = False
+    rootfs_mount: int = 0
     annotations: dict[str, str]
     hooks: dict[str, list[dict[str, Any]]]
 
@@ -70,6 +72,7 @@ _TYPES = {
     "terminal": bool,
     "own_pid_namespace": bool,
     "no_new_keyring": bool,
+    "rootfs_mount": int,
     "annotations": dict,
     "hooks": dict,
 }

@@ -13,7 +13,10 @@ class Inherited(Record):
     proc_fd: int  # the host's procfs, verified (kernel.procfs)
     start_fd: int = -1  # bound datagram socket in the state directory: `pyoci start` sends to it
     rootfs_fd: int = -1  # a detached clone of the rootfs, where only the host may reach it
+    rootfs_is_attached: bool = False  # the clone lies over the rootfs already: there is no own mount namespace
+    devices_fd: int = -1  # a detached tmpfs with nodes by their index in plan.devices, for a user namespace
     sources: dict[int, int]  # index in plan.mounts -> detached clone of the bind mount's source
+    asked: tuple[int, ...] = ()  # indices in plan.mounts of sources that the host opens when their turn has come
     namespaces: list[tuple[str, int]]  # joined namespaces in the order of the config
     cgroup: CgroupMounts | None = None
     seccomp_program: bytes = b""

@@ -31,13 +31,15 @@ PID = "PID"  # bootstrap -> host: the number of init
 MAP = "MAP"  # bootstrap -> host: my user namespace waits for its maps
 GO = "GO"  # host -> init: the next part may begin
 HOOKS = "HOOKS"  # init -> host: mounts are done, run prestart and createRuntime
+SOURCE = "SOURCE"  # init -> host: open the source of the mount with this index, it is its turn
+TREE = "TREE"  # host -> init: a detached copy of it, as a descriptor
 TERMINAL = "TERMINAL"  # init -> host: the terminal's master, as a descriptor
 SECCOMP = "SECCOMP"  # init -> host: the seccomp notify descriptor
 READY = "READY"  # init -> host: created, waiting for start
 ERROR = "ERROR"  # either way: what failed; the sender is gone
 START = "START"  # pyoci start -> init: with the descriptor to report on
 
-_WITH_DESCRIPTOR = (TERMINAL, SECCOMP)
+_WITH_DESCRIPTOR = (TERMINAL, SECCOMP, TREE)
 _TEXT_MAX = 60_000
 # kinds of ERROR that C sends (kernel/_deferred.c): a system call failed; execve(2) did
 CALL = "call"

@@ -57,7 +57,7 @@ class Namespaces(Record):
 class Mount(Record):
     """One entry of `mounts`, its options taken apart.
 
-    `kind`: bind, filesystem, cgroup, remount, or change (options only, no new mount).
+    `kind`: bind, filesystem, cgroup, remount, or change (propagation of a mount that is there already).
     """
 
     kind: str
@@ -67,35 +67,58 @@ class Mount(Record):
     recursive: bool = False  # rbind
     attributes_set: int = 0  # MOUNT_ATTR_*
     attributes_clear: int = 0
+    cleared_by_name: int = 0  # MS_* flags that an option undoes by name: not in a user namespace where they are locked
+    read_only_last: bool = False  # a tmpfs with `ro`: mount points and devices are made in it first
     recursive_set: int = 0  # the r* options: mount_setattr(2) with AT_RECURSIVE
     recursive_clear: int = 0
     propagation: tuple[tuple[int, bool], ...] = ()  # (MS_SHARED ..., recursive)
     superblock: tuple[str, ...] = ()  # flags that fsconfig(2) knows by name
     classic_flags: int = 0  # flags that only mount(2) knows
     data: tuple[tuple[str, str | None], ...] = ()
+    mode_of_target: bool = False  # a tmpfs without `mode=`: the mode of the folder that it covers
     tmpcopyup: bool = False
+    owner_of_target: tuple[bool, bool] = (True, True)  # tmpcopyup: whether uid and gid are those of the covered folder
+    changed_later: bool = False  # a later entry changes this mount
+    changes: int = -1  # remount, change: index of the entry whose mount it changes; -1: whatever is mounted there
+    source_link: str = ""  # a source that is a link: "" follow it, nofollow: mount the link, copy: make the same link
+    target_nofollow: bool = False  # mount over a link at the destination instead of where it leads
     idmap: str = ""  # "", idmap or ridmap
     root_label: str = ""  # SELinux context of the root directory, for what takes no `context=`
     idmap_mappings: UserNamespace | None = None  # None with idmap set: the container's user namespace
 
 
 class Device(Record):
-    """A device node: `linux.devices` and the default devices."""
+    """A device node: `linux.devices` and the default devices.
+
+    `how`: mknod (in its place), outside (the host makes it, init binds it: for a user namespace, which may not) or bind
+    (the host's own node of that path).
+    `mode`, `uid` and `gid` are None when the config leaves them out: DEVICE_MODE, 0 and 0 for a new node.
+    """
 
     path: str
     kind: str  # c, b or p
     major: int = 0
     minor: int = 0
-    mode: int = 0o666
-    uid: int = 0
-    gid: int = 0
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    how: str = "mknod"
     default: bool = False
 
 
+DEVICE_MODE = 0o666
+
+
 class Rootfs(Record):
+    """`root` and `linux.rootfsPropagation`. Propagation is given as flags of mount(2), 0: left as it is."""
+
     path: str
     readonly: bool = False
-    propagation: str = ""
+    propagation: str = ""  # the word of the config without an r: shared, slave, private, unbindable
+    host_propagation: int = 0  # of the copies of the host's mounts that the container gets: MS_SLAVE or MS_PRIVATE
+    first_propagation: int = 0  # of the rootfs before anything is mounted in it
+    last_propagation: int = 0  # of the rootfs when all is in place
+    shared_mounts: bool = False  # rshared: every mount that does not say otherwise is shared, too
     pivot: str = "pivot_root"  # pivot_root, move (--no-pivot) or chroot (no own mount namespace)
     set_up_dev: bool = True  # False when /dev is a bind mount: it's somebody else's then
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from helpers import cgroup, cgroup_files
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import Mount, Runtime
 
 FLAGS = ["nosuid", "noexec", "nodev", "relatime"]
 
@@ -97,3 +97,67 @@ def test_v1_is_never_given_away(runtime: Runtime, bundle: Bundle) -> None:
     for name, mount in cgroup.hierarchies().items():
         if name:
             assert set(owners(mount / bundle.cgroups_path.lstrip("/")).values()) == {0}
+
+
+def cgroup_mounts(runtime: Runtime, bundle: Bundle) -> list[Mount]:
+    found = [mount for point, mount in runtime.create(bundle).mounts().items() if point.startswith("/sys/fs/cgroup")]
+    assert found
+    return found
+
+
+@pytest.mark.beyond_runc("runc 1.1 applies recursive options to bind mounts only")
+@pytest.mark.parametrize("namespace", [True, False])
+@pytest.mark.parametrize("option, shown", [("rro", "ro"), ("rnoatime", "noatime"), ("rnosymfollow", "nosymfollow")])
+def test_recursive_options_reach_every_hierarchy(
+    runtime: Runtime, bundle: Bundle, option: str, shown: str, namespace: bool
+) -> None:
+    for mount in cgroup_mounts(runtime, with_cgroups(bundle, option, namespace=namespace)):
+        assert shown in mount.options, mount.point
+
+
+@pytest.mark.beyond_runc("runc 1.1 applies recursive options to bind mounts only")
+def test_recursively_read_only_is_felt(runtime: Runtime, bundle: Bundle) -> None:
+    folder = "/sys/fs/cgroup" if cgroup.is_v2() else "/sys/fs/cgroup/pids"
+    script = f"mkdir {folder}/inner 2>&1 || true; echo 9 > {folder}/pids.max || true"
+    assert runtime.sh(with_cgroups(bundle, "rro"), f"({script}) 2>&1").count("Read-only") == 2
+
+
+@pytest.mark.beyond_runc("runc 1.1 ignores the propagation of a cgroup mount")
+@pytest.mark.parametrize("namespace", [True, False])
+@pytest.mark.parametrize(
+    "option, expected, recursive",
+    [
+        ("rshared", "shared", True),
+        ("runbindable", "unbindable", True),
+        ("unbindable", "unbindable", False),
+        ("shared", "shared", False),
+    ],
+)
+def test_propagation_of_the_mount(
+    runtime: Runtime, bundle: Bundle, option: str, expected: str, recursive: bool, namespace: bool
+) -> None:
+    mounts = cgroup_mounts(runtime, with_cgroups(bundle, option, namespace=namespace))
+    for mount in mounts:
+        if recursive or mount.point == "/sys/fs/cgroup":
+            assert expected in mount.propagation, mount.point
+
+
+@pytest.mark.beyond_runc("runc 1.1 ignores them")
+@pytest.mark.parametrize("option", ["size=5m", "frobnicate", "nsdelegate", "sync", "iversion"])
+def test_options_that_it_cannot_have_are_refused(runtime: Runtime, bundle: Bundle, option: str) -> None:
+    assert option in runtime.refuses(with_cgroups(bundle, option))
+
+
+def test_no_programs_and_devices_in_the_folders_of_v1(runtime: Runtime, bundle: Bundle) -> None:
+    cgroup_files.v1_only()
+    bundle.mount("/sys/fs/cgroup", "cgroup", ["ro"], source="cgroup")
+    for mount in cgroup_mounts(runtime, bundle):
+        assert {"nosuid", "nodev", "noexec"} <= mount.options, mount.point
+
+
+@pytest.mark.beyond_runc("runc 1.1 has them whatever the config says")
+def test_unless_they_are_asked_for(runtime: Runtime, bundle: Bundle) -> None:
+    cgroup_files.v1_only()
+    bundle.mount("/sys/fs/cgroup", "cgroup", ["exec"], source="cgroup")
+    for mount in cgroup_mounts(runtime, bundle):
+        assert "noexec" not in mount.options and "nosuid" in mount.options, mount.point

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle, Config
@@ -93,3 +94,57 @@ def test_an_unknown_type_is_refused(runtime: Runtime, bundle: Bundle) -> None:
 def test_a_device_without_numbers_is_refused(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["devices"] = [device("/dev/thing", "c")]
     assert "major" in runtime.refuses(bundle)
+
+
+@pytest.mark.beyond_runc("runc leaves a node that is there as it is")
+@pytest.mark.parametrize("where", ["rootfs", "tmpfs"])
+def test_a_node_that_is_there_gets_the_mode_and_owner_of_the_config(
+    runtime: Runtime, bundle: Bundle, where: str
+) -> None:
+    if where == "tmpfs":
+        bundle.mount("/opt", "tmpfs", ["tmpcopyup"])
+    (bundle.rootfs / "opt").mkdir()
+    os.mknod(bundle.rootfs / "opt/thing", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    bundle.linux["devices"] = [device("/opt/thing", "c", 1, 3, fileMode=0o664, uid=5, gid=6)]
+    assert runtime.sh(bundle, "stat -c %a:%u:%g /opt/thing") == "664:5:6"
+
+
+@pytest.mark.parametrize("more, expected", [({}, "600:1:2"), ({"uid": 5}, "600:5:2"), ({"fileMode": 0o640}, "640:1:2")])
+def test_what_the_config_leaves_out_stays(
+    runtime: Runtime, bundle: Bundle, more: dict[str, int], expected: str
+) -> None:
+    if not runtime.is_pyoci and more:
+        pytest.skip("runc leaves a node that is there as it is")
+    (bundle.rootfs / "opt").mkdir()
+    os.mknod(bundle.rootfs / "opt/thing", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    os.chown(bundle.rootfs / "opt/thing", 1, 2)
+    bundle.linux["devices"] = [device("/opt/thing", "c", 1, 3, **more)]
+    assert runtime.sh(bundle, "stat -c %a:%u:%g /opt/thing") == expected
+
+
+@pytest.mark.beyond_runc("runc leaves a node that is there as it is")
+def test_a_node_of_the_host_keeps_its_own(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    (scratch / "nodes").mkdir()
+    node = scratch / "nodes/thing"
+    os.mknod(node, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    bundle.bind(scratch / "nodes", "/opt")
+    bundle.linux["devices"] = [device("/opt/thing", "c", 1, 3, fileMode=0o664)]
+    assert "bind mount" in runtime.refuses(bundle)
+    assert stat.S_IMODE(node.stat().st_mode) == 0o600
+    bundle.linux["devices"] = [device("/opt/thing", "c", 1, 3, fileMode=0o600, uid=0)]
+    runtime.create(bundle)
+
+
+@pytest.mark.beyond_runc("runc binds the host's node")
+@pytest.mark.parametrize("path", ["/dev/nowhere-on-this-host", "/opt/thing"])
+def test_in_a_user_namespace_whatever_the_host_has(runtime: Runtime, bundle: Bundle, path: str) -> None:
+    bundle.user_namespace()
+    bundle.linux["devices"] = [device(path, "c", 1, 3, fileMode=0o640, uid=5, gid=6), device("/dev/pipe", "p")]
+    script = f"stat -c %a:%u:%g:%t:%T {path}; echo x > {path}; test -p /dev/pipe"
+    assert runtime.sh(bundle, script) == "640:5:6:1:3"
+
+
+def test_an_owner_that_is_not_mapped_is_refused(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.user_namespace(size=10)
+    bundle.linux["devices"] = [device("/dev/thing", "c", 1, 3, uid=11)]
+    assert "thing" in runtime.refuses(bundle)

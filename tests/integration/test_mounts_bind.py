@@ -72,12 +72,46 @@ def test_read_only_bind(runtime: Runtime, bundle: Bundle, source: Path) -> None:
     (source / "fact").write_text("the source stays writable")
 
 
-@pytest.mark.beyond_runc("runc 1.1 clears the flags that it may clear")
-def test_a_read_only_bind_keeps_the_flags_of_its_source(runtime: Runtime, bundle: Bundle, source: Path) -> None:
-    sandbox.mount("-o", "remount,nosuid,nodev,noexec", source / "sub")
-    bundle.bind(source / "sub", "/mnt", "ro")
-    options = runtime.create(bundle).mounts()["/mnt"].options
-    assert {"ro", "nosuid", "nodev", "noexec"} <= options
+@pytest.mark.parametrize("where, what", [("/mnt", "file"), ("/etc/passwd", "folder")])
+def test_a_file_on_a_folder_and_a_folder_on_a_file(
+    runtime: Runtime, bundle: Bundle, source: Path, where: str, what: str
+) -> None:
+    bundle.bind(source / "fact" if what == "file" else source, where)
+    words = runtime.refuses(bundle)
+    assert "not a directory" in words  # docker and podman look for it, and add a hint
+    assert "mount mount" not in words
+
+
+# A link at the destination, and where in the rootfs the mount has to appear.
+LINKS = {
+    "dangling": ("/missing/target", "/missing/target"),
+    "relative": ("../missing", "/missing"),
+    "above the root": ("../../../../missing", "/missing"),
+    "chain": ("next", "/end"),
+    "existing": ("passwd", "/etc/passwd"),
+}
+
+
+@pytest.mark.parametrize("how", LINKS)
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_link_at_the_destination_is_followed_inside(
+    runtime: Runtime, bundle: Bundle, source: Path, how: str, what: str
+) -> None:
+    target, place = LINKS[how]
+    if how == "existing" and what == "folder":
+        target, place = "/mnt", "/mnt"
+    (bundle.rootfs / "etc/link").symlink_to(target)
+    (bundle.rootfs / "etc/next").symlink_to("/end")
+    bundle.bind(source / "fact" if what == "file" else source, "/etc/link")
+    fact = place if what == "file" else f"{place}/fact"
+    assert runtime.sh(bundle, f"cat {fact}; test -L /etc/link") == "outer"
+
+
+def test_links_in_a_circle_are_refused(runtime: Runtime, bundle: Bundle, source: Path) -> None:
+    (bundle.rootfs / "one").symlink_to("two")
+    (bundle.rootfs / "two").symlink_to("one")
+    bundle.bind(source / "fact", "/one")
+    assert "ELOOP" in runtime.refuses(bundle) if runtime.is_pyoci else runtime.refuses(bundle)
 
 
 def test_what_is_mounted_inside_stays_inside(runtime: Runtime, bundle: Bundle, source: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,48 @@ def test_a_mount_label_needs_selinux(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["mountLabel"] = "system_u:object_r:svirt_sandbox_file_t:s0:c715,c811"
     bundle.mount("/mnt", "tmpfs")
     assert "mountLabel" in runtime.refuses(bundle)
+
+
+@pytest.mark.beyond_runc("runc takes the rootfs' own path off the destination")
+def test_a_destination_is_never_a_path_of_the_host(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.mount(f"{bundle.rootfs}/mnt", "tmpfs")
+    assert f"{bundle.rootfs}/mnt" in runtime.create(bundle).mounts()
+
+
+@pytest.mark.beyond_runc("runc 1.1 makes only /dev read-only at last")
+def test_a_read_only_tmpfs_has_its_mount_points_and_devices(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.mount("/opt", "tmpfs", ["ro"])
+    bundle.mount("/opt/inner/deep", "tmpfs")
+    bundle.linux["devices"] = [{"path": "/opt/null", "type": "c", "major": 1, "minor": 3}]
+    bundle.process["cwd"] = "/opt/cwd"
+    assert runtime.sh(bundle, "ls /opt; touch /opt/x 2>/dev/null || echo refused") == "cwd\ninner\nnull\nrefused"
+
+
+@pytest.mark.parametrize("how", ["root", "readonlyPaths", "both"])
+@pytest.mark.parametrize("user_namespace", [False, True])
+def test_a_missing_working_directory_is_made_before_anything_is_read_only(
+    runtime: Runtime, bundle: Bundle, how: str, user_namespace: bool
+) -> None:
+    if not runtime.is_pyoci and how != "root":
+        pytest.skip("runc 1.1 leaves the root writable")
+    bundle.config["root"]["readonly"] = how != "readonlyPaths"
+    bundle.linux["readonlyPaths"] = [] if how == "root" else ["/", "/srv"]
+    bundle.process["cwd"] = "/srv/deep/cwd"
+    if user_namespace:
+        bundle.user_namespace()
+    assert runtime.sh(bundle, "pwd; touch x 2>/dev/null || echo refused") == "/srv/deep/cwd\nrefused"
+
+
+@pytest.mark.beyond_runc("runc 1.1 forgets what the tmpfs was told")
+@pytest.mark.parametrize(
+    "options, owner",
+    [([], "7:8:750"), (["uid=1"], "1:8:750"), (["gid=2", "mode=711"], "7:2:711"), (["uid=1", "gid=2"], "1:2:750")],
+)
+def test_tmpcopyup_leaves_the_owner_to_the_options(
+    runtime: Runtime, bundle: Bundle, options: list[str], owner: str
+) -> None:
+    (bundle.rootfs / "mnt/fact").write_text("copied")
+    os.chown(bundle.rootfs / "mnt", 7, 8)
+    (bundle.rootfs / "mnt").chmod(0o750)
+    bundle.mount("/mnt", "tmpfs", ["tmpcopyup", *options])
+    assert runtime.sh(bundle, "stat -c %u:%g:%a /mnt; cat /mnt/fact") == f"{owner}\ncopied"

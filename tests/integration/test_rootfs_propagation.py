@@ -116,3 +116,68 @@ def test_and_in_no_other(runtime: Runtime, bundle: Bundle, volume: Path, how: st
     if how:
         bundle.linux["rootfsPropagation"] = how
     assert not mounts_in(runtime, bundle, volume)
+
+
+# rootfsPropagation -> what the root, a bind mount without a word of its own and a new tmpfs are, where the host's
+# mounts are all shared.
+PROPAGATION = {
+    None: (set(), {"master"}, set()),
+    "slave": ({"master"}, {"master"}, set()),
+    "rslave": ({"master"}, {"master"}, set()),
+    "private": (set(), set(), set()),
+    "rprivate": (set(), set(), set()),
+    "shared": ({"shared", "master"}, {"master"}, set()),
+    "rshared": ({"shared", "master"}, {"shared", "master"}, {"shared"}),
+    "unbindable": ({"unbindable"}, set(), set()),
+    "runbindable": ({"unbindable"}, set(), set()),
+}
+# The mount's own word -> what it makes of {"master"} and of nothing.
+OWN = {
+    "private": (set(), set()),
+    "rprivate": (set(), set()),
+    "slave": ({"master"}, set()),
+    "rslave": ({"master"}, set()),
+    "shared": ({"shared", "master"}, {"shared"}),
+    "rshared": ({"shared", "master"}, {"shared"}),
+    "unbindable": ({"unbindable"}, {"unbindable"}),
+}
+
+
+@pytest.mark.beyond_runc("runc 1.1 leaves the rootfs private whatever the word, and bind mounts peers of the host's")
+@pytest.mark.parametrize("how", PROPAGATION, ids=str)
+@pytest.mark.parametrize("bind", ["bind", "rbind"])
+@pytest.mark.parametrize("user_namespace", [False, True])
+def test_all_of_them(
+    runtime: Runtime, bundle: Bundle, volume: Path, how: str | None, bind: str, user_namespace: bool
+) -> None:
+    if how:
+        bundle.linux["rootfsPropagation"] = how
+    if user_namespace:
+        bundle.user_namespace()
+    sandbox.mount("-t", "tmpfs", "tmpfs", volume / "sub")
+    bundle.bind(volume, "/mnt", how=bind)
+    bundle.mount("/opt", "tmpfs")
+    for word in OWN:
+        bundle.bind(volume, f"/own/{word}", word, how=bind)
+    mounts = runtime.create(bundle).mounts()
+    root, bound, new = PROPAGATION[how]
+    assert mounts["/"].propagation == root
+    assert mounts["/mnt"].propagation == bound
+    assert mounts["/opt"].propagation == new
+    if bind == "rbind":
+        assert mounts["/mnt/sub"].propagation == bound
+    hears = "master" in bound
+    tells = how in ("shared", "rshared") and not user_namespace
+    for word, (of_slave, of_private) in OWN.items():
+        expected = of_slave if hears else of_private
+        if tells and word in ("shared", "rshared"):
+            expected = {"shared"}  # a peer of the host's own
+        assert mounts[f"/own/{word}"].propagation == expected, word
+
+
+def test_private_does_not_hear_of_the_host_in_a_bind_mount(runtime: Runtime, bundle: Bundle, volume: Path) -> None:
+    bundle.linux["rootfsPropagation"] = "rprivate"
+    bundle.bind(volume, "/mnt", how="rbind")
+    container = runtime.create(bundle)
+    sandbox.mount("-t", "tmpfs", "tmpfs", volume / "sub")
+    assert "/mnt/sub" not in container.mounts()

@@ -71,12 +71,11 @@ def test_a_volume_in_procfs_with_links_that_swap(
     }
 
 
-def test_id_maps_are_the_kernels(runtime: Runtime, bundle: Bundle, outside: Outside) -> None:
+@pytest.mark.parametrize("name", ["uid_map", "gid_map", "setgroups"])
+def test_nothing_lies_over_id_maps(runtime: Runtime, bundle: Bundle, outside: Outside, name: str) -> None:
     bundle.user_namespace()
-    for name in ("uid_map", "gid_map", "setgroups"):
-        bundle.bind(outside.file, f"/proc/1/{name}")
-    container = runtime.create(bundle)
-    assert Path(f"/proc/{container.pid}/uid_map").read_text().split() == ["0", "100000", "65536"]
+    bundle.bind(outside.file, f"/proc/1/{name}")
+    assert "/proc" in runtime.refuses(bundle)
     outside.check()
 
 

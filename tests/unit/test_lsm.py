@@ -10,8 +10,9 @@ from pyoci.kernel import lsm as kernel
 from pyoci.kernel import procfs
 from pyoci.plan import lsm
 from pyoci.plan import mounts as planner
-from pyoci.wire.plan import Mount
+from pyoci.wire.plan import Mount, Namespaces
 
+NO_NAMESPACES = Namespaces(new=[], joined=[], time_offsets=[])
 LABEL = "system_u:object_r:container_file_t:s0:c1,c2"
 
 
@@ -36,7 +37,9 @@ def test_a_label_that_nothing_would_enforce_is_an_error() -> None:
 
 
 def labelled(fstype: str, *options: str) -> Mount:
-    mounts = planner.plan([{"destination": "/x", "type": fstype, "source": "/x", "options": list(options)}], "/bundle")
+    mounts = planner.plan(
+        [{"destination": "/x", "type": fstype, "source": "/x", "options": list(options)}], "/bundle", NO_NAMESPACES
+    )
     lsm.label_mounts(mounts, LABEL)
     return mounts[0]
 

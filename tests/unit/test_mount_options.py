@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pyoci.plan import mounts
+from pyoci.wire.plan import Namespaces
+
+NO_NAMESPACES = Namespaces(new=[], joined=[], time_offsets=[])
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,10 @@ def test_split(option: str, parts: list[str]) -> None:
 
 
 def test_flags_among_them_are_taken_for_flags() -> None:
-    (entry,) = mounts.plan([{"destination": "/x", "type": "tmpfs", "options": ["nosuid,size=1m", "noexec"]}], "/b")
-    (apart,) = mounts.plan([{"destination": "/x", "type": "tmpfs", "options": ["nosuid", "size=1m", "noexec"]}], "/b")
+    (entry,) = mounts.plan(
+        [{"destination": "/x", "type": "tmpfs", "options": ["nosuid,size=1m", "noexec"]}], "/b", NO_NAMESPACES
+    )
+    (apart,) = mounts.plan(
+        [{"destination": "/x", "type": "tmpfs", "options": ["nosuid", "size=1m", "noexec"]}], "/b", NO_NAMESPACES
+    )
     assert entry == apart

@@ -7,10 +7,13 @@ import errno
 import posix
 
 from pyoci.errors import SyscallError, UnsupportedError
+from pyoci.init.outside import staging
+from pyoci.init.outside.places import Places
 from pyoci.kernel import mount, node, uapi
 from pyoci.kernel.beneath import Root
+from pyoci.kernel.call import shown
 from pyoci.wire.inherited import Inherited
-from pyoci.wire.plan import Device, Plan
+from pyoci.wire.plan import DEVICE_MODE, Device, Plan
 
 _KINDS = {"c": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
 _LINKS = (
@@ -22,34 +25,55 @@ _LINKS = (
 
 
 def apply(plan: Plan, inherited: Inherited, root: Root) -> None:
-    bind = plan.namespaces.has("user")  # mknod(2) is refused in a user namespace
     directories: dict[str, int] = {}
+    outside = inherited.devices_fd
     try:
-        for device in plan.devices:
-            directory, _, name = device.path.rpartition("/")
-            if directory not in directories:
-                directories[directory] = root.make_directory(directory or "/")
-            _supply(device, directories[directory], name, bind)
+        if outside >= 0:
+            staging.attach(root, outside)
+        for index, device in enumerate(plan.devices):
+            path, _, name = device.path.rpartition("/")
+            if path not in directories:
+                directories[path] = _directory(path, plan, inherited, root)
+            existing = _existing(device, directories[path], name)
+            if existing is None:
+                _supply(device, index, directories[path], name, inherited)
+                continue
+            try:
+                _complete(device, existing, plan, inherited, root)
+            finally:
+                posix.close(existing)
+        if outside >= 0:
+            staging.detach(outside)
         if plan.rootfs.set_up_dev and (directories or root.find("/dev") is not None):
             _links(root)
     finally:
         for fd in directories.values():
             posix.close(fd)
+        if outside >= 0:
+            posix.close(outside)
 
 
-def _supply(device: Device, directory: int, name: str, bind: bool) -> None:
-    existing = _existing(device, directory, name)
-    if existing is not None:
-        posix.close(existing)
-        return
-    if not bind or device.kind == "p":
+def _directory(path: str, plan: Plan, inherited: Inherited, root: Root) -> int:
+    """Where devices of that folder go: a link of the image must not lead them into a volume of the host."""
+    fd = root.make_directory(path or "/")
+    made_here = any(entry.destination == "/dev" and entry.kind == "filesystem" for entry in plan.mounts)
+    if path == "/dev" and not made_here:
+        name = Places(root, inherited.proc_fd).name(fd)
+        if name != "/dev":
+            posix.close(fd)
+            raise UnsupportedError(f"devices: /dev is a link in the rootfs, to {shown(name)}: mount a tmpfs on /dev")
+    return fd
+
+
+def _supply(device: Device, index: int, directory: int, name: str, inherited: Inherited) -> None:
+    if device.how == "mknod":
         try:
             _make(device, directory, name)
             return
         except SyscallError as error:
             if error.errno != errno.EPERM or device.kind == "p":
                 raise
-    _bind(device, directory, name)
+    _bind(device, index, directory, name, inherited)
 
 
 def _existing(device: Device, directory: int, name: str) -> int | None:
@@ -64,7 +88,7 @@ def _existing(device: Device, directory: int, name: str) -> int | None:
         return fd
     posix.close(fd)
     raise UnsupportedError(
-        f"device {device.path}: a file that is not {device.kind} {device.major}:{device.minor} is already there"
+        f"device {shown(device.path)}: a file that is not {device.kind} {device.major}:{device.minor} is already there"
     )
 
 
@@ -74,34 +98,92 @@ def _matches(device: Device, found: posix.stat_result) -> bool:
     return device.kind == "p" or found.st_rdev == posix.makedev(device.major, device.minor)
 
 
+def _complete(device: Device, fd: int, plan: Plan, inherited: Inherited, root: Root) -> None:
+    """Mode and owner of a node that is there already, as far as the config names them."""
+    found = posix.fstat(fd)
+    other_owner = device.uid not in (None, found.st_uid) or device.gid not in (None, found.st_gid)
+    other_mode = device.mode is not None and device.mode != stat.S_IMODE(found.st_mode)
+    if not other_owner and not other_mode:
+        return
+    if not _is_of_the_container(fd, plan, root):
+        raise UnsupportedError(
+            f"device {shown(device.path)}: it is there already, in a bind mount, with the host's mode "
+            f"{stat.S_IMODE(found.st_mode):04o} and owner {found.st_uid}:{found.st_gid}: leave out what differs"
+        )
+    if other_owner:
+        node.give(fd, -1 if device.uid is None else device.uid, -1 if device.gid is None else device.gid, device.path)
+    if device.mode is not None:
+        node.set_mode(fd, device.mode, inherited.proc_fd, device.path)
+
+
+def _is_of_the_container(fd: int, plan: Plan, root: Root) -> bool:
+    """Whether it lies in the rootfs or in a file system that was made for the container."""
+    number = mount.mount_id(fd)
+    if number == mount.mount_id(root.fd):
+        return True
+    for entry in plan.mounts:
+        place = root.find(entry.destination) if entry.kind == "filesystem" else None
+        if place is not None:
+            same = mount.mount_id(place) == number
+            posix.close(place)
+            if same:
+                return True
+    return False
+
+
 def _make(device: Device, directory: int, name: str) -> None:
     number = 0 if device.kind == "p" else posix.makedev(device.major, device.minor)
-    node.make(directory, name, _KINDS[device.kind] | device.mode, number, device.path)
+    mode = DEVICE_MODE if device.mode is None else device.mode
+    node.make(directory, name, _KINDS[device.kind] | mode, number, device.path)
     if device.uid or device.gid:
-        fd = posix.open(name, posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=directory)
+        fd = _existing(device, directory, name)  # looked at once more: the folder may be shared with others
+        if fd is None:
+            raise SyscallError(errno.ENOENT, f"make device {shown(device.path)}")
         try:
-            node.give(fd, device.uid, device.gid, device.path)
+            node.give(fd, device.uid or 0, device.gid or 0, device.path)
         finally:
             posix.close(fd)
 
 
-def _bind(device: Device, directory: int, name: str) -> None:
-    """The host's node, checked to be that device, mounted on an empty file."""
-    tree = mount.open_tree(uapi.AT_FDCWD, device.path)
+def _bind(device: Device, index: int, directory: int, name: str, inherited: Inherited) -> None:
+    """A node made outside, or the host's, checked to be that device, mounted on an empty file."""
+    tree = _open_outside(device, index, inherited)
     try:
         if not _matches(device, posix.fstat(tree)):
             raise UnsupportedError(
-                f"device {device.path}: mknod is not permitted here, and the host's file of that name "
+                f"device {shown(device.path)}: mknod is not permitted here, and the host's file of that name "
                 f"is not {device.kind} {device.major}:{device.minor}"
             )
         posix.close(
             posix.open(name, posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC, 0o666, dir_fd=directory)
         )
         target = posix.open(name, posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=directory)
-        mount.move(tree, target, f"device {device.path}")
-        posix.close(target)
+        try:
+            if not stat.S_ISREG(posix.fstat(target).st_mode):
+                raise SyscallError(errno.EEXIST, f"mount device {shown(device.path)}")
+            mount.move(tree, target, f"mount device {shown(device.path)}")
+        finally:
+            posix.close(target)
     finally:
         posix.close(tree)
+
+
+def _open_outside(device: Device, index: int, inherited: Inherited) -> int:
+    if device.how == "outside" and inherited.devices_fd >= 0:
+        try:
+            return mount.open_tree(inherited.devices_fd, str(index))
+        except SyscallError as error:
+            if error.errno != errno.ENOENT:
+                raise
+            # the runtime itself lives in a user namespace and could make none
+    try:
+        return mount.open_tree(uapi.AT_FDCWD, device.path)
+    except SyscallError as error:
+        if error.errno != errno.ENOENT:
+            raise
+        raise UnsupportedError(
+            f"device {shown(device.path)}: mknod is not permitted here, and the host has no such file to bind"
+        ) from None
 
 
 def _links(root: Root) -> None:

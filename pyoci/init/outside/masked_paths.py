@@ -12,6 +12,7 @@ import posix
 from pyoci.errors import UnsupportedError
 from pyoci.kernel import mount, uapi
 from pyoci.kernel.beneath import Root
+from pyoci.kernel.call import shown
 
 _NULL = posix.makedev(1, 3)
 
@@ -20,18 +21,22 @@ def apply(paths: list[str], label: str, root: Root) -> None:
     if not paths:
         return
     null = _open_null()
+    own = posix.fstat(root.fd)
     empty = -1
     for path in paths:
         target = root.find(path)
         if target is None:
             continue
-        if not stat.S_ISDIR(posix.fstat(target).st_mode):
+        found = posix.fstat(target)
+        if (found.st_ino, found.st_dev) == (own.st_ino, own.st_dev):
+            raise UnsupportedError(f"masked path {shown(path)}: it leads to the root, which cannot be masked")
+        if not stat.S_ISDIR(found.st_mode):
             tree = mount.open_tree(null, "")
         elif empty < 0:
             tree = empty = _empty_directory(label)
         else:
             tree = mount.open_tree(empty, "")  # a copy of the first one, which is attached: one superblock for all
-        mount.move(tree, target, f"masked path {path}")
+        mount.move(tree, target, f"mask path {shown(path)}")
         if tree != empty:
             posix.close(tree)
         posix.close(target)
@@ -51,9 +56,5 @@ def _empty_directory(label: str) -> int:
     options: tuple[tuple[str, str | None], ...] = (("mode", "755"), ("nr_inodes", "2"))
     if label:
         options += (("context", label),)
-    tree = mount.filesystem("tmpfs", "tmpfs", (), options)
-    mount.setattr(
-        tree,
-        set=uapi.MOUNT_ATTR_RDONLY | uapi.MOUNT_ATTR_NOSUID | uapi.MOUNT_ATTR_NODEV | uapi.MOUNT_ATTR_NOEXEC,
-    )
-    return tree
+    attributes = uapi.MOUNT_ATTR_RDONLY | uapi.MOUNT_ATTR_NOSUID | uapi.MOUNT_ATTR_NODEV | uapi.MOUNT_ATTR_NOEXEC
+    return mount.filesystem("tmpfs", "tmpfs", (), options, attributes)

@@ -7,193 +7,247 @@ import errno
 import posix
 
 from pyoci.errors import SyscallError, UnsupportedError
-from pyoci.init.outside import cgroup_mount, tmpcopyup
+from pyoci.init.outside import cgroup_mount, locked, new_filesystem, places, tmpcopyup
+from pyoci.init.outside.places import Places
 from pyoci.kernel import lsm, mount, uapi
 from pyoci.kernel.beneath import Root
+from pyoci.kernel.call import shown
+from pyoci.record import Record
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import Mount, Plan
 
-# An image must not choose what these show (CVE-2019-16884, CVE-2019-19921): a new one, on a real directory, or a
-# bind mount of a real one.
-_KERNEL_FILESYSTEMS = {"proc": uapi.PROC_SUPER_MAGIC, "sysfs": uapi.SYSFS_MAGIC}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# An image must not choose what these show (CVE-2023-27561, CVE-2023-28642): a new one lies on a real directory.
+_ON_REAL_DIRECTORIES = ("proc", "sysfs")
 
 
-def apply(plan: Plan, inherited: Inherited, root: Root) -> list[Mount]:
-    """Make every mount; returns those that `finish` makes read-only when all is in place."""
-    late = []
+class Context(Record):
+    """What all mounts of one container have in common.
+
+    open_source   asks the host for the source of the mount with that index, in its turn
+    """
+
+    root: Root
+    places: Places
+    proc_fd: int
+    user_namespace: bool
+    source_propagation: int  # of a copy of the host's mounts that init makes itself; 0: as it comes
+    shared: bool  # new mounts are shared unless they say otherwise
+    open_source: Callable[[int], int]
+
+
+def apply(plan: Plan, inherited: Inherited, root: Root, open_source: Callable[[int], int]) -> dict[int, int]:
+    """Make every mount; returns descriptors of those that `finish` changes, by their index in the plan."""
+    context = Context(
+        root=root,
+        places=Places(root, inherited.proc_fd),
+        proc_fd=inherited.proc_fd,
+        user_namespace=plan.namespaces.has("user"),
+        # in a namespace of others nothing has been cut off from the host
+        source_propagation=plan.rootfs.host_propagation if plan.rootfs.pivot == "chroot" else 0,
+        shared=plan.rootfs.shared_mounts,
+        open_source=open_source,
+    )
+    made: dict[int, int] = {}
     for index, entry in enumerate(plan.mounts):
-        if entry.fstype == "tmpfs" and entry.kind == "filesystem" and entry.attributes_set & uapi.MOUNT_ATTR_RDONLY:
-            # mount points and devices still have to be made in it
-            entry.attributes_set &= ~uapi.MOUNT_ATTR_RDONLY
-            late.append(entry)
-        _apply(plan, entry, inherited, inherited.sources.get(index, -1), root)
-    return late
+        what = describe(entry)
+        try:
+            if entry.kind in ("remount", "change"):
+                _change(entry, made.get(entry.changes, -1), root)
+                continue
+            tree = _make(entry, index, inherited, context, what)
+        except SyscallError as error:
+            if error.call.startswith(what):
+                raise
+            raise SyscallError(error.errno, f"{what}: {error.call}") from None
+        if entry.read_only_last or entry.changed_later:
+            made[index] = tree
+        elif tree >= 0:
+            posix.close(tree)
+    return made
 
 
-def finish(plan: Plan, late: list[Mount], root: Root) -> None:
+def finish(plan: Plan, made: dict[int, int], root: Root) -> None:
     """Read-only at last: the late ones, and the rootfs itself; then the propagation of the rootfs."""
-    for entry in late:
-        fd = root.open(entry.destination)
-        mount.setattr(fd, set=uapi.MOUNT_ATTR_RDONLY)
+    for index, fd in made.items():
+        if plan.mounts[index].read_only_last:
+            # the mount that was made, wherever its path leads by now
+            mount.setattr(fd, set=uapi.MOUNT_ATTR_RDONLY)
         posix.close(fd)
-    if plan.rootfs.pivot == "chroot":
-        return
-    if plan.rootfs.propagation == "shared":
-        mount.setattr(root.fd, propagation=uapi.MS_SHARED)
-    elif plan.rootfs.propagation == "unbindable":
-        mount.setattr(root.fd, propagation=uapi.MS_UNBINDABLE)
+    if plan.rootfs.last_propagation:
+        mount.setattr(root.fd, propagation=plan.rootfs.last_propagation)
     if plan.rootfs.readonly:
         mount.setattr(root.fd, set=uapi.MOUNT_ATTR_RDONLY)
 
 
-def _apply(plan: Plan, entry: Mount, inherited: Inherited, source_fd: int, root: Root) -> None:
-    what = _describe(entry)
+def describe(entry: Mount) -> str:
+    source = f" src={shown(entry.source)}" if entry.source else ""
+    fstype = f" type={shown(entry.fstype)}" if entry.fstype and entry.kind != "bind" else ""
+    return f"mount{source} dst={shown(entry.destination)}{fstype}"
+
+
+def open_source(entry: Mount) -> int:
+    """A detached copy of what a bind mount shows."""
+    return mount.open_tree(uapi.AT_FDCWD, entry.source, recursive=entry.recursive, follow=not entry.source_link)
+
+
+def attach_bind(entry: Mount, tree: int, context: Context, what: str) -> bool:
+    """Put the detached copy `tree` at its destination; false when a link was made there instead."""
+    kind = posix.fstat(tree).st_mode
+    if stat.S_ISLNK(kind) and entry.source_link == "copy":
+        _copy_link(entry, tree, context.root)
+        return False
+    target = _target(entry, stat.S_ISDIR(kind), context.root)
     try:
-        if entry.kind == "bind":
-            _bind(entry, source_fd, root, what)
-        elif entry.kind == "filesystem":
-            _filesystem(entry, root, what)
-        elif entry.kind == "cgroup" and inherited.cgroup is not None:
-            cgroup_mount.apply(entry, inherited.cgroup, root, what)
-        else:
-            _change(entry, root)
-    except SyscallError as error:
-        if error.call == what:
-            raise
-        raise SyscallError(error.errno, f"{what}: {error.call}") from None
-
-
-def _describe(entry: Mount) -> str:
-    source = f" src={entry.source}" if entry.source else ""
-    fstype = f" type={entry.fstype}" if entry.fstype and entry.kind != "bind" else ""
-    return f"mount{source} dst={entry.destination}{fstype}"
-
-
-def _bind(entry: Mount, source_fd: int, root: Root, what: str) -> None:
-    tree = source_fd
-    if tree < 0:
-        tree = mount.open_tree(uapi.AT_FDCWD, entry.source, recursive=entry.recursive)
-    is_directory = stat.S_ISDIR(posix.fstat(tree).st_mode)
-    target = root.make_directory(entry.destination) if is_directory else root.make_file(entry.destination)
-    try:
-        _refuse_proc_entry(entry, tree, target)
+        if stat.S_ISDIR(kind) != stat.S_ISDIR(posix.fstat(target).st_mode):
+            raise SyscallError(errno.ENOTDIR, what)
+        places.check(entry, tree, context.places.name(target), what)
+        if entry.attributes_set or entry.attributes_clear or entry.recursive_clear:
+            _bind_attributes(entry, tree, context.user_namespace, what)
+        if entry.recursive_set or entry.recursive_clear:
+            mount.setattr(tree, set=entry.recursive_set, clear=entry.recursive_clear, recursive=True)
         mount.move(tree, target, what)
-        _attributes(tree, entry)
-        _propagation(tree, entry)
     finally:
         posix.close(target)
-        posix.close(tree)
+    _propagation(tree, entry, context.shared)
+    return True
 
 
-def _refuse_proc_entry(entry: Mount, tree: int, target: int) -> None:
-    """Over /proc itself goes only a procfs: LSM labels and sysctls would be written to a fake one.
-
-    CVE-2019-16884, CVE-2019-19921, CVE-2025-52881. Over files inside procfs, mounts are the config's business
-    (engines put lxcfs there).
-    """
-    expected = {"/proc": "proc", "/sys": "sysfs"}.get(entry.destination)
-    if expected == "proc" and mount.magic(tree) != _KERNEL_FILESYSTEMS["proc"]:
-        raise UnsupportedError(f"mount {entry.source} over /proc: it is not a procfs, and only that may lie there")
-
-
-def _filesystem(entry: Mount, root: Root, what: str) -> None:
-    _refuse_link(entry, root)
-    entry.data += _mode_beneath(entry, root)
-    target = root.make_directory(entry.destination)
+def attach_filesystem(entry: Mount, context: Context, what: str) -> int:
+    """Make a new file system at its destination; a descriptor of its root."""
+    target, existed = _directory(entry, context.root, what)
     try:
-        if entry.classic_flags or any(len(value or "") > mount.FSCONFIG_STRING_MAX for _, value in entry.data):
-            tree = _classic(entry, target, root, what)
+        places.check(entry, -1, context.places.name(target), what)
+        data = entry.data
+        if entry.mode_of_target and existed:
+            # as with runc; over none it is the kernel's, 1777
+            data += (("mode", f"{stat.S_IMODE(posix.fstat(target).st_mode):o}"),)
+        tree = new_filesystem.make(entry, data)
+        if tree is None:
+            tree = new_filesystem.make_on(entry, data, target, context.root, what)
+            if entry.attributes_set:
+                mount.setattr(tree, set=entry.attributes_set)
+            detached = False
         else:
-            tree = mount.filesystem(entry.fstype, entry.source, entry.superblock, entry.data)
-            _attributes(tree, entry)
-            if entry.tmpcopyup:
-                tmpcopyup.copy(target, tree)
+            detached = True
+        if entry.tmpcopyup:
+            tmpcopyup.copy(target, tree, entry.owner_of_target, context.proc_fd)
+        if entry.recursive_set or entry.recursive_clear:
+            mount.setattr(tree, set=entry.recursive_set, clear=entry.recursive_clear, recursive=True)
+        if detached:
             mount.move(tree, target, what)
         if entry.root_label:
             lsm.set_selinux_directory(tree, entry.root_label)
-        _propagation(tree, entry)
-        posix.close(tree)
+        _propagation(tree, entry, context.shared)
+        return tree
     finally:
         posix.close(target)
 
 
-def _mode_beneath(entry: Mount, root: Root) -> tuple[tuple[str, str | None], ...]:
-    """A tmpfs that names no mode has that of the folder it hides, as with runc; over none the kernel's, 1777."""
-    if entry.fstype != "tmpfs" or any(key == "mode" for key, _ in entry.data):
-        return ()
-    fd = root.find(entry.destination)
-    if fd is None:
-        return ()
-    mode = stat.S_IMODE(posix.fstat(fd).st_mode)
-    posix.close(fd)
-    return (("mode", f"{mode:o}"),)
+def _make(entry: Mount, index: int, inherited: Inherited, context: Context, what: str) -> int:
+    """The new mount's root; -1 where a link was made in its place."""
+    if entry.kind == "filesystem":
+        return attach_filesystem(entry, context, what)
+    if entry.kind == "cgroup":
+        if inherited.cgroup is None:
+            raise UnsupportedError(f"{what}: the container has no cgroup")
+        tree = cgroup_mount.apply(entry, inherited.cgroup, context.root, context.places, what)
+        _propagation(tree, entry, context.shared)
+        return tree
+    tree = inherited.sources.get(index, -1)
+    if tree < 0 and index in inherited.asked:
+        tree = context.open_source(index)
+    elif tree < 0:
+        tree = open_source(entry)
+        if context.source_propagation:
+            mount.setattr(tree, propagation=context.source_propagation, recursive=True)
+    if attach_bind(entry, tree, context, what):
+        return tree
+    posix.close(tree)
+    return -1
 
 
-def _refuse_link(entry: Mount, root: Root) -> None:
-    """/proc and /sys must be directories of the rootfs, not links (CVE-2023-27561, CVE-2023-28642)."""
-    if entry.fstype not in _KERNEL_FILESYSTEMS:
-        return
+def _target(entry: Mount, directory: bool, root: Root) -> int:
+    if entry.target_nofollow:
+        fd = root.open_entry(entry.destination)
+        if fd is not None:
+            return fd
+    return root.make_directory(entry.destination) if directory else root.make_file(entry.destination)
+
+
+def _directory(entry: Mount, root: Root, what: str) -> tuple[int, bool]:
+    """Where a new file system goes, and whether that was there already. It is looked up once."""
+    if entry.fstype in _ON_REAL_DIRECTORIES:
+        fd = root.open_entry(entry.destination)
+        if fd is not None and not stat.S_ISDIR(posix.fstat(fd).st_mode):
+            posix.close(fd)
+            raise UnsupportedError(f"{what}: it must be a directory in the rootfs, not a link or a file")
+    else:
+        fd = root.find(entry.destination)
+        if fd is not None and not stat.S_ISDIR(posix.fstat(fd).st_mode):
+            posix.close(fd)
+            raise SyscallError(errno.ENOTDIR, what)
+    if fd is not None:
+        return fd, True
+    return root.make_directory(entry.destination), False
+
+
+def _copy_link(entry: Mount, link: int, root: Root) -> None:
+    """crun's copy-symlink: what is there already must be the same link."""
+    text = posix.readlink("", dir_fd=link)
     parent, name = root.parent(entry.destination)
     try:
-        kind = posix.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
-    except FileNotFoundError:
-        return
+        posix.symlink(text, name, dir_fd=parent)
+    except FileExistsError:
+        try:
+            same = posix.readlink(name, dir_fd=parent) == text
+        except OSError:
+            same = False
+        if not same:
+            raise SyscallError(errno.EEXIST, f"make link {shown(entry.destination)}") from None
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"make link {shown(entry.destination)}") from None
     finally:
         posix.close(parent)
-    if not stat.S_ISDIR(kind):
-        raise UnsupportedError(
-            f"mount {entry.fstype} on {entry.destination}: it must be a directory in the rootfs, not a link or a file"
-        )
 
 
-def _classic(entry: Mount, target: int, root: Root, what: str) -> int:
-    """mount(2) on the working directory, which is the target; then what is on top there."""
-    data = ",".join(key if value is None else f"{key}={_quoted(key, value)}" for key, value in entry.data)
-    flags = entry.classic_flags
-    for name, flag in (("sync", uapi.MS_SYNCHRONOUS), ("dirsync", uapi.MS_DIRSYNC), ("lazytime", uapi.MS_LAZYTIME)):
-        flags |= flag if name in entry.superblock else 0
-    flags |= uapi.MS_RDONLY if "ro" in entry.superblock else 0
-    here = posix.open(".", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+def _bind_attributes(entry: Mount, tree: int, user_namespace: bool, what: str) -> None:
+    set_, clear = entry.attributes_set, entry.attributes_clear
+    if user_namespace:
+        source_flags = posix.fstatvfs(tree).f_flag
+        locked.refuse_recursive(entry, source_flags, what)
+        set_, clear = locked.attributes(entry, source_flags, what)
+    if not set_ and not clear:
+        return
     try:
-        posix.fchdir(target)
-        mount.classic(entry.source or entry.fstype, entry.fstype, flags, data, what)
-        posix.fchdir(here)
-    finally:
-        posix.close(here)
-    tree = root.open(entry.destination)
-    _attributes(tree, entry)
-    return tree
+        mount.setattr(tree, set=set_, clear=clear)
+    except SyscallError as error:
+        if error.errno != errno.EPERM or user_namespace:
+            raise
+        # the runtime itself lives in a user namespace
+        set_, clear = locked.attributes(entry, posix.fstatvfs(tree).f_flag, what)
+        mount.setattr(tree, set=set_, clear=clear)
 
 
-def _quoted(key: str, value: str) -> str:
-    """Commas separate options in a string, and the categories in a context (mount(8), "context=")."""
-    return f'"{value}"' if key.endswith("context") and "," in value else value
-
-
-def _change(entry: Mount, root: Root) -> None:
+def _change(entry: Mount, made: int, root: Root) -> None:
     """`remount`, and entries that only say how an existing mount propagates."""
-    fd = root.open(entry.destination)
+    fd = made if made >= 0 else root.open(entry.destination)
     try:
         if entry.kind == "remount" and (entry.data or entry.superblock):
             mount.reconfigure(fd, entry.superblock, entry.data)
-        _attributes(fd, entry)
-        _propagation(fd, entry)
+        if entry.attributes_set or entry.attributes_clear:
+            mount.setattr(fd, set=entry.attributes_set, clear=entry.attributes_clear)
+        if entry.recursive_set or entry.recursive_clear:
+            mount.setattr(fd, set=entry.recursive_set, clear=entry.recursive_clear, recursive=True)
+        _propagation(fd, entry, shared=False)
     finally:
-        posix.close(fd)
+        if made < 0:
+            posix.close(fd)
 
 
-def _attributes(fd: int, entry: Mount) -> None:
-    if entry.attributes_set or entry.attributes_clear:
-        mount.setattr(fd, set=entry.attributes_set, clear=entry.attributes_clear)
-    if entry.recursive_set or entry.recursive_clear:
-        mount.setattr(fd, set=entry.recursive_set, clear=entry.recursive_clear, recursive=True)
-
-
-def _propagation(fd: int, entry: Mount) -> None:
-    for flag, recursive in entry.propagation:
-        try:
-            mount.setattr(fd, propagation=flag, recursive=recursive)
-        except SyscallError as error:
-            if error.errno == errno.EINVAL:
-                raise SyscallError(error.errno, f"mount {entry.destination}: {error.call}") from None
-            raise
+def _propagation(fd: int, entry: Mount, shared: bool) -> None:
+    for flag, recursive in entry.propagation or (((uapi.MS_SHARED, True),) if shared else ()):
+        mount.setattr(fd, propagation=flag, recursive=recursive)

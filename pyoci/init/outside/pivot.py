@@ -41,7 +41,7 @@ def _move(root: Root) -> None:
     _unmount_kernel_filesystems()
     old = posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     try:
-        mount.move(root.fd, old, "rootfs over /")
+        mount.move(root.fd, old, "mount rootfs over /")
     finally:
         posix.close(old)
 

@@ -1,4 +1,7 @@
-"""`linux.readonlyPaths` (config-linux.md): a read-only mount of the path over itself; absent paths are skipped."""
+"""`linux.readonlyPaths` (config-linux.md): a read-only mount of the path over itself; absent paths are skipped.
+
+Done when nothing is made in the rootfs any more.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,24 @@ import posix
 
 from pyoci.kernel import mount, uapi
 from pyoci.kernel.beneath import Root
+from pyoci.kernel.call import shown
 
 
 def apply(paths: list[str], root: Root) -> None:
+    if not paths:
+        return
+    own = posix.fstat(root.fd)
     for path in paths:
         target = root.find(path)
         if target is None:
             continue
-        tree = mount.open_tree(target, "", recursive=True)
-        mount.setattr(tree, set=uapi.MOUNT_ATTR_RDONLY)
-        mount.move(tree, target, f"read-only path {path}")
-        posix.close(tree)
+        found = posix.fstat(target)
+        if (found.st_ino, found.st_dev) == (own.st_ino, own.st_dev):
+            # a mount over the root would be seen by none: the process has its root already
+            mount.setattr(root.fd, set=uapi.MOUNT_ATTR_RDONLY)
+        else:
+            tree = mount.open_tree(target, "", recursive=True)
+            mount.setattr(tree, set=uapi.MOUNT_ATTR_RDONLY)
+            mount.move(tree, target, f"make path {shown(path)} read-only")
+            posix.close(tree)
         posix.close(target)

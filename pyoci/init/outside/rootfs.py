@@ -2,40 +2,58 @@
 
 from __future__ import annotations
 
+import errno
 import posix
 
 from pyoci.errors import SyscallError
-from pyoci.kernel import mount, uapi
+from pyoci.kernel import mount
+from pyoci.kernel.call import shown
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import Plan
 
 
 def attach(plan: Plan, inherited: Inherited) -> int:
     """A descriptor of the rootfs, mounted over itself in the container's mount namespace."""
-    if plan.rootfs.pivot == "chroot":
-        return _directory(plan.rootfs.path)
-    stop_propagation()
-    target = _directory(plan.rootfs.path)
-    tree = inherited.rootfs_fd
-    if tree < 0:
-        tree = mount.open_tree(uapi.AT_FDCWD, plan.rootfs.path, recursive=True)
-    if plan.rootfs.propagation in ("private", "unbindable"):
-        # made so before anything is mounted below: an unbindable tree could not be copied any more
-        mount.setattr(tree, propagation=uapi.MS_PRIVATE)
-    mount.move(tree, target, f"rootfs {plan.rootfs.path}")
-    posix.close(target)
-    return tree
+    if inherited.rootfs_is_attached:
+        return inherited.rootfs_fd
+    if plan.rootfs.pivot != "chroot":
+        stop_propagation(plan.rootfs.host_propagation)
+    target = open_directory(plan.rootfs.path)
+    try:
+        tree = inherited.rootfs_fd
+        if tree < 0:
+            try:
+                tree = mount.open_tree(target, "", recursive=True)
+            except SyscallError as error:
+                if error.errno != errno.EPERM or plan.rootfs.pivot != "chroot":
+                    raise
+                # a mount namespace that this user rules nothing in: what needs no mount works
+                return posix.dup(target)
+        attach_tree(plan, tree, target)
+        return tree
+    finally:
+        posix.close(target)
 
 
-def stop_propagation() -> None:
+def attach_tree(plan: Plan, tree: int, target: int) -> None:
+    """Mount the detached copy over the folder that it is a copy of."""
+    rootfs = plan.rootfs
+    if rootfs.pivot == "chroot":
+        # a mount namespace with others in it: nothing that is mounted in the rootfs is to be heard of elsewhere
+        mount.setattr(tree, propagation=rootfs.host_propagation, recursive=True)
+    mount.setattr(tree, propagation=rootfs.first_propagation)
+    mount.move(tree, target, f"mount rootfs {shown(rootfs.path)}")
+
+
+def stop_propagation(propagation: int) -> None:
     """Everything in this mount namespace hears of the host's mounts at most, and tells the host of none."""
     root = posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
-    mount.setattr(root, propagation=uapi.MS_SLAVE, recursive=True)
+    mount.setattr(root, propagation=propagation, recursive=True)
     posix.close(root)
 
 
-def _directory(path: str) -> int:
+def open_directory(path: str) -> int:
     try:
         return posix.open(path, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"open rootfs {path}") from None
+        raise SyscallError(error.errno or 0, f"open rootfs {shown(path)}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _stat as stat
+import errno
 import posix
 
 from pyoci.errors import SyscallError
@@ -11,29 +12,32 @@ _CHUNK = 1 << 20
 _DEPTH_MAX = 128
 
 
-def copy(source: int, target: int) -> None:
-    """Copy the tree below the directory `source` into `target`; both are descriptors, no link is followed."""
+def copy(source: int, target: int, owner_of_source: tuple[bool, bool], proc_fd: int) -> None:
+    """Copy the tree below the directory `source` into `target`; both are descriptors, no link is followed.
+
+    `owner_of_source`: whether the top directory takes the user and the group of the image's.
+    """
     try:
         reopened = posix.open(".", posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC, dir_fd=source)
         try:
-            _directory(reopened, target, 0)
-            _owner(reopened, target)
+            _directory(reopened, target, 0, proc_fd)
+            _owner(reopened, target, owner_of_source)
         finally:
             posix.close(reopened)
     except OSError as error:
         raise SyscallError(error.errno or 0, "tmpcopyup") from None
 
 
-def _directory(source: int, target: int, depth: int) -> None:
+def _directory(source: int, target: int, depth: int, proc_fd: int) -> None:
     if depth > _DEPTH_MAX:
-        raise OSError(36, "File name too long")
+        raise OSError(errno.ENAMETOOLONG, "File name too long")
     for name in posix.listdir(source):
         found = posix.stat(name, dir_fd=source, follow_symlinks=False)
         if stat.S_ISDIR(found.st_mode):
             posix.mkdir(name, 0o700, dir_fd=target)
-            _both(name, source, target, posix.O_RDONLY | posix.O_DIRECTORY, depth)
+            _both(name, source, target, depth, proc_fd)
         elif stat.S_ISREG(found.st_mode):
-            _file(name, source, target)
+            _file(name, source, target, proc_fd)
         elif stat.S_ISLNK(found.st_mode):
             posix.symlink(posix.readlink(name, dir_fd=source), name, dir_fd=target)
         else:
@@ -41,19 +45,18 @@ def _directory(source: int, target: int, depth: int) -> None:
         _give(name, found, target)
 
 
-def _both(name: str, source: int, target: int, flags: int, depth: int) -> None:
-    inner_source = posix.open(name, flags | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=source)
-    inner_target = posix.open(name, flags | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=target)
+def _both(name: str, source: int, target: int, depth: int, proc_fd: int) -> None:
+    flags = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
+    inner_source, inner_target = posix.open(name, flags, dir_fd=source), posix.open(name, flags, dir_fd=target)
     try:
-        _directory(inner_source, inner_target, depth + 1)
+        _directory(inner_source, inner_target, depth + 1, proc_fd)
     finally:
         posix.close(inner_source)
         posix.close(inner_target)
 
 
-def _file(name: str, source: int, target: int) -> None:
-    # O_NONBLOCK: what was a file a moment ago may be a FIFO now
-    reader = posix.open(name, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC, dir_fd=source)
+def _file(name: str, source: int, target: int, proc_fd: int) -> None:
+    reader = _open_regular(name, source, proc_fd)
     writer = posix.open(
         name, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC, 0o600, dir_fd=target
     )
@@ -66,17 +69,32 @@ def _file(name: str, source: int, target: int) -> None:
         posix.close(writer)
 
 
+def _open_regular(name: str, source: int, proc_fd: int) -> int:
+    """Looked at before it is opened: what was a file a moment ago may be a device now, and opening one is an act."""
+    entry = posix.open(name, posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=source)
+    try:
+        if not stat.S_ISREG(posix.fstat(entry).st_mode):
+            raise OSError(errno.EAGAIN, "changed meanwhile")
+        return posix.open(f"self/fd/{entry}", posix.O_RDONLY | posix.O_CLOEXEC, dir_fd=proc_fd)
+    finally:
+        posix.close(entry)
+
+
 def _give(name: str, found: posix.stat_result, target: int) -> None:
     posix.chown(name, found.st_uid, found.st_gid, dir_fd=target, follow_symlinks=False)
     if not stat.S_ISLNK(found.st_mode):
         posix.chmod(name, stat.S_IMODE(found.st_mode), dir_fd=target)
 
 
-def _owner(source: int, target: int) -> None:
-    """The top directory keeps the image's owner; its mode is the mount's, which has the image's unless told another."""
+def _owner(source: int, target: int, owner_of_source: tuple[bool, bool]) -> None:
+    """The top directory keeps the image's owner, unless the mount's `uid=` and `gid=` say otherwise; its mode is the
+    mount's, which has the image's unless told another.
+    """
     found = posix.fstat(source)
+    uid = found.st_uid if owner_of_source[0] else -1
+    gid = found.st_gid if owner_of_source[1] else -1
     reopened = posix.open(".", posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC, dir_fd=target)
     try:
-        posix.fchown(reopened, found.st_uid, found.st_gid)
+        posix.fchown(reopened, uid, gid)
     finally:
         posix.close(reopened)

@@ -1,0 +1,56 @@
+"""The rootfs as a mount of the host's namespace, for a container that has no mount namespace of its own.
+
+All mounts of the container lie in it, and it tells nobody of them, so that taking it away takes all of them: whoever
+removes the rootfs afterwards does not remove through a /proc or a volume.
+"""
+
+from __future__ import annotations
+
+import posix
+
+from pyoci import log
+from pyoci.errors import PyociError
+from pyoci.init.outside import rootfs
+from pyoci.kernel import mount
+from pyoci.kernel.call import shown
+from pyoci.wire.plan import Plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.wire.inherited import Inherited
+
+
+def needed(plan: Plan) -> bool:
+    """Not where the mount namespace is joined: init mounts there, and the mounts end with it."""
+    return plan.rootfs.pivot == "chroot" and not plan.namespaces.joins("mount") and posix.geteuid() == 0
+
+
+def attach(plan: Plan, inherited: Inherited) -> int:
+    """Mount the rootfs over itself; the number of the mount (kernel.mount.mount_id)."""
+    target = rootfs.open_directory(plan.rootfs.path)
+    try:
+        tree = mount.open_tree(target, "", recursive=True)
+        rootfs.attach_tree(plan, tree, target)
+    finally:
+        posix.close(target)
+    inherited.rootfs_fd, inherited.rootfs_is_attached = tree, True
+    return mount.mount_id(tree)
+
+
+def detach(path: str, number: int) -> None:
+    """Take that mount away, and no other that lies there now. A warning where that is not possible."""
+    try:
+        fd = posix.open(path, posix.O_PATH | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC)
+    except OSError:
+        return  # it is gone, and a mount does not survive its mount point
+    here = posix.open(".", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    try:
+        if mount.mount_id(fd) == number and mount.is_mount_root(fd):
+            posix.fchdir(fd)
+            mount.detach_here(f"unmount rootfs {shown(path)}")
+    except (OSError, PyociError) as error:
+        log.warning(str(error))
+    finally:
+        posix.fchdir(here)
+        posix.close(here)
+        posix.close(fd)

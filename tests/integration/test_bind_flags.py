@@ -1,0 +1,87 @@
+"""Which flags a bind mount has in the end: its source's, its options', or what a user namespace leaves of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from helpers import sandbox
+from helpers.bind_flags import ROWS, SHOWN
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime
+
+pytestmark = pytest.mark.beyond_runc("the rows are those of runc's main branch, which Debian's is too old for")
+
+Source = Callable[[str], Path]
+
+
+@pytest.fixture
+def source(scratch: Path) -> Iterator[Source]:
+    """A tmpfs with the given flags."""
+    folder = scratch / "source"
+    folder.mkdir()
+
+    def make(flags: str) -> Path:
+        words = [word for word in flags.split(",") if word not in ("rw", "relatime")]
+        if not {"noatime", "relatime"} & set(flags.split(",")):
+            words.append("strictatime")
+        sandbox.mount("-t", "tmpfs", "-o", ",".join(words) or "rw", "tmpfs", folder)
+        return folder
+
+    yield make
+    sandbox.unmount(folder)
+
+
+@pytest.mark.parametrize("flags, options, expected", [row[:3] for row in ROWS])
+def test_a_bind_mount(
+    runtime: Runtime, bundle: Bundle, source: Source, flags: str, options: str, expected: str
+) -> None:
+    bundle.mount("/mnt", "none", options.split(","), source=str(source(flags)))
+    assert runtime.create(bundle).mounts()["/mnt"].options & SHOWN == set(expected.split(","))
+
+
+@pytest.mark.parametrize("flags, options, expected", [(row[0], row[1], row[3]) for row in ROWS])
+def test_in_a_user_namespace(
+    runtime: Runtime, bundle: Bundle, source: Source, flags: str, options: str, expected: str
+) -> None:
+    bundle.user_namespace()
+    bundle.mount("/mnt", "none", options.split(","), source=str(source(flags)))
+    if expected == "EPERM":
+        assert "EPERM" in runtime.refuses(bundle)
+    else:
+        assert runtime.create(bundle).mounts()["/mnt"].options & SHOWN == set(expected.split(","))
+
+
+def test_a_program_in_a_read_only_volume_of_a_noexec_folder_runs(
+    runtime: Runtime, bundle: Bundle, source: Source
+) -> None:
+    folder = source("rw,noexec")
+    (folder / "program").write_text("#!/bin/sh\necho ran\n")
+    (folder / "program").chmod(0o755)
+    bundle.bind(folder, "/mnt", "ro", how="rbind")
+    assert runtime.sh(bundle, "/mnt/program") == "ran"
+
+
+def test_the_source_keeps_its_own(runtime: Runtime, bundle: Bundle, source: Source) -> None:
+    folder = source("rw,noexec,noatime")
+    bundle.bind(folder, "/mnt", "ro", "nodev")
+    runtime.create(bundle)
+    table = Path("/proc/self/mounts").read_text()
+    assert next(line for line in table.splitlines() if str(folder) in line).split()[3].startswith("rw,noexec,noatime")
+
+
+def test_flags_of_mounts_below_are_their_own(runtime: Runtime, bundle: Bundle, source: Source) -> None:
+    folder = source("rw")
+    (folder / "sub").mkdir()
+    sandbox.mount("-t", "tmpfs", "-o", "nosuid,noexec", "tmpfs", folder / "sub")
+    bundle.bind(folder, "/mnt", "ro", how="rbind")
+    options = runtime.create(bundle).mounts()["/mnt/sub"].options
+    sandbox.unmount(folder / "sub")
+    assert {"rw", "nosuid", "noexec"} <= options
+
+
+def test_a_recursive_option_undoes_no_locked_flag(runtime: Runtime, bundle: Bundle, source: Source) -> None:
+    bundle.user_namespace()
+    bundle.bind(source("ro"), "/mnt", "rrw", how="rbind")
+    assert "EPERM" in runtime.refuses(bundle)
