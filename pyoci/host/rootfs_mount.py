@@ -9,8 +9,7 @@ from __future__ import annotations
 import posix
 
 from pyoci import log
-from pyoci.errors import PyociError
-from pyoci.init.outside import rootfs
+from pyoci.errors import PyociError, SyscallError
 from pyoci.kernel import mount
 from pyoci.kernel.call import shown
 from pyoci.wire.plan import Plan
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
     from pyoci.wire.inherited import Inherited
 
 
+_DIRECTORY = posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC
+
+
 def needed(plan: Plan) -> bool:
     """Not where the mount namespace is joined: init mounts there, and the mounts end with it."""
     return plan.rootfs.pivot == "chroot" and not plan.namespaces.joins("mount") and posix.geteuid() == 0
@@ -27,10 +29,16 @@ def needed(plan: Plan) -> bool:
 
 def attach(plan: Plan, inherited: Inherited) -> int:
     """Mount the rootfs over itself; the number of the mount (kernel.mount.mount_id)."""
-    target = rootfs.open_directory(plan.rootfs.path)
+    path, propagation = plan.rootfs.path, plan.rootfs.host_propagation
+    try:
+        target = posix.open(path, _DIRECTORY)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"open rootfs {shown(path)}") from None
     try:
         tree = mount.open_tree(target, "", recursive=True)
-        rootfs.attach_tree(plan, tree, target)
+        mount.setattr(tree, propagation=propagation, recursive=True)
+        mount.setattr(tree, propagation=plan.rootfs.first_propagation)
+        mount.move(tree, target, f"mount rootfs {shown(path)}")
     finally:
         posix.close(target)
     inherited.rootfs_fd, inherited.rootfs_is_attached = tree, True
@@ -40,10 +48,10 @@ def attach(plan: Plan, inherited: Inherited) -> int:
 def detach(path: str, number: int) -> None:
     """Take that mount away, and no other that lies there now. A warning where that is not possible."""
     try:
-        fd = posix.open(path, posix.O_PATH | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC)
+        fd = posix.open(path, _DIRECTORY | posix.O_NOFOLLOW)
     except OSError:
         return  # it is gone, and a mount does not survive its mount point
-    here = posix.open(".", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    here = posix.open(".", _DIRECTORY)
     try:
         if mount.mount_id(fd) == number and mount.is_mount_root(fd):
             posix.fchdir(fd)
