@@ -55,6 +55,7 @@ def test_an_entry_of_the_log_names_the_kind(tmp_path: Path) -> None:
     assert main.main(["--root", str(tmp_path), "--log", str(file), "--log-format", "json", "state", "nobody"]) == 1
     os.close(log._sink.fd or -1)
     log._sink.fd = None
+    log.setup(None)
     entry = json.loads(file.read_text().splitlines()[-1])
     assert (entry["level"], entry["kind"], entry["fields"]) == (
         "error",
