@@ -42,14 +42,14 @@ def prepare(plan: Plan, inherited: Inherited, work: int, channel: Channel) -> No
     """
     namespace.unshare(uapi.CLONE_NEWNS, "mount namespace")
     posix.umask(0)
-    rootfs.stop_propagation()
+    rootfs.stop_propagation(uapi.MS_SLAVE)
     tree = mount.open_tree(uapi.AT_FDCWD, plan.rootfs.path, recursive=True)
     plain = mount.open_tree(uapi.AT_FDCWD, plan.rootfs.path, recursive=True)
     _open_sources(plan, inherited)
     places = _make_place()
-    mount.move(work, _reopen(places, "pyoci-work"), "criu's work folder")
-    mount.move(plain, _reopen(places, "pyoci-root"), f"rootfs {plan.rootfs.path}")
-    mount.move(tree, _reopen(places, "pyoci-stage"), f"rootfs {plan.rootfs.path}")
+    mount.move(work, _reopen(places, "pyoci-work"), "mount criu's work folder")
+    mount.move(plain, _reopen(places, "pyoci-root"), f"mount rootfs {plan.rootfs.path}")
+    mount.move(tree, _reopen(places, "pyoci-stage"), f"mount rootfs {plan.rootfs.path}")
     root = Root(tree)
     names = _build(plan, inherited, root)
     sources = _reopen(places, "pyoci-sources")
@@ -71,7 +71,7 @@ def _make_place() -> int:
     target = posix.open(PLACE, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     place = mount.filesystem("tmpfs", "tmpfs", (), (("mode", "755"),))
     mount.setattr(place, propagation=uapi.MS_PRIVATE)
-    mount.move(place, target, PLACE)
+    mount.move(place, target, f"mount {PLACE}")
     posix.close(target)
     for name in ("pyoci-work", "pyoci-root", "pyoci-stage", "pyoci-sources"):
         posix.mkdir(name, 0o755, dir_fd=place)
@@ -85,7 +85,7 @@ def _reopen(place: int, name: str) -> int:
 def _build(plan: Plan, inherited: Inherited, root: Root) -> list[str]:
     """The mounts of config.json in their order, what lies on them, and the devices; the names of the bind mounts."""
     plan.mounts[:] = [_placeholder(entry) for entry in plan.mounts]
-    mounts.apply(plan, inherited, root)
+    mounts.apply(plan, inherited, root, inherited.sources.__getitem__)  # all of them are open
     devices.apply(plan, inherited, root)
     if plan.process is not None and plan.process.terminal:
         posix.close(root.make_file("/dev/console"))
@@ -127,7 +127,7 @@ def _put(fd: int, sources: int, number: str) -> None:
     else:
         posix.close(posix.open(number, posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o644, dir_fd=sources))
     target = posix.open(number, posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=sources)
-    mount.move(copy, target, f"source {number} of the restore")
+    mount.move(copy, target, f"mount source {number} of the restore")
     posix.close(target)
     posix.close(copy)
 
