@@ -30,7 +30,7 @@ class BuildProgram(build_scripts):
             sys.exit(f"pyoci cannot be built: {error}")
 
     def get_source_files(self) -> list[str]:
-        return [str(path.relative_to(ROOT)) for path in (ROOT / "launcher").iterdir() if path.is_file()]
+        return [str(path.relative_to(ROOT)) for path in (ROOT / "launcher").rglob("*") if path.is_file()]
 
 
 setup(
@@ -38,7 +38,11 @@ setup(
     # The schemas are documents for people, at the top of the repository, and data of the package.
     package_dir={"pyoci.schemas": "schemas"},
     package_data={"pyoci": ["py.typed", "**/*.json", "**/*.pyi"], "pyoci.schemas": ["*.json"]},
-    ext_modules=[Extension("pyoci.kernel._raw", ["pyoci/kernel/_raw.c", "pyoci/kernel/_deferred.c"])],
+    ext_modules=[
+        Extension("pyoci.kernel._raw", ["pyoci/kernel/_raw.c", "pyoci/kernel/_deferred.c"]),
+        # The program has its own, with the library's archive in it where there is one (build_program.py).
+        Extension("pyoci.kernel._seccomp", ["pyoci/kernel/_seccomp.c"], libraries=["seccomp"]),
+    ],
     scripts=["launcher/pyoci.c"],
     cmdclass={"build_scripts": BuildProgram},
 )

@@ -77,7 +77,7 @@ choose_python() {
 
 # Packages to build pyoci with `python`, and python-prctl, which it depends on.
 build_packages() {
-    echo gcc libc6-dev binutils libseccomp2 libseccomp-dev libcap-dev
+    echo gcc libc6-dev binutils libseccomp-dev libcap-dev
     case $python in
     /usr/bin/python3) echo python3-venv python3-dev ;;
     /usr/bin/python3.*) echo "${python##*/}-venv" "${python##*/}-dev" ;;

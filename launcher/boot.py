@@ -20,17 +20,14 @@ _importer: Any = _frozen_importlib  # the stubs leave out what importlib keeps f
 _AHEAD = 2
 
 
-class _Files:
-    """The last finder before files are searched for: it does without the search, or completes Python's start.
+class Finder:
+    """The last finder before files are searched for: it completes Python's start when it has to.
 
-    A compiled module of the standard library is loaded from the one place where it can be. For any other name the
-    start's second step installs what searches, and `open`.
+    The start's second step installs what searches, and `open`.
     """
 
-    def __init__(self, compiled: str, second_step: Callable[[], None]) -> None:
-        self._compiled = compiled
+    def __init__(self, second_step: Callable[[], None]) -> None:
         self._second_step: Callable[[], None] | None = second_step
-        self._packages = ""
 
     def install(self) -> None:
         if hasattr(builtins, "open"):
@@ -39,31 +36,17 @@ class _Files:
             builtins.open = self.open
             sys.meta_path.append(self)
 
+    def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
+        raise NotImplementedError
+
     def search(self, packages: str) -> None:
         """Look for modules in the folder `packages`, too."""
-        self._packages = packages
-        if self._second_step is None:
-            sys.path.insert(_AHEAD, packages)
-
-    def find_spec(self, name: str, path: object = None, _target: object = None) -> Any:
-        file = f"{self._compiled}/{name}{_imp.extension_suffixes()[0]}"
-        if path is None and self._compiled and posix.access(file, posix.R_OK):
-            return _importer.ModuleSpec(name, self, origin=file)
-        self._complete()
-        return None  # the next finder of sys.meta_path searches
-
-    def create_module(self, spec: Any) -> ModuleType:
-        return _imp.create_dynamic(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        module.__file__ = module.__spec__.origin  # type: ignore[union-attr]  # made by find_spec
-        _imp.exec_dynamic(module)
 
     def open(self, *args: Any, **keywords: Any) -> Any:
-        self._complete()  # replaces this method by io.open
+        self.complete()  # replaces this method by io.open
         return open(*args, **keywords)
 
-    def _complete(self) -> None:
+    def complete(self) -> None:
         if self not in sys.meta_path:
             # init has forgotten all imports: what they would find now is the container's.
             raise ImportError("nothing can be imported inside the container")
@@ -72,8 +55,42 @@ class _Files:
             step()
             if "time" in sys.modules:
                 sys.modules["time"].tzset()  # the snapshot has the names and offsets of where the program was built
-            if self._packages:
-                sys.path.insert(_AHEAD, self._packages)
+            self.completed()
+
+    def completed(self) -> None:
+        """Called once, after the second step."""
+
+
+class _Files(Finder):
+    """Modules in files. A compiled one of the standard library is loaded from the one place where it can be."""
+
+    def __init__(self, compiled: str, second_step: Callable[[], None]) -> None:
+        super().__init__(second_step)
+        self._compiled = compiled
+        self._packages = ""
+
+    def search(self, packages: str) -> None:
+        self._packages = packages
+        if self._second_step is None:
+            sys.path.insert(_AHEAD, packages)
+
+    def completed(self) -> None:
+        if self._packages:
+            sys.path.insert(_AHEAD, self._packages)
+
+    def find_spec(self, name: str, path: object = None, _target: object = None) -> Any:
+        file = f"{self._compiled}/{name}{_imp.extension_suffixes()[0]}"
+        if path is None and self._compiled and posix.access(file, posix.R_OK):
+            return _importer.ModuleSpec(name, self, origin=file)
+        self.complete()
+        return None  # the next finder of sys.meta_path searches
+
+    def create_module(self, spec: Any) -> ModuleType:
+        return _imp.create_dynamic(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__file__ = module.__spec__.origin  # type: ignore[union-attr]  # made by find_spec
+        _imp.exec_dynamic(module)
 
 
 class _NotHere(ModuleNotFoundError):
@@ -93,19 +110,25 @@ class _Own:
             raise _NotHere(f"{name} is not for a snapshot", name=name)
 
 
-_files: _Files
+_files: Finder
 
 
-def prepare(compiled: str, second_step: Callable[[], None]) -> None:
-    """Let Python find pyoci's modules, and those in files when they are asked for.
+def prepare(compiled: str, second_step: Callable[[], None], archive: memoryview) -> None:
+    """Let Python find pyoci's modules, and those in files or in the archive when they are asked for.
 
-    `compiled` is the standard library's folder of compiled modules. `second_step` completes Python's start.
+    `compiled` is the standard library's folder of compiled modules. `second_step` completes Python's start. `archive`
+    is what launcher/archive.py packed, empty where modules are in files.
     """
     global _files  # noqa: PLW0603  # there is one, as there is one interpreter
-    _files = _Files(compiled, second_step)
+    if archive:
+        finder: Any = __import__("_pyoci_archive")  # archive_finder.py, which needs this module
+        _files = finder.Archive(archive, second_step)
+    else:
+        _files = _Files(compiled, second_step)
     _files.install()
     # Before Python 3.12 the import statement finds no built-in module inside of a package.
-    _importer._load(_importer.ModuleSpec("pyoci.kernel._raw", _importer.BuiltinImporter, origin="built-in"))
+    for name in ("pyoci.kernel._raw", "pyoci.kernel._seccomp"):
+        _importer._load(_importer.ModuleSpec(name, _importer.BuiltinImporter, origin="built-in"))
 
 
 def load_all() -> None:
@@ -118,6 +141,9 @@ def load_all() -> None:
             except _NotHere:
                 pass
     sys.meta_path.remove(_Own)
+    from pyoci import build
+
+    build.SNAPSHOT = True  # true wherever this is read again
 
 
 def run(words: list[str], packages: str) -> int:

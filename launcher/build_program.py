@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shlex
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import NamedTuple
 
 import snapshot
 
@@ -17,23 +19,30 @@ SOURCES = (
     "launcher/pyoci.c",
     "launcher/memory.c",
     "launcher/seal.c",
-    "launcher/snapshot.c",
+    "launcher/snapshot/snapshot.c",
     "pyoci/kernel/_raw.c",
     "pyoci/kernel/_deferred.c",
+    "pyoci/kernel/_seccomp.c",
 )
 
 WARNINGS = ("-Wall", "-Wextra", "-Wno-missing-field-initializers")
 # Debian's own python3 is no position-independent program either: it saves 0.6 of 6 ms in every command.
-HARDENING = ("-no-pie", "-fno-pie", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-Wl,-z,relro,-z,now")
-# What a snapshot is known to work with (launcher/snapshot.c): versions of Python's static library, and machines.
+HARDENING = ("-fno-pie", "-fstack-protector-strong", "-fstack-clash-protection", "-D_FORTIFY_SOURCE=2")
+LINK_HARDENING = ("-no-pie", "-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code")
+# What a snapshot is known to work with (snapshot/README.md): versions of Python's static library, and machines.
 SNAPSHOT_VERSIONS = ((3, 11), (3, 13))
 SNAPSHOT_MACHINES = ("x86_64",)
-WITH_SNAPSHOT = (
-    "-DWITH_SNAPSHOT",
-    "-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free",
-    # Behind the program, which ends below 16 MiB, and away from it: so it has a segment of its own.
-    "-Wl,--section-start=.snapshot=0x10000000",
-)
+WRAPPED = ("malloc", "calloc", "realloc", "free")
+# Variables of what is linked first, which get sections of their own (snapshot/variables.ld).
+RENAMED = {
+    **dict.fromkeys((".data", ".data.rel", ".data.rel.local"), "pyoci_data"),
+    ".PyRuntime": "pyoci_data",
+    ".bss": "pyoci_bss",
+    ".init_array": "pyoci_constructors",
+}
+# Can be written to, and is set up by every run: constants with addresses, thread-local storage, what a debugger reads;
+# and the memory of the snapshot.
+NO_VARIABLES = {".data.rel.ro", ".data.rel.ro.local", ".tdata", ".tbss", ".probes", ".snapshot", ".fini_array"}
 # Debian's libpython.a of Python 3.12 and 3.13 needs this archive, which is in no package, for one module.
 SHA2 = "Modules/_hacl/libHacl_Hash_SHA2.a"
 
@@ -42,44 +51,156 @@ class BuildError(Exception):
     """The program cannot be built here; the words say what is missing."""
 
 
+class Target(NamedTuple):
+    """What the program is linked with."""
+
+    tools: str  # before the names of gcc, ld, objcopy and strip, as in aarch64-linux-gnu-
+    compiler: tuple[str, ...]
+    options: tuple[str, ...]  # of the compiler, such as -DNAME="value"
+    includes: tuple[Path, ...]
+    sources: tuple[Path, ...]  # besides SOURCES
+    python: tuple[str, ...]  # libpython and its modules: archives or, of a shared one, linker options
+    libraries: tuple[str, ...]  # behind
+    is_static: bool  # libpython: then its variables can be put apart
+    has_snapshot: bool
+    stdlib: Path
+    archive: bytes
+    facts: str  # the source of pyoci.build
+
+
 def build(program: Path, folder: Path) -> None:
-    """Make `program`; intermediate files are left in `folder`."""
+    """Make `program` for the interpreter that runs this file; intermediate files are left in `folder`."""
+    target = of_this_python()
     folder.mkdir(parents=True, exist_ok=True)
     program.parent.mkdir(parents=True, exist_ok=True)
     # Without the columns of each instruction, which would underline a part of a source line: there is no source.
-    run(sys.executable, "-X", "no_debug_ranges", str(ROOT / "launcher" / "freeze.py"), str(folder))
-    if can_have_snapshot() and not os.environ.get("PYOCI_NO_SNAPSHOT"):
-        link(program, folder, WITH_SNAPSHOT)
+    facts = folder / "facts.py"
+    facts.write_text(target.facts)
+    run(sys.executable, "-X", "no_debug_ranges", str(ROOT / "launcher" / "freeze.py"), str(folder), str(facts))
+    link(program, folder, target)
+
+
+def link(program: Path, folder: Path, target: Target) -> None:
+    """Make `program` of what freeze.py has written to `folder`."""
+    if target.has_snapshot:
+        _link(program, folder, target, with_snapshot=True)
         try:
             snapshot.take(program)
             return
         except snapshot.SnapshotError as error:
             sys.stderr.write(f"no snapshot, so pyoci starts Python anew in every run, which is slower: {error}\n")
-    link(program, folder, ())
+    _link(program, folder, target, with_snapshot=False)
 
 
-def link(program: Path, folder: Path, options: tuple[str, ...]) -> None:
+def _link(program: Path, folder: Path, target: Target, *, with_snapshot: bool) -> None:
+    options = (*target.options, *(("-DWITH_SNAPSHOT",) if with_snapshot else ()))
+    objects = _compile(folder, target, (*options, *(("-DVARIABLES_APART",) if target.is_static else ())))
+    script: tuple[str, ...] = ()
+    if target.is_static:
+        objects = (_put_apart(folder, target, objects, with_snapshot=with_snapshot),)
+        script = (f"-Wl,-T,{ROOT / 'launcher/snapshot/variables.ld'}",)
+    rest = target.libraries if target.is_static else (*target.python, *target.libraries)
+    run(*target.compiler, *LINK_HARDENING, *script, *map(str, objects), *rest, "-o", str(program))
+    # The symbols that extension modules look for stay; the rest is 1 MB.
+    run(f"{target.tools}strip", "--strip-unneeded", str(program))
+
+
+def _compile(folder: Path, target: Target, options: tuple[str, ...]) -> tuple[Path, ...]:
+    objects = []
+    sources = (*(ROOT / source for source in SOURCES), *target.sources, folder / "frozen.c", folder / "archive.S")
+    for source in sources:
+        result = folder / f"{source.stem}.o"
+        run(
+            *target.compiler,
+            "-O2",
+            *WARNINGS,
+            *HARDENING,
+            *options,
+            f"-I{folder}",
+            *(f"-I{path}" for path in target.includes),
+            f"-Wa,-I,{folder}",
+            "-c",
+            str(source),
+            "-o",
+            str(result),
+        )
+        objects.append(result)
+    return tuple(objects)
+
+
+def _put_apart(folder: Path, target: Target, objects: tuple[Path, ...], *, with_snapshot: bool) -> Path:
+    """One object of pyoci and Python, whose variables are apart from those of all other libraries."""
+    together = folder / "together.o"
+    # Only Python's and pyoci's calls of malloc are led to snapshot.c; the C library's own are linked later.
+    wrap = [f"-Wl,--wrap={name}" for name in WRAPPED] if with_snapshot else []
+    run(*target.compiler, "-nostdlib", "-r", *wrap, *map(str, objects), *target.python, "-o", str(together))
+    renamed = [f"--rename-section={old}={new}" for old, new in RENAMED.items()]
+    run(f"{target.tools}objcopy", *renamed, str(together))
+    shared = snapshot.Program(together.read_bytes()).writable() - {*RENAMED.values(), *NO_VARIABLES}
+    if shared:
+        raise BuildError(f"sections of variables that are not in RENAMED: {', '.join(sorted(shared))}")
+    return together
+
+
+def of_this_python() -> Target:
     include = Path(sysconfig.get_path("include"))
     if not (include / "Python.h").exists():
         raise BuildError(f"{include}/Python.h is missing: install the headers of Python (python3-dev)")
-    compiler = shlex.split(os.environ.get("CC", "gcc"))
-    run(
-        *compiler,
-        "-O2",
-        *WARNINGS,
-        *HARDENING,
-        *options,
-        f"-I{folder}",
-        f"-I{include}",
-        *(f"-D{name}={literal(value)}" for name, value in places().items()),
-        *(str(ROOT / source) for source in SOURCES),
-        str(folder / "frozen.c"),
-        *python_library(compiler),
-        "-o",
-        str(program),
+    compiler = tuple(shlex.split(os.environ.get("CC", "gcc")))
+    python, libraries = python_library(list(compiler))
+    seccomp, options = libseccomp(list(compiler))
+    if SHA2 in shlex.split(config("MODLIBS")):
+        options += ("-DWITHOUT_SHA2",)
+    return Target(
+        tools="",
+        compiler=compiler,
+        options=(*(f"-D{name}={literal(value)}" for name, value in places().items()), *options),
+        includes=(include,),
+        sources=(),
+        python=tuple(python),
+        libraries=(*libraries, seccomp),
+        is_static=static_library() is not None,
+        has_snapshot=can_have_snapshot() and not os.environ.get("PYOCI_NO_SNAPSHOT"),
+        stdlib=Path(sysconfig.get_path("stdlib")),
+        archive=b"",
+        facts=build_facts(commit(), str(sysconfig.get_path("stdlib"))),
     )
-    # The symbols that extension modules look for stay; the rest is 1 MB.
-    run("strip", "--strip-unneeded", str(program))
+
+
+def build_facts(commit: str, stdlib: str) -> str:
+    """The source of the module pyoci.build in the program."""
+    return (
+        "from __future__ import annotations\n\n"
+        f"COMMIT = {commit!r}\nSTDLIB = {stdlib!r}\nIS_RELEASE = {not stdlib}\nIS_PROGRAM = True\nSNAPSHOT = False\n"
+    )
+
+
+def commit() -> str:
+    """Of the checkout; empty where this is none, or git is missing."""
+    git = ("git", "-C", str(ROOT))
+    try:
+        name = subprocess.check_output([*git, "rev-parse", "--short=12", "HEAD"], stderr=subprocess.DEVNULL, text=True)
+        top = subprocess.check_output([*git, "rev-parse", "--show-toplevel"], stderr=subprocess.DEVNULL, text=True)
+        changes = subprocess.check_output([*git, "status", "--porcelain", "--untracked-files=no"], text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    if Path(top.strip()) != ROOT:
+        return ""  # a repository around the source, not its own
+    return name.strip() + ("+changes" if changes else "")
+
+
+def libseccomp(compiler: list[str]) -> tuple[str, tuple[str, ...]]:
+    """What to link, and compiler options: the archive, so that no command has to load the shared object."""
+    word = static_variant("-lseccomp", compiler)
+    if word == "-lseccomp":
+        return word, ()
+    path = subprocess.check_output([*compiler, f"-print-file-name={word.removeprefix('-l:')}"], text=True).strip()
+    return word, (linked_libseccomp(Path(path)),)
+
+
+def linked_libseccomp(archive: Path) -> str:
+    identity = f"{archive.name} {hashlib.sha256(archive.read_bytes()).hexdigest()[:16]}"
+    return f"-DLIBSECCOMP_LINKED={literal(identity)}"
 
 
 def places() -> dict[str, str]:
@@ -94,18 +215,17 @@ def places() -> dict[str, str]:
     }
 
 
-def python_library(compiler: list[str]) -> list[str]:
-    """Linker arguments for libpython: the static one, which starts faster, else the shared one."""
+def python_library(compiler: list[str]) -> tuple[list[str], list[str]]:
+    """Linker arguments for libpython and for what it needs: the static one, which starts faster, else the shared."""
     static = static_library()
     system = shlex.split(f"{config('LIBS')} {config('SYSLIBS')}")
     if static is not None:
         modules = [static_variant(word, compiler) for word in shlex.split(config("MODLIBS")) if word != SHA2]
-        without = ["-DWITHOUT_SHA2"] if SHA2 in shlex.split(config("MODLIBS")) else []
-        return [*without, str(static), *shlex.split(config("LINKFORSHARED")), *modules, *system]
+        return [str(static)], [*shlex.split(config("LINKFORSHARED")), *modules, *system]
     for folder in (config("LIBDIR"), config("LIBPL")):
         if Path(folder, config("LDLIBRARY")).exists() and config("Py_ENABLE_SHARED") == "1":
             name = config("LDLIBRARY").removeprefix("lib").removesuffix(".so")
-            return [f"-L{folder}", f"-Wl,-rpath,{folder}", f"-l{name}", *system]
+            return [f"-L{folder}", f"-Wl,-rpath,{folder}", f"-l{name}"], system
     raise BuildError(f"no libpython, neither {config('LIBRARY')} nor {config('LDLIBRARY')}: install python3-dev")
 
 

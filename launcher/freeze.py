@@ -25,7 +25,23 @@ HEADER = """\
 /* Made by launcher/freeze.py. */
 #include <Python.h>
 extern const struct _frozen pyoci_frozen_modules[];
+extern const char *const pyoci_sealed_commands[]; /* seal.c; ends with NULL */
+extern const unsigned char pyoci_archive[];       /* archive.py */
+extern const size_t pyoci_archive_size;
 """
+
+# Its own section: the archive is no C text, which would be three times as long.
+ARCHIVE = """\
+    .section .rodata
+    .globl pyoci_archive
+pyoci_archive:
+    .incbin "archive.bin"
+    .byte 0
+    .section .note.GNU-stack, "", %progbits
+"""
+
+# A command that can come here sends a process into a container, which can see the program there (seal.c).
+ENTERS = "pyoci.host.spawn"
 
 
 class Module(NamedTuple):
@@ -36,13 +52,14 @@ class Module(NamedTuple):
 
 def modules(root: Path, stdlib: Path) -> list[Module]:
     """All modules to freeze: those of the launcher, of `REPLACED`, of `STDLIB` and of the package."""
-    found = [Module("_pyoci_boot", (root / "launcher" / "boot.py").read_text(), False)]
-    found += [Module(name, source, False) for name, source in REPLACED.items()]
-    found += [_module(stdlib, stdlib / path) for path in STDLIB]
-    return [*found, *_package(root)]
+    launcher = {"_pyoci_boot": "boot.py", "_pyoci_archive": "archive_finder.py"}
+    frozen = [Module(name, (root / "launcher" / file).read_text(), False) for name, file in launcher.items()]
+    frozen += [Module(name, source, False) for name, source in REPLACED.items()]
+    frozen += [_module(stdlib, stdlib / path) for path in STDLIB]
+    return [*frozen, *package(root)]
 
 
-def _package(root: Path) -> Iterator[Module]:
+def package(root: Path) -> Iterator[Module]:
     for path in sorted((root / "pyoci").rglob("*.py")):
         yield _module(root, path)
 
@@ -51,6 +68,51 @@ def _module(base: Path, path: Path) -> Module:
     parts = path.relative_to(base).with_suffix("").parts
     is_package = parts[-1] == "__init__"
     return Module(".".join(parts[:-1] if is_package else parts), path.read_text("utf-8"), is_package)
+
+
+def imports(module: Module) -> Iterator[str]:
+    """Absolute names that `module` may import anywhere; of `from a import b` both a and a.b."""
+    home = module.name if module.is_package else module.name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(module.source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            name = node.module or ""
+            if node.level:
+                base = home.rsplit(".", node.level - 1)[0] if node.level > 1 else home
+                name = f"{base}.{name}" if name else base
+            yield name
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+
+
+def sealed_commands(root: Path) -> list[str]:
+    """The commands whose modules lead to `ENTERS`, in any function of theirs or of what they import."""
+    graph = {module.name: set(imports(module)) for module in package(root)}
+    return sorted(
+        name.removeprefix("pyoci.cli.")
+        for name in graph
+        if name.startswith("pyoci.cli.") and name not in NO_COMMANDS and ENTERS in _reached(name, graph)
+    )
+
+
+# Modules of pyoci.cli that are no commands; main loads all commands by their names, so nothing is seen from it.
+NO_COMMANDS = ("pyoci.cli.main", "pyoci.cli.options", "pyoci.cli.output")
+
+
+def _reached(start: str, graph: dict[str, set[str]]) -> set[str]:
+    reached, waiting = {start}, [start]
+    while waiting:
+        for name in graph[waiting.pop()]:
+            if name in graph and name not in reached:
+                reached.add(name)
+                waiting.append(name)
+    return reached
+
+
+def foreign_code(module: Module) -> CodeType:
+    """Of a module that is not pyoci's: as it would run with -OO."""
+    compiled: CodeType = compile(module.source, f"<pyoci {module.name}>", "exec", dont_inherit=True, optimize=2)
+    return compiled
 
 
 def code(module: Module) -> CodeType:
@@ -96,24 +158,32 @@ def literal(data: bytes) -> str:
     return "\n".join('    "' + "".join(f"\\{byte:03o}" for byte in line) + '"' for line in lines)
 
 
-def write(root: Path, stdlib: Path, folder: Path) -> None:
-    """Write frozen.c and frozen.h into `folder`."""
+def write(root: Path, stdlib: Path, folder: Path, build_facts: str | None = None, archive: bytes = b"") -> None:
+    """Write frozen.c, frozen.h and archive.bin into `folder`; `build_facts` is the source of pyoci.build."""
     data, table = [], []
     for number, module in enumerate(modules(root, stdlib)):
+        if module.name == "pyoci.build" and build_facts is not None:
+            module = module._replace(source=build_facts)  # noqa: PLW2901
         blob = marshal.dumps(code(module))
         data.append(f"static const unsigned char m{number}[] =\n{literal(blob)};\n")
         table.append(
             f'    {{.name = "{module.name}", .code = m{number}, .size = {len(blob)},'
             f" .is_package = {int(module.is_package)}}},\n"
         )
+    commands = [*(f'"{name}"' for name in sealed_commands(root)), "NULL"]
     (folder / "frozen.h").write_text(HEADER)
     (folder / "frozen.c").write_text(
         f'#include "frozen.h"\n\n{"".join(data)}\n'
-        f"const struct _frozen pyoci_frozen_modules[] = {{\n{''.join(table)}    {{0}},\n}};\n"
+        f"const struct _frozen pyoci_frozen_modules[] = {{\n{''.join(table)}    {{0}},\n}};\n\n"
+        f"const char *const pyoci_sealed_commands[] = {{{', '.join(commands)}}};\n"
+        f"const size_t pyoci_archive_size = {len(archive)};\n"
     )
+    (folder / "archive.bin").write_bytes(archive)
+    (folder / "archive.S").write_text(ARCHIVE)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: freeze.py FOLDER")
-    write(Path(__file__).resolve().parent.parent, Path(sysconfig.get_path("stdlib")), Path(sys.argv[1]))
+    if len(sys.argv) != 3:
+        sys.exit("usage: freeze.py FOLDER FACTS")
+    facts = Path(sys.argv[2]).read_text()
+    write(Path(__file__).resolve().parent.parent, Path(sysconfig.get_path("stdlib")), Path(sys.argv[1]), facts)

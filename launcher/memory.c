@@ -5,8 +5,9 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "../pyoci/kernel/_deferred.h"
 #include "memory.h"
-#include "snapshot.h"
+#include "snapshot/snapshot.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -15,7 +16,15 @@
 #include <unistd.h>
 
 extern char **environ;
+#ifdef VARIABLES_APART /* launcher/snapshot/variables.ld */
+extern char pyoci_variables_begin, pyoci_variables_end;
+#define VARIABLES_BEGIN (&pyoci_variables_begin)
+#define VARIABLES_END (&pyoci_variables_end)
+#else
 extern char __data_start, _end;
+#define VARIABLES_BEGIN (&__data_start)
+#define VARIABLES_END (&_end)
+#endif
 
 static struct {
     size_t page;
@@ -52,23 +61,9 @@ static void unmap_arena(void *context, void *arena, size_t size)
     munmap(arena, size);
 }
 
-void memory_watch(char **argv)
-{
-    char *end = argv[0];
-
-    memory.page = (size_t)sysconf(_SC_PAGESIZE);
-    memory.heap = sbrk(0);
-    /* execve(2) puts them so; what program_seal() has changed in argv went through another one since. */
-    for (char **list = argv; list == argv || list == environ; list = list == argv ? environ : NULL)
-        for (char **word = list; *word; word++)
-            if (*word == end)
-                end += strlen(*word) + 1;
-    memory.caller = (struct span){argv[0], (size_t)(end - argv[0])};
-}
-
 /* proc_pid_cmdline(5) is for everybody to read, proc_pid_environ(5) for those who may trace. Of a process that is seen in
  * a container both show its own name instead, and the caller's secrets (`exec --env TOKEN=...`) are in neither. */
-void forget_caller(void)
+static void forget_caller(void)
 {
     char name[16] = "";
 
@@ -95,7 +90,7 @@ static void give_back(char *begin, char *end, size_t page)
         madvise(begin, (size_t)(end - begin), MADV_DONTNEED);
 }
 
-void give_back_memory(void)
+static void give_back_memory(void)
 {
     const size_t page = memory.page;
     const struct span kept = snapshot_memory();
@@ -104,5 +99,20 @@ void give_back_memory(void)
         munmap(memory.arenas[i].begin, memory.arenas[i].size);
     give_back(memory.heap, sbrk(0), page);
     give_back(kept.begin, kept.begin + kept.size, page);
-    give_back(&__data_start, &_end, page); /* `memory` is in there, too */
+    give_back(VARIABLES_BEGIN, VARIABLES_END, page); /* `memory` is in there, too */
+}
+
+void memory_watch(char **argv)
+{
+    char *end = argv[0];
+
+    deferred_program = (struct deferred_program){give_back_memory, forget_caller};
+    memory.page = (size_t)sysconf(_SC_PAGESIZE);
+    memory.heap = sbrk(0);
+    /* execve(2) puts them so; what program_seal() has changed in argv went through another one since. */
+    for (char **list = argv; list == argv || list == environ; list = list == argv ? environ : NULL)
+        for (char **word = list; *word; word++)
+            if (*word == end)
+                end += strlen(*word) + 1;
+    memory.caller = (struct span){argv[0], (size_t)(end - argv[0])};
 }

@@ -2,7 +2,8 @@
  *
  * Isolated: no environment variable, no site module, no .pth file, no pyvenv.cfg, nothing from the working directory.
  * The search path is fixed when the program is built (PYTHON_STDLIB, PYTHON_DYNLOAD); only the folder with the
- * packages that rare paths import is found at run time, beside the program, and comes behind.
+ * packages that rare paths import is found at run time, beside the program, and comes behind. A release (STANDALONE)
+ * has no search path: whatever it imports is in its archive.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -18,9 +19,13 @@
 #include "frozen.h"
 #include "memory.h"
 #include "seal.h"
-#include "snapshot.h"
+#include "snapshot/snapshot.h"
 
 PyMODINIT_FUNC PyInit__raw(void);
+PyMODINIT_FUNC PyInit__seccomp(void);
+#ifdef STANDALONE
+PyMODINIT_FUNC PyInit__prctl(void); /* of python-prctl */
+#endif
 
 #ifdef WITHOUT_SHA2
 /* Instead of the module of this name, which the linker then leaves out (build_program.py). hashlib has OpenSSL's. */
@@ -29,6 +34,25 @@ PyMODINIT_FUNC PyInit__sha2(void)
 {
     PyErr_SetString(PyExc_ImportError, "the static library of this Python has no _sha2");
     return NULL;
+}
+#endif
+
+#ifdef VARIABLES_APART
+/* Of libpython, such as mimalloc's: build_program.py has renamed their table, so that the C library does not call them. What
+ * they have done is in the snapshot. */
+typedef void constructor(int, char **, char **);
+extern constructor *const __start_pyoci_constructors[] __attribute__((weak));
+extern constructor *const __stop_pyoci_constructors[] __attribute__((weak));
+
+static void run_constructors(int argc, char **argv)
+{
+    for (constructor *const *each = __start_pyoci_constructors; each < __stop_pyoci_constructors; each++)
+        (*each)(argc, argv, NULL);
+}
+#else
+static void run_constructors(int argc, char **argv)
+{
+    (void)argc, (void)argv;
 }
 #endif
 
@@ -64,19 +88,23 @@ static PyObject *second_step(PyObject *self, PyObject *nothing)
     Py_RETURN_NONE;
 }
 
-/* The commands after which a container can see this program as /proc/PID/exe. Looking at every word costs nothing
- * and needs no knowledge of the options; a container that is named "run" is sealed for nothing. */
+/* Whether a container can see this program as /proc/PID/exe afterwards. Looking at every word costs nothing and needs no
+ * knowledge of the options; a container that is named "run" is sealed for nothing. */
 static bool enters_container(char **argv)
 {
-    static const char *const commands[] = {"create", "run", "exec", "restore"};
-
     for (char **word = argv; *word; word++)
-        for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-            if (strcmp(*word, commands[i]) == 0)
+        for (const char *const *command = pyoci_sealed_commands; *command; command++)
+            if (strcmp(*word, *command) == 0)
                 return true;
     return false;
 }
 
+#ifdef STANDALONE
+static bool find_packages(const char *program, char *found, size_t size)
+{
+    return (void)program, (void)found, (void)size, false;
+}
+#else
 /* PREFIX/bin/pyoci -> PREFIX/lib/pythonX.Y/site-packages, where pip has put pyoci and what it depends on. */
 static bool find_packages(const char *program, char *found, size_t size)
 {
@@ -101,6 +129,7 @@ static bool find_packages(const char *program, char *found, size_t size)
     }
     return false;
 }
+#endif
 
 static PyStatus set_strings(PyConfig *config)
 {
@@ -164,10 +193,21 @@ static PyStatus start_python(void)
 
     memory_take_arenas();
     PyImport_FrozenModules = pyoci_frozen_modules;
-    if (PyImport_AppendInittab("pyoci.kernel._raw", PyInit__raw) < 0)
+    if (PyImport_AppendInittab("pyoci.kernel._raw", PyInit__raw) < 0 ||
+        PyImport_AppendInittab("pyoci.kernel._seccomp", PyInit__seccomp) < 0)
         return PyStatus_NoMemory();
+#ifdef STANDALONE
+    if (PyImport_AppendInittab("_prctl", PyInit__prctl) < 0)
+        return PyStatus_NoMemory();
+#endif
 
     PyConfig_InitIsolatedConfig(&config);
+#ifdef STANDALONE
+    /* The same bytes in every build. Whoever knows the file knows the secret of a snapshot's hashes anyway: what colliding
+     * keys cost is bounded instead (tests/unit/test_json_text.py). */
+    config.use_hash_seed = 1;
+    config.hash_seed = 0;
+#endif
     config.parse_argv = 0;
     config.site_import = 0;
     config.write_bytecode = 0;
@@ -207,13 +247,16 @@ static PyObject *words(char **argv)
     return list;
 }
 
-/* launcher/boot.py: prepare(folder of compiled modules, second_step) */
+/* launcher/boot.py: prepare(folder of compiled modules, second_step, archive) */
 static bool prepare(PyObject *boot)
 {
     static PyMethodDef step = {"second_step", second_step, METH_NOARGS, NULL};
     PyObject *finish = PyCFunction_New(&step, NULL);
-    PyObject *done = finish ? PyObject_CallMethod(boot, "prepare", "sO", PYTHON_DYNLOAD, finish) : NULL;
+    PyObject *archive = PyMemoryView_FromMemory((char *)pyoci_archive, (Py_ssize_t)pyoci_archive_size, PyBUF_READ);
+    PyObject *done =
+        finish && archive ? PyObject_CallMethod(boot, "prepare", "sOO", PYTHON_DYNLOAD, finish, archive) : NULL;
 
+    Py_XDECREF(archive);
     Py_XDECREF(finish);
     Py_XDECREF(done);
     return done != NULL;
@@ -281,6 +324,8 @@ int main(int argc, char **argv)
 
     if (argc < 1)
         return 1; /* execve with an empty argv */
+    if (!snapshot_is_there())
+        run_constructors(argc, argv);
 #ifdef WITH_SNAPSHOT
     if (!snapshot_is_there() && strcmp(argv[0], SNAPSHOT_CALLED) == 0)
         _exit(prepare_snapshot());

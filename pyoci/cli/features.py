@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pyoci import jsontext
 from pyoci.cli import options, output
-from pyoci.cli.main import SPEC_VERSION, VERSION
+from pyoci.cli.main import SPEC_VERSION, VERSION, what_is_inside
 from pyoci.cli.options import Call
 
 TYPE_CHECKING = False
@@ -52,7 +52,7 @@ def document(criu: str = "") -> dict[str, Any]:
             "mountExtensions": {"idmap": {"enabled": True}},
             "netDevices": {"enabled": NET_DEVICES},
         },
-        "annotations": {"io.github.pyoci.version": VERSION, **_checkpoint(criu)},
+        "annotations": {**_annotations(), **_checkpoint(criu)},
         "potentiallyUnsafeConfigAnnotations": ["org.systemd.property."],
     }
 
@@ -69,6 +69,18 @@ def _checkpoint(criu: str) -> dict[str, str]:
         enabled = "false"
     names = ("org.opencontainers.runc.checkpoint.enabled", "run.oci.crun.checkpoint.enabled")
     return dict.fromkeys(names, enabled)
+
+
+def _annotations() -> dict[str, str]:
+    about = what_is_inside()
+    annotations = {
+        "io.github.pyoci.version": VERSION,
+        "io.github.pyoci.commit": about["commit"],
+        "io.github.pyoci.python.version": about["python"],
+        "io.github.pyoci.snapshot": about["snapshot"],
+        "io.github.seccomp.libseccomp.version": about["libseccomp"],  # as runc calls it
+    }
+    return {name: value for name, value in annotations.items() if value}
 
 
 def _seccomp() -> dict[str, Any]:

@@ -130,10 +130,33 @@ def _refused(error: OSError) -> str:
 
 def version() -> str:
     """What --version prints; podman and docker read the first line."""
+    about = what_is_inside()
+    lines = [f"pyoci version {VERSION}", f"spec: {SPEC_VERSION}"]
+    return "\n".join([*lines, *(f"{name}: {value}" for name, value in about.items() if value)]) + "\n"
+
+
+def what_is_inside() -> dict[str, str]:
+    """Commit and versions of what this program is made of, and where the rest is."""
     import sys
 
+    from pyoci import build
+
     python = ".".join(str(part) for part in sys.version_info[:3])
-    return f"pyoci version {VERSION}\nspec: {SPEC_VERSION}\npython: {python}\n"
+    return {
+        "commit": build.COMMIT,
+        "python": python,
+        "standard library": "in the program" if build.IS_RELEASE else build.STDLIB,
+        "libseccomp": _libseccomp_version(),
+        "snapshot": "yes" if build.SNAPSHOT else "no",
+    }
+
+
+def _libseccomp_version() -> str:
+    try:
+        from pyoci.kernel import _seccomp
+    except ImportError:
+        return ""
+    return ".".join(map(str, _seccomp.version()))
 
 
 def default_root() -> str:

@@ -1,12 +1,13 @@
 """The compiled system call filter of a profile, from the cache or from libseccomp.
 
-Compiling takes libseccomp by ctypes (18 ms), a look into the cache 0.1 ms: engines give nearly every
+Compiling takes 2 ms and more, a look into the cache 0.1 ms: engines give nearly every
 container the same profile. The container's side gets bytes and loads them with one call.
 
 An entry of the cache is one file, named by the hash of what is compiled, that only its owner can touch:
 
     pyoci-seccomp HASH        BLAKE2b of all that follows
-    PATH INODE SIZE MTIME     the libseccomp that made it; another one means compiling again
+    PATH INODE SIZE MTIME     the libseccomp that made it, or `linked VERSION HASH` where it is part of the program;
+                              another one means compiling again
     NAME NUL NAME NUL NUL     system calls that it does not know
     sock_filter[]             to the end
 """
@@ -124,7 +125,8 @@ def _look_up(directory: int, name: str) -> SeccompProgram | None:
         return None
     stamp, _, rest = body.partition(b"\n")
     names, _, code = rest.partition(b"\0\0")
-    if stamp != _stamp(_decode(stamp.rsplit(b" ", 3)[0])) or not _is_filter(code):
+    library = b"" if stamp.startswith(b"linked ") else stamp.rsplit(b" ", 3)[0]
+    if stamp != _stamp(_decode(library)) or not _is_filter(code):
         return None
     return SeccompProgram(code=code, unknown=tuple(_decode(names).split("\0") if names else ()))
 
@@ -142,7 +144,11 @@ def _head(body: bytes) -> bytes:
 
 
 def _stamp(library: str) -> bytes:
-    """Which libseccomp: a new package has a new file."""
+    """Which libseccomp: a new package has a new file. `library` is its path, or "" where it is part of the program."""
+    if not library:
+        from pyoci.kernel._seccomp import LINKED
+
+        return b"linked %b" % LINKED.encode() if LINKED else b""
     try:
         status = posix.stat(library)
     except OSError:

@@ -16,8 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* launcher/memory.c; an extension module does without. */
-extern void give_back_memory(void) __attribute__((weak));
+struct deferred_program deferred_program;
 
 /* deferred.py writes it: all addresses lie in the same block. */
 struct call {
@@ -178,8 +177,8 @@ PyObject *raw_end(PyObject *module, PyObject *args)
     for (size_t i = 0; i < (size_t)relocations.len / sizeof *places; i++)
         *(unsigned long *)(void *)(block + places[i]) += (unsigned long)block;
     const struct call *calls = (const struct call *)(void *)(block + table);
-    if (give_back_memory && apart && (start_fd >= 0 || in_child))
-        give_back_memory();
+    if (deferred_program.release_memory && apart && (start_fd >= 0 || in_child))
+        deferred_program.release_memory();
     if (in_child)
         continue_in_child(report_fd);
     if (start_fd >= 0) {
@@ -189,13 +188,10 @@ PyObject *raw_end(PyObject *module, PyObject *args)
     carry_out(report_fd, calls, count);
 }
 
-/* launcher/memory.c */
-extern void forget_caller(void) __attribute__((weak));
-
 PyObject *raw_forget_caller(PyObject *module, PyObject *nothing)
 {
     (void)module, (void)nothing;
-    if (forget_caller)
-        forget_caller();
+    if (deferred_program.forget_caller)
+        deferred_program.forget_caller();
     Py_RETURN_NONE;
 }

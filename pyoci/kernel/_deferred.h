@@ -3,3 +3,11 @@
 
 PyObject *raw_end(PyObject *module, PyObject *args);
 PyObject *raw_forget_caller(PyObject *module, PyObject *nothing);
+
+/* What only the program can do, since it knows where all of Python's memory is and where the kernel has put its caller's
+ * strings. launcher/memory.c sets it; in an extension module all are NULL. */
+struct deferred_program {
+    void (*release_memory)(void); /* Python has run its last */
+    void (*forget_caller)(void);  /* ps(1) shows the caller's command line and environment no more */
+};
+extern struct deferred_program deferred_program;

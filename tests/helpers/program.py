@@ -8,12 +8,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "launcher"))
 
-import build_program  # noqa: E402 - of the checkout, not installed
+import build_program as build_program  # noqa: E402, PLC0414 - of the checkout, not installed
 import snapshot as snapshot  # noqa: E402, PLC0414 - for its own tests, too
 
 
 def can_have_snapshot() -> bool:
-    """Whether a program that is built with this Python holds a snapshot (launcher/snapshot.c)."""
+    """Whether a program that is built with this Python holds a snapshot (launcher/snapshot/README.md)."""
     return build_program.can_have_snapshot()
 
 

@@ -35,10 +35,12 @@ def pyoci(*argv: str, **options: object) -> subprocess.CompletedProcess[str]:
 def test_version_is_what_engines_read() -> None:
     result = pyoci("--version")
     assert result.returncode == 0
-    first, spec, python = result.stdout.splitlines()
+    first, *rest = result.stdout.splitlines()
     assert first == f"pyoci version {cli.VERSION}"
-    assert spec == "spec: 1.3.0"
-    assert python.startswith("python: 3.")
+    facts = dict(line.split(": ", 1) for line in rest)
+    assert facts["spec"] == "1.3.0"
+    assert facts["python"].startswith("3.")
+    assert facts["snapshot"] == "no"  # this is no compiled program
     assert pyoci("-v").stdout == result.stdout
 
 

@@ -54,6 +54,9 @@ def main(argv):
 """
 
 
+ENTERING = ("create", "run", "exec", "another")  # their modules lead to host/spawn
+
+
 @pytest.fixture(scope="module", params=["with a snapshot", "without a snapshot"])
 def prefix(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An installation: bin/pyoci, and a package that it shall find beside pyoci's own."""
@@ -69,11 +72,16 @@ def install(
 ) -> Path:
     tree = folders.mktemp("tree")
     shutil.copytree(ROOT / "launcher", tree / "launcher")
-    for package in ("pyoci", "pyoci/cli", "pyoci/kernel"):
+    for package in ("pyoci", "pyoci/cli", "pyoci/host", "pyoci/kernel"):
         (tree / package).mkdir()
         (tree / package / "__init__.py").touch()
     for source in (ROOT / "pyoci/kernel").glob("*.[ch]"):
         shutil.copy(source, tree / "pyoci/kernel")
+    shutil.copy(ROOT / "pyoci/build.py", tree / "pyoci")
+    (tree / "pyoci/host/spawn.py").touch()
+    (tree / "pyoci/host/between.py").write_text("def later():\n    from pyoci.host import spawn\n")
+    for entering in ENTERING:
+        (tree / f"pyoci/cli/{entering}.py").write_text("from pyoci.host import between\n")
     (tree / "pyoci/cli/main.py").write_text(PROBE)
     (tree / "pyoci/cli/kept.py").write_text("import time\nbegin = time.time_ns()\n")  # loaded for a snapshot
 
@@ -399,7 +407,7 @@ def refusals(program: Waiting) -> set[int]:
     return numbers
 
 
-@pytest.mark.parametrize("command", ["create", "run", "exec", "restore"])
+@pytest.mark.parametrize("command", ENTERING)
 def test_commands_that_enter_a_container_are_sealed(prefix: Path, waiting: Any, command: str) -> None:
     program = waiting(prefix / "bin/pyoci", "--root", "/somewhere", command, "id")
     assert program.facts["argv"] == ["--root", "/somewhere", command, "id"]

@@ -1,6 +1,6 @@
 /* Python as it is once it has started and has pyoci's modules: kept in the program's own data, where every run of the
  * program finds it instead of doing it again. The program is built in two steps (build_program.py): it is linked without
- * a snapshot, and run once to write one, which snapshot.py puts into its data. */
+ * a snapshot, and run once to write one, which __init__.py puts into its data. */
 #ifndef PYOCI_SNAPSHOT_H
 #define PYOCI_SNAPSHOT_H
 
