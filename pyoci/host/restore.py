@@ -12,7 +12,7 @@ from pyoci.host import image_folder, open_for_init, restored
 from pyoci.host.announce import announce
 from pyoci.init import restore_stage
 from pyoci.kernel import mount, proc_stat, process
-from pyoci.plan import criu
+from pyoci.plan import criu, delegation
 from pyoci.plan import restore as plans
 from pyoci.plan.restore import Found, Wanted
 from pyoci.record import Record
@@ -37,18 +37,26 @@ _INVENTORY = "inventory.img"
 
 
 class _Restore(Record):
-    """What the steps of one restore share."""
+    """What the steps of one restore share. `criu` is its process number once it has started."""
 
     plan: Plan
     options: Options
     wanted: Wanted
-    entry: Entry
-    state: State
-    group: Cgroup
+    program: str
+    images: Folder
+    logs: Folder
     on_terminal: Callable[[int, str], None]
     before_it_runs: Callable[[], object]
     hooks_ran: bool = False  # those whose work the poststop hooks undo
     criu: int = 0
+
+
+class _Container(Record):
+    """What there is of the container so far."""
+
+    entry: Entry
+    state: State
+    group: Cgroup
 
 
 def restore(
@@ -68,21 +76,24 @@ def restore(
         raise UnsupportedError("restore: criu needs root")
     program = swrk.find(program)
     images = _open_images(wanted)
-    work = None
+    logs = images
     try:
-        work = image_folder.open(wanted.work_path, "work folder") if wanted.work_path else None
+        logs = image_folder.open(wanted.work_path, "work folder") if wanted.work_path else images
         _check_criu(program, plan, wanted)
-        phase("reserve the id, write state")
-        entry = Store(options.root).reserve(options.container_id)
-        try:
-            return _restore_in(entry, text, plan, options, wanted, program, images, work, on_terminal, before_it_runs)
-        except BaseException:
-            creation.undo(entry)
-            raise
+        work = _Restore(
+            plan=plan,
+            options=options,
+            wanted=wanted,
+            program=program,
+            images=images,
+            logs=logs,
+            on_terminal=on_terminal,
+            before_it_runs=before_it_runs,
+        )
+        return _make(work, text)
     finally:
         images.close()
-        if work is not None:
-            work.close()
+        logs.close()
 
 
 def _open_images(wanted: Wanted) -> Folder:
@@ -112,111 +123,118 @@ def _config_file(plan: Plan) -> str:
     return criu.config_file(plan.annotations, known)
 
 
-def _restore_in(
-    entry: Entry,
-    text: bytes,
-    plan: Plan,
-    options: Options,
-    wanted: Wanted,
-    program: str,
-    images: Folder,
-    work: Folder | None,
-    on_terminal: Callable[[int, str], None],
-    before_it_runs: Callable[[], object],
-) -> Created:
-    group = cgroups.prepare(
-        plan.cgroups_path,
-        options.container_id,
-        systemd=options.systemd_cgroup,
-        rootless=False,
-        config_resources=plan.resources,
-        annotations=plan.annotations,
-    )
-    state = creation.first_state(plan, options, group)
-    entry.write(state)
-    entry.write_file(CONFIG_FILE, text)
-    if plan.readiness:
-        entry.make_folder(READINESS_FOLDER)
-    phase("make the cgroup")
-    if wanted.manage_cgroups_mode != "strict":  # criu makes them, and refuses what is there
-        group.create(plan.resources)
-    work_ = _Restore(
-        plan=plan,
-        options=options,
-        wanted=wanted,
-        entry=entry,
-        state=state,
-        group=group,
-        on_terminal=on_terminal,
-        before_it_runs=before_it_runs,
-    )
+def _make(work: _Restore, text: bytes) -> Created:
+    phase("reserve the id, write state")
+    plan, options = work.plan, work.options
+    entry = Store(options.root).reserve(options.container_id)
     try:
-        inherited = _open(plan, entry, group)
-        pid = _run_criu(work_, inherited, program, images, work or images)
-        return _finish(work_, pid)
+        group = cgroups.prepare(
+            plan.cgroups_path,
+            options.container_id,
+            systemd=options.systemd_cgroup,
+            rootless=False,
+            config_resources=plan.resources,
+            annotations=plan.annotations,
+        )
+        made = _Container(entry=entry, state=creation.first_state(plan, options, group), group=group)
+        entry.write(made.state)
+        entry.write_file(CONFIG_FILE, text)
+        if plan.readiness:
+            entry.make_folder(READINESS_FOLDER)
+        phase("make the cgroup")
+        if not _leaves_groups_to_criu(work):
+            group.create(plan.resources)
+        try:
+            _delegate(work, group)
+            return _finish(work, made, _run_criu(work, made))
+        except BaseException:
+            _abandon(work, made)
+            raise
     except BaseException:
-        _abandon(work_)
+        creation.undo(entry)
         raise
 
 
-def _open(plan: Plan, entry: Entry, group: Cgroup) -> Inherited:
+def _delegate(work: _Restore, group: Cgroup) -> None:
+    owner = delegation.owner(work.plan.namespaces, work.plan.mounts, work.plan.process)
+    if owner is not None and not _leaves_groups_to_criu(work):
+        group.delegate(*owner)
+
+
+def _leaves_groups_to_criu(work: _Restore) -> bool:
+    """In the mode `strict` criu makes the groups, and refuses those that are there."""
+    return work.wanted.manage_cgroups_mode == "strict"
+
+
+def _open(plan: Plan, made: _Container) -> Inherited:
     phase("open what criu needs")
-    inherited = open_for_init.open_all(plan, entry)
+    inherited = open_for_init.open_all(plan, made.entry)
     # nobody waits for a start
     posix.close(inherited.start_fd)
     inherited.start_fd = -1
-    entry.unlink(START_SOCKET)
-    if any(entry_.kind == "cgroup" for entry_ in plan.mounts):
-        inherited.cgroup = group.mounts(False)
+    made.entry.unlink(START_SOCKET)
+    if any(entry.kind == "cgroup" for entry in plan.mounts):
+        inherited.cgroup = made.group.mounts(False)
     return inherited
 
 
-def _run_criu(work: _Restore, inherited: Inherited, program: str, images: Folder, logs: Folder) -> int:
-    sources: dict[str, str] = {}
-
-    def on_message(kind: str, text: str) -> None:
-        number, _, name = text.partition(" ")
-        if kind == restore_stage.SOURCE:
-            sources.setdefault(name, restore_stage.source_path(number))
-
-    streams = _streams(images)
-    namespaces = {
-        kind: (fd, f"/proc/{posix.getpid()}/fd/{fd}") for kind, fd in inherited.namespaces if kind != "cgroup"
-    }
-    passed = (*(fd for _, fd in streams), *(fd for fd, _ in namespaces.values()))
-    logs.unlink(criu.RESTORE_LOG)
-    folder = mount.open_tree(logs.fd, "")
+def _run_criu(work: _Restore, made: _Container) -> int:
+    """The number of the container's first process. Raises CriuError."""
+    inherited = _open(work.plan, made)
+    streams = _streams(work.images)
+    # of the same file system, but a mount that criu's mount namespace can have
+    folder = mount.open_tree(work.logs.fd, "")
+    work.logs.unlink(criu.RESTORE_LOG)
     try:
-        with swrk.Conversation(
-            program, passed, lambda channel: restore_stage.prepare(work.plan, inherited, folder, channel), on_message
-        ) as conversation:
-            work.criu = conversation.pid
-            if work.wanted.manage_cgroups_mode != "strict":
-                phase("criu joins the cgroup")
-                work.group.add(conversation.pid)
-            found = Found(
-                root=restore_stage.ROOT,
-                sources=list(sources.items()),
-                namespaces=namespaces,
-                streams=streams,
-                groups={name: group for name, (_, group) in criu.cgroup_groups(work.group.save()).items()},
-                config_file=_config_path(work.plan),
-            )
-            request = plans.options(work.plan, work.wanted, found)
-            request |= {"images_dir_fd": images.fd, "work_dir_fd": folder}
-            phase("criu restore")
-            answer = conversation.request(rpc.RESTORE, request, lambda *words: _on_notify(work, *words))
+        answer = _ask_criu(work, made, inherited, streams, folder)
     finally:
-        posix.close(folder)
-        for _, fd in streams:
+        for fd in (folder, *(fd for _, fd in streams)):
             posix.close(fd)
         open_for_init.let_go(inherited)
     if answer.get("success"):
         return int((answer.get("restore") or {}).get("pid", 0))
-    text = swrk.read_log(logs.fd, criu.RESTORE_LOG)
+    text = swrk.read_log(work.logs.fd, criu.RESTORE_LOG)
     if log.is_verbose():
         log.debug(f"criu's log: {text.decode('utf-8', 'replace')}")
-    raise CriuError(f"restore: criu failed: {swrk.why_failed(answer, text)} (see {logs.path}/{criu.RESTORE_LOG})")
+    why = swrk.why_failed(answer, text)
+    raise CriuError(f"restore: criu failed: {why} (see {work.logs.path}/{criu.RESTORE_LOG})")
+
+
+def _ask_criu(
+    work: _Restore, made: _Container, inherited: Inherited, streams: list[tuple[str, int]], folder: int
+) -> dict[str, Any]:
+    sources: dict[str, str] = {}
+
+    def note_source(kind: str, text: str) -> None:
+        number, _, name = text.partition(" ")
+        if kind == restore_stage.SOURCE:
+            sources.setdefault(name, restore_stage.source_path(number))
+
+    own = f"/proc/{posix.getpid()}/fd"
+    namespaces = {kind: (fd, f"{own}/{fd}") for kind, fd in inherited.namespaces if kind != "cgroup"}
+    passed = (*(fd for _, fd in streams), *(fd for fd, _ in namespaces.values()))
+    with swrk.Conversation(
+        work.program,
+        passed,
+        lambda channel: restore_stage.prepare(work.plan, inherited, folder, channel),
+        note_source,
+    ) as conversation:
+        work.criu = conversation.pid
+        if not _leaves_groups_to_criu(work):
+            phase("criu joins the cgroup")
+            made.group.add(conversation.pid)
+        found = Found(
+            root=restore_stage.ROOT,
+            sources=list(sources.items()),
+            namespaces=namespaces,
+            streams=streams,
+            groups={name: group for name, (_, group) in criu.cgroup_groups(made.group.save()).items()},
+            config_file=_config_path(work.plan),
+        )
+        request = plans.options(work.plan, work.wanted, found)
+        request |= {"images_dir_fd": work.images.fd, "work_dir_fd": folder}
+        phase("criu restore")
+        return conversation.request(rpc.RESTORE, request, lambda *words: _on_notify(work, made, *words))
 
 
 def _config_path(plan: Plan) -> str:
@@ -245,7 +263,7 @@ def _streams(images: Folder) -> list[tuple[str, int]]:
     return list(found.items())
 
 
-def _on_notify(work: _Restore, script: str, pid: int, fd: int) -> None:
+def _on_notify(work: _Restore, made: _Container, script: str, pid: int, fd: int) -> None:
     log.debug(f"criu: {script}")
     if script == "orphan-pts-master" and fd >= 0:
         work.on_terminal(fd, "/dev/ptmx")
@@ -255,7 +273,9 @@ def _on_notify(work: _Restore, script: str, pid: int, fd: int) -> None:
     if script == "setup-namespaces":
         _run_hooks(work, pid)
     elif script == "post-restore":
-        _take_over(work, pid)
+        _take_over(work, made, pid)
+    elif script == "pre-resume":
+        _check(work, made)
 
 
 def _run_hooks(work: _Restore, pid: int) -> None:
@@ -272,51 +292,57 @@ def _run_hooks(work: _Restore, pid: int) -> None:
         runner.run(hooks.get(name) or [], document, name, work.plan.bundle)
 
 
-def _take_over(work: _Restore, pid: int) -> None:
-    """All is restored and nothing runs yet: look at it, and write it down before it does."""
-    phase("check what was restored")
-    if work.wanted.manage_cgroups_mode == "strict":
-        work.group.update({"devices": [], **(work.plan.resources or {})})
-    restored.check(work.plan, pid, work.group.pids(), work.criu)
+def _take_over(work: _Restore, made: _Container, pid: int) -> None:
+    """The processes are there, and nothing runs yet: write it down before it does."""
+    phase("write state")
+    if _leaves_groups_to_criu(work):
+        made.group.update({"devices": [], **(work.plan.resources or {})})
+    restored.check_place(work.plan, pid, made.group.pids(), work.criu)
     work.before_it_runs()
-    work.state.cgroup = work.group.save()
-    work.state.pid, work.state.pid_start = pid, proc_stat.start_time(pid)
-    work.entry.write(work.state)
+    made.state.cgroup = made.group.save()
+    made.state.pid, made.state.pid_start = pid, proc_stat.start_time(pid)
+    made.entry.write(made.state)
 
 
-def _finish(work: _Restore, pid: int) -> Created:
-    if not pid or pid != work.state.pid:
-        raise CriuError(f"criu restored process {pid}, but told of {work.state.pid}")
+def _check(work: _Restore, made: _Container) -> None:
+    """All is restored, credentials too, and every thread stands still. criu takes no refusal any more, so kill."""
+    phase("check what was restored")
+    pids = made.group.pids()
+    try:
+        restored.check(work.plan, made.state.pid, pids, work.criu)
+    except PyociError:
+        restored.kill(made.state.pid, pids, work.criu)
+        raise
+
+
+def _finish(work: _Restore, made: _Container, pid: int) -> Created:
+    if not pid or pid != made.state.pid:
+        raise CriuError(f"criu restored process {pid}, but told of {made.state.pid}")
     pidfd = posix.pidfd_open(pid)
     announce(pid, pidfd, work.options.pid_file, work.options.pidfd_socket)
-    _run_poststart(work)
-    return creation.Created(entry=work.entry, state=work.state, plan=work.plan, pid=pid, pidfd=pidfd)
+    hooks = made.state.hooks.get("poststart")
+    if hooks:
+        from pyoci.host import hooks as runner
+        from pyoci.host.status import document
+        from pyoci.state import status
+
+        phase("poststart hooks")
+        work.hooks_ran = True
+        runner.run(hooks, document(made.state, status.RUNNING), "poststart", made.state.bundle)
+    return creation.Created(entry=made.entry, state=made.state, plan=work.plan, pid=pid, pidfd=pidfd)
 
 
-def _run_poststart(work: _Restore) -> None:
-    hooks = work.state.hooks.get("poststart")
-    if not hooks:
-        return
-    from pyoci.host import hooks as runner
-    from pyoci.host.status import document
-    from pyoci.state import status
-
-    work.hooks_ran = True
-    runner.run(hooks, document(work.state, status.RUNNING), "poststart", work.state.bundle)
-
-
-def _abandon(work: _Restore) -> None:
+def _abandon(work: _Restore, made: _Container) -> None:
     """criu has killed what it made; what it could not is in the cgroup."""
     phase("undo")
-    group: Any = work.group
     try:
-        if work.state.pid:
+        if made.state.pid:
             from pyoci.host import delete
 
-            delete.stop(work.state)
-        group.kill(9)
-        _reap(work.state.pid)
-        group.destroy()
+            delete.stop(made.state)
+        made.group.kill(9)
+        _reap(made.state.pid)
+        made.group.destroy()
     except PyociError as error:
         log.warning(str(error))
     poststop = work.plan.hooks.get("poststop")

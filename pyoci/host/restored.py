@@ -14,25 +14,46 @@ if TYPE_CHECKING:
     from pyoci.wire.plan import Plan
 
 
-def check(plan: Plan, init: int, pids: list[int], criu: int) -> None:
-    """Raise CriuError when a process is less confined than config.json says, or `init` is not in the cgroup.
+def check_place(plan: Plan, init: int, pids: list[int], criu: int) -> None:
+    """Raise CriuError when the processes are not in the container's namespaces and cgroup.
 
     `pids` are those in the cgroup, where the process `criu` and its helpers work, too.
     """
     if pids and init not in pids:
         raise CriuError(f"restored process {init} is not in the container's cgroup")
     allowed = plans.confinement(plan)
+    _check(plans.Confinement(namespaces=allowed.namespaces), init, pids, criu)
+
+
+def check(plan: Plan, init: int, pids: list[int], criu: int) -> None:
+    """Raise CriuError when a process is less confined than config.json says, once it has its credentials back."""
+    _check(plans.confinement(plan), init, pids, criu)
+
+
+def kill(init: int, pids: list[int], criu: int) -> None:
+    """Kill the processes of the container, and not criu."""
+    for pid in {init, *_of_container(pids, criu)}:
+        try:
+            posix.kill(pid, 9)
+        except ProcessLookupError:
+            continue
+
+
+def _check(allowed: plans.Confinement, init: int, pids: list[int], criu: int) -> None:
     # criu's mount namespace is a copy of the host's
     own = {kind: (_namespace("self", kind), _namespace(str(criu), kind)) for kind in (*allowed.namespaces, "user")}
     users = _namespace(str(init), "user") if "user" in allowed.namespaces else own["user"][0]
-    for pid in {init, *pids}:
+    for pid in {init, *_of_container(pids, criu)}:
         try:
-            found = _look(pid, own, users)
+            why = plans.escapes(allowed, _look(pid, own, users))
         except FileNotFoundError:
-            continue  # a process that has ended, or criu's own
-        why = plans.escapes(allowed, found)
-        if why and pid != criu and _parent(pid) != criu:
+            continue  # it has ended
+        if why:
             raise CriuError(f"restored process {pid} is not confined as config.json says: {why}")
+
+
+def _of_container(pids: list[int], criu: int) -> list[int]:
+    return [pid for pid in pids if pid != criu and _parent(pid) != criu]
 
 
 def _look(pid: int, own: dict[str, tuple[str, str]], users: str) -> Process:
@@ -45,11 +66,11 @@ def _look(pid: int, own: dict[str, tuple[str, str]], users: str) -> Process:
 
 
 def _parent(pid: int) -> int:
-    for line in _read(f"/proc/{pid}/status").splitlines():
-        key, _, value = line.partition(":")
-        if key == "PPid":
-            return int(value)
-    return 0
+    try:
+        lines = _read(f"/proc/{pid}/status").splitlines()
+    except FileNotFoundError:
+        return 0
+    return next((int(line[5:]) for line in lines if line.startswith("PPid:")), 0)
 
 
 def _namespace(process: str, kind: str) -> str:

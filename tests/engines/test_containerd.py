@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers import cgroup, sandbox
+from helpers.checkpoint import why_not
 from helpers.engine import World
 from helpers.image import NAME
 from helpers.runtime import Result, until
@@ -154,3 +155,33 @@ def test_nothing_is_left(containerd: Containerd) -> None:
     containerd.expect(*containerd.run_words("--rm", f"--cgroup=/{sandbox.MARK}/left", name=name), "true")
     assert not cgroup.named(f"{sandbox.MARK}/left")
     assert name not in containerd.expect("container", "ls")
+
+
+@pytest.mark.skipif(bool(why_not()), reason=why_not() or "criu works here")
+def test_checkpoint_and_restore(containerd: Containerd) -> None:
+    """A checkpoint of the task, as an image, from which a new container goes on."""
+    name, another, image = containerd.new_id(), containerd.new_id(), "localhost/checkpoint:test"
+    count = "i=0; while :; do i=$((i+1)); echo $i > /last; sleep 0.1; done"
+    containerd.expect(*containerd.run_words("--detach", name=name), "sh", "-c", count)
+    until(lambda: number(containerd, name) > 1, "it counts", 30)
+    before = number(containerd, name)
+    containerd.expect("container", "checkpoint", "--rw", "--image", "--task", name, image)
+    until(lambda: number(containerd, name) > before, "it goes on after that", 30)
+    end(containerd, name)
+    containerd.expect("container", "restore", "--rw", "--live", another, image)
+    first = until(lambda: number(containerd, another), "it has a number", 30)
+    assert first >= before
+    until(lambda: number(containerd, another) > first, "it counts on", 30)
+    end(containerd, another)
+
+
+def number(containerd: Containerd, name: str) -> int:
+    words = containerd.call("task", "exec", f"--exec-id={containerd.new_id()}", name, "cat", "/last")
+    return int(words.stdout.strip() or 0)
+
+
+def end(containerd: Containerd, name: str) -> None:
+    containerd.call("task", "kill", "--signal=KILL", name)
+    until(lambda: "RUNNING" not in status(containerd, name), "it ends", 30)
+    containerd.call("task", "rm", name)
+    containerd.call("container", "rm", name)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from helpers import cgroup, sandbox
+from helpers.checkpoint import why_not
 from helpers.engine import World
 from helpers.image import NAME
-from helpers.runtime import Result
+from helpers.runtime import Result, until
 
 pytestmark = pytest.mark.skipif(not shutil.which("podman"), reason="podman is not installed")
 
@@ -261,3 +262,62 @@ def test_sdnotify_of_the_container(podman: Podman) -> None:
     facts = json.loads(result.stdout.splitlines()[-1])
     assert (facts["path"], facts["status"]) == ("/run/notify/notify.sock", 0)
     assert "READY=1" in facts["said"]
+
+
+needs_criu = pytest.mark.skipif(bool(why_not()), reason=why_not() or "criu works here")
+COUNT = "i=0; while :; do i=$((i+1)); echo $i; echo $i > /last; sleep 0.1; done"
+
+
+@pytest.fixture
+def counter(podman: Podman) -> Iterator[str]:
+    """A container whose file /last has a number that grows."""
+    container = podman.start("--name=counter", NAME, "sh", "-c", COUNT)
+    until(lambda: number(podman, "counter") > 1, "it counts", 30)
+    yield container
+    podman.call("rm", "--force", "--time=0", "counter")
+
+
+def number(podman: Podman, name: str) -> int:
+    return int(podman.call("exec", name, "cat", "/last").stdout.strip() or 0)
+
+
+def goes_on(podman: Podman, name: str, before: int) -> None:
+    first = until(lambda: number(podman, name), "it has a number", 30)
+    assert first >= before
+    until(lambda: number(podman, name) > first, "it counts on", 30)
+
+
+@needs_criu
+def test_checkpoint_and_restore(podman: Podman, counter: str) -> None:
+    before = number(podman, "counter")
+    podman.expect("container", "checkpoint", "counter")
+    assert podman.expect("inspect", "--format={{.State.Status}}", "counter") == "exited"
+    podman.expect("container", "restore", "counter")
+    goes_on(podman, "counter", before)
+
+
+@needs_criu
+def test_checkpoint_leaves_it_running(podman: Podman, counter: str) -> None:
+    before = number(podman, "counter")
+    podman.expect("container", "checkpoint", "--leave-running", "counter")
+    goes_on(podman, "counter", before)
+
+
+@needs_criu
+def test_checkpoint_is_exported_and_imported(podman: Podman, counter: str) -> None:
+    before = number(podman, "counter")
+    archive = str(podman.folder / "counter.tar.gz")
+    podman.expect("container", "checkpoint", f"--export={archive}", "counter")
+    podman.expect("rm", "counter")
+    podman.expect("container", "restore", f"--import={archive}", "--name=counter")
+    goes_on(podman, "counter", before)
+
+
+@needs_criu
+def test_pre_checkpoint(podman: Podman, counter: str) -> None:
+    before = number(podman, "counter")
+    podman.expect("container", "checkpoint", "--pre-checkpoint", "counter")
+    goes_on(podman, "counter", before)
+    podman.expect("container", "checkpoint", "--with-previous", "counter")
+    podman.expect("container", "restore", "counter")
+    goes_on(podman, "counter", before)

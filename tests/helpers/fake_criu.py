@@ -200,6 +200,7 @@ if does.get("restore") == "fail":
 if not notify("post-restore", pid):
     give_up()
 misbehave("restored")
+notify("pre-resume")
 os.write(went, b"g")
 notify("post-resume")
 answer(RESTORE, 1, field(4, field(1, does.get("pid", pid))))

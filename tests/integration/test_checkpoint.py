@@ -1,0 +1,469 @@
+"""checkpoint and restore with a real criu: a counter that goes on counting, whatever the container has.
+
+Skipped where criu is not installed or does not work on the kernel; hack/test --guest runs it in the guest.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import cgroup
+from helpers.bundle import Bundle
+from helpers.checkpoint import Case, why_not
+from helpers.runtime import Container, Runtime, kill_process, until
+from helpers.sandbox import MARK
+from helpers.terminal import ConsoleSocket, read_all
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "criu works here")
+
+COUNT = "i=0; while :; do i=$((i+1)); echo $i >> /counter/all; sleep 0.05; done"
+LIMIT = 60.0  # the guest is slow
+
+
+class Counter(Case):
+    """A container that writes 1, 2, 3 ... to a file of its rootfs."""
+
+    def __init__(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+        super().__init__(runtime, bundle, scratch)
+        (bundle.rootfs / "counter").mkdir()
+        self.file = bundle.rootfs / "counter/all"
+        self.pid = 0
+
+    def numbers(self) -> list[int]:
+        return [int(line) for line in self.file.read_text().split()] if self.file.exists() else []
+
+    def begin(self, script: str = COUNT, **keywords: Any) -> Container:
+        self.bundle.sh(script)
+        container = self.runtime.start(self.bundle, **keywords)
+        self.counts(2)
+        return container
+
+    def counts(self, more: int) -> None:
+        before = len(self.numbers())
+        until(lambda: len(self.numbers()) >= before + more, f"count from {before} on", LIMIT)
+
+    def stop(self, container: Container, *words: str) -> None:
+        self.checkpoint(container.id, *words, limit=LIMIT)
+        os.waitpid(container.pid, 0)
+
+    def go_on(self, *words: str, options: tuple[str, ...] = ()) -> str:
+        """Restore, and see that no number is missing and none comes twice."""
+        name = self.runtime.add(self.bundle)
+        command = [*self.restore_words("--work-path", str(self.work)), *words, name]
+        self.work.mkdir(exist_ok=True)
+        try:
+            self.runtime.expect(*command, options=[*self.options, *options], limit=LIMIT)
+        except AssertionError:
+            self.work / "restore.log"
+            raise
+        self.counts(2)
+        numbers = self.numbers()
+        assert numbers == list(range(1, len(numbers) + 1))
+        self.pid = self.runtime.state(name)["pid"]
+        return name
+
+    def whole(self, script: str = COUNT, checkpoint: tuple[str, ...] = (), restore: tuple[str, ...] = ()) -> str:
+        self.stop(self.begin(script), *checkpoint)
+        return self.go_on(*restore)
+
+
+@pytest.fixture
+def counter(runtime: Runtime, bundle: Bundle, scratch: Path) -> Counter:
+    return Counter(runtime, bundle, scratch)
+
+
+def test_a_counter_goes_on_counting(counter: Counter) -> None:
+    name = counter.whole()
+    assert counter.runtime.state(name)["status"] == "running"
+    assert counter.runtime.exec(name, "true").status == 0
+    assert counter.bundle.cgroups_path in str(cgroup.of_process(counter.pid))
+
+
+def test_leave_running(counter: Counter) -> None:
+    container = counter.begin()
+    counter.checkpoint(container.id, "--leave-running", limit=LIMIT)
+    counter.counts(3)
+    assert container.status == "running"
+
+
+def masked(bundle: Bundle) -> None:
+    bundle.linux["maskedPaths"] = ["/proc/kcore", "/proc/keys", "/proc/scsi", "/sys/firmware"]
+    bundle.linux["readonlyPaths"] = ["/proc/sys", "/proc/bus", "/bin"]
+
+
+def cgroup_mount(bundle: Bundle) -> None:
+    bundle.mount("/sys/fs/cgroup", "cgroup", ["ro", "nosuid"])
+
+
+def cgroup_namespace(bundle: Bundle) -> None:
+    bundle.namespace("cgroup")
+    cgroup_mount(bundle)
+
+
+def users(bundle: Bundle) -> None:
+    bundle.user_namespace()
+
+
+def filtered(bundle: Bundle) -> None:
+    bundle.process["noNewPrivileges"] = True
+    rule = {"names": ["ptrace", "umount2"], "action": "SCMP_ACT_ERRNO"}
+    bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}
+
+
+def host_network(bundle: Bundle) -> None:
+    bundle.no_namespace("network")
+
+
+def time_namespace(bundle: Bundle) -> None:
+    bundle.namespace("time")
+    bundle.linux["timeOffsets"] = {"monotonic": {"secs": 1000}}
+
+
+def devices(bundle: Bundle) -> None:
+    bundle.linux["devices"] = [{"path": "/dev/mine", "type": "c", "major": 1, "minor": 5}]
+
+
+def ordinary_user(bundle: Bundle) -> None:
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    bundle.process["capabilities"] = {}
+    os.chmod(bundle.rootfs / "counter", 0o777)
+
+
+def read_only(bundle: Bundle) -> None:
+    bundle.config["root"]["readonly"] = True
+    bundle.bind(bundle.rootfs / "counter", "/counter")
+
+
+EDITS = (
+    masked,
+    cgroup_mount,
+    cgroup_namespace,
+    users,
+    filtered,
+    host_network,
+    time_namespace,
+    devices,
+    ordinary_user,
+    read_only,
+)
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
+def test_with(counter: Counter, edit: Callable[[Bundle], None]) -> None:
+    edit(counter.bundle)
+    container = counter.begin()
+    before = container.mounts()
+    counter.stop(container)
+    counter.go_on()
+    now = {line.split()[4]: line.split()[5] for line in Path(f"/proc/{counter.pid}/mountinfo").read_text().splitlines()}
+    assert set(now) == set(before)
+    assert {place for place, words in now.items() if "ro" in words.split(",")} == {
+        place for place, mount in before.items() if "ro" in mount.options
+    }
+
+
+def test_apparmor(counter: Counter) -> None:
+    """The profile of the checkpoint, or the one of --lsm-profile."""
+    enabled = Path("/sys/module/apparmor/parameters/enabled")
+    if not enabled.exists() or not enabled.read_text().startswith("Y") or not shutil.which("apparmor_parser"):
+        pytest.skip("AppArmor is not enabled here")
+    names = [f"{MARK}-criu-{number}" for number in (1, 2)]
+    text = "\n".join(f"profile {name} flags=(attach_disconnected) {{ /** rwix, signal, }}" for name in names)
+    subprocess.run(["apparmor_parser", "--replace"], input=text, text=True, check=True)
+    try:
+        counter.bundle.process["apparmorProfile"] = names[0]
+        counter.stop(counter.begin())
+        counter.go_on("--lsm-profile", f"apparmor:{names[1]}")
+        assert Path(f"/proc/{counter.pid}/attr/current").read_text().split() == [names[1], "(enforce)"]
+    finally:
+        for name in counter.runtime.known:
+            counter.runtime.call("delete", "--force", name)
+        subprocess.run(["apparmor_parser", "--remove"], input=text, text=True, check=True)
+
+
+def test_volumes_and_what_lies_on_them(counter: Counter, scratch: Path) -> None:
+    volume, file = scratch / "volume", scratch / "file"
+    (volume / "sub").mkdir(parents=True)
+    file.write_text("a file")
+    counter.bundle.bind(volume, "/v")
+    counter.bundle.mount("/v/sub", "tmpfs")
+    counter.bundle.bind(file, "/etc/file")
+    name = counter.whole(f"echo kept > /v/sub/note; {COUNT}")
+    assert counter.runtime.exec(name, "cat", "/etc/file", "/v/sub/note").stdout == "a filekept\n"
+    assert list((volume / "sub").iterdir()) == []
+
+
+def test_a_destination_that_is_a_link(counter: Counter, scratch: Path) -> None:
+    volume = scratch / "volume"
+    volume.mkdir()
+    (volume / "note").write_text("here")
+    (counter.bundle.rootfs / "real").mkdir()
+    (counter.bundle.rootfs / "link").symlink_to("/real")
+    counter.bundle.bind(volume, "/link/v")
+    name = counter.whole()
+    assert counter.runtime.exec(name, "cat", "/real/v/note").stdout == "here"
+
+
+def test_mount_points_that_are_gone_are_made_again(counter: Counter, scratch: Path) -> None:
+    """podman --import restores into a fresh root file system."""
+    volume = scratch / "volume"
+    volume.mkdir()
+    counter.bundle.bind(volume, "/new/volume")
+    counter.stop(counter.begin())
+    (counter.bundle.rootfs / "new/volume").rmdir()
+    (counter.bundle.rootfs / "new").rmdir()
+    counter.go_on()
+
+
+def test_pipes_and_processes(counter: Counter) -> None:
+    counter.whole(f"({COUNT.replace('>> /counter/all', '')}) | while read x; do echo $x >> /counter/all; done")
+
+
+def test_an_open_file_that_was_deleted(counter: Counter) -> None:
+    name = counter.whole(f"exec 5> /gone; rm /gone; {COUNT.replace('sleep', 'echo $i >&5; sleep')}")
+    assert "deleted" in os.readlink(f"/proc/{counter.runtime.state(name)['pid']}/fd/5")
+
+
+def test_a_tcp_connection(counter: Counter) -> None:
+    (counter.bundle.rootfs / "bin/nc").symlink_to("busybox")
+    script = (
+        "nc -l -p 1234 -e cat & sleep 0.5;"
+        f"({COUNT.replace('>> /counter/all', '')}) | nc 127.0.0.1 1234 | while read x; do echo $x >> /counter/all; done"
+    )
+    container = counter.begin(script)
+    assert "tcp" in counter.checkpoint_fails(container.id).lower()
+    counter.counts(2)
+    counter.stop(container, "--tcp-established")
+    counter.go_on("--tcp-established")
+
+
+def test_streams_of_the_new_caller(counter: Counter, scratch: Path) -> None:
+    """What the container writes after the restore goes where the caller of restore says."""
+    counter.stop(counter.begin(COUNT.replace("sleep", "echo said $i; sleep")))
+    name = counter.runtime.add(counter.bundle)
+    with open(scratch / "out", "wb") as out:
+        counter.runtime.expect(*counter.restore_words(), name, stdout=out, limit=LIMIT)
+    until(lambda: "said" in (scratch / "out").read_text(), "output", LIMIT)
+
+
+def test_a_pipe_of_the_caller(counter: Counter) -> None:
+    """conmon and containerd's shim give the streams as pipes."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    counter.bundle.sh(COUNT.replace("sleep", "echo said $i; sleep"))
+    with os.fdopen(writer, "wb") as out:
+        container = counter.runtime.create(counter.bundle)
+        container.delete("--force")
+        name = counter.runtime.add(counter.bundle)
+        counter.runtime.expect("run", "-d", "--bundle", str(counter.bundle.path), name, stdout=out, limit=LIMIT)
+    counter.counts(2)
+    pid = counter.runtime.state(name)["pid"]
+    counter.checkpoint(name, limit=LIMIT)
+    os.waitpid(pid, 0)
+    os.close(reader)
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "wb") as out:
+        name = counter.runtime.add(counter.bundle)
+        counter.runtime.expect(*counter.restore_words(), name, stdout=out, limit=LIMIT)
+    assert b"said" in os.read(reader, 100)
+    os.close(reader)
+
+
+def test_a_terminal(counter: Counter, scratch: Path) -> None:
+    counter.bundle.process["terminal"] = True
+    counter.bundle.sh(f"({COUNT}) & while read line; do echo got $line; done")
+    first, second = ConsoleSocket(scratch / "one"), ConsoleSocket(scratch / "two")
+    container = counter.runtime.start(counter.bundle, "--console-socket", str(first.path))
+    _, (master,) = first.receive()
+    counter.counts(2)
+    counter.stop(container)
+    os.close(master)
+    name = counter.go_on("--console-socket", str(second.path))
+    _, (master,) = second.receive()
+    os.write(master, b"hello\n")
+    assert b"got hello" in read_all(master, LIMIT, b"got hello")
+    assert counter.runtime.exec(name, "test", "-c", "/dev/console").status == 0
+    os.close(master)
+    first.close()
+    second.close()
+
+
+def test_a_paused_container(counter: Counter) -> None:
+    """containerd pauses before it calls checkpoint."""
+    container = counter.begin()
+    counter.runtime.expect("pause", container.id)
+    counter.stop(container)
+    counter.go_on()
+
+
+def test_a_chain_of_pre_dumps(counter: Counter, scratch: Path) -> None:
+    container = counter.begin()
+    for number, parent in ((1, ()), (2, ("--parent-path", "../pre1"))):
+        path = str(scratch / f"pre{number}")
+        counter.runtime.expect("checkpoint", "--pre-dump", "--image-path", path, *parent, container.id, limit=LIMIT)
+        counter.counts(2)
+    counter.stop(container, "--parent-path", "../pre2")
+    assert os.readlink(counter.images / "parent") == "../pre2"
+    counter.go_on()
+
+
+def test_lazy_pages(counter: Counter, scratch: Path) -> None:
+    container = counter.begin()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    counter.images.mkdir(mode=0o700)
+    counter.work.mkdir()
+    reader, writer = os.pipe()
+    words = ["--lazy-pages", "--page-server", f"127.0.0.1:{port}", "--status-fd", str(writer)]
+    dump = counter.runtime.popen(*counter.words(*words), container.id, pass_fds=(writer,))
+    os.close(writer)
+    assert os.read(reader, 1) == b"\0"
+    os.close(reader)
+    server = ["--page-server", "--address", "127.0.0.1", "--port", port]
+    folders = ["-D", str(counter.images), "-W", str(counter.work)]
+    daemon = subprocess.Popen(["criu", "lazy-pages", *server, *folders], stdout=subprocess.DEVNULL)
+    try:
+        until((counter.work / "lazy-pages.socket").exists, "the lazy-pages daemon", LIMIT)
+        counter.bundle.linux["cgroupsPath"] += "-lazy"
+        counter.go_on("--lazy-pages")
+        assert dump.wait(LIMIT) == 0
+    finally:
+        kill_process(daemon)
+    os.waitpid(container.pid, 0)
+
+
+@pytest.mark.parametrize("kind", ["network", "ipc", "uts"])
+def test_a_joined_namespace(counter: Counter, namespace_holder: Callable[..., int], kind: str) -> None:
+    file = {"network": "net"}.get(kind, kind)
+    holder = namespace_holder(file)
+    counter.bundle.namespace(kind, f"/proc/{holder}/ns/{file}")
+    counter.stop(counter.begin())
+    another = namespace_holder(file)
+    counter.bundle.namespace(kind, f"/proc/{another}/ns/{file}")
+    counter.go_on()
+    assert os.readlink(f"/proc/{counter.pid}/ns/{file}") == os.readlink(f"/proc/{another}/ns/{file}")
+
+
+def test_a_joined_pid_namespace(counter: Counter, namespace_holder: Callable[..., int]) -> None:
+    holder = namespace_holder("pid")
+    counter.bundle.namespace("pid", f"/proc/{holder}/ns/pid")
+    counter.stop(counter.begin())
+    counter.go_on()
+    assert os.readlink(f"/proc/{counter.pid}/ns/pid") == os.readlink(f"/proc/{holder}/ns/pid")
+
+
+@pytest.mark.parametrize("mode", ["soft", "full", "strict", "ignore"])
+def test_cgroup_modes(counter: Counter, mode: str) -> None:
+    counter.whole(checkpoint=("--manage-cgroups-mode", mode), restore=("--manage-cgroups-mode", mode))
+    if mode != "ignore":
+        assert counter.bundle.cgroups_path in str(cgroup.of_process(counter.pid))
+
+
+def test_limits_are_those_of_the_config(counter: Counter) -> None:
+    counter.stop(counter.begin())
+    counter.bundle.linux["resources"] = {**counter.bundle.linux.get("resources", {}), "pids": {"limit": 77}}
+    name = counter.go_on()
+    group = [
+        path for path in cgroup.named(counter.bundle.cgroups_path.rpartition("/")[2]) if (path / "pids.max").exists()
+    ]
+    assert (group[0] / "pids.max").read_text() == "77\n", name
+
+
+@pytest.mark.skipif(not Path("/run/systemd/system").exists(), reason="no systemd")
+def test_systemd(counter: Counter) -> None:
+    counter.bundle.linux["cgroupsPath"] = f"system.slice:pyoci:{counter.bundle.path.parent.name}-criu"
+    counter.bundle.sh(COUNT)
+    name = counter.runtime.add(counter.bundle)
+    options = ["--systemd-cgroup"]
+    counter.runtime.expect("run", "-d", "--bundle", str(counter.bundle.path), name, options=options, limit=LIMIT)
+    counter.counts(2)
+    pid = counter.runtime.state(name)["pid"]
+    counter.checkpoint(name, limit=LIMIT)
+    os.waitpid(pid, 0)
+    counter.go_on(options=("--systemd-cgroup",))
+    assert "-criu.scope" in Path(f"/proc/{counter.pid}/cgroup").read_text()
+
+
+def test_empty_network_namespace_is_filled_by_a_hook(counter: Counter, scratch: Path) -> None:
+    hook = (
+        f"pid=$(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/'); nsenter -t $pid -n ip link set lo up && echo >> {scratch}/ran"
+    )
+    counter.stop(counter.begin(), "--empty-ns", "network")
+    counter.bundle.hook("prestart", hook)
+    counter.go_on("--empty-ns", "network")
+    assert (scratch / "ran").exists()
+
+
+def test_foreground(counter: Counter) -> None:
+    counter.stop(counter.begin(f"trap 'exit 9' TERM; {COUNT}"))
+    name = counter.runtime.add(counter.bundle)
+    words = [word for word in counter.restore_words() if word != "--detach"]
+    process = counter.runtime.popen(*words, name, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    counter.counts(2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(LIMIT) == 9
+    assert counter.runtime.call("state", name).status != 0
+
+
+@contextmanager
+def killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[None]:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        kill_process(process)
+    yield
+
+
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.8])
+def test_killed_checkpoint(counter: Counter, part: float) -> None:
+    """Either the container runs on, or its checkpoint is whole."""
+    container = counter.begin()
+    process = counter.runtime.popen(*counter.words(), container.id, stderr=subprocess.DEVNULL)
+    with killed_after(process, part * 3):
+        pass
+    until(lambda: not criu_runs(), "criu's end", LIMIT)
+    state = counter.runtime.call("state", container.id)
+    if state.status == 0 and counter.runtime.state(container.id)["status"] == "running":
+        counter.counts(2)
+        return
+    counter.runtime.call("delete", "--force", container.id)
+    os.waitpid(container.pid, os.WNOHANG)
+    counter.go_on()
+
+
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.8])
+def test_killed_restore(counter: Counter, part: float) -> None:
+    """`delete --force` removes what is left, and the images are as good as before."""
+    counter.stop(counter.begin())
+    name = counter.runtime.add(counter.bundle)
+    process = counter.runtime.popen(*counter.restore_words(), name, stderr=subprocess.DEVNULL)
+    with killed_after(process, part * 3):
+        pass
+    counter.runtime.call("delete", "--force", name)
+    until(lambda: not criu_runs(), "criu's end", LIMIT)
+    counter.runtime.call("delete", "--force", name)
+    assert counter.runtime.call("state", name).status != 0
+    assert not list(Path("/tmp").glob(".criu*"))
+
+
+def criu_runs() -> bool:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (
+                b"criu" in (folder / "cmdline").read_bytes().split(b"\0")[0]
+                or (folder / "comm").read_text() == "criu\n"
+            ):
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return False
