@@ -21,7 +21,7 @@ from pyoci.state import model
 from pyoci.state.model import State
 from pyoci.state.store import CONFIG_FILE, EXIT_FILE, READINESS_FOLDER, Entry, Store
 from pyoci.wire import messages
-from pyoci.wire.plan import Plan
+from pyoci.wire.plan import UNSEEN, Plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -185,7 +185,12 @@ def _create_with(
 
         opened.seccomp_program = seccomp.for_container(plan.process.seccomp, options.root)
     phase("make the cgroup")
-    group.create(plan.resources)  # removes what it made when it fails, and nothing that others made
+    resources = plan.resources
+    one_more = plan.namespaces.birth == UNSEEN and ((resources or {}).get("pids") or {}).get("limit") == 1
+    if one_more:
+        # the process that prepares init, and init
+        resources = {**(resources or {}), "pids": {"limit": 2}}
+    group.create(resources)  # removes what it made when it fails, and nothing that others made
     try:
         if any(mount.kind == "cgroup" for mount in plan.mounts):
             opened.cgroup = group.mounts("cgroup" in plan.namespaces.new)
@@ -210,6 +215,7 @@ def _create_with(
         handshake.release(plan, child, opened)
         state.cgroup = group.save()  # without the groups that a rootless runtime was not allowed to make
         state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
+        unseen = plan.namespaces.birth == UNSEEN
         handshake.until_ready(
             plan.process,
             child,
@@ -217,10 +223,15 @@ def _create_with(
             on_terminal,
             plan.hooks,
             lambda index: _open_in_turn(plan, index, child, opened),
+            unseen=unseen,
         )
         phase("limits, state")
-        if plan.process is not None and plan.namespaces.has("user"):
+        if plan.process is not None and (unseen or plan.namespaces.has("user")):
             handshake.set_rlimits(plan.process, child.pid)
+        if unseen:
+            state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
+            if one_more:
+                group.update({"pids": {"limit": 1}})
         entry.write(state)
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         child.channel.send(messages.GO)

@@ -7,13 +7,13 @@ import select
 
 from pyoci import phase
 from pyoci.errors import ContainerError, SyscallError
+from pyoci.host import spawn
 from pyoci.host.spawn import Child
-from pyoci.init import bootstrap
 from pyoci.kernel import proc_stat, procfs, streams
 from pyoci.kernel import process as kernel_process
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
-from pyoci.wire.plan import Plan, Process, on_host
+from pyoci.wire.plan import BOOTSTRAPPED, UNSEEN, Plan, Process, on_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _STOPS_MAX = 25
 def release(plan: Plan, child: Child, inherited: Inherited) -> None:
     """Everything init needs before its first step: id maps, oom_score_adj. Then GO."""
     phase("release init")
-    if plan.namespaces.user is not None and not bootstrap.needed(plan.namespaces):
+    if plan.namespaces.user is not None and plan.namespaces.birth not in (BOOTSTRAPPED, UNSEEN):
         from pyoci.host import idmap
 
         idmap.write_maps(child.pid, plan.namespaces.user, inherited.proc_fd)
@@ -55,14 +55,21 @@ def until_ready(
     on_terminal: Callable[[int, str], None],
     hooks: dict[str, list[dict[str, Any]]] | None = None,
     open_source: Callable[[str], int] | None = None,
+    *,
+    unseen: bool = False,
 ) -> None:
-    """Answer the container's side until it is ready. `on_terminal` gets the terminal's master, and owns it."""
+    """Answer the container's side until it is ready. `on_terminal` gets the terminal's master, and owns it.
+
+    `unseen`: then init takes the place of the child that has prepared it.
+    """
+    end = messages.PID if unseen else messages.READY
     while True:
         phase("wait for init")
-        kind, text, fd = child.channel.expect(
-            messages.SOURCE, messages.HOOKS, messages.TERMINAL, messages.SECCOMP, messages.READY
-        )
+        kind, text, fd = child.channel.expect(messages.SOURCE, messages.HOOKS, messages.TERMINAL, messages.SECCOMP, end)
         if kind == messages.READY:
+            return
+        if kind == messages.PID:
+            spawn.replace(child, text)
             return
         if kind == messages.HOOKS:
             _run_hooks(hooks or {}, state_document)

@@ -6,20 +6,19 @@ import posix
 
 from pyoci import phase
 from pyoci.errors import ContainerError
-from pyoci.init import bootstrap, exec_sequence, main
+from pyoci.init import exec_sequence, main
 from pyoci.kernel import process
 from pyoci.record import Record
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
-from pyoci.wire.plan import ExecPlan, Namespaces
+from pyoci.wire.plan import BOOTSTRAPPED, UNSEEN, VISITED, ExecPlan, Namespaces, UserNamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyoci.cgroups import Cgroup
-    from pyoci.host.namespace_visit import NamespaceVisit
 
 _SIGKILL = 9
 
@@ -45,27 +44,55 @@ def spawn(
         # cgroup_procs_write_permission): the host moves it afterwards
         cgroup_fd = -1
     host, container = messages.pair()
-    visit = _namespace_visit(namespaces)
-    bootstrapped = visit is None and (bool(namespaces.joined) or bootstrap.needed(namespaces))
-    if bootstrapped:
+    birth, visit = namespaces.birth, None
+    if birth == VISITED:
+        from pyoci.host import namespace_visit
+
+        visit = namespace_visit.prepare([kind for kind, _ in namespaces.joined])
+        if visit is None:
+            birth = BOOTSTRAPPED  # there would be no way back
+    if visit is not None:
+        pid, pidfd = visit.clone(inherited.namespaces, namespaces.clone_flags, cgroup_fd)
+    elif birth == UNSEEN:
+        # its child begins where it is: in the container's cgroup
+        pid, pidfd = process.clone(0, cgroup_fd)
+    elif birth == BOOTSTRAPPED:
         pid, pidfd = posix.fork(), -1
-    elif visit is not None:
-        pid, pidfd = visit.clone(inherited.namespaces, bootstrap.clone_flags(namespaces), cgroup_fd)
     else:
-        pid, pidfd = process.clone(bootstrap.clone_flags(namespaces), cgroup_fd)
+        pid, pidfd = process.clone(namespaces.clone_flags, cgroup_fd)
     if pid == 0:
         host.close()
-        main.run(namespaces, inherited, container, cgroup_fd, preserve_fds, bootstrapped, body)
+        main.run(namespaces, birth, inherited, container, cgroup_fd, preserve_fds, body)
     if visit is not None:
         visit.close()
     container.close()
+    if birth == UNSEEN and namespaces.user is not None:
+        _write_maps(namespaces.user, inherited, host)
     if pidfd >= 0:
         return Child(pid=pid, pidfd=pidfd, channel=host)
     try:
-        init = _number_of_init(namespaces, inherited, host)
+        if namespaces.user is not None:
+            _write_maps(namespaces.user, inherited, host)
+        init = _number(host.expect(messages.PID)[1])
     finally:
         posix.waitpid(pid, 0)
     return Child(pid=init, pidfd=posix.pidfd_open(init), channel=host)
+
+
+def _write_maps(user: UserNamespace, inherited: Inherited, host: Channel) -> None:
+    """For a process that makes its user namespace after it has joined others."""
+    from pyoci.host import idmap
+
+    idmap.write_maps(_number(host.expect(messages.MAP)[1]), user, inherited.proc_fd)
+    host.send(messages.GO)
+
+
+def replace(child: Child, text: str) -> None:
+    """The process that has prepared init has ended, and this is the number of init."""
+    posix.waitpid(child.pid, 0)
+    posix.close(child.pidfd)
+    child.pid = _number(text)
+    child.pidfd = posix.pidfd_open(child.pid)
 
 
 def enter(plan: ExecPlan, inherited: Inherited, group: Cgroup, on_terminal: Callable[[int, str], None]) -> Child:
@@ -105,26 +132,6 @@ def enter(plan: ExecPlan, inherited: Inherited, group: Cgroup, on_terminal: Call
     finally:
         posix.waitpid(pid, 0)
     return Child(pid=number, pidfd=posix.pidfd_open(number), channel=host)
-
-
-def _namespace_visit(namespaces: Namespaces) -> NamespaceVisit | None:
-    """How to make init in the joined namespaces without a bootstrap process; None when that is not possible."""
-    if not namespaces.joined or bootstrap.needed(namespaces):
-        return None
-    from pyoci.host import namespace_visit
-
-    return namespace_visit.prepare([kind for kind, _ in namespaces.joined])
-
-
-def _number_of_init(namespaces: Namespaces, inherited: Inherited, host: Channel) -> int:
-    kind, text, _ = host.expect(messages.PID, messages.MAP)
-    if kind == messages.MAP and namespaces.user is not None:
-        from pyoci.host import idmap
-
-        idmap.write_maps(_number(text), namespaces.user, inherited.proc_fd)
-        host.send(messages.GO)
-        kind, text, _ = host.expect(messages.PID)
-    return _number(text)
 
 
 def _number(text: str) -> int:

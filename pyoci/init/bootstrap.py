@@ -19,45 +19,10 @@ from pyoci.wire.messages import Channel
 from pyoci.wire.plan import Namespaces
 
 
-def needed(namespaces: Namespaces) -> bool:
-    if namespaces.joined and (namespaces.user is not None or namespaces.joins("user") or namespaces.joins("time")):
-        return True
-    return "time" in namespaces.new
-
-
-def clone_flags(namespaces: Namespaces) -> int:
-    """The namespaces that come into being together with init.
-
-    Not the cgroup namespace: its root is the cgroup of the process that makes it, and init is not there yet.
-    """
-    flags = 0
-    for kind in namespaces.new:
-        if kind != "cgroup":
-            flags |= uapi.NAMESPACE_FLAGS[kind]
-    return flags
-
-
 def become_init(namespaces: Namespaces, inherited: Inherited, channel: Channel, cgroup_fd: int) -> bool:
-    """Join, unshare and clone. True in init; the bootstrap process gets False and has nothing left to do.
-
-    # host mount namespace at first, runtime's uid and capabilities, single thread
-    """
+    """Join, unshare and clone. True in init; the bootstrap process gets False and has nothing left to do."""
     process.set_name("pyoci:boot")
-    join_all(inherited.namespaces)
-    flags = clone_flags(namespaces)
-    if namespaces.user is not None:
-        namespace.unshare(uapi.CLONE_NEWUSER, "user namespace")
-        flags &= ~uapi.CLONE_NEWUSER
-        channel.send(messages.MAP, str(_pid_on_host(inherited.proc_fd)))
-        channel.expect(messages.GO)
-        become_root()
-    elif namespaces.joins("user"):
-        become_root()
-    if "time" in namespaces.new:
-        namespace.unshare(uapi.CLONE_NEWTIME, "time namespace")
-        flags &= ~uapi.CLONE_NEWTIME
-        for clock, seconds, nanoseconds in namespaces.time_offsets:
-            procfs.write_self(inherited.proc_fd, "timens_offsets", f"{clock} {seconds} {nanoseconds}")
+    flags = enter(namespaces, inherited, channel)
     if namespaces.user is not None or namespaces.joins("user"):
         # the group belongs to the host's root, which this is no longer (clone3(2): EACCES); the host moves init there
         cgroup_fd = -1
@@ -67,6 +32,28 @@ def become_init(namespaces: Namespaces, inherited: Inherited, channel: Channel, 
     posix.close(pidfd)
     channel.send(messages.PID, str(pid))
     return False
+
+
+def enter(namespaces: Namespaces, inherited: Inherited, channel: Channel) -> int:
+    """Join what is joined, make the user and the time namespace; the flags of what is still to be made.
+
+    # host mount namespace at first, runtime's uid and capabilities, single thread
+    """
+    join_all(inherited.namespaces)
+    flags = namespaces.clone_flags
+    if namespaces.user is not None:
+        namespace.unshare(uapi.CLONE_NEWUSER, "user namespace")
+        flags &= ~uapi.CLONE_NEWUSER
+        channel.send(messages.MAP, str(_pid_on_host(inherited.proc_fd)))
+        channel.expect(messages.GO)
+    if "time" in namespaces.new:
+        namespace.unshare(uapi.CLONE_NEWTIME, "time namespace")
+        flags &= ~uapi.CLONE_NEWTIME
+        for clock, seconds, nanoseconds in namespaces.time_offsets:
+            procfs.write_self(inherited.proc_fd, "timens_offsets", f"{clock} {seconds} {nanoseconds}")
+    if namespaces.user is not None or namespaces.joins("user"):
+        become_root()
+    return flags
 
 
 def join_all(inherited: list[tuple[str, int]]) -> None:

@@ -8,11 +8,11 @@ import sys
 
 from pyoci import phase
 from pyoci.init import bootstrap
-from pyoci.kernel import process
+from pyoci.kernel import mount, namespace, process
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
-from pyoci.wire.plan import Namespaces
+from pyoci.wire.plan import BOOTSTRAPPED, UNSEEN, Namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,21 +22,23 @@ if TYPE_CHECKING:
 
 def run(
     namespaces: Namespaces,
+    birth: str,
     inherited: Inherited,
     channel: Channel,
     cgroup_fd: int,
     preserve_fds: int,
-    bootstrapped: bool,
     body: Callable[[Channel], None],
 ) -> NoReturn:
     """Never a return: an error is sent to the host, whatever it is, and the process ends."""
     gc.disable()
-    if bootstrapped:
+    if birth == BOOTSTRAPPED:
         phase("begin", side="bootstrap")
     try:
         _keep_only_ours(inherited, channel, cgroup_fd, preserve_fds)
-        if not bootstrapped or bootstrap.become_init(namespaces, inherited, channel, cgroup_fd):
-            _let_go(inherited, cgroup_fd)
+        if birth == UNSEEN:
+            namespace.unshare(bootstrap.enter(namespaces, inherited, channel), "new namespaces")
+        if birth != BOOTSTRAPPED or bootstrap.become_init(namespaces, inherited, channel, cgroup_fd):
+            _let_go(inherited, cgroup_fd, birth)
             body(channel)
         posix._exit(0)
     except BaseException as error:  # noqa: BLE001  # a traceback would read source lines from the container's files
@@ -81,8 +83,12 @@ def _keep_only_ours(inherited: Inherited, channel: Channel, cgroup_fd: int, pres
     process.close_all_but(keep)
 
 
-def _let_go(inherited: Inherited, cgroup_fd: int) -> None:
+def _let_go(inherited: Inherited, cgroup_fd: int, birth: str) -> None:
     """What has served: `..` of the cgroup's folder would lead to the host's files (CVE-2024-21626)."""
-    for fd in (cgroup_fd, *(fd for _, fd in inherited.namespaces)):
-        if fd >= 0:
+    if cgroup_fd >= 0:
+        posix.close(cgroup_fd)
+    for kind, fd in inherited.namespaces:
+        if kind == "pid" and birth == UNSEEN:
+            mount.pid_namespace = fd  # a procfs is to show the container's processes, of which this is not one
+        else:
             posix.close(fd)

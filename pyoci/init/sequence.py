@@ -20,12 +20,13 @@ from pyoci.init.inside import (
     working_directory,
 )
 from pyoci.init.outside import devices, loopback, masked_paths, mounts, pivot, readonly_paths, rootfs
-from pyoci.kernel import deferred, keyring, namespace, process, uapi
+from pyoci.kernel import capabilities, deferred, keyring, namespace, process, uapi
 from pyoci.kernel.beneath import Root
+from pyoci.kernel.deferred import Call
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
-from pyoci.wire.plan import Plan
+from pyoci.wire.plan import UNSEEN, Plan, Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,12 @@ _SIGKILL = 9
 
 
 def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
-    """init, from the fork to the user's program."""
+    """init, from the fork to the user's program.
+
+    In a PID namespace that others are in already (`unseen`) this process is not init, but stays outside of it and
+    invisible; init is its child, and is there only once it has no more than the program may have.
+    """
+    unseen = plan.namespaces.birth == UNSEEN
     phase("wait for the host", side="init")
     process.set_name("pyoci:init")
     process.die_with_parent(_SIGKILL)
@@ -89,50 +95,97 @@ def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
     sysctl.apply(plan.sysctl, inherited.proc_fd)
     if plan.personality is not None:
         process.set_personality(plan.personality)
-    limits.apply(plan)
+    limits.place_memory(plan.memory_policy)
     if plan.process is None:
-        _wait_without_process(plan, inherited, channel)
+        _wait_without_process(plan, inherited, channel, unseen)
+    limits.prioritize_io(plan.process)
+    first = limits.schedule(plan.process)
+    if unseen:
+        first = [process.new_session(), *first]
+    else:
+        _make(first)
 
     # one program to become: its user, its rights, its place
     phase("user, rights, working directory")
     env = user.environment(plan.process, root)
     if console is not None:
-        terminal.attach(console)
-    if not plan.namespaces.has("user"):
+        terminal.connect(console)
+        first.append(terminal.control())
+        if not unseen:
+            _make(first[-1:])
+    if not unseen and not plan.namespaces.has("user"):
         limits.set_rlimits(plan.process)
     rights = confine.prepare(plan.process, inherited.proc_fd, inherited.seccomp_program)
     entered = working_directory.enter_early(plan.process)
     user.become(plan.process, inherited.proc_fd)
+    rights.label()
+    rights.reduce(schedules=unseen and plan.process.scheduler is not None)
+    process.set_dumpable(False)  # the change of ids has set it to what /proc/sys/fs/suid_dumpable says
     if not entered:
         working_directory.enter(plan.process)
     path = execute.look_up(plan.process.args[0], env)
     posix.close(root.fd)
     if plan.process.seccomp is not None and plan.process.seccomp.uses_notify:
         # the listener must have its descriptor before the program can wait for an answer
-        rights.label()
         channel.send(messages.SECCOMP, "", rights.listen())
+    process.forget_caller()
     start_hooks = plan.hooks.get("startContainer")
-    calls = [] if start_hooks else execute.prepare(path, plan.process, env, rights, inherited.start_fd, channel.fd)
-    _hand_over(channel)
+    if not start_hooks:
+        _wait_for_start(plan.process, path, env, rights, inherited.start_fd, channel, first if unseen else None)
+    process.close_all_but([*range(3, 3 + plan.process.preserve_fds), inherited.start_fd, channel.fd])
+    _hand_over(channel, unseen)
+    if unseen:
+        _make(first)
 
     # created; the runtime is gone, `pyoci start` comes next
     phase("wait for start")
-    if not start_hooks:
-        deferred.end_after_start(calls, inherited.start_fd)
     starter = waiting.for_start(inherited.start_fd)
     phase("confine and execute")
     try:
-        hooks.run(plan, inherited, "startContainer", start_hooks, rights.label, rights.confine)
+        hooks.run(plan, inherited, "startContainer", start_hooks, None, rights.confine)
         deferred.end(execute.prepare(path, plan.process, env, rights, starter.fd), starter.fd)
     except BaseException as error:  # noqa: BLE001  # as above
         main.report(starter, error)
         posix._exit(1)
 
 
-def _hand_over(channel: Channel) -> None:
-    """From the runtime's care into the state file's: until GO says that it is written, init dies with the runtime."""
-    process.die_with_parent(0)
-    channel.send(messages.READY)
+def _make(calls: list[Call]) -> None:
+    for call in calls:
+        call.make()
+
+
+def _wait_for_start(
+    wanted: Process,
+    path: str,
+    env: list[str],
+    rights: confine.Confinement,
+    start_fd: int,
+    channel: Channel,
+    first: list[Call] | None,
+) -> NoReturn:
+    """Hand over, and leave the rest to C: Python has nothing left to do. `first`: of a child, which is init."""
+    calls = execute.prepare(path, wanted, env, rights, start_fd, channel.fd, first=first or [])
+    if first is not None:
+        deferred.end_in_child(calls, channel.fd, start_fd)
+    _hand_over(channel)
+    phase("wait for start")
+    deferred.end_after_start(calls, start_fd)
+
+
+def _hand_over(channel: Channel, unseen: bool = False) -> None:
+    """From the runtime's care into the state file's: until GO says that it is written, init dies with the runtime.
+
+    `unseen`: init is a child, as with `deferred.end_in_child`, but one that still needs Python.
+    """
+    if unseen:
+        pid, _ = process.clone(uapi.CLONE_PARENT)
+        if pid:
+            channel.send(messages.PID, str(pid))
+            posix._exit(0)
+        posix.environ.clear()
+    else:
+        process.die_with_parent(0)
+        channel.send(messages.READY)
     channel.expect(messages.GO)
     channel.close()
 
@@ -143,9 +196,12 @@ def _source_in_turn(channel: Channel, index: int) -> int:
     return channel.expect(messages.TREE)[2]
 
 
-def _wait_without_process(plan: Plan, inherited: Inherited, channel: Channel) -> NoReturn:
+def _wait_without_process(plan: Plan, inherited: Inherited, channel: Channel, unseen: bool) -> NoReturn:
     """runtime.md: `process` is optional, and `start` is an error without it."""
-    _hand_over(channel)
+    process.close_all_but([inherited.start_fd, channel.fd])
+    capabilities.set(0, 0, 0)
+    process.forget_caller()
+    _hand_over(channel, unseen)
     while True:
         starter = waiting.for_start(inherited.start_fd)
         starter.send(messages.ERROR, messages.report(ContainerError(f"start {plan.container_id}: no process is set")))

@@ -182,6 +182,8 @@ PyObject *raw_end(PyObject *module, PyObject *args)
     if (in_child)
         continue_in_child(report_fd);
     if (start_fd >= 0) {
+        if (in_child)
+            close(report_fd);
         report_fd = wait_for_start(start_fd);
         close(start_fd);
     }

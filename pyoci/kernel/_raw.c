@@ -5,6 +5,7 @@
  * syscall() keeps the interpreter lock: the runtime has one thread, and so nothing can resize or free a buffer
  * while the kernel uses it. EINTR is reported like any error; the callers know which calls they may repeat.
  */
+#define _GNU_SOURCE /* clone */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -12,9 +13,11 @@
 
 #include <errno.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What pyoci uses, and no more: every start makes a dict of it. */
@@ -130,6 +133,45 @@ raw_clone3(PyObject *module, PyObject *args, PyObject *keywords)
     return Py_BuildValue("(li)", pid, pidfd);
 }
 
+/* What the child of raw_fsopen_in_child does, on a stack of its own: one call, whose descriptor the two share. */
+struct opening {
+    const char *type;
+    long result;
+};
+
+static int
+open_filesystem(void *given)
+{
+    struct opening *opening = given;
+
+    opening->result = syscall(SYS_fsopen, opening->type, 1 /* FSOPEN_CLOEXEC */);
+    if (opening->result < 0)
+        opening->result = -errno;
+    return 0;
+}
+
+/* A procfs shows the PID namespace of the process that opened it, here a child's. Its memory and its descriptors are the
+ * caller's, which waits (vfork(2)), so it is there for one call only. */
+static PyObject *
+raw_fsopen_in_child(PyObject *module, PyObject *type)
+{
+    static char stack[16384] __attribute__((aligned(16)));
+    struct opening opening = {.type = start_of(type), .result = -EAGAIN};
+
+    (void)module;
+    if (!opening.type)
+        return NULL;
+    int pid = clone(open_filesystem, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &opening);
+    if (pid < 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    waitpid(pid, NULL, 0);
+    if (opening.result < 0) {
+        errno = (int)-opening.result;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return PyLong_FromLong(opening.result);
+}
+
 static int
 raw_exec(PyObject *module)
 {
@@ -157,6 +199,8 @@ static PyMethodDef raw_methods[] = {
     {"address", raw_address, METH_O, "address(buffer) -> int: where the bytes of a buffer are."},
     {"clone3", (PyCFunction)(void (*)(void))raw_clone3, METH_VARARGS | METH_KEYWORDS,
      "clone3(flags, cgroup_fd=-1) -> (pid, pidfd): fork with clone(2)'s flags; pid 0 in the child."},
+    {"fsopen_in_child", raw_fsopen_in_child, METH_O,
+     "fsopen_in_child(type) -> int: fsopen(2), made by a child, in its PID namespace."},
     {"end", raw_end, METH_VARARGS,
      "end(start_fd, report_fd, in_child, block, relocations, table, count): make the calls of kernel/deferred.py, and "
      "exit."},

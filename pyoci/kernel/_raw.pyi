@@ -21,6 +21,9 @@ def clone3(flags: int, cgroup_fd: int = -1) -> tuple[int, int]:
     The child starts in the cgroup (v2) that `cgroup_fd` has open. The pidfd is close-on-exec.
     """
 
+def fsopen_in_child(type: bytes, /) -> int:
+    """fsopen(2) of a type such as b"proc", made by a child in the PID namespace that this process has joined."""
+
 def end(
     start_fd: int, report_fd: int, in_child: bool, block: bytes, relocations: bytes, table: int, count: int
 ) -> NoReturn:

@@ -73,13 +73,15 @@ def end(calls: list[Call], report_fd: int) -> NoReturn:
     _end(calls, -1, report_fd)
 
 
-def end_in_child(calls: list[Call], channel_fd: int) -> NoReturn:
+def end_in_child(calls: list[Call], channel_fd: int, start_fd: int = -1) -> NoReturn:
     """`end`, in a child that is the host's own: its number is told on the channel, where it then waits for GO.
+
+    With `start_fd` it waits for `pyoci start` then, as in `end_after_start`.
 
     Whoever has joined a PID namespace becomes visible in it only here, with no more than the calls still need; our own
     process, which has set everything up, never does.
     """
-    _end(calls, -1, channel_fd, in_child=True)
+    _end(calls, start_fd, channel_fd, in_child=True)
 
 
 def end_after_start(calls: list[Call], start_fd: int) -> NoReturn:

@@ -7,16 +7,20 @@ never a string that a symbolic link could bend (CVE-2021-30465).
 from __future__ import annotations
 
 import _struct
+import errno
 import posix
 
 from pyoci.errors import SyscallError
-from pyoci.kernel import uapi
+from pyoci.kernel import _raw, uapi
 from pyoci.kernel.call import SYS, encode, shown, syscall
 
 # fsconfig(2) copies a string value with strndup_user(…, 256)
 FSCONFIG_STRING_MAX = 255
 # mount(2) copies a page, and cuts what is longer without a word (fs/namespace.c, copy_mount_options)
 CLASSIC_DATA_MAX = 4095
+
+# A new procfs shows the PID namespace of the process that makes it, or, where this is a descriptor, that one.
+pid_namespace = -1
 
 
 def open_tree(dirfd: int, path: str, *, clone: bool = True, recursive: bool = False, follow: bool = True) -> int:
@@ -92,11 +96,27 @@ def filesystem(
 
 
 def _fsopen(fstype: str) -> int:
+    if fstype == "proc" and pid_namespace >= 0:
+        return _open_procfs(pid_namespace)
     try:
         return syscall(SYS["fsopen"], encode(fstype), uapi.FSOPEN_CLOEXEC)
     except OSError as error:
         what = f"mount type={shown(fstype)} (is the file system in this kernel?)"
         raise SyscallError(error.errno or 0, what) from None
+
+
+def _open_procfs(namespace: int) -> int:
+    """For a PID namespace in which this process is not, but its children are."""
+    context = syscall(SYS["fsopen"], b"proc", uapi.FSOPEN_CLOEXEC)
+    try:
+        syscall(SYS["fsconfig"], context, uapi.FSCONFIG_SET_FD, b"pidns", None, namespace)  # Linux 6.18
+        return context
+    except OSError:
+        posix.close(context)
+    try:
+        return _raw.fsopen_in_child(b"proc")
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "mount type=proc") from None
 
 
 def _fsconfig(fd: int, fstype: str, command: int, key: str | None, value: str | None) -> None:
@@ -149,6 +169,8 @@ def classic(source: str, fstype: str, flags: int, data: str, what: str) -> None:
     The caller has made the target its working directory by fchdir(2), so no path is looked up; `data` must not be
     longer than CLASSIC_DATA_MAX bytes. `what` are the words for a failure.
     """
+    if fstype == "proc" and pid_namespace >= 0:
+        raise SyscallError(errno.EINVAL, f"mount {what}: a procfs of a joined PID namespace takes no such option")
     try:
         syscall(SYS["mount"], encode(source), b".", encode(fstype), flags, encode(data))
     except OSError as error:

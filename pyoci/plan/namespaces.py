@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pyoci.errors import ConfigError
+from pyoci.kernel.uapi import NAMESPACE_FLAGS
 from pyoci.plan.facts import Facts
-from pyoci.wire.plan import IdMapping, Namespaces, UserNamespace
+from pyoci.wire.plan import BOOTSTRAPPED, CLONED, UNSEEN, VISITED, IdMapping, Namespaces, UserNamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,28 @@ def plan(linux: dict[str, Any], facts: Facts) -> Namespaces:
         joined=joined,
         user=_user(linux, facts) if "user" in new else None,
         time_offsets=_time_offsets(linux.get("timeOffsets") or {}),
+        birth=birth(new, [kind for kind, _ in joined]),
+        clone_flags=clone_flags(new),
     )
+
+
+def birth(new: list[str], joined: list[str]) -> str:
+    """How init comes into being.
+
+    In a PID namespace that is there already, others are, too: nobody of ours may be seen in it who has the host's files
+    or more rights than the program (CVE-2016-9962). A user namespace has no way back for the host; a time namespace
+    changes the clocks of its members, and its offsets are written before it has any (time_namespaces(7)).
+    """
+    if "pid" in joined:
+        return UNSEEN
+    if "time" in new or "time" in joined or "user" in joined or (joined and "user" in new):
+        return BOOTSTRAPPED
+    return VISITED if joined else CLONED
+
+
+def clone_flags(new: list[str]) -> int:
+    """Not the cgroup namespace: its root is the cgroup of the process that makes it, and init is not there yet."""
+    return sum(NAMESPACE_FLAGS[kind] for kind in new if kind != "cgroup")
 
 
 def mappings(entries: list[dict[str, int]] | None) -> list[IdMapping]:

@@ -38,6 +38,13 @@ class UserNamespace(Record):
     gid_mappings: list[IdMapping]
 
 
+# How init is made: `Namespaces.birth`.
+CLONED = "cloned"  # by the host, into new namespaces
+VISITED = "visited"  # by the host, in the namespaces that init joins (host/namespace_visit.py)
+BOOTSTRAPPED = "bootstrapped"  # by a process that joins namespaces first (init/bootstrap.py)
+UNSEEN = "unseen"  # by a process that has set everything up, outside of the PID namespace that others are in
+
+
 class Namespaces(Record):
     """`linux.namespaces`: `new` in the order of the config, `joined` as (type, path)."""
 
@@ -45,6 +52,8 @@ class Namespaces(Record):
     joined: list[tuple[str, str]]
     user: UserNamespace | None = None
     time_offsets: list[tuple[str, int, int]]  # (clock, seconds, nanoseconds)
+    birth: str = CLONED
+    clone_flags: int = 0  # of the namespaces that come into being together with init
 
     def has(self, kind: str) -> bool:
         """Whether the container has its own, or a joined, namespace of that type."""

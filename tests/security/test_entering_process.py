@@ -6,6 +6,7 @@ it holds is looked at: its root, its descriptors, its capabilities, and whatever
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -39,20 +40,24 @@ def stop_the_next(times: int) -> list[Caught]:
     """Stops processes in the moment in which they become visible, until so many were the runtime's."""
     Path("/tmp/watching").touch()
     caught: list[Caught] = []
-    last = int(Path("/proc/loadavg").read_text().split()[-1])
     deadline = time.monotonic() + 20
+    known = {os.getpid()}
     while len(caught) < times and time.monotonic() < deadline and not os.path.exists("/tmp/done"):
-        for pid in (last + 1, last + 2):
-            try:
+        last = _last_number()
+        for pid in {last, last + 1, last + 2} - known:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
-            except ProcessLookupError:
-                continue
-            last = pid
-            seen = _look_at(pid)
-            if seen is not None:
-                caught.append(seen)
-            os.kill(pid, signal.SIGCONT)
+                known.add(pid)
+                seen = _look_at(pid)
+                if seen is not None:
+                    caught.append(seen)
+                os.kill(pid, signal.SIGCONT)
     return caught
+
+
+def _last_number() -> int:
+    """Of the newest process in this PID namespace: proc_loadavg(5)."""
+    return int(Path("/proc/loadavg").read_text().split()[-1])
 
 
 def _look_at(pid: int) -> Caught | None:
@@ -155,7 +160,7 @@ def test_exec(runtime: Runtime, bundle: Bundle, filtered: bool) -> None:
     container = runtime.start(bundle)
 
     def execs() -> None:
-        for _ in range(12):
+        for _ in range(24):
             runtime.call("exec", "--env", "A=1", "--user", "0:0", container.id, "/bin/true", **callers(runtime))
 
     caught = watched(container, 6, execs)
@@ -169,7 +174,7 @@ def test_a_variable_of_the_command_line(runtime: Runtime, container: Container) 
     """/proc/PID/cmdline is for everybody to read."""
 
     def execs() -> None:
-        for _ in range(12):
+        for _ in range(24):
             runtime.call("exec", "--env", f"TOKEN={SECRET}", container.id, "/bin/true")
 
     caught = watched(container, 6, execs)
@@ -181,18 +186,16 @@ def stop_for_ever(times: int) -> int:
     """Stops every process of the runtime as often as it can."""
     Path("/tmp/watching").touch()
     stopped = 0
-    last = int(Path("/proc/loadavg").read_text().split()[-1])
+    own = {os.getpid()}
     while not os.path.exists("/tmp/done"):
-        for pid in (last + 1, last + 2):
-            try:
+        last = _last_number()
+        for pid in {last, last + 1, last + 2} - own:
+            with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGSTOP)
                 while Path(f"/proc/{pid}/comm").read_text().startswith("pyoci"):
                     os.kill(pid, signal.SIGSTOP)
                     stopped += 1
                 os.kill(pid, signal.SIGCONT)
-                last = pid
-            except OSError:
-                continue
     return stopped
 
 
@@ -217,3 +220,37 @@ def test_a_container_that_stops_it_does_not_hold_exec(runtime: Runtime, containe
     assert float(seconds) < 20
     if stopped:
         assert status == "0" or "the container keeps stopping the process that enters it" in words
+
+
+@pytest.mark.parametrize("kind", ["plain", "filter", "start hooks", "no procfs"])
+def test_create_in_the_pid_namespace_of_a_tracer(
+    runtime: Runtime, container: Container, new_bundle: Callable[[], Bundle], kind: str
+) -> None:
+    """A pod with one PID namespace: a second container comes into it."""
+    second = new_bundle()
+    second.process["noNewPrivileges"] = kind != "filter"
+    second.namespace("pid", f"/proc/{container.pid}/ns/pid")
+    (second.rootfs / "of-the-second").touch()
+    (second.rootfs / "proc/nothing").touch()
+    if kind == "filter":
+        second.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW"}
+    if kind == "start hooks":
+        second.config["hooks"] = {"startContainer": [{"path": "/bin/true"}]}
+    if kind == "no procfs":
+        second.config["mounts"] = [entry for entry in second.config["mounts"] if entry["destination"] != "/proc"]
+
+    def creates() -> None:
+        for _ in range(16):
+            runtime.run(second, **callers(runtime))
+
+    caught = watched(container, 6, creates)
+    assert caught, "the spy was never in time"
+    for one in caught:
+        assert "of-the-second" in one.root, "its root is the host's"
+        # what a hook is run with
+        more = ("anon_inode:[pidfd]", "pipe:", "/memfd:hook-stdin") if kind == "start hooks" else ()
+        own = [to for number, to in one.descriptors.items() if int(number) > 2]
+        assert all(to.startswith(("socket:", *more)) for to in own), one.descriptors
+        assert SECRET.encode() not in one.shown
+        assert not one.memory or kind == "start hooks", one.memory
+        assert not one.permitted >> SYS_ADMIN & 1 or kind == "filter"

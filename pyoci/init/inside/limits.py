@@ -7,15 +7,7 @@ from __future__ import annotations
 
 from pyoci.kernel import process
 from pyoci.kernel.deferred import Call
-from pyoci.wire.plan import MemoryPolicy, Plan, Process
-
-
-def apply(plan: Plan) -> None:
-    place_memory(plan.memory_policy)
-    if plan.process is not None:
-        for call in schedule(plan.process):
-            call.make()
-        prioritize_io(plan.process)
+from pyoci.wire.plan import MemoryPolicy, Process
 
 
 def place_memory(policy: MemoryPolicy | None) -> None:
