@@ -21,6 +21,9 @@ STDLIB = ("encodings/__init__.py", "encodings/aliases.py", "encodings/utf_8.py")
 # files on the search path, of which we have none.
 REPLACED = {"zipimport": "raise ImportError('the search path of pyoci has no zip files')"}
 
+# The library, which Python programs import: the program has no use for it.
+LEFT_OUT = ("aio.py", "api.py", "library")
+
 HEADER = """\
 /* Made by launcher/freeze.py. */
 #include <Python.h>
@@ -61,7 +64,8 @@ def modules(root: Path, stdlib: Path) -> list[Module]:
 
 def package(root: Path) -> Iterator[Module]:
     for path in sorted((root / "pyoci").rglob("*.py")):
-        yield _module(root, path)
+        if path.relative_to(root / "pyoci").parts[0] not in LEFT_OUT:
+            yield _module(root, path)
 
 
 def _module(base: Path, path: Path) -> Module:

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from helpers import leaks, sandbox
 from helpers.bundle import BUSYBOX, Bundle
+from helpers.library import Library
 from helpers.runtime import Runtime, kill_process, runtime_command, until
 
 from pyoci import log
@@ -96,6 +97,14 @@ def new_bundle(scratch: Path) -> Callable[[], Bundle]:
 def bundle(new_bundle: Callable[[], Bundle]) -> Bundle:
     """A bundle made of busybox, to edit."""
     return new_bundle()
+
+
+@pytest.fixture
+def library(runtime: Runtime, bundle: Bundle) -> Library:
+    """The library, `import pyoci`, with the runtime under test."""
+    if not runtime.is_pyoci:
+        pytest.skip("the library is pyoci's")
+    return Library(runtime, bundle)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ USAGE = "[options] create|run|exec [OPTIONS AND ARGUMENTS OF THAT COMMAND]"
 OPTIONS = (
     Option(name="report", value="FD", default="", help="the socket to tell on"),
     Option(name="caller", value="FD", default="", help="a pidfd: what was made ends with that process"),
+    Option(name="size", value="ROWSxCOLUMNS", default="", help="of the terminal"),
     Option(name="config", value="FD", default="", help="a config.json, instead of a bundle"),
 )
 STOP_AT = 1
@@ -26,7 +27,7 @@ def run(call: Call) -> int:
     command, *words = call.args or [""]
     if command not in _TABLES:
         raise UsageError(f"supervise takes create, run or exec, found {command!r}")
-    report = host.Report(_descriptor(call, "report"))
+    report = host.Report(_descriptor(call, "report"), _size(call.options["size"]))
     caller = _descriptor(call, "caller") if call.options["caller"] else -1
     if command == "create" and not host.detach():
         return 0
@@ -64,3 +65,10 @@ def _descriptor(call: Call, name: str) -> int:
     fd = options.number(f"--{name}", call.options[name], 3, 1 << 20)
     posix.set_inheritable(fd, False)
     return fd
+
+
+def _size(text: str) -> tuple[int, int] | None:
+    if not text:
+        return None
+    rows, _, columns = text.partition("x")
+    return options.number("--size", rows, 0, 0xFFFF), options.number("--size", columns, 0, 0xFFFF)

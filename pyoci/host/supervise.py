@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import _socket
 import _struct
+import fcntl
 import posix
 import select
 
@@ -25,7 +26,7 @@ from pyoci.host import create as creation
 from pyoci.host import delete, process_tree
 from pyoci.host import exec as execution
 from pyoci.host import run as running
-from pyoci.kernel import process, signals
+from pyoci.kernel import process, signals, uapi
 from pyoci.record import Record
 from pyoci.spec.bundle import CONFIG
 from pyoci.state import status
@@ -50,9 +51,10 @@ _REAP_EVERY = 5000  # milliseconds: zombies of a container that has no PID names
 class Report:
     """The supervisor's end of the socket to its caller."""
 
-    __slots__ = ("_socket",)
+    __slots__ = ("_size", "_socket")
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, size: tuple[int, int] | None) -> None:
+        self._size = size  # rows and columns of the terminal that will come by
         try:
             self._socket = _socket.socket(fileno=fd)
             posix.set_inheritable(fd, False)
@@ -81,6 +83,8 @@ class Report:
         return self.send("failed", {"error": data})
 
     def terminal(self, master: int, _name: str) -> None:
+        if self._size is not None:
+            fcntl.ioctl(master, uapi.TIOCSWINSZ, _struct.pack("=HHHH", *self._size, 0, 0))
         self.send("terminal", {}, master)
         posix.close(master)
 

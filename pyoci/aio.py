@@ -1,0 +1,7 @@
+"""The library for asyncio: `from pyoci import aio`, and the same names with `await`."""
+
+from __future__ import annotations
+
+from pyoci.library.aio import Container, Process, run
+
+__all__ = ["Container", "Process", "run"]

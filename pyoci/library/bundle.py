@@ -1,0 +1,108 @@
+"""A bundle: a folder with a config.json, and most often the rootfs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from pyoci.errors import PyociError
+from pyoci.library.config import Config
+
+_Path = str | os.PathLike[str]
+ROOTFS = "rootfs"
+
+
+class Bundle:
+    """A bundle's folder; wherever a path of a bundle is taken, this is, too."""
+
+    def __init__(self, path: _Path) -> None:
+        """Of a folder that is there; its config is read when it is asked for."""
+        self.path = os.path.abspath(path)
+
+    @classmethod
+    def create(cls, path: _Path, config: Config, rootfs: _Path | None = None) -> Bundle:
+        """Make the folder `path` where it is missing and save `config` in it.
+
+        Without `rootfs`, the config's own counts: a relative one is below `path`, and made if it is missing.
+        PyociError when there is a config.json already.
+        """
+        bundle = cls(path)
+        if rootfs is not None:
+            config = config.with_rootfs(rootfs)
+        os.makedirs(bundle.path, exist_ok=True)
+        if os.path.lexists(os.path.join(bundle.path, "config.json")):
+            raise PyociError(f"make bundle {bundle.path}: it has a config.json; use save() to replace it")
+        if not os.path.isabs(config.rootfs):
+            os.makedirs(os.path.join(bundle.path, config.rootfs), exist_ok=True)
+        bundle.save(config)
+        return bundle
+
+    @classmethod
+    def from_image(
+        cls,
+        layout: _Path,
+        path: _Path,
+        *,
+        reference: str | None = None,
+        platform: str | None = None,
+        config: Config | None = None,
+        devices: bool = False,
+        max_bytes: int | None = None,
+    ) -> Bundle:
+        """Unpack an image of an OCI image layout (a folder) into the new folder `path`, and make its config.
+
+        `reference` is the image's name in the layout, needed where there are several; `platform` is as
+        "linux/arm64/v8", this machine's if None. Program, environment, working directory and user are those of the
+        image, everything else those of `config` (the default one if None). Owners are kept for root only; device
+        nodes only with `devices`. Layers may unpack to `max_bytes` together. Raises PyociError, and then leaves
+        nothing at `path`.
+        """
+        from pyoci.library import image
+
+        found = image.Image.open(layout, reference, platform)
+        target = os.path.abspath(path)
+        try:
+            os.mkdir(target, 0o755)
+        except FileExistsError:
+            raise PyociError(f"unpack into {target}: it exists; the bundle needs a new folder") from None
+        try:
+            rootfs = os.path.join(target, ROOTFS)
+            os.mkdir(rootfs, 0o755)
+            found.unpack(rootfs, devices=devices, max_bytes=max_bytes)
+            made = found.apply(config or Config.default(), rootfs)
+            bundle = cls(target)
+            bundle.save(made.with_changes(lambda new: new["root"].update(path=ROOTFS)))
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+        return bundle
+
+    def __fspath__(self) -> str:
+        return self.path
+
+    def __repr__(self) -> str:
+        return f"Bundle({self.path!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bundle) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    @property
+    def config(self) -> Config:
+        """What config.json says now. Raises ConfigError."""
+        return Config.load(self.path)
+
+    @property
+    def rootfs(self) -> str:
+        """The rootfs as an absolute path."""
+        return os.path.join(self.path, self.config.rootfs)
+
+    def save(self, config: Config) -> None:
+        """Replace config.json, whole or not at all."""
+        config.save(self.path)
+
+    def remove(self) -> None:
+        """Delete the folder with all in it. What a config with an absolute rootfs names elsewhere stays."""
+        shutil.rmtree(self.path)

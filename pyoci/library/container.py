@@ -1,0 +1,698 @@
+"""A container by its ID: what the commands of `pyoci` do, as methods."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, TypedDict, Unpack, cast, overload
+
+from pyoci.cli.main import default_root
+from pyoci.errors import (
+    NOT_RUNNING,
+    ContainerNotFound,
+    PyociError,
+    StateError,
+    SyscallError,
+    UnsupportedError,
+    UsageError,
+)
+from pyoci.host import events as host_events
+from pyoci.host import kill as host_kill
+from pyoci.host import pause as host_pause
+from pyoci.host import ps as host_ps
+from pyoci.host import update as host_update
+from pyoci.host.status import state_document
+from pyoci.library import copying, values
+from pyoci.library.bundle import Bundle
+from pyoci.library.config import Config
+from pyoci.library.exchange import Exchange
+from pyoci.library.outcome import Exit, Finished, Output, OutputLimit, Timeout
+from pyoci.library.process import (
+    DEVNULL,
+    MAX_OUTPUT,
+    PIPE,
+    TERMINAL_SIZE,
+    Process,
+    Terminal,
+    encode,
+    exec_words,
+    finish,
+    signal_number,
+    text_keywords,
+)
+from pyoci.library.program import Stream, call, find_program
+from pyoci.library.supervised import Supervised
+from pyoci.library.waiting import Deadline, until_readable
+from pyoci.spec.bundle import check_document
+from pyoci.state import status as state_status
+from pyoci.state.store import CONFIG_FILE, EXIT_FILE, Entry, Store, check_id
+
+_PATIENCE = 10.0  # seconds for a supervisor to write down what it knows
+_Path = str | os.PathLike[str]
+_User = int | str | tuple[int, int]
+_Pids = list[int]  # `list` is a method below
+_Ranges = list[copying.Range]
+
+
+class _Options(TypedDict, total=False):
+    """What `exec` and `popen` take, for the types of their results; their definitions have the defaults."""
+
+    _cancel: int
+    errors: str
+    env: Mapping[str, str] | None
+    cwd: _Path | None
+    user: _User | None
+    timeout: float | None
+    options: Sequence[str]
+
+
+class _ExecOptions(_Options, total=False):
+    input: bytes | str | None
+    max_output: int | None
+    check: bool
+
+
+class _PopenOptions(_Options, total=False):
+    stdin: Stream
+    stdout: Stream
+    stderr: Stream
+    terminal: bool | tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Usage at one moment. A limit is None where there is none; `data` is all that `pyoci events --stats` tells."""
+
+    cpu_seconds: float
+    memory_bytes: int
+    memory_limit: int | None
+    pids: int
+    pids_limit: int | None
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`kind` is `stats`, with `stats`, or `oom`: the kernel killed a process for want of memory."""
+
+    kind: str
+    stats: Stats | None
+
+
+class Container:
+    """A container that exists, by its ID, whoever made it. Making this object looks at nothing.
+
+    `root` is where its state is kept, `program` the `pyoci` to call: None for the defaults. Used as a context, the
+    container is deleted at its end, by force. All methods may be called from several threads at once.
+    """
+
+    def __init__(self, id: str, *, root: _Path | None = None, program: str | None = None) -> None:
+        check_id(id)
+        self.id = id
+        self.root = os.path.abspath(root) if root is not None else default_root()
+        self.program = program or find_program()
+        self.stdin: IO[Any] | None = None
+        self.stdout: IO[Any] | None = None
+        self.stderr: IO[Any] | None = None
+        self.terminal: Terminal | None = None
+        self._text: tuple[str | None, str] = (None, "strict")
+        self._supervised: Supervised | None = None
+        self._exit: Exit | None = None
+
+    @classmethod
+    def create(
+        cls,
+        id: str | None = None,
+        bundle: _Path | None = None,
+        *,
+        config: Config | None = None,
+        rootfs: _Path | None = None,
+        stdin: Stream = DEVNULL,
+        stdout: Stream = DEVNULL,
+        stderr: Stream = DEVNULL,
+        text: bool = False,
+        encoding: str | None = None,
+        errors: str = "strict",
+        die_with_parent: bool = False,
+        systemd_cgroup: bool = False,
+        root: _Path | None = None,
+        program: str | None = None,
+        options: Sequence[str] = (),
+    ) -> Container:
+        """Make a container that waits for `start`: of a `bundle`, or of a `config` whose rootfs may be given beside it.
+
+        Without an ID it gets a new one. The streams are as in subprocess: a file, a descriptor, None for the caller's
+        own, DEVNULL, PIPE (then an attribute of that name is the other end). A config with a terminal has no streams:
+        `terminal` is its other side. With `die_with_parent` the container is killed and deleted when this process
+        dies, by SIGKILL, too. `options` are further ones of `pyoci create`.
+
+        Raises what pyoci.errors has for it: ContainerExists, ConfigError, ExecutableError, ...
+        """
+        container = cls(id if id is not None else new_id(), root=root, program=program)
+        words, document = _source(bundle, config, rootfs)
+        made = Supervised(
+            container.program,
+            container.root,
+            ["create", *words, *options, container.id],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            config=document,
+            die_with_parent=die_with_parent,
+            global_options=["--systemd-cgroup"] if systemd_cgroup else [],
+            keywords=text_keywords(text, encoding, errors),
+        )
+        try:
+            made.popen.wait()
+            made.until_created()
+        except BaseException:
+            made.close()
+            raise
+        container._adopt(made, encoding or ("utf-8" if text else None), errors)
+        return container
+
+    @classmethod
+    def list(cls, root: _Path | None = None, *, program: str | None = None) -> Sequence[Container]:
+        """All containers whose state is kept in `root`, by ID."""
+        place = os.path.abspath(root) if root is not None else default_root()
+        program = program or find_program()
+        return [cls(id, root=place, program=program) for id in Store(place).ids()]
+
+    def __enter__(self) -> Container:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        try:
+            self.delete(force=True)
+        finally:
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"Container({self.id!r}, root={self.root!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Container) and (self.id, self.root) == (other.id, other.root)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.root))
+
+    def start(self) -> None:
+        """Run the program of the config. Raises ExecutableError when it cannot be, HookError, StateError."""
+        self._call("start", self.id)
+
+    def state(self) -> dict[str, Any]:
+        """The state as runtime.md has it. Raises ContainerNotFound."""
+        with self._open() as entry:
+            return state_document(entry, entry.read())
+
+    @property
+    def status(self) -> str:
+        """creating, created, running, paused or stopped. Raises ContainerNotFound."""
+        return str(self.state()["status"])
+
+    @property
+    def pid(self) -> int:
+        """The number of its first process as the host has it; 0 when it has stopped. Raises ContainerNotFound."""
+        return int(self.state()["pid"])
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        return dict(self.state().get("annotations") or {})
+
+    def exists(self) -> bool:
+        """Whether there is such a container."""
+        try:
+            self._open().close()
+        except ContainerNotFound:
+            return False
+        return True
+
+    def kill(self, signal: int | str = "TERM", *, all: bool = False, missing_ok: bool = False) -> None:
+        """Send a signal to its first process, or to `all` of them.
+
+        StateError when it has stopped, ContainerNotFound; neither with `missing_ok`.
+        """
+        number = signal_number(signal)
+        try:
+            with self._open() as entry:
+                host_kill.kill(entry, number, all)
+        except StateError:
+            if not missing_ok or (self.exists() and self.status != state_status.STOPPED):
+                raise
+
+    def pause(self) -> None:
+        """Freeze all its processes. StateError unless it is created or running."""
+        with self._open() as entry:
+            host_pause.pause(entry)
+
+    def resume(self) -> None:
+        """Thaw it. StateError unless it is paused."""
+        with self._open() as entry:
+            host_pause.resume(entry)
+
+    def update(
+        self,
+        *,
+        memory: int | str | None = None,
+        memory_swap: int | str | None = None,
+        cpus: float | None = None,
+        cpu_shares: int | None = None,
+        pids: int | None = None,
+        resources: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Change limits; what is not named stays. `resources` is as `linux.resources` of the specification.
+
+        Sizes are bytes or "64M", -1 is none. Raises ConfigError, CgroupError (the former limits are back then).
+        """
+        wanted: dict[str, Any] = json.loads(json.dumps(dict(resources or {})))
+        if memory is not None:
+            wanted.setdefault("memory", {})["limit"] = values.size(memory, "memory")
+        if memory_swap is not None:
+            wanted.setdefault("memory", {})["swap"] = values.size(memory_swap, "memory_swap")
+        if cpus is not None:
+            wanted.setdefault("cpu", {}).update(quota=values.cpu_quota(cpus), period=values.PERIOD)
+        if cpu_shares is not None:
+            wanted.setdefault("cpu", {})["shares"] = cpu_shares
+        if pids is not None:
+            wanted.setdefault("pids", {})["limit"] = pids
+        check_document(wanted, "resources")
+        with self._open() as entry:
+            host_update.update(entry, wanted)
+
+    def stats(self) -> Stats:
+        """Usage at this moment. Raises StateError when it has stopped."""
+        with self._open() as entry:
+            return _stats(host_events.stats(entry)["data"])
+
+    def ps(self) -> _Pids:
+        """Process numbers as the host has them."""
+        with self._open() as entry:
+            return host_ps.pids(entry)
+
+    def events(self, interval: float = 5.0) -> Iterator[Event]:
+        """Statistics every `interval` seconds, and each out-of-memory kill, until the container has stopped."""
+        found = self._events(interval)
+        try:
+            while (event := found.next()) is not None:
+                yield event
+        finally:
+            found.close()
+
+    def wait(self, timeout: float | None = None) -> Exit:
+        """Wait until it has stopped; how its first process ended, also when that was long ago or in another process.
+
+        It is not known (`Exit.is_known`) of a container that something else than this library made. Raises Timeout
+        after `timeout` seconds, ContainerNotFound once it is deleted, unless this object has waited before.
+        """
+        return self._wait(timeout)
+
+    @overload
+    def exec(
+        self, args: Sequence[_Path], *, text: Literal[False] = ..., encoding: None = ..., **given: Unpack[_ExecOptions]
+    ) -> Finished[bytes]: ...
+    @overload
+    def exec(
+        self, args: Sequence[_Path], *, text: bool = ..., encoding: str | None = ..., **given: Unpack[_ExecOptions]
+    ) -> Finished[str]: ...
+    def exec(
+        self,
+        args: Sequence[_Path],
+        *,
+        text: bool = False,
+        encoding: str | None = None,
+        errors: str = "strict",
+        input: bytes | str | None = None,
+        timeout: float | None = None,
+        max_output: int | None = MAX_OUTPUT,
+        env: Mapping[str, str] | None = None,
+        cwd: _Path | None = None,
+        user: _User | None = None,
+        check: bool = False,
+        options: Sequence[str] = (),
+        _cancel: int = -1,
+    ) -> Finished[Any]:
+        """Run a further program to its end, as subprocess.run does; what it wrote is bytes, or str with `text`.
+
+        `env` adds to what the container's program has, `user` is `uid`, `(uid, gid)` or "uid:gid", `options` are
+        further ones of `pyoci exec`. After `timeout` seconds or more than `max_output` bytes the program is killed,
+        with all that descends from it: Timeout, OutputLimit, both with what it had written. With `check` another
+        exit status than 0 raises ProgramFailed. What cannot be run raises ExecutableError, StateError, ...: never is
+        that an exit status. The program dies with this process.
+        """
+        words = exec_words(self.id, args, env=env, cwd=cwd, user=user, terminal=False, options=options)
+        keywords = text_keywords(text, encoding, errors)
+        stdin = DEVNULL if input is None else PIPE
+        deadline = Deadline(timeout)
+        process: Process[Any] = start(
+            self.program, self.root, words, [os.fspath(word) for word in args], keywords, deadline, _cancel,
+            stdin=stdin, stdout=PIPE, stderr=PIPE,
+        )  # fmt: skip
+        return finish(process, input, deadline, max_output, check, _cancel)
+
+    @overload
+    def popen(
+        self, args: Sequence[_Path], *, text: Literal[False] = ..., encoding: None = ..., **given: Unpack[_PopenOptions]
+    ) -> Process[bytes]: ...
+    @overload
+    def popen(
+        self, args: Sequence[_Path], *, text: bool = ..., encoding: str | None = ..., **given: Unpack[_PopenOptions]
+    ) -> Process[str]: ...
+    def popen(
+        self,
+        args: Sequence[_Path],
+        *,
+        stdin: Stream = DEVNULL,
+        stdout: Stream = DEVNULL,
+        stderr: Stream = DEVNULL,
+        terminal: bool | tuple[int, int] = False,
+        text: bool = False,
+        encoding: str | None = None,
+        errors: str = "strict",
+        env: Mapping[str, str] | None = None,
+        cwd: _Path | None = None,
+        user: _User | None = None,
+        timeout: float | None = None,
+        options: Sequence[str] = (),
+        _cancel: int = -1,
+    ) -> Process[Any]:
+        """Start a further program; returns once it runs. Streams as in `create`, or a `terminal` instead of them.
+
+        `terminal` is True, or (rows, columns).
+        `timeout` is for the start alone. The program dies with this process. Raises as `exec` does.
+        """
+        keywords = text_keywords(text, encoding, errors)
+        words = exec_words(self.id, args, env=env, cwd=cwd, user=user, terminal=bool(terminal), options=options)
+        size = terminal if isinstance(terminal, tuple) else TERMINAL_SIZE if terminal else None
+        return start(
+            self.program, self.root, words, [os.fspath(word) for word in args], keywords, Deadline(timeout), _cancel,
+            stdin=stdin, stdout=stdout, stderr=stderr, size=size,
+        )  # fmt: skip
+
+    def communicate(
+        self,
+        input: str | bytes | None = None,
+        timeout: float | None = None,
+        max_output: int | None = MAX_OUTPUT,
+    ) -> tuple[Any, Any]:
+        """With PIPEs at `create`: write `input` and read what the container's program writes until it ends.
+
+        Raises Timeout and OutputLimit, with what was read; the container goes on then.
+        """
+        return self._communicate(input, Deadline(timeout), max_output)
+
+    def copy_in(
+        self, source: _Path, destination: _Path, *, owner: tuple[int, int] = (0, 0), max_bytes: int = copying.MAX_BYTES
+    ) -> None:
+        """Copy a file, a link or a folder with all in it from the host into the container.
+
+        A `destination` that is a folder gets it under its own name; else it is the new name. Permissions are kept,
+        the owner is `owner` as the container counts. No link of the container leads out of it, nothing is written
+        through one: a name that exists is replaced. Devices, sockets and FIFOs are left out. Raises PyociError.
+        """
+        with self._files() as files:
+            copying.copy_in(files, os.fspath(source), os.fspath(destination), owner, max_bytes)
+
+    def copy_out(self, source: _Path, destination: _Path, *, max_bytes: int = copying.MAX_BYTES) -> None:
+        """Copy a file or a folder with all in it from the container to the host; see `copy_in`.
+
+        Links on the way to `source` are followed inside of the container, those below it are copied as links. What is
+        copied belongs to the caller, and has no set-user-ID and no set-group-ID bit. Of a container that has stopped,
+        only what lies on its rootfs is there.
+        """
+        with self._files() as files:
+            copying.copy_out(files, os.fspath(source), os.fspath(destination), max_bytes)
+
+    def checkpoint(self, image: _Path, *, leave_running: bool = False, options: Sequence[str] = ()) -> None:
+        """Write its processes down in the folder `image` (criu(8)), for `restore`. UnsupportedError without CRIU."""
+        words = ["--leave-running"] if leave_running else []
+        self._checkpoint_call("checkpoint", f"--image-path={os.path.abspath(image)}", *words, *options, self.id)
+
+    @classmethod
+    def restore(
+        cls,
+        id: str,
+        bundle: _Path,
+        image: _Path,
+        *,
+        root: _Path | None = None,
+        program: str | None = None,
+        options: Sequence[str] = (),
+    ) -> Container:
+        """Make a container of what `checkpoint` wrote. How it ends is not recorded. UnsupportedError without CRIU."""
+        container = cls(id, root=root, program=program)
+        places = [f"--image-path={os.path.abspath(image)}", f"--bundle={os.path.abspath(bundle)}"]
+        container._checkpoint_call("restore", "--detach", *places, *options, id)
+        return container
+
+    def delete(self, *, force: bool = False) -> None:
+        """Remove what `create` made. StateError unless it has stopped; with `force` it is killed, and none is no error.
+
+        `wait` of this object still tells how it ended.
+        """
+        watch = None
+        try:
+            watch = _Watch(self)
+        except PyociError:
+            pass  # there is none, or only half of one
+        try:
+            self._call("delete", *(["--force"] if force else []), self.id)
+            if watch is not None:
+                self._exit = self._exit or watch.wait(Deadline(_PATIENCE))
+        except Timeout:
+            pass
+        finally:
+            if watch is not None:
+                watch.close()
+
+    def close(self) -> None:
+        """Let go of streams and descriptors. The container stays."""
+        if self._supervised is not None:
+            self._supervised.close()
+        if self.terminal is not None:
+            self.terminal.close()
+
+    def _events(self, interval: float) -> _Events:
+        if not interval > 0:
+            raise UsageError(f"interval: must be greater than zero, found {interval}")
+        self.state()
+        return _Events([self.program, "--root", self.root, "events", f"--interval={interval:.9f}s", self.id])
+
+    def _adopt(self, made: Supervised, encoding: str | None, errors: str) -> None:
+        self._supervised = made
+        self._text = (encoding, errors)
+        self.stdin, self.stdout, self.stderr = made.popen.stdin, made.popen.stdout, made.popen.stderr
+        self.terminal = Terminal(made.terminal) if made.terminal >= 0 else None
+
+    def _wait(self, timeout: float | None, cancel: int = -1) -> Exit:
+        if self._exit is None:
+            watch = _Watch(self)
+            try:
+                self._exit = watch.wait(Deadline(timeout), cancel)
+            finally:
+                watch.close()
+        return self._exit
+
+    def _communicate(
+        self, input: str | bytes | None, deadline: Deadline, max_output: int | None, cancel: int = -1
+    ) -> tuple[Any, Any]:
+        encoding, errors = self._text
+        exchange = Exchange(
+            self.stdin,
+            self.stdout,
+            self.stderr,
+            input=encode(input, encoding),
+            max_output=max_output,
+            cancel=cancel,
+        )
+        watch = _Watch(self)
+
+        def decode(data: str | bytes) -> str | bytes:
+            return data.decode(encoding, errors) if encoding and isinstance(data, bytes) else data
+
+        try:
+            exchange.run(watch.fd, lambda: True, deadline)
+            self._exit = self._exit or watch.wait(Deadline(_PATIENCE))
+        except (Timeout, OutputLimit) as error:
+            error.stdout, error.stderr = decode(error.stdout), decode(error.stderr)
+            raise
+        finally:
+            watch.close()
+        return decode(bytes(exchange.stdout)), decode(bytes(exchange.stderr))
+
+    def _files(self) -> copying.Files:
+        with self._open() as entry:
+            state = entry.read()
+            init = state_status.hold_init(state)
+            if init is None:
+                linux = json.loads(entry.read_file(CONFIG_FILE)).get("linux") or {}
+                return copying.Files(state.rootfs, *(_ranges(linux, kind) for kind in ("uidMappings", "gidMappings")))
+            try:
+                maps = [Path(f"/proc/{state.pid}/{name}").read_text() for name in ("uid_map", "gid_map")]
+                files = copying.Files(f"/proc/{state.pid}/root", *map(copying.id_ranges, maps))
+            except OSError as error:
+                raise SyscallError(error.errno or 0, f"look at the files of {self.id}") from None
+            finally:
+                os.close(init)
+            if not state_status.init_lives(state):  # the number may have been another's
+                os.close(files.fd)
+                raise StateError(f"copy: {NOT_RUNNING}: {self.id!r} has just stopped")
+            return files
+
+    def _checkpoint_call(self, *words: str) -> None:
+        from pyoci.cli.main import COMMANDS
+
+        if words[0] not in COMMANDS:
+            raise UnsupportedError(f"{words[0]}: this version of pyoci has no such command")
+        self._call(*words)
+
+    def _call(self, *words: str) -> bytes:
+        return call(self.program, self.root, words)
+
+    def _open(self) -> Entry:
+        return Store(self.root).open(self.id)
+
+
+class _Events:
+    """`pyoci events` and its lines."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._program = subprocess.Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, bufsize=0)
+        self._rest = b""
+
+    def next(self, cancel: int = -1) -> Event | None:
+        """The next one; None once the container has stopped."""
+        output = cast(IO[bytes], self._program.stdout).fileno()
+        while b"\n" not in self._rest:
+            until_readable(output, Deadline(None), "an event", cancel)
+            data = os.read(output, 1 << 16)
+            if not data:
+                return None
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        event = json.loads(line)
+        return Event(event["type"], _stats(event["data"]) if event["type"] == "stats" else None)
+
+    def close(self) -> None:
+        self._program.kill()
+        with self._program:
+            pass  # closes the pipe, and reaps
+
+
+class _Watch:
+    """What tells that a container has ended, and how: held before somebody deletes it."""
+
+    def __init__(self, container: Container) -> None:
+        self._exit_file = self._supervisor = self._init = -1
+        with Store(container.root).open(container.id) as entry:
+            state = entry.read()
+            if not state.pid and state_status.creator_lives(state):
+                raise StateError(f"wait for {container.id}: it is being created")
+            try:
+                self._exit_file = os.open(EXIT_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=entry.dirfd)
+            except FileNotFoundError:
+                pass  # not made by this library: nobody will write it down
+            init = state_status.hold_init(state)
+            self._init = init if init is not None else -1
+            if self._exit_file >= 0:
+                supervisor = state_status.hold_creator(state)
+                self._supervisor = supervisor if supervisor is not None else -1
+
+    @property
+    def fd(self) -> int:
+        """Readable once the container's first process has ended."""
+        if self._init < 0:
+            reader, writer = os.pipe()  # it has ended already: a pipe whose writer is closed
+            os.close(writer)
+            self._init = reader
+        return self._init
+
+    def wait(self, deadline: Deadline, cancel: int = -1) -> Exit:
+        """Raises Timeout, Cancelled."""
+        for fd in (self._init, self._supervisor):
+            if fd >= 0:
+                until_readable(fd, deadline, "the container", cancel)
+        return self._read()
+
+    def _read(self) -> Exit:
+        if self._exit_file < 0:
+            return Exit()
+        try:
+            found = json.loads(os.pread(self._exit_file, 4096, 0))
+            return Exit(found["code"], found["signal"], found["oom_killed"])
+        except (ValueError, KeyError, TypeError):
+            return Exit()  # its supervisor was killed
+
+    def close(self) -> None:
+        for fd in (self._exit_file, self._supervisor, self._init):
+            if fd >= 0:
+                os.close(fd)
+
+
+def start(
+    program: str,
+    root: str,
+    words: Sequence[str],
+    args: Sequence[str],
+    keywords: dict[str, Any],
+    deadline: Deadline,
+    cancel: int,
+    **given: Any,
+) -> Process[Output]:
+    """`run` or `exec` by a supervisor that is a child of ours. Raises why it could not be, Timeout."""
+    made = Supervised(program, root, words, keywords=keywords, **given)
+    try:
+        made.until_created(deadline, cancel)
+    except BaseException:
+        made.abandon()
+        made.close()
+        raise
+    return Process(made, args, keywords.get("encoding"), keywords.get("errors", "strict"))
+
+
+def new_id() -> str:
+    return f"pyoci-{uuid.uuid4().hex[:12]}"
+
+
+def _source(bundle: _Path | None, config: Config | None, rootfs: _Path | None) -> tuple[Sequence[str], bytes | None]:
+    """Options that name the bundle, or the config that is handed over."""
+    if bundle is not None:
+        if config is not None or rootfs is not None:
+            raise TypeError("a bundle has a config and a rootfs: give either a bundle, or a config and a rootfs")
+        return ["--bundle", os.path.abspath(bundle)], None
+    if config is None and rootfs is None:
+        raise TypeError("give a bundle, or a config, or a rootfs")
+    config = config or Config.default()
+    if rootfs is not None:
+        config = config.with_rootfs(rootfs)
+    return [], config.require_rootfs().to_json().encode()
+
+
+def _ranges(linux: Mapping[str, Any], kind: str) -> _Ranges:
+    mappings = linux.get(kind) or [{"containerID": 0, "hostID": 0, "size": 1 << 32}]
+    return [(entry["containerID"], entry["hostID"], entry["size"]) for entry in mappings]
+
+
+def _stats(data: Mapping[str, Any]) -> Stats:
+    memory = data.get("memory", {}).get("usage", {})
+    pids = data.get("pids", {})
+    return Stats(
+        cpu_seconds=data.get("cpu", {}).get("usage", {}).get("total", 0) / 1e9,
+        memory_bytes=memory.get("usage", 0),
+        memory_limit=_limit(memory.get("limit", 0)),
+        pids=pids.get("current", 0),
+        pids_limit=_limit(pids.get("limit", 0)),
+        data=data,
+    )
+
+
+def _limit(value: int) -> int | None:
+    # v1 rounds the greatest number down to a page, v2 says max (2^64-1).
+    return value if 0 < value < (1 << 63) - (1 << 20) else None
+
+
+__all__ = ["Bundle", "Container", "Event", "Stats"]

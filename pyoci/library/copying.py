@@ -1,0 +1,276 @@
+"""Files into a container and out of it, while its processes try to lead us elsewhere.
+
+Every name is looked up below a descriptor. On the way to the place itself, the kernel follows links inside of the
+container (kernel.beneath); below it none is followed. Nothing is opened before it is known to be a regular file: to
+open a device can do things, and a FIFO waits. A file is written under a new name that nobody else has, and then takes
+the place of what was there: a link is replaced, not written through. See CVE-2018-15664 and CVE-2019-14271 (docker cp).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from types import TracebackType
+
+from pyoci.errors import ConfigError, PyociError, SyscallError
+from pyoci.kernel import beneath
+from pyoci.kernel.mount import magic
+
+MAX_BYTES = 16 << 30
+MAX_FILES = 1_000_000
+MAX_DEPTH = 200  # each level holds two descriptors
+_CHUNK = 1 << 20
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_RESOLVE = 0x08 | 0x02 | 0x04  # RESOLVE_BENEATH, _NO_MAGICLINKS, _NO_SYMLINKS of openat2(2)
+# statfs(2): files that are the kernel's own words, and that do things when they are opened or written
+_KERNELS_OWN = frozenset(
+    {
+        0x9FA0,  # procfs
+        0x62656572,  # sysfs
+        0x27E0EB,  # cgroup
+        0x63677270,  # cgroup2
+        0x64626720,  # debugfs
+        0x74726163,  # tracefs
+        0x73636673,  # securityfs
+        0x62656570,  # configfs
+        0xCAFE4A11,  # bpf
+        0xDE5E81E4,  # efivarfs
+        0x6165676C,  # pstore
+    }
+)
+Range = tuple[int, int, int]  # in the container, outside, how many
+
+
+class Files:
+    """A container's root folder as its processes see it, and what its IDs are outside."""
+
+    def __init__(self, path: str, uids: list[Range], gids: list[Range]) -> None:
+        try:
+            self.fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"open the container's root {path}") from None
+        self._ids = (uids, gids)
+
+    def __enter__(self) -> Files:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
+        os.close(self.fd)
+
+    def outside(self, owner: tuple[int, int]) -> tuple[int, int]:
+        """The host's IDs for the container's. ConfigError for one that is not mapped."""
+        found = []
+        for number, ranges in zip(owner, self._ids, strict=True):
+            for inside, host, count in ranges:
+                if inside <= number < inside + count:
+                    found.append(host + number - inside)
+                    break
+            else:
+                raise ConfigError(f"owner: found {number}, which the container's user namespace does not map")
+        return found[0], found[1]
+
+
+def id_ranges(text: str) -> list[Range]:
+    """/proc/PID/uid_map, user_namespaces(7)."""
+    found = []
+    for line in text.splitlines():
+        inside, outside, count = map(int, line.split())
+        found.append((inside, outside, count))
+    return found
+
+
+def copy_in(files: Files, source: str, destination: str, owner: tuple[int, int], max_bytes: int) -> None:
+    """From the host into the container. Raises SyscallError, ConfigError, PyociError."""
+    host = files.outside(owner)
+    fd = _open_host(source, os.O_PATH | os.O_CLOEXEC)
+    try:
+        parent, name = _target(beneath.Root(files.fd), destination, os.path.basename(os.path.abspath(source)))
+        try:
+            _refuse_kernels_own(parent, destination)
+            _Copy(max_bytes, host, 0o7777).node(fd, parent, name, source, 0)
+        finally:
+            os.close(parent)
+    finally:
+        os.close(fd)
+
+
+def copy_out(files: Files, source: str, destination: str, max_bytes: int) -> None:
+    """From the container to the host. Raises as `copy_in` does."""
+    if not source.startswith("/"):
+        raise ConfigError(f"source: found {source[:200]!r}, expected an absolute path of the container")
+    fd = beneath.Root(files.fd).open(source)
+    try:
+        _refuse_kernels_own(fd, source)
+        name = os.path.basename(os.path.normpath(source)) or "rootfs"
+        if os.path.isdir(destination):
+            parent = _open_host(destination, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        else:
+            folder, name = os.path.split(os.path.abspath(destination))
+            parent = _open_host(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # A set-user-ID file of the container's would be one of the caller's outside.
+            _Copy(max_bytes, None, 0o777).node(fd, parent, name, source, 0)
+        finally:
+            os.close(parent)
+    finally:
+        os.close(fd)
+
+
+class _Copy:
+    """One copy: what it may still cost, and whom it belongs to."""
+
+    def __init__(self, max_bytes: int, owner: tuple[int, int] | None, mode: int) -> None:
+        self._max = max_bytes
+        self._bytes = max_bytes
+        self._files = MAX_FILES
+        self._owner = owner
+        self._mode = mode
+
+    def node(self, fd: int, parent: int, name: str, path: str, depth: int) -> None:
+        """Copy what `fd` (O_PATH) is to `name` in the folder `parent`; `path` is for words."""
+        self._files -= 1
+        if self._files < 0:
+            raise PyociError(f"copy {path}: more than {MAX_FILES} files")
+        facts = os.fstat(fd)
+        try:
+            if stat.S_ISREG(facts.st_mode):
+                self._file(fd, parent, name, path, facts)
+            elif stat.S_ISDIR(facts.st_mode):
+                self._folder(fd, parent, name, path, facts, depth)
+            elif stat.S_ISLNK(facts.st_mode):
+                self._link(fd, parent, name)
+            elif depth == 0:
+                raise PyociError(f"copy {path}: it is neither a file nor a folder")
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"copy {path}") from None
+
+    def _file(self, fd: int, parent: int, name: str, path: str, facts: os.stat_result) -> None:
+        self._bytes -= facts.st_size
+        if self._bytes < 0:
+            raise PyociError(f"copy {path}: more than {self._max} bytes (max_bytes)")
+        temporary = _temporary_name()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        # It is a regular file: this is what the descriptor is of, whatever has its name now.
+        reader = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            writer = os.open(temporary, flags, 0o600, dir_fd=parent)
+            try:
+                _copy_bytes(reader, writer, facts.st_size)
+                self._finish(writer, facts)
+                os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+            except BaseException:
+                _unlink(temporary, parent)
+                raise
+            finally:
+                os.close(writer)
+        finally:
+            os.close(reader)
+
+    def _link(self, fd: int, parent: int, name: str) -> None:
+        temporary = _temporary_name()
+        os.symlink(os.readlink("", dir_fd=fd), temporary, dir_fd=parent)
+        try:
+            if self._owner is not None:
+                os.chown(temporary, *self._owner, dir_fd=parent, follow_symlinks=False)
+            os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+        except BaseException:
+            _unlink(temporary, parent)
+            raise
+
+    def _folder(self, fd: int, parent: int, name: str, path: str, facts: os.stat_result, depth: int) -> None:
+        if depth >= MAX_DEPTH:
+            raise PyociError(f"copy {path[:200]}: more than {MAX_DEPTH} folders deep")
+        made = True
+        try:
+            os.mkdir(name, 0o700, dir_fd=parent)
+        except FileExistsError:
+            made = False
+        target = os.open(name, _FOLDER, dir_fd=parent)
+        try:
+            source = os.open(".", _FOLDER, dir_fd=fd)
+            try:
+                for entry in os.listdir(source):
+                    self._entry(source, entry, target, f"{path}/{entry}", depth)
+            finally:
+                os.close(source)
+            if made:
+                self._finish(target, facts)
+        finally:
+            os.close(target)
+
+    def _entry(self, source: int, entry: str, target: int, path: str, depth: int) -> None:
+        try:
+            fd = beneath.openat2(source, entry, _LOOK, _RESOLVE & ~0x04)
+        except SyscallError as error:
+            if error.errno == errno.ENOENT:
+                return  # gone since the folder was read
+            raise
+        try:
+            if magic(fd) not in _KERNELS_OWN:
+                self.node(fd, target, entry, path, depth + 1)
+        finally:
+            os.close(fd)
+
+    def _finish(self, fd: int, facts: os.stat_result) -> None:
+        if self._owner is not None:
+            os.fchown(fd, *self._owner)
+        os.fchmod(fd, stat.S_IMODE(facts.st_mode) & self._mode)  # after chown, which takes set-user-ID away
+        os.utime(fd, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
+def _target(root: beneath.Root, destination: str, name: str) -> tuple[int, str]:
+    """The folder in the container that something goes to, and its name there."""
+    if not destination.startswith("/"):
+        raise ConfigError(f"destination: found {destination[:200]!r}, expected an absolute path of the container")
+    found = root.find(destination)
+    if found is not None:
+        if stat.S_ISDIR(os.fstat(found).st_mode):
+            return found, name
+        os.close(found)
+    folder, own_name = os.path.split(destination)
+    if own_name in ("", ".", ".."):
+        raise ConfigError(f"destination: found {destination[:200]!r}, which is no folder of the container")
+    return root.open(folder, os.O_PATH | os.O_DIRECTORY), own_name
+
+
+def _refuse_kernels_own(fd: int, path: str) -> None:
+    if magic(fd) in _KERNELS_OWN:
+        raise PyociError(f"copy {path}: it lies in a file system of the kernel's own, such as procfs")
+
+
+def _open_host(path: str, flags: int) -> int:
+    try:
+        return os.open(path, flags)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"open {path}") from None
+
+
+def _copy_bytes(reader: int, writer: int, size: int) -> None:
+    """As many as there were when it was looked at: a file may grow for ever. Holes stay holes."""
+    left = size
+    while left > 0:
+        data = os.read(reader, min(_CHUNK, left))
+        if not data:
+            break
+        left -= len(data)
+        if data.count(0) == len(data):
+            os.lseek(writer, len(data), os.SEEK_CUR)
+            continue
+        view = memoryview(data)
+        while view:
+            view = view[os.write(writer, view) :]
+    os.ftruncate(writer, os.lseek(writer, 0, os.SEEK_CUR))
+
+
+def _temporary_name() -> str:
+    return f".pyoci-copy-{secrets.token_hex(8)}"
+
+
+def _unlink(name: str, parent: int) -> None:
+    try:
+        os.unlink(name, dir_fd=parent)
+    except OSError:
+        pass

@@ -1,0 +1,288 @@
+"""Images in an OCI image layout: a folder with blobs named by their digests (image-spec, image-layout.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform as machine
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from pyoci.errors import ConfigError, PyociError, UnsupportedError
+from pyoci.kernel import beneath
+from pyoci.library import layers
+from pyoci.library.config import Config
+
+_DOCUMENT_MAX = 8 << 20
+_PASSWD_MAX = 1 << 20
+_NAME = "org.opencontainers.image.ref.name"
+_INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+_MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+_DIGEST_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386", "loongarch64": "loong64"}
+_NESTED_MAX = 4
+# conversion.md of the image-spec: where the image's properties go in the annotations of the container
+_ANNOTATIONS = {
+    "os": "os",
+    "architecture": "architecture",
+    "variant": "variant",
+    "author": "author",
+    "created": "created",
+}
+
+
+class Image:
+    """One image of a layout: its config and its layers. Every blob is checked against its digest and size."""
+
+    def __init__(self, layout: str, manifest: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+        self.layout = layout
+        self.manifest = manifest
+        self.config = config
+
+    @classmethod
+    def open(cls, layout: str | os.PathLike[str], reference: str | None = None, platform: str | None = None) -> Image:
+        """The image that is named `reference`, for `platform` ("linux/arm64/v8"; this machine's if None).
+
+        Raises ConfigError for a layout that breaks the specification, PyociError when there is no such image.
+        """
+        place = os.path.abspath(layout)
+        version = _member(_load(os.path.join(place, "oci-layout")), "imageLayoutVersion", str, "oci-layout")
+        if not version.startswith("1."):
+            raise UnsupportedError(f"image layout {place}: has version {version!r}, expected 1.0.0")
+        wanted = _platform(platform)
+        index = _load(os.path.join(place, "index.json"))
+        manifest = _select(place, index, reference, wanted, 0)
+        found = _blob_document(place, _member(manifest, "config", dict, "manifest"))
+        return cls(place, manifest, found)
+
+    def unpack(self, rootfs: str | os.PathLike[str], *, devices: bool = False, max_bytes: int | None = None) -> None:
+        """Unpack all layers into the folder `rootfs`, one over the other. Raises PyociError.
+
+        Nothing is written outside of `rootfs`, whatever the layers hold.
+        """
+        limits = layers.Limits(max_bytes if max_bytes is not None else layers.MAX_BYTES)
+        digests = list((self.config.get("rootfs") or {}).get("diff_ids") or ())
+        entries = _member(self.manifest, "layers", list, "manifest")
+        if len(digests) != len(entries):
+            raise ConfigError(f"image: has {len(entries)} layers and {len(digests)} diff_ids")
+        for descriptor, diff_id in zip(entries, digests, strict=True):
+            with _open_blob(self.layout, descriptor) as blob:
+                checked = _Checked(blob, descriptor)
+                layers.unpack(checked, _media_type(descriptor), os.fspath(rootfs), diff_id, limits, devices=devices)
+                checked.finish()
+
+    def apply(self, config: Config, rootfs: str | os.PathLike[str]) -> Config:
+        """`config` with what the image says: program, environment, working directory, user, annotations.
+
+        `rootfs` is where it was unpacked, whose passwd names the user. Raises ConfigError.
+        """
+        own = self.config.get("config") or {}
+        args = [*(own.get("Entrypoint") or ()), *(own.get("Cmd") or ())]
+        made = config.with_args(*args) if args else config
+        if env := dict(entry.partition("=")[::2] for entry in own.get("Env") or ()):
+            made = made.with_env(env)
+        if own.get("WorkingDir"):
+            made = made.with_cwd(own["WorkingDir"])
+        if own.get("User"):
+            uid, gid, groups = user_of(own["User"], rootfs)
+            made = made.with_user((uid, gid), groups)
+        return made.with_annotations(self._annotations(own))
+
+    def _annotations(self, own: Mapping[str, Any]) -> dict[str, str]:
+        prefix = "org.opencontainers.image"
+        found = {
+            f"{prefix}.{name}": str(self.config[key]) for key, name in _ANNOTATIONS.items() if self.config.get(key)
+        }
+        if own.get("StopSignal"):
+            found[f"{prefix}.stopSignal"] = str(own["StopSignal"])
+        if own.get("ExposedPorts"):
+            found[f"{prefix}.exposedPorts"] = ",".join(own["ExposedPorts"])
+        return {**found, **{str(name): str(value) for name, value in (own.get("Labels") or {}).items()}}
+
+
+def user_of(text: str, rootfs: str | os.PathLike[str]) -> tuple[int, int, Sequence[int]]:
+    """An image's `User`, "user[:group]": the IDs. A number is a number, whatever passwd says (CVE-2016-3697).
+
+    Names are looked up in the image's own files: regular ones, at most 1 MiB (CVE-2026-61801).
+    """
+    name, colon, group = text.partition(":")
+    passwd, groups = (_lines(rootfs, f"/etc/{file}") for file in ("passwd", "group"))
+    more: list[int] = []
+    if _is_id(name):
+        uid = int(name)
+        gid = next((int(line[3]) for line in passwd if len(line) > 3 and line[2] == name and _is_id(line[3])), 0)
+    else:
+        line = next((line for line in passwd if len(line) > 3 and line[0] == name), None)
+        if line is None or not (_is_id(line[2]) and _is_id(line[3])):
+            raise ConfigError(f"image: its User is {text[:80]!r}, which /etc/passwd of the image does not have")
+        uid, gid = int(line[2]), int(line[3])
+        more = [int(line[2]) for line in groups if len(line) > 3 and name in line[3].split(",") and _is_id(line[2])]
+    if colon:
+        entry = next((line for line in groups if len(line) > 2 and line[0] == group), None)
+        if not _is_id(group) and (entry is None or not _is_id(entry[2])):
+            raise ConfigError(f"image: its User is {text[:80]!r}, and /etc/group of the image has no such group")
+        gid = int(group) if _is_id(group) else int(entry[2]) if entry else 0
+        more = []
+    return uid, gid, more
+
+
+class _Checked:
+    """A blob that is read to its end, and then compared with its digest and its size."""
+
+    def __init__(self, blob: IO[bytes], descriptor: Mapping[str, Any]) -> None:
+        self._blob = blob
+        self._digest = str(descriptor["digest"])
+        self._hash = hashlib.new(self._digest.partition(":")[0])
+        self._left = int(descriptor["size"])
+
+    def read(self, size: int) -> bytes:
+        data = self._blob.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise ConfigError(f"image: blob {self._digest} is longer than its descriptor says")
+        self._hash.update(data)
+        return data
+
+    def finish(self) -> None:
+        while self.read(1 << 20):
+            pass
+        if self._left:
+            raise ConfigError(f"image: blob {self._digest} is {self._left} bytes shorter than its descriptor says")
+        found = self._hash.hexdigest()
+        if found != self._digest.partition(":")[2]:
+            raise ConfigError(f"image: blob {self._digest} has the digest {found}: it was damaged or changed")
+
+
+def _select(
+    layout: str, index: Mapping[str, Any], reference: str | None, wanted: tuple[str, str, str], depth: int
+) -> dict[str, Any]:
+    """The manifest of the one image that is meant."""
+    if depth > _NESTED_MAX:
+        raise ConfigError(f"image layout {layout}: indexes are nested more than {_NESTED_MAX} deep")
+    entries = [entry for entry in _member(index, "manifests", list, "index") if isinstance(entry, dict)]
+    if reference is not None:
+        entries = [entry for entry in entries if (entry.get("annotations") or {}).get(_NAME) == reference]
+    entries = [entry for entry in entries if _media_type(entry) in (*_INDEXES, *_MANIFESTS)]
+    fitting = [entry for entry in entries if _fits(entry.get("platform"), wanted)]
+    names = sorted({str((entry.get("annotations") or {}).get(_NAME, "(no name)")) for entry in entries})
+    if not fitting:
+        what = f"named {reference!r}" if reference is not None else "at all"
+        raise PyociError(f"image layout {layout}: has no image {what} for {'/'.join(filter(None, wanted))}")
+    if len(fitting) > 1 and reference is None and depth == 0:
+        raise PyociError(f"image layout {layout}: has several images, name one as reference: {', '.join(names)[:500]}")
+    chosen = fitting[0]
+    document = _blob_document(layout, chosen)
+    return _select(layout, document, None, wanted, depth + 1) if _media_type(chosen) in _INDEXES else document
+
+
+def _fits(found: Any, wanted: tuple[str, str, str]) -> bool:
+    if not isinstance(found, dict):
+        return True  # an entry need not say
+    system, architecture, variant = wanted
+    same = found.get("os") == system and found.get("architecture") == architecture
+    return same and (not variant or found.get("variant", "") == variant)
+
+
+def _platform(text: str | None) -> tuple[str, str, str]:
+    if text is None:
+        name = machine.machine()
+        return "linux", _ARCHITECTURES.get(name, name), ""
+    parts = text.split("/")
+    if len(parts) not in (2, 3) or not all(parts):
+        raise ConfigError(f"platform: found {text[:80]!r}, expected OS/ARCHITECTURE[/VARIANT]")
+    return parts[0], parts[1], parts[2] if len(parts) == 3 else ""
+
+
+def _blob_document(layout: str, descriptor: Mapping[str, Any]) -> dict[str, Any]:
+    with _open_blob(layout, descriptor) as blob:
+        checked = _Checked(blob, descriptor)
+        parts = []
+        while part := checked.read(1 << 20):
+            parts.append(part)
+            if len(parts) > _DOCUMENT_MAX >> 20:
+                raise ConfigError(f"image: blob {descriptor['digest']} is too large for a document")
+        checked.finish()
+    return _parse(b"".join(parts), str(descriptor["digest"]))
+
+
+def _open_blob(layout: str, descriptor: Mapping[str, Any]) -> IO[bytes]:
+    digest = _member(descriptor, "digest", str, "descriptor")
+    if _member(descriptor, "size", int, "descriptor") < 0:
+        raise ConfigError(f"image: the size of blob {digest[:80]!r} is below zero")
+    algorithm, _, encoded = digest.partition(":")
+    # It becomes a path: nothing else than what a digest can be.
+    if _DIGEST_LENGTHS.get(algorithm) != len(encoded) or not set(encoded) <= set("0123456789abcdef"):
+        raise ConfigError(
+            f"image: found the digest {digest[:80]!r}, expected sha256 or sha512 and its hexadecimal digits"
+        )
+    return _open_file(os.path.join(layout, "blobs", algorithm, encoded))
+
+
+def _open_file(path: str) -> IO[bytes]:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise ConfigError(f"image: {path} is not a regular file")
+        return open(fd, "rb")
+    except OSError as error:
+        raise ConfigError(f"image: read {path}: {os.strerror(error.errno or 0).lower()}") from None
+
+
+def _load(path: str) -> dict[str, Any]:
+    with _open_file(path) as file:
+        return _parse(file.read(_DOCUMENT_MAX + 1), path)
+
+
+def _parse(data: bytes, what: str) -> dict[str, Any]:
+    if len(data) > _DOCUMENT_MAX:
+        raise ConfigError(f"image: {what} is larger than {_DOCUMENT_MAX} bytes")
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        raise ConfigError(f"image: {what} is not JSON") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"image: {what} is not a JSON object")
+    return found
+
+
+def _member(document: Mapping[str, Any], name: str, kind: type[Any], what: str) -> Any:
+    value = document.get(name)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ConfigError(f"image: {name!r} of its {what} is missing, or has the wrong type")
+    return value
+
+
+def _media_type(descriptor: Any) -> str:
+    return _member(descriptor, "mediaType", str, "descriptor") if isinstance(descriptor, dict) else ""
+
+
+def _lines(rootfs: str | os.PathLike[str], path: str) -> Sequence[Sequence[str]]:
+    """The fields of passwd(5) or group(5) of the image; nothing where it has none."""
+    root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        found = beneath.Root(root).find(path)
+        if found is None:
+            return ()
+        try:
+            if not stat.S_ISREG(os.fstat(found).st_mode):
+                return ()
+            with open(f"/proc/self/fd/{found}", "rb") as file:
+                text = file.read(_PASSWD_MAX).decode("utf-8", "replace")
+        finally:
+            os.close(found)
+    finally:
+        os.close(root)
+    return [line.split(":") for line in text.splitlines()]
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 10 and int(text) < 1 << 32
+
+
+def is_layout(path: str | os.PathLike[str]) -> bool:
+    """Whether the folder is an OCI image layout."""
+    return Path(path, "oci-layout").is_file()

@@ -1,0 +1,98 @@
+"""What people write for a value, as the number or the list that the specification wants."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+
+from pyoci.errors import ConfigError
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+PERIOD = 100_000  # microseconds of the CPU limit, the kernel's default
+
+
+def size(value: int | str, name: str) -> int:
+    """Bytes of `67108864`, `"64M"`, `"1.5 GiB"`; -1 is none. ConfigError names `name`."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise TypeError(f"{name}: takes an int or a str such as '64M', found {type(value).__name__}")
+    if isinstance(value, int):
+        number = value
+    else:
+        word = value.strip().upper()
+        digits = word[: len(word) - len(word.lstrip("0123456789."))]
+        unit = word[len(digits) :].strip().removesuffix("B").removesuffix("I")
+        if unit not in _UNITS or not digits.strip(".") or digits.count(".") > 1 or len(digits) > 20:
+            raise ConfigError(f"{name}: found {value[:40]!r}, expected bytes, or a size such as 64M or 1G")
+        number = int(float(digits) * _UNITS[unit]) if "." in digits else int(digits) * _UNITS[unit]
+    if not -1 <= number < 1 << 63:
+        raise ConfigError(f"{name}: found {number}, expected a number of bytes below 2^63, or -1 for none")
+    return number
+
+
+def cpu_quota(cpus: float, name: str = "cpus") -> int:
+    """Microseconds in each PERIOD for a number of CPUs such as 0.5. ConfigError below 0.01, what the kernel takes."""
+    if isinstance(cpus, bool) or not isinstance(cpus, (int, float)):
+        raise TypeError(f"{name}: takes a number of CPUs such as 0.5, found {type(cpus).__name__}")
+    if not (math.isfinite(cpus) and 0.01 <= cpus <= 1 << 20):
+        raise ConfigError(f"{name}: found {cpus}, expected a number of CPUs from 0.01")
+    return round(cpus * PERIOD)
+
+
+def arguments(args: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """A command line as a list of words. A string is none: it would become a list of letters."""
+    if isinstance(args, (str, bytes)):
+        raise TypeError(f"args: takes a list of words such as ['sh', '-c', ...], found the string {args[:40]!r}")
+    words = [os.fspath(word) for word in args]
+    for word in words:
+        if not isinstance(word, str):
+            raise TypeError(f"args: takes words of type str, found {type(word).__name__}")
+        text(word, "args")
+    if not words:
+        raise ConfigError("args: found [], expected at least one entry, the program")
+    return words
+
+
+def text(value: str, name: str) -> str:
+    """`value`, which the kernel must be able to take: no NUL. ConfigError."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: takes a str, found {type(value).__name__}")
+    if "\0" in value:
+        raise ConfigError(f"{name}: found {value[:40]!r}, which holds a NUL")
+    return value
+
+
+def path(value: str | os.PathLike[str], name: str) -> str:
+    """A path of the container's: absolute. ConfigError."""
+    found = text(os.fspath(value), name)
+    if not found.startswith("/"):
+        raise ConfigError(f"{name}: found {found[:200]!r}, expected an absolute path")
+    return found
+
+
+def source(value: str | os.PathLike[str], name: str) -> str:
+    """A path of the host's, made absolute."""
+    return os.path.abspath(text(os.fspath(value), name))
+
+
+def user(value: int | str | tuple[int, int], name: str = "user") -> tuple[int, int]:
+    """`uid`, `(uid, gid)` or `"uid:gid"` in numbers; without a group the one with the user's number. ConfigError.
+
+    Names are refused: what they mean would be the image's choice (CVE-2016-3697).
+    """
+    if isinstance(value, str):
+        uid, colon, gid = value.partition(":")
+        parts = (uid, gid if colon else uid)
+        if not all(part.isascii() and part.isdigit() and len(part) <= 10 for part in parts):
+            raise ConfigError(f"{name}: found {value[:40]!r}, expected UID or UID:GID in numbers")
+        numbers = (int(parts[0]), int(parts[1]))
+    elif isinstance(value, tuple):
+        numbers = value
+    else:
+        numbers = (value, value)
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise TypeError(f"{name}: takes numbers, found {type(number).__name__}")
+        if not 0 <= number < 1 << 32:
+            raise ConfigError(f"{name}: found {number}, expected an ID from 0 to 4294967295")
+    return numbers

@@ -1,0 +1,341 @@
+"""pyoci.Container: its life, its streams, who waits for it, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.library import Library, descriptors
+from helpers.runtime import until
+
+import pyoci
+from pyoci import PIPE, Container, Exit
+
+
+def test_a_life(library: Library, bundle: Bundle) -> None:
+    bundle.sleeps()
+    bundle.write()
+    with Container.create(library.id(), bundle.path, **library.options) as container:
+        assert container.status == "created"
+        container.start()
+        assert container.status == "running"
+        assert container.pid in container.ps()
+        container.pause()
+        assert container.status == "paused"
+        container.resume()
+        assert container.status == "running"
+        container.kill("TERM")
+        assert container.wait(timeout=10) == Exit(143)
+        assert container.status == "stopped"
+        assert container.pid == 0
+    with pytest.raises(pyoci.ContainerNotFound):
+        container.state()
+    assert not container.exists()
+    assert container.wait() == Exit(143)
+
+
+def test_an_id_is_made_where_none_is_given(library: Library) -> None:
+    container = Container.create(config=library.config, **library.options)
+    library.runtime.known[container.id] = None
+    assert Container.list(library.options["root"], program=library.options["program"]) == [container]
+    container.delete(force=True)
+    container.close()
+
+
+@pytest.mark.parametrize("status", [0, 42, 255])
+def test_wait_tells_the_exit_status(library: Library, status: int) -> None:
+    with library.started(f"exit {status}") as container:
+        assert container.wait(10) == Exit(status)
+        assert container.wait().returncode == status
+
+
+def test_wait_tells_the_signal(library: Library) -> None:
+    with library.started() as container:
+        container.kill("KILL")
+        assert container.wait(10) == Exit(signal=9)
+        assert container.wait().returncode == -9
+
+
+def test_wait_tells_of_want_of_memory(library: Library) -> None:
+    config = library.config.with_memory("16M")
+    with library.started("exec tail /dev/zero", config=config) as container:
+        assert container.wait(30) == Exit(signal=9, oom_killed=True)
+
+
+def test_wait_in_other_processes_and_afterwards(library: Library) -> None:
+    container = library.started("read x; exit 5", stdin=PIPE)
+    code = "print(pyoci.Container(words[0], **options).wait(20))"
+    others = [library.program(code, container.id) for _ in range(3)]
+    until(lambda: all(reads_exit_file(other.pid) for other in others), "the others wait", 30)
+    assert container.stdin is not None
+    container.stdin.close()
+    assert [other.communicate(timeout=30)[0] for other in others] == ["exit status 5\n"] * 3
+    assert library.program(code, container.id).communicate(timeout=30)[0] == "exit status 5\n"
+    container.delete()
+    container.close()
+
+
+def test_who_waits_hears_it_even_if_somebody_deletes_it(library: Library) -> None:
+    container = library.started()
+    code = "print(pyoci.Container(words[0], **options).wait(20))"
+    other = library.program(code, container.id)
+    until(lambda: reads_exit_file(other.pid), "the other waits", 30)
+    container.delete(force=True)
+    assert other.communicate(timeout=30)[0] == "killed by signal 9\n"
+    container.close()
+
+
+def reads_exit_file(pid: int) -> bool:
+    links = Path(f"/proc/{pid}/fd")
+    return any(os.readlink(link).endswith("/exit") for link in links.iterdir() if link.is_symlink())
+
+
+def test_a_container_that_somebody_else_made(library: Library, bundle: Bundle) -> None:
+    bundle.sleeps()
+    made = library.runtime.create(bundle)
+    container = Container(made.id, **library.options)
+    container.start()
+    with pytest.raises(pyoci.Timeout):
+        container.wait(0.05)
+    container.kill()
+    ended = container.wait(10)
+    assert not ended.is_known
+    assert str(ended) == "an exit status that nobody recorded"
+
+
+def test_wait_has_a_limit(library: Library) -> None:
+    with library.started() as container:
+        with pytest.raises(pyoci.Timeout, match=r"the container has not ended within 0\.05 s"):
+            container.wait(timeout=0.05)
+        with pytest.raises(TimeoutError):
+            container.wait(0)
+
+
+def test_pipes(library: Library) -> None:
+    with library.started("cat; echo err >&2; exit 6", stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as container:
+        assert container.communicate("fed", timeout=20) == ("fed", "err\n")
+        assert container.wait() == Exit(6)
+
+
+def test_a_pipe_that_a_caller_reads_ends_with_the_container(library: Library) -> None:
+    with library.started("echo a; echo b", stdout=PIPE) as container:
+        assert container.stdout is not None
+        assert container.stdout.read() == b"a\nb\n"
+
+
+def test_communicate_has_limits(library: Library) -> None:
+    with library.started("echo a; sleep 300", stdout=PIPE, text=True) as container:
+        with pytest.raises(pyoci.Timeout) as caught:
+            container.communicate(timeout=0.5)
+        assert caught.value.stdout == "a\n"
+    with library.started("cat /dev/zero", stdout=PIPE) as container, pytest.raises(pyoci.OutputLimit):
+        container.communicate(max_output=100)
+
+
+def test_the_caller_is_not_held_up_by_its_own_streams(library: Library) -> None:
+    """Unless it asks for it, a container has none of them: who reads the caller's output sees its end."""
+    code = "c = pyoci.Container.create(words[0], config=config.with_args('sleep', '300'), **options); c.start()"
+    container = Container(library.id(), **library.options)
+    program = library.program(code, container.id)
+    assert program.communicate(timeout=30)[0] == ""
+    assert container.status == "running"
+    container.delete(force=True)
+
+
+def test_files_as_streams(library: Library, tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w+") as out, library.started("echo hello", stdout=out.fileno()) as container:
+        container.wait(10)
+        assert (tmp_path / "out").read_text() == "hello\n"
+
+
+def test_a_terminal(library: Library) -> None:
+    config = library.config.with_terminal((30, 100))
+    with library.started("stty size; read x; stty size; echo $x", config=config) as container:
+        terminal = container.terminal
+        assert terminal is not None
+        seen = b""
+        while b"30 100" not in seen:
+            seen += terminal.read()
+        terminal.resize(24, 80)
+        assert terminal.size == (24, 80)
+        terminal.write(b"typed\r")
+        while part := terminal.read():
+            seen += part
+        assert b"24 80" in seen
+        assert seen.rstrip().endswith(b"typed")
+        assert container.wait(10).ok
+
+
+def test_kill(library: Library) -> None:
+    with library.started() as container:
+        with pytest.raises(pyoci.UsageError, match="unknown signal 'NOPE'"):
+            container.kill("NOPE")
+        container.kill(signal.SIGKILL)
+        container.wait(10)
+        with pytest.raises(pyoci.StateError):
+            container.kill()
+        container.kill(missing_ok=True)
+        container.kill("KILL", all=True)
+    with pytest.raises(pyoci.ContainerNotFound):
+        container.kill()
+    container.kill(missing_ok=True)
+
+
+def test_update_and_stats(library: Library) -> None:
+    with library.started() as container:
+        container.update(memory="48M", pids=20, cpus=0.5)
+        stats = container.stats()
+        assert (stats.memory_limit, stats.pids_limit) == (48 << 20, 20)
+        assert stats.memory_bytes > 0
+        assert stats.pids >= 1
+        assert stats.cpu_seconds > 0
+        container.update(resources={"pids": {"limit": -1}})
+        assert container.stats().pids_limit is None
+        with pytest.raises(pyoci.ConfigError, match="memory"):
+            container.update(memory="64X")
+        with pytest.raises(pyoci.ConfigError):
+            container.update(resources={"pids": {"limit": "many"}})
+
+
+def test_events(library: Library) -> None:
+    before = descriptors()
+    config = library.config.with_memory("16M")
+    with library.started("sleep 0.3; tail /dev/zero; sleep 0.3", config=config) as container:
+        kinds = [event.kind for event in container.events(0.1)]
+    assert {"stats", "oom"} <= set(kinds)
+    with library.started() as container:
+        for event in container.events(0.01):
+            assert event.stats is not None
+            break
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_parent_that_dies_takes_it_along(library: Library, number: int) -> None:
+    name = library.id()
+    code = (
+        "import time\n"
+        "config = config.with_args('sleep', '300')\n"
+        "c = pyoci.Container.create(words[0], config=config, die_with_parent=True, **options)\n"
+        "c.start()\n"
+        "child = os.fork() or time.sleep(60)  # which has copies of all descriptors\n"
+        "print(c.pid, child, flush=True)\n"
+        "time.sleep(300)"
+    )
+    parent = library.program(code, name)
+    assert parent.stdout is not None
+    pid, child = map(int, parent.stdout.readline().split())
+    parent.send_signal(number)
+    parent.wait(10)
+    container = Container(name, **library.options)
+    until(lambda: not container.exists(), "the container is gone", 15)
+    assert not Path(f"/proc/{pid}").exists()
+    assert not list(Path(library.options["root"]).iterdir())
+    os.kill(child, signal.SIGKILL)
+    parent.stdout.close()
+
+
+def test_without_that_it_outlives_its_parent(library: Library) -> None:
+    name = library.id()
+    code = "c = pyoci.Container.create(words[0], config=config.with_args('sleep', '300'), **options); c.start()"
+    library.program(code, name).communicate(timeout=30)
+    container = Container(name, **library.options)
+    assert container.status == "running"
+    container.kill("KILL")
+    assert container.wait(10) == Exit(signal=9)
+    container.delete()
+
+
+def test_nothing_is_left(library: Library) -> None:
+    before = descriptors()
+    for _ in range(3):
+        with library.started("exit 1", stdin=PIPE, stdout=PIPE, stderr=PIPE) as container:
+            container.wait(10)
+    assert descriptors() == before
+    assert not list(Path(library.options["root"]).iterdir())
+
+
+def test_a_failed_create_leaves_nothing(library: Library) -> None:
+    before = descriptors()
+    with pytest.raises(pyoci.ExecutableError, match="executable file not found"):
+        Container.create(library.id(), config=library.config.with_args("nonono"), stdout=PIPE, **library.options)
+    assert descriptors() == before
+    assert not list(Path(library.options["root"]).iterdir())
+
+
+def test_errors_are_the_runtimes_own(library: Library, tmp_path: Path) -> None:
+    container = library.started()
+    with container:
+        with pytest.raises(pyoci.ContainerExists) as exists:
+            library.create("true", id=container.id)
+        assert exists.value.container_id == container.id
+        with pytest.raises(pyoci.StateError, match="already running"):
+            container.start()
+        with pytest.raises(pyoci.StateError, match="not stopped"):
+            container.delete()
+    with pytest.raises(pyoci.ContainerNotFound) as missing:
+        container.start()
+    assert missing.value.container_id == container.id
+    with pytest.raises(pyoci.InvalidId):
+        Container("../x")
+    with pytest.raises(pyoci.ConfigError, match="no such file") as config:
+        Container.create(library.id(), tmp_path, **library.options)
+    assert config.value.problems
+    container.delete(force=True)
+
+
+def test_what_create_takes(library: Library, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="either a bundle, or a config"):
+        Container.create(library.id(), tmp_path, config=library.config, **library.options)
+    with pytest.raises(TypeError, match="a bundle, or a config, or a rootfs"):
+        Container.create(library.id(), **library.options)
+    with pytest.raises(pyoci.ConfigError, match="/root/path"):
+        Container.create(library.id(), config=pyoci.Config.default(), **library.options)
+
+
+def test_many_threads_wait_for_one(library: Library) -> None:
+    with library.started() as container:
+        found: list[Exit] = []
+        threads = [threading.Thread(target=lambda: found.append(container.wait(20))) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        container.kill("KILL")
+        for thread in threads:
+            thread.join()
+        assert found == [Exit(signal=9)] * 5
+
+
+def test_without_a_pid_namespace_its_orphans_are_reaped(library: Library) -> None:
+    config = library.config.without_namespace("pid")
+    script = "for i in 1 2 3; do sh -c 'sleep 0.01 &'; done; sleep 7; exit 3"
+    with library.started(script, config=config) as container:
+        time.sleep(6)
+        states = [Path(f"/proc/{pid}/stat").read_text().split()[2] for pid in container.ps()]
+        assert "Z" not in states
+        assert container.wait(20) == Exit(3)
+
+
+def test_a_supervisor_that_is_killed(library: Library) -> None:
+    """The container goes on; that nobody knows its exit status is said."""
+    with library.started() as container:
+        state = json.loads((Path(container.root) / container.id / "state.json").read_text())
+        os.kill(state["creator_pid"], signal.SIGKILL)
+        assert container.status == "running"
+        container.kill("KILL")
+        assert not container.wait(10).is_known
+
+
+def test_the_command_line_sees_the_same(library: Library) -> None:
+    with library.started() as container:
+        listed = library.runtime.expect("list", "-q").stdout.split()
+        assert listed == [container.id]
+        library.runtime.expect("kill", container.id, "KILL")
+        container.wait(10)
+        library.runtime.expect("delete", container.id)
+        assert not container.exists()
