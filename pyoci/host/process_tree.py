@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import posix
+import time
 
-from pyoci.kernel import signals
+from pyoci.kernel import pidfd, proc_stat, signals
 
 _ROUNDS = 100  # of looking for new children; each process that is found has stopped, and makes no more
+_STOPPED = "Tt" + proc_stat.DEAD
+_STOP_WITHIN = 0.2  # seconds: one that waits for a disk stops later, and forks as little
+_DIE_WITHIN = 5.0
 
 
 def kill(pid: int) -> None:
     """SIGKILL to the child `pid` of the caller and to all that descend from it, if not adopted by another meanwhile.
 
-    They are stopped first, parents before their children: a stopped process neither forks nor waits, so no number that
-    is found can come to mean another process.
+    They are stopped first, parents before their children: a stopped process neither forks nor waits, so none is missed,
+    and no number that is found can come to mean another process. Returns once all but `pid` are gone.
     """
     found = [pid]
-    _send(pid, signals.STOP)
+    _stop(pid)
     for _ in range(_ROUNDS):
         new = [child for parent in found for child in _children(parent) if child not in found]
         if not new:
             break
         for child in new:
-            _send(child, signals.STOP)
+            _stop(child)
         found += new
+    held = [fd for child in found[1:] if (fd := pidfd.open(child, proc_stat.start_time(child))) is not None]
     for process in reversed(found):
         _send(process, signals.KILL)
+    deadline = time.monotonic() + _DIE_WITHIN
+    for fd in held:
+        pidfd.wait(fd, max(0.0, deadline - time.monotonic()))
+        pidfd.close(fd)
+
+
+def _stop(pid: int) -> None:
+    """The signal is sent; on another CPU the process may go on for a moment, and fork."""
+    _send(pid, signals.STOP)
+    deadline = time.monotonic() + _STOP_WITHIN
+    while (facts := proc_stat.stat(pid)) is not None and facts[0] not in _STOPPED and time.monotonic() < deadline:
+        time.sleep(0.0002)
 
 
 def _children(pid: int) -> list[int]:
