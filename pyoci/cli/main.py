@@ -59,6 +59,7 @@ COMMANDS = {
     "pause": "freeze a container",
     "resume": "thaw a paused container",
     "update": "change the resource limits of a container",
+    "mounts": "add mounts to a running container, or remove them",
     "checkpoint": "write a running container to files, by criu",
     "restore": "make a container of a checkpoint go on",
     "events": "show statistics and out-of-memory events",

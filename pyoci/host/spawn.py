@@ -12,7 +12,7 @@ from pyoci.record import Record
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
-from pyoci.wire.plan import BOOTSTRAPPED, UNSEEN, VISITED, ExecPlan, Namespaces, UserNamespace
+from pyoci.wire.plan import BOOTSTRAPPED, UNSEEN, VISITED, ExecPlan, Namespaces, Plan, UserNamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,6 +132,20 @@ def enter(plan: ExecPlan, inherited: Inherited, group: Cgroup, on_terminal: Call
     finally:
         posix.waitpid(pid, 0)
     return Child(pid=number, pidfd=posix.pidfd_open(number), channel=host)
+
+
+def change_mounts(plan: Plan, action: str, inherited: Inherited) -> Child:
+    """A process that changes the mounts of a running container: READY when that is done, and GO when it is to stay."""
+    from pyoci.init import mounts_sequence  # here, since no other command needs it, and before the fork
+
+    process.set_dumpable(False)
+    host, container = messages.pair()
+    pid, pidfd = process.clone(0, -1)
+    if pid == 0:
+        host.close()
+        main.run_in(inherited, container, lambda channel: mounts_sequence.change(plan, action, inherited, channel))
+    container.close()
+    return Child(pid=pid, pidfd=pidfd, channel=host)
 
 
 def _number(text: str) -> int:

@@ -59,6 +59,18 @@ def prepare_exec(
     posix._exit(1)
 
 
+def run_in(inherited: Inherited, channel: Channel, body: Callable[[Channel], None]) -> NoReturn:
+    """`run` for a process that comes to its end when `body` has."""
+    gc.disable()
+    try:
+        _keep_only_ours(inherited, channel, -1, 0)
+        body(channel)
+        posix._exit(0)
+    except BaseException as error:  # noqa: BLE001  # as above
+        report(channel, error)
+    posix._exit(1)
+
+
 def report(channel: Channel, error: BaseException) -> None:
     try:
         channel.send(messages.ERROR, messages.report(error))

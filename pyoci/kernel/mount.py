@@ -206,6 +206,19 @@ def magic(fd: int) -> int:
     return int.from_bytes(buffer[0:8], "little")
 
 
+def detach_by(proc_fd: int, fd: int, what: str) -> None:
+    """umount2(2) with MNT_DETACH of the mount that `fd` is the root of: by a magic link of the procfs `proc_fd`."""
+    here = posix.open(".", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    try:
+        posix.fchdir(proc_fd)
+        syscall(SYS["umount2"], encode(f"self/fd/{fd}"), uapi.MNT_DETACH)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, what) from None
+    finally:
+        posix.fchdir(here)
+        posix.close(here)
+
+
 def mount_id(fd: int) -> int:
     """The number of the mount that `fd` is on; on Linux 6.8 and later one that is never given again (statx(2))."""
     buffer = bytearray(256)

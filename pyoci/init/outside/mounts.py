@@ -53,21 +53,29 @@ def apply(plan: Plan, inherited: Inherited, root: Root, open_source: Callable[[i
     )
     made: dict[int, int] = {}
     for index, entry in enumerate(plan.mounts):
-        what = describe(entry)
-        try:
-            if entry.kind in ("remount", "change"):
-                _change(entry, made.get(entry.changes, -1), root)
-                continue
-            tree = _make(entry, index, inherited, context, what)
-        except SyscallError as error:
-            if error.call.startswith(what):
-                raise
-            raise SyscallError(error.errno, f"{what}: {error.call}") from None
-        if entry.read_only_last or entry.changed_later:
-            made[index] = tree
-        elif tree >= 0:
-            posix.close(tree)
+        apply_one(entry, index, made, inherited, context, describe(entry))
+        if index in made and not entry.read_only_last and not entry.changed_later:
+            posix.close(made.pop(index))
     return made
+
+
+def apply_one(
+    entry: Mount, index: int, made: dict[int, int], inherited: Inherited, context: Context, what: str, tree: int = -1
+) -> None:
+    """Make one mount, or change one of `made`; its root goes into `made`. `tree`: a file system that is ready."""
+    try:
+        if entry.kind in ("remount", "change"):
+            _change(entry, made.get(entry.changes, -1), context.root)
+        elif entry.kind == "filesystem":
+            made[index] = attach_filesystem(entry, context, what, tree)
+        else:
+            root = _make(entry, index, inherited, context, what)
+            if root >= 0:
+                made[index] = root
+    except SyscallError as error:
+        if error.call.startswith(what):
+            raise
+        raise SyscallError(error.errno, f"{what}: {error.call}") from None
 
 
 def finish(plan: Plan, made: dict[int, int], root: Root) -> None:
@@ -116,8 +124,8 @@ def attach_bind(entry: Mount, tree: int, context: Context, what: str) -> bool:
     return True
 
 
-def attach_filesystem(entry: Mount, context: Context, what: str) -> int:
-    """Make a new file system at its destination; a descriptor of its root."""
+def attach_filesystem(entry: Mount, context: Context, what: str, ready: int = -1) -> int:
+    """Make a new file system at its destination, or attach one that is `ready`; a descriptor of its root."""
     target, existed = _directory(entry, context.root, what)
     try:
         places.check(entry, -1, context.places.name(target), what)
@@ -125,7 +133,7 @@ def attach_filesystem(entry: Mount, context: Context, what: str) -> int:
         if entry.mode_of_target and existed:
             # as with runc; over none it is the kernel's, 1777
             data += (("mode", f"{stat.S_IMODE(posix.fstat(target).st_mode):o}"),)
-        tree = new_filesystem.make(entry, data)
+        tree = ready if ready >= 0 else new_filesystem.make(entry, data)
         if tree is None:
             tree = new_filesystem.make_on(entry, data, target, context.root, what)
             if entry.attributes_set:
@@ -149,8 +157,6 @@ def attach_filesystem(entry: Mount, context: Context, what: str) -> int:
 
 def _make(entry: Mount, index: int, inherited: Inherited, context: Context, what: str) -> int:
     """The new mount's root; -1 where a link was made in its place."""
-    if entry.kind == "filesystem":
-        return attach_filesystem(entry, context, what)
     if entry.kind == "cgroup":
         if inherited.cgroup is None:
             raise UnsupportedError(f"{what}: the container has no cgroup")

@@ -1,0 +1,26 @@
+"""Add mounts to a running container, or remove them.
+
+FILE has the mounts as JSON: an array of objects as in `mounts` of config.json, or an object with `mounts`; - is
+standard input. Sources of bind mounts are the host's. `remove` looks at the destinations alone.
+"""
+
+from __future__ import annotations
+
+from pyoci.cli import options
+from pyoci.cli.options import Call
+from pyoci.errors import UsageError
+from pyoci.host import mounts
+from pyoci.state.store import Store
+
+USAGE = "add|remove ID FILE"
+OPTIONS = ()
+
+
+def run(call: Call) -> int:
+    options.expect_args(call, 3, 3, "add or remove, a container id and a file")
+    action, container_id, file = call.args
+    if action not in ("add", "remove"):
+        raise UsageError(f"mounts: {action[:40]!r} must be add or remove")
+    with Store(call.settings.root).open(container_id) as entry:
+        mounts.change(entry, action, file)
+    return 0

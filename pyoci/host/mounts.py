@@ -1,0 +1,149 @@
+"""`mounts add` and `mounts remove`: other mounts for a container that lives.
+
+What a bind mount shows is opened here, detached, with the host's rights, and its ids are mapped here; a process in the
+container's namespaces makes new file systems and moves all of it to where it belongs (init.mounts_sequence). It is no
+member of the PID namespace, so that the container cannot see it.
+"""
+
+from __future__ import annotations
+
+import posix
+
+from pyoci import jsontext, phase
+from pyoci.errors import ConfigError, StateError, UnsupportedError
+from pyoci.host import open_for_init, spawn
+from pyoci.kernel import namespace, pidfd, procfs, uapi
+from pyoci.plan import facts as host_facts
+from pyoci.plan import paths
+from pyoci.plan.build import build
+from pyoci.plan.request import Request
+from pyoci.spec import bundle as bundles
+from pyoci.spec import rules
+from pyoci.state import status
+from pyoci.state.store import CONFIG_FILE, Entry
+from pyoci.wire import messages
+from pyoci.wire.inherited import Inherited
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyoci.state.model import State
+    from pyoci.wire.plan import Plan
+
+# What a mount may need to be made in, in the order in which they are joined. The PID namespace is for a procfs alone.
+_NAMESPACES = ("user", "ipc", "network", "cgroup", "mount")
+
+
+def change(entry: Entry, action: str, file: str) -> None:
+    """`add` or `remove` the mounts that `file` names, all of them or none; the container's config.json follows.
+
+    Raises StateError when the container does not live, ConfigError, UnsupportedError, SyscallError.
+    """
+    wanted = _read(file)
+    entry.lock()
+    state = entry.read()
+    current = status.status(entry, state)
+    if current not in (status.CREATED, status.RUNNING, status.PAUSED):
+        raise StateError(f"mounts {action}: container {state.id!r} is {current}")
+    config = jsontext.loads(entry.read_file(CONFIG_FILE), what=f"{entry.path}/{CONFIG_FILE}")
+    recorded: list[dict[str, Any]] = list(config.get("mounts") or ())
+    phase("plan")
+    plan = _plan(config, wanted, action, state)
+    after = [*recorded, *wanted] if action == "add" else _without(recorded, wanted)
+    inherited = _open(plan, action, state)
+    phase("change the mounts")
+    child = spawn.change_mounts(plan, action, inherited)
+    try:
+        child.channel.expect(messages.READY)
+        config["mounts"] = after
+        entry.write_file(CONFIG_FILE, jsontext.dumps(config).encode("ascii"))
+        if action == "add":
+            child.channel.send(messages.GO)  # without it what was added goes again
+    finally:
+        child.channel.close()
+        posix.waitpid(child.pid, 0)
+        posix.close(child.pidfd)
+
+
+def _read(file: str) -> list[Any]:
+    data = _standard_input() if file == "-" else bundles.read_file(file)
+    document = jsontext.loads(data, what=file)
+    if isinstance(document, dict):
+        document = document.get("mounts", [document])
+    if not isinstance(document, list) or not document:
+        raise ConfigError(f"{file}: must be an array of mounts, as in config.json, with one at least")
+    return document
+
+
+def _standard_input() -> bytes:
+    data = b""
+    while part := posix.read(0, 1 << 16):
+        data += part
+        if len(data) > jsontext.MAX_BYTES:
+            raise ConfigError(f"standard input: larger than {jsontext.MAX_BYTES} bytes")
+    return data
+
+
+def _plan(config: dict[str, Any], wanted: list[Any], action: str, state: State) -> Plan:
+    if action == "remove":
+        # the destination alone counts
+        wanted = [
+            {"destination": entry["destination"], "options": ["private"]}
+            if isinstance(entry, dict) and isinstance(entry.get("destination"), str)
+            else entry
+            for entry in wanted
+        ]
+    document = config | {"mounts": wanted}
+    bundles.check_document(document, "config")
+    problems = rules.check(document)
+    if problems:
+        raise ConfigError(problems)
+    plan = build(document, Request(container_id=state.id, bundle=state.bundle), host_facts.gather())
+    for index, mount in enumerate(plan.mounts):
+        if mount.kind == "cgroup":
+            raise UnsupportedError(f"/mounts/{index}/type: a cgroup mount cannot be added to a container that lives")
+    return plan
+
+
+def _without(recorded: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The record without the last mount at each destination, and without what changed it."""
+    left = list(recorded)
+    for entry in wanted:
+        destination = paths.clean(entry["destination"])
+        same = [index for index, other in enumerate(left) if paths.clean(other["destination"]) == destination]
+        made = [index for index in same if _is_new(left[index])]
+        if not made:
+            raise StateError(f"mounts remove: no mount of the container has the destination {destination[:200]!r}")
+        left = [other for index, other in enumerate(left) if index not in same or index < made[-1]]
+    return left
+
+
+def _is_new(entry: dict[str, Any]) -> bool:
+    """Not a remount, nor an entry that only says how a mount propagates."""
+    has_what = bool(entry.get("source")) or entry.get("type", "none") not in ("", "none")
+    return has_what and "remount" not in entry.get("options", ())
+
+
+def _open(plan: Plan, action: str, state: State) -> Inherited:
+    """Sources, and the namespaces of the container's init, opened while it is known to be that process."""
+    init = status.hold_init(state)
+    if init is None:
+        raise StateError(f"mounts {action}: container {state.id!r} has stopped")
+    inherited = Inherited(proc_fd=procfs.open_root(), sources={}, namespaces=[])
+    kinds = [kind for kind in _NAMESPACES if plan.namespaces.has(kind)]
+    if plan.namespaces.has("pid") and any(mount.fstype == "proc" for mount in plan.mounts):
+        kinds.append("pid")
+    for kind in kinds:
+        path = f"/proc/{state.pid}/ns/{uapi.NAMESPACE_FILES[kind]}"
+        inherited.namespaces.append((kind, namespace.open_path(path, kind)))
+    if not plan.namespaces.has("mount"):
+        inherited.rootfs_fd = posix.open(f"/proc/{state.pid}/root", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    if not status.init_lives(state):
+        raise StateError(f"mounts {action}: container {state.id!r} has stopped")
+    pidfd.close(init)
+    if action == "add":
+        for index, mount in enumerate(plan.mounts):
+            if mount.kind == "bind":
+                inherited.sources[index] = open_for_init.open_source(mount, index, plan, inherited.proc_fd)
+    return inherited

@@ -1,0 +1,123 @@
+"""THE order of `mounts add` and `mounts remove`: in the container's namespaces, except its PID namespace.
+
+Every path is the container's, and its processes run: what they exchange meanwhile is their own, since nothing of the
+host's is in reach.
+"""
+
+from __future__ import annotations
+
+import posix
+
+from pyoci import phase
+from pyoci.errors import SyscallError, UnsupportedError
+from pyoci.init import bootstrap, main
+from pyoci.init.outside import mounts
+from pyoci.init.outside.places import Places
+from pyoci.kernel import mount, namespace, process, uapi
+from pyoci.kernel.beneath import Root
+from pyoci.kernel.call import shown
+from pyoci.wire import messages
+from pyoci.wire.inherited import Inherited
+from pyoci.wire.messages import Channel
+from pyoci.wire.plan import Mount, Plan
+
+_SIGKILL = 9
+
+
+def change(plan: Plan, action: str, inherited: Inherited, channel: Channel) -> None:
+    """# host's namespaces, runtime's ids and capabilities"""
+    phase("join the namespaces", side="mounts")
+    process.set_name("pyoci:mounts")
+    process.die_with_parent(_SIGKILL)
+    pid_namespace = next((fd for kind, fd in inherited.namespaces if kind == "pid"), -1)
+    bootstrap.join_all([(kind, fd) for kind, fd in inherited.namespaces if kind != "pid"])
+    if plan.namespaces.has("user"):
+        bootstrap.become_root()
+        process.die_with_parent(_SIGKILL)  # cleared by the change of ids
+    posix.umask(0)
+    main.forget_imports()
+    if inherited.rootfs_fd >= 0:
+        posix.fchdir(inherited.rootfs_fd)
+        posix.chroot(".")
+    posix.chdir("/")
+    root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC))
+    if action == "remove":
+        _remove(plan, inherited, root)
+        channel.send(messages.READY)
+        return
+    made = _add(plan, inherited, root, pid_namespace)
+    channel.send(messages.READY)
+    if channel.receive()[0] != messages.GO:
+        _undo(made, inherited)
+
+
+def _add(plan: Plan, inherited: Inherited, root: Root, pid_namespace: int) -> list[int]:
+    """Descriptors of what was mounted; on an error nothing of it stays."""
+    context = mounts.Context(
+        root=root,
+        places=Places(root, inherited.proc_fd),
+        proc_fd=inherited.proc_fd,
+        user_namespace=plan.namespaces.has("user"),
+        source_propagation=0,
+        shared=plan.rootfs.shared_mounts,
+        open_source=inherited.sources.__getitem__,
+    )
+    made: dict[int, int] = {}
+    try:
+        for index, entry in enumerate(plan.mounts):
+            what = mounts.describe(entry)
+            tree = _procfs(entry, pid_namespace) if entry.fstype == "proc" and pid_namespace >= 0 else -1
+            mounts.apply_one(entry, index, made, inherited, context, what, tree)
+            if entry.read_only_last:
+                mount.setattr(made[index], set=uapi.MOUNT_ATTR_RDONLY)
+    except BaseException:
+        _undo(list(made.values()), inherited)
+        raise
+    return list(made.values())
+
+
+def _procfs(entry: Mount, pid_namespace: int) -> int:
+    """A procfs shows the PID namespace of the process that makes it: a child that is visible in there for a moment.
+
+    Its root is the container's, it cannot be traced, and its command line is none.
+    """
+    ours, theirs = messages.pair()
+    namespace.join(pid_namespace, uapi.CLONE_NEWPID, "pid namespace")
+    process.forget_caller()
+    child = posix.fork()
+    if child == 0:
+        try:
+            ours.close()
+            tree = mount.filesystem(entry.fstype, entry.source, entry.superblock, entry.data, entry.attributes_set)
+            theirs.send(messages.TREE, "", tree)
+        except BaseException as error:  # noqa: BLE001  # its parent says what it was
+            main.report(theirs, error)
+        posix._exit(0)
+    theirs.close()
+    try:
+        return ours.expect(messages.TREE)[2]
+    finally:
+        ours.close()
+        posix.waitpid(child, 0)
+
+
+def _remove(plan: Plan, inherited: Inherited, root: Root) -> None:
+    """All that are there, before the first goes."""
+    places = Places(root, inherited.proc_fd)
+    found: list[tuple[int, str]] = []
+    for entry in plan.mounts:
+        what = f"unmount {shown(entry.destination)}"
+        fd = root.find(entry.destination)
+        if fd is None or not mount.is_mount_root(fd) or places.name(fd) in ("/", ""):
+            raise UnsupportedError(f"{what}: nothing is mounted there")
+        found.append((fd, what))
+    for fd, what in reversed(found):
+        mount.detach_by(inherited.proc_fd, fd, what)
+
+
+def _undo(made: list[int], inherited: Inherited) -> None:
+    for fd in reversed(made):
+        try:
+            mount.detach_by(inherited.proc_fd, fd, "unmount")
+        except SyscallError:
+            continue  # the container's processes were faster
