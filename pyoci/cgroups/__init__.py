@@ -1,12 +1,24 @@
 """Control groups: one interface; which layout and which driver is decided here and nowhere else.
 
-Every group object has the methods of `Cgroup` below. `prepare` decides and touches nothing, `save` is valid
-from then on: a `create` that is killed at any point leaves groups that `reopen(saved).destroy()` finds.
+Every cgroup object has the methods of `Cgroup` below. `prepare` decides, plans the limits and touches nothing; `save`
+is valid from then on: a `create` that is killed at any point leaves groups that `reopen(saved).destroy()` finds.
 
-    layout    found by                               module
-    v2        /sys/fs/cgroup is a cgroup2            v2
-    v1        anything else                          v1 (hybrid: and a cgroup2 below it, joined too)
-    driver    --systemd-cgroup                       systemd, which wraps either
+    layout    found by                               class
+    v2        /sys/fs/cgroup is a cgroup2            v2.UnifiedCgroup
+    v1        anything else                          v1.LegacyCgroup (hybrid: and a cgroup2 below it, joined too)
+    manager   --cgroup-manager systemd               systemd.SystemdCgroup, which wraps either
+              --cgroup-manager disabled              none.NoCgroup
+
+A path names whoever is there now. Which directory it stood for is kept (`group.Group`), and compared before every kill,
+move and removal. Who is killed when the container is deleted:
+
+    PID namespace       init                          left    killed, after init
+    its own             was dead already              NOBODY  nobody: the kernel killed all others with init, and
+                                                              whoever is there now came later
+    its own             was killed just now           DIRECT  who was moved into the container's group from outside
+    shared, the host's  dead or alive                 ALL     the same, and all in groups below it, except in groups
+                                                              with another container's mark, or (when the group was
+                                                              there before the container) in any
 """
 
 from __future__ import annotations
@@ -25,13 +37,19 @@ if TYPE_CHECKING:
         """The groups of one container, in every hierarchy. All methods raise CgroupError."""
 
         def save(self) -> dict[str, Any]:
-            """What `reopen` needs, as JSON can hold it; empty after a `create` that had to do without groups."""
+            """What `reopen` needs, as JSON can hold it; empty for a container without groups.
 
-        def create(self, resources: dict[str, Any] | None) -> None:
-            """Make the groups and apply `linux.resources`; on failure remove what was made.
+            Saved twice: before `create`, so that a create that is killed leaves nothing that nobody knows of, and after
+            `add`, when it is known which directories the paths stand for.
+            """
 
-            CgroupError when a group is there already and holds processes or is frozen (config-linux.md,
-            "Control groups").
+        def create(self, owner: tuple[int, int] | None) -> Cgroup:
+            """Make the groups and apply the limits; on failure remove what was made.
+
+            `owner` (uid, gid) gets the group (config-linux.md, "Cgroup ownership"); v1 gives it to nobody, as it asks.
+            Returns what holds the container from then on: without groups, where a rootless caller may not make them
+            and nothing asks for them. CgroupError when a group is there already and holds processes or is frozen
+            (config-linux.md, "Control groups").
             """
 
         def clone_fd(self) -> int:
@@ -43,15 +61,15 @@ if TYPE_CHECKING:
         def update(self, resources: dict[str, Any]) -> None:
             """Change limits; what `resources` does not name stays. On failure the former values come back."""
 
-        def freeze(self) -> None:
-            """Stop every process, nested groups included; returns when they stand still."""
-
-        def thaw(self) -> None: ...
+        def freeze(self, frozen: bool) -> None:
+            """Stop every process, nested groups included, or have them go on; returns when they do."""
 
         def is_frozen(self) -> bool: ...
 
         def kill(self, signal: int) -> None:
-            """Send a signal to every process, those in nested groups and those forked meanwhile included."""
+            """Send a signal to every process, those forked meanwhile included, and those in nested groups, except in
+            those that other containers were made with.
+            """
 
         def pids(self) -> list[int]:
             """Every process, nested groups included, sorted."""
@@ -59,22 +77,24 @@ if TYPE_CHECKING:
         def stats(self) -> dict[str, Any]:
             """Usage, in the shape of the `data` of runc's `events --stats`."""
 
-        def oom_kills(self) -> int:
-            """How many of its processes were killed for want of memory, as far as the group counts it."""
-
         def oom_watch(self) -> OomWatch | None:
             """Where out-of-memory kills are reported; None without a memory controller."""
 
-        def destroy(self) -> None:
-            """Remove the groups and all below them, never their parents. No error when they are gone."""
+        def oom_kills(self) -> int:
+            """How many of its processes were killed for want of memory, as far as the group counts it."""
+
+        def trouble(self) -> str:
+            """Why no process in it goes on: frozen, or waiting for memory; empty when nothing is wrong."""
+
+        def destroy(self, left: str) -> str:
+            """Remove the groups and all below them, never their parents. No error when they are gone.
+
+            `left` says which processes are the container's once its init is gone, and are killed: NOBODY, DIRECT or
+            ALL. Returns why a group stays, when others' processes are in it.
+            """
 
         def mounts(self, cgroup_namespace: bool) -> CgroupMounts:
             """How the container's own view is mounted; valid after `create`."""
-
-        def delegate(self, uid: int, gid: int) -> None:
-            """Give the group to a user (config-linux.md, "Cgroup ownership"); without effect on v1, as it
-            asks.
-            """
 
     class OomWatch(Protocol):
         """`fd` becomes ready (POLLIN or POLLPRI) when `happened` may tell something new."""
@@ -89,6 +109,13 @@ if TYPE_CHECKING:
 
 
 ROOT = "/sys/fs/cgroup"
+_NAME_MAX = 255
+_PATH_MAX = 3800  # PATH_MAX without what lies around it: mount point, file name
+
+
+RELATIVE_TO = "/pyoci/"  # where relative paths start, whoever calls (config-linux.md, "Cgroups Path": consistently)
+NOBODY, DIRECT, ALL = "nobody", "direct", "all"
+CGROUPFS, SYSTEMD, DISABLED = MANAGERS = ("cgroupfs", "systemd", "disabled")
 
 
 def prepare(
@@ -99,13 +126,14 @@ def prepare(
     rootless: bool,
     config_resources: dict[str, Any] | None,
     annotations: dict[str, str] | None = None,
+    adopted: bool = False,
 ) -> Cgroup:
     """The groups that a new container gets; nothing is made yet.
 
     `cgroups_path` is `linux.cgroupsPath`, `config_resources` is `linux.resources`; `annotations` may hold properties
-    for systemd. With `rootless`, a caller
-    that may not make groups is no error as long as neither of the two asks for them. Raises CgroupError for a
-    path that is broken and for a resource whose controller is not there.
+    for systemd. `adopted`: somebody else (criu) makes the groups and puts processes in them, before `create`. With
+    `rootless`, a caller that may not make groups is no error as long as neither of the two asks for them. Raises
+    CgroupError for a path that is broken and for a limit that cannot be had.
     """
     if systemd:
         from pyoci.cgroups.systemd import prepare as prepare_scope
@@ -115,30 +143,30 @@ def prepare(
     if is_unified():
         from pyoci.cgroups import v2
 
-        return v2.prepare(path, container_id, rootless, config_resources)
+        return v2.prepare(path, container_id, rootless, config_resources, adopted)
     from pyoci.cgroups import v1
 
-    return v1.prepare(path, container_id, rootless, config_resources)
+    return v1.prepare(path, container_id, rootless, config_resources, adopted)
 
 
 def reopen(saved: dict[str, Any]) -> Cgroup:
     """The groups of an existing container, from what `save` returned. Raises CgroupError."""
     if not saved:
-        from pyoci.cgroups.v2 import Group
+        from pyoci.cgroups.none import NoCgroup
 
-        return Group("", "", rootless=True, tolerant=True, devices=False)
+        return NoCgroup()
     try:
         if "systemd" in saved:
-            from pyoci.cgroups.systemd import Scope
+            from pyoci.cgroups.systemd import SystemdCgroup
 
-            return Scope.reopen(saved)
+            return SystemdCgroup.reopen(saved)
         if saved["layout"] == "v2":
-            from pyoci.cgroups.v2 import Group
+            from pyoci.cgroups.v2 import UnifiedCgroup
 
-            return Group.reopen(saved)
-        from pyoci.cgroups.v1 import Groups
+            return UnifiedCgroup.reopen(saved)
+        from pyoci.cgroups.v1 import LegacyCgroup
 
-        return Groups.reopen(saved)
+        return LegacyCgroup.reopen(saved)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise CgroupError(f"read the container's cgroups from its state: {saved!r} is not what was saved") from None
 
@@ -167,11 +195,14 @@ def _checked(path: str | None) -> str | None:
         return None
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise CgroupError(f"cgroupsPath {path!r}: '..' is not allowed in it")
+        raise CgroupError(f"cgroupsPath {path[:80]!r}: '..' is not allowed in it")
     if "\0" in path or "\n" in path:
-        raise CgroupError(f"cgroupsPath {path!r}: the kernel allows no line feed and no NUL in a group's name")
+        raise CgroupError(f"cgroupsPath {path[:80]!r}: the kernel allows no line feed and no NUL in a group's name")
     if not parts:
         raise CgroupError(f"cgroupsPath {path!r}: names the root group; a container needs a group of its own")
-    if len(max(parts, key=len).encode("utf-8", "surrogateescape")) > 255:
-        raise CgroupError(f"cgroupsPath {path[:80]!r}...: a part is longer than 255 bytes")
+    lengths = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
+    if max(lengths) > _NAME_MAX:
+        raise CgroupError(f"cgroupsPath {path[:80]!r}...: a part is longer than {_NAME_MAX} bytes")
+    if sum(lengths) + len(lengths) > _PATH_MAX:
+        raise CgroupError(f"cgroupsPath {path[:80]!r}...: it is longer than {_PATH_MAX} bytes")
     return ("/" if path.startswith("/") else "") + "/".join(parts)

@@ -10,39 +10,33 @@ if TYPE_CHECKING:
 
 
 def below(saved: dict[str, Any], asked: list[str]) -> dict[str, Any]:
-    """The saved groups with each of `asked` applied: `PATH`, or on v1 `CONTROLLER[,CONTROLLER]:PATH`.
+    """The saved groups with each of `asked` as the place to enter: `PATH`, or on v1 `CONTROLLER[,CONTROLLER]:PATH`.
 
     Raises CgroupError for a path that leads out, and for a controller that there is no group of.
     """
+    if not saved:
+        raise CgroupError(f"--cgroup {asked[0]}: the container has no cgroup")
     # systemd made the scope; what is below it is the container's own affair
-    changed: dict[str, Any] = _copy(saved["groups"] if "systemd" in saved else saved)
+    changed = {key: value for key, value in saved.items() if key != "systemd"}
+    leaves: dict[str, str] = dict(changed.get("leaves") or {})
     for text in asked:
         names, colon, path = text.rpartition(":")
-        if ".." in path.split("/"):
+        parts = [part for part in path.split("/") if part not in ("", ".")]
+        if ".." in parts:
             raise CgroupError(f"--cgroup {text}: .. would lead out of the container's cgroup")
+        leaf = "/".join(parts)
         if changed["layout"] == "v2":
             if colon:
                 raise CgroupError(f"--cgroup {text}: cgroup v2 has one hierarchy, leave the controllers out")
-            changed["group"] = _join(changed["group"], path)
+            changed["leaf"] = leaf
         else:
-            _change_v1(changed["groups"], names.split(",") if colon else None, path, text)
-    return changed
+            for name in _chosen(changed["groups"], names.split(",") if colon else None, text):
+                leaves[name] = leaf
+    return {**changed, "leaves": leaves} if leaves else changed
 
 
-def _change_v1(groups: dict[str, list[str]], controllers: list[str] | None, path: str, text: str) -> None:
+def _chosen(groups: dict[str, Any], controllers: list[str] | None, text: str) -> list[str]:
     chosen = [name for name in groups if controllers is None or set(name.split(",")) & set(controllers)]
     if not chosen:
         raise CgroupError(f"--cgroup {text}: the container is in no such group; there are: {', '.join(groups)}")
-    for name in chosen:
-        mount, group = groups[name]
-        groups[name] = [mount, _join(group, path)]
-
-
-def _join(group: str, path: str) -> str:
-    return f"{group.rstrip('/')}/{path.strip('/')}".rstrip("/")
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
-    return list(value) if isinstance(value, list) else value
+    return chosen

@@ -27,14 +27,8 @@ def cpu_weight(shares: int) -> int:
 
 
 def io_weight(weight: int) -> int:
-    """blkio.weight [10-1000] to io.weight [1-10000], linear. CgroupError out of bounds."""
-    check_blkio_weight(weight)
+    """blkio.weight [10-1000] to io.weight [1-10000], linear."""
     return WEIGHT_MIN + (weight - BLKIO_MIN) * (WEIGHT_MAX - WEIGHT_MIN) // (BLKIO_MAX - BLKIO_MIN)
-
-
-def check_blkio_weight(weight: int) -> None:
-    if not BLKIO_MIN <= weight <= BLKIO_MAX:
-        raise CgroupError(f"blockIO weight {weight} is not between {BLKIO_MIN} and {BLKIO_MAX}")
 
 
 def swap_max(swap: int, limit: int | None) -> str:

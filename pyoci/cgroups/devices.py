@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     # (type, major, minor) -> access
     Exceptions = dict[tuple[str, int | None, int | None], str]
 
-# config-linux.md, "Default Devices", and the pseudo terminals; making a node is harmless, opening it is what
-# counts.
+# config-linux.md, "Default Devices", and the pseudo terminals: a container's /dev/console is one of them, and 5:1 is
+# the host's. Making a node is harmless, opening it is what counts.
 DEFAULT_RULES: tuple[Rule, ...] = (
     (True, "c", None, None, "m"),
     (True, "b", None, None, "m"),
@@ -31,7 +31,6 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     (True, "c", 1, 8, "rwm"),  # /dev/random
     (True, "c", 1, 9, "rwm"),  # /dev/urandom
     (True, "c", 5, 0, "rwm"),  # /dev/tty
-    (True, "c", 5, 1, "rwm"),  # /dev/console
     (True, "c", 5, 2, "rwm"),  # /dev/ptmx
     (True, "c", 10, 200, "rwm"),  # /dev/net/tun, as runc and crun: it gives no power without CAP_NET_ADMIN
     (True, "c", 136, None, "rwm"),  # /dev/pts/N
@@ -176,12 +175,12 @@ def parse_list(text: str) -> Allowed | None:
     return Allowed(False, exceptions)
 
 
-def restrict_v1(group: str, given: list[dict[str, Any]] | None, fresh: bool) -> None:
+def restrict_v1(group: str, rules: list[Rule], fresh: bool) -> None:
     """Bring the devices controller of `group` to the rules. Raises CgroupError.
 
     `fresh`: the group has no processes yet, so what it inherited need not be looked at.
     """
-    target = for_v1(rules_of(given))
+    target = for_v1(rules)
     current = None if fresh else parse_list(files.read(f"{group}/devices.list"))
     # All is allowed: what the parent has, which may itself be restricted and then cannot be written.
     inherits = fresh and target.by_default and not target.exceptions

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import posix
 
-from pyoci.cgroups import device_program, devices, files
+from pyoci.cgroups import device_program, files
 from pyoci.errors import CgroupError, SyscallError
 from pyoci.kernel import bpf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from pyoci.cgroups.devices import Rule
 
 # Programs of others (systemd's, an engine's) on the same group stay: all must agree, BPF_F_ALLOW_MULTI.
 PROGRAM_NAME = "pyoci_devices"
 
 
-def restrict(group: str, given: list[dict[str, Any]] | None) -> None:
+def restrict(group: str, rules: list[Rule]) -> None:
     """Attach the program for the rules, in place of the one that an earlier call attached. Raises
     CgroupError.
 
     It stays as long as the group does, whoever exits.
     """
-    program = device_program.build(devices.rules_of(given))
+    program = device_program.build(rules)
     try:
         group_fd = posix.open(group, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
     except OSError as error:

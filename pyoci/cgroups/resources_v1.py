@@ -6,18 +6,12 @@ a zero: engines write every number that they were not asked to change as 0 (dock
 
 from __future__ import annotations
 
+from pyoci.cgroups import ranges
 from pyoci.cgroups.writes import Write, single_write
-from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-SHARES_MIN, SHARES_MAX = (
-    2,
-    262144,
-)  # kernel/sched/sched.h, MIN_SHARES and MAX_SHARES; the kernel clamps silently
-SWAPPINESS_MAX = 100
 
 _THROTTLE = (
     ("throttleReadBpsDevice", "blkio.throttle.read_bps_device"),
@@ -27,9 +21,10 @@ _THROTTLE = (
 )
 
 
-def plan(resources: dict[str, Any]) -> list[list[Write]]:
-    """Batches for `writes.apply`; devices and unified are not in them. Raises CgroupError for impossible
-    values.
+def plan(resources: dict[str, Any], hugetlb_is_unified: bool = False) -> list[list[Write]]:
+    """Batches for `writes.apply`; devices are not in them. Raises CgroupError for impossible values.
+
+    `unified`, and with `hugetlb_is_unified` limits of huge pages, go to the cgroup2 hierarchy of a hybrid layout.
     """
     batches: list[list[Write]] = []
     for section, planned in (
@@ -42,18 +37,23 @@ def plan(resources: dict[str, Any]) -> list[list[Write]]:
         ("rdma", _rdma),
     ):
         given = resources.get(section)
-        if given:
+        if given and not (hugetlb_is_unified and section == "hugepageLimits"):
             batches += [batch for batch in planned(given) if batch]
-    return batches
+    return batches + _in_unified_hierarchy(resources, hugetlb_is_unified)
 
 
-def needed(resources: dict[str, Any]) -> dict[str, str]:
-    """The controllers that the values need, each with the first property that needs it."""
-    found: dict[str, str] = {}
-    for batch in plan(resources):
+def _in_unified_hierarchy(resources: dict[str, Any], hugetlb: bool) -> list[list[Write]]:
+    sections = ("unified", "hugepageLimits") if hugetlb else ("unified",)
+    rest = {key: resources[key] for key in sections if resources.get(key)}
+    if not rest:
+        return []
+    from pyoci.cgroups import resources_v2
+
+    batches = resources_v2.plan(rest, {})
+    for batch in batches:
         for item in batch:
-            found.setdefault(item.controller, item.name)
-    return found
+            item.unified = True
+    return batches
 
 
 def _memory(given: dict[str, Any]) -> list[list[Write]]:
@@ -78,8 +78,6 @@ def _memory(given: dict[str, Any]) -> list[list[Write]]:
         if given.get(key):
             single.append([single_write("memory", file, given[key], f"memory.{key}")])
     if given.get("swappiness") is not None:
-        if given["swappiness"] > SWAPPINESS_MAX:
-            raise CgroupError(f"memory.swappiness: {given['swappiness']} is not between 0 and {SWAPPINESS_MAX}")
         single.append([single_write("memory", "memory.swappiness", given["swappiness"], "memory.swappiness")])
     if given.get("disableOOMKiller") is not None:
         value = int(given["disableOOMKiller"])
@@ -94,13 +92,11 @@ def _cpu(given: dict[str, Any]) -> list[list[Write]]:
     if given.get("realtimeRuntime"):
         realtime.append(single_write("cpu", "cpu.rt_runtime_us", given["realtimeRuntime"], "cpu.realtimeRuntime"))
     if given.get("shares"):
-        if not SHARES_MIN <= given["shares"] <= SHARES_MAX:
-            raise CgroupError(f"cpu.shares: {given['shares']} is not between {SHARES_MIN} and {SHARES_MAX}")
+        ranges.check_shares(given["shares"])
         weight.append(single_write("cpu", "cpu.shares", given["shares"], "cpu.shares"))
     if given.get("idle") is not None:
         # The kernel refuses shares in an idle group: in one batch, each order is tried.
         weight.append(single_write("cpu", "cpu.idle", given["idle"], "cpu.idle"))
-    check_burst(given)
     if given.get("period"):
         bandwidth.append(single_write("cpu", "cpu.cfs_period_us", given["period"], "cpu.period"))
     if given.get("quota"):
@@ -115,19 +111,16 @@ def _cpu(given: dict[str, Any]) -> list[list[Write]]:
     return [realtime, weight, bandwidth, *sets]
 
 
-def check_burst(given: dict[str, Any]) -> None:
-    """config-linux.md, "CPU": a burst is no larger than a positive quota. Raises CgroupError."""
-    quota, burst = given.get("quota"), given.get("burst")
-    if burst and quota and 0 < quota < burst:
-        raise CgroupError(f"cpu.burst: {burst} is larger than cpu.quota {quota}")
-
-
 def _pids(given: dict[str, Any]) -> list[list[Write]]:
     limit = given.get("limit")
-    if limit is None:
-        return []
-    # 0 is a limit (config-linux.md, "PIDs")
-    return [[single_write("pids", "pids.max", limit if limit >= 0 else "max", "pids.limit")]]
+    return [] if limit is None else [[single_write("pids", "pids.max", pids_max(limit), "pids.limit")]]
+
+
+def pids_max(limit: int) -> str:
+    """pids.max of both versions. A limit of 0 (config-linux.md, "PIDs": no more) is 1, as in runc since 1.4: systemd
+    takes no 0, and with either number init is the only process.
+    """
+    return "max" if limit < 0 else str(max(limit, 1))
 
 
 def _block_io(given: dict[str, Any]) -> list[list[Write]]:

@@ -7,7 +7,7 @@ Zero means "not given" where it is no limit, as in `resources_v1`.
 from __future__ import annotations
 
 from pyoci.cgroups import convert
-from pyoci.cgroups.resources_v1 import check_burst, rdma_lines
+from pyoci.cgroups.resources_v1 import pids_max, rdma_lines
 from pyoci.cgroups.writes import Write, single_write
 from pyoci.errors import CgroupError
 
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    Facts = dict[str, int | None]
+    Facts = dict[str, str]
 
 _THROTTLE = (
     ("throttleReadBpsDevice", "rbps"),
@@ -28,9 +28,9 @@ _THROTTLE = (
 def plan(resources: dict[str, Any], facts: Facts) -> list[list[Write]]:
     """Batches for `writes.apply`; devices are not in them.
 
-    `facts` has `memory.max`, `memory.current` and the quota of `cpu.max` of the group where the values depend
-    on them; None is `max`.
-    Raises CgroupError for impossible values and for what v2 does not have.
+    `facts` holds what is in `memory.max`, `memory.current` and `cpu.max` of a group in use, where values depend on
+    them (`limits.facts_needed`); a new group has no limit. Raises CgroupError for impossible values and for what v2
+    does not have.
     """
     batches: list[list[Write]] = []
     if resources.get("memory"):
@@ -68,11 +68,11 @@ def _memory(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
     batches = []
     limit, swap = given.get("limit"), given.get("swap")
     if limit and limit > 0 and given.get("checkBeforeUpdate"):
-        used = facts.get("memory.current")
-        if used is not None and used > limit:
+        used = int(facts.get("memory.current", "0"))
+        if used > limit:
             raise CgroupError(f"memory.limit: {limit} is below the {used} bytes that are in use")
     if swap:
-        value = convert.swap_max(swap, limit or facts.get("memory.max"))
+        value = convert.swap_max(swap, limit or _number(facts.get("memory.max")))
         # Without swap in the kernel there is no file; then no swap and all of it are the same.
         batches.append(
             [single_write("memory", "memory.swap.max", value, "memory.swap", optional=value in ("0", "max"))]
@@ -91,7 +91,6 @@ def _cpu(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
     for key in ("realtimeRuntime", "realtimePeriod"):
         if given.get(key):
             raise _lacking(f"cpu.{key}", given[key])
-    check_burst(given)
     weight, bandwidth = [], []
     if given.get("shares"):
         # The kernel refuses a weight for an idle group: in one batch, each order is tried.
@@ -99,12 +98,12 @@ def _cpu(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
     if given.get("idle") is not None:
         weight.append(single_write("cpu", "cpu.idle", str(given["idle"]), "cpu.idle"))
     quota, period = given.get("quota"), given.get("period")
-    if quota:
-        value = convert.maximum(quota) + (f" {period}" if period else "")
-        bandwidth.append(single_write("cpu", "cpu.max", value, "cpu.quota"))
-    elif period:
-        # The file wants a quota before the period: the one that is there.
-        bandwidth.append(single_write("cpu", "cpu.max", f"{_text(facts.get('cpu.max'))} {period}", "cpu.period"))
+    if quota or period:
+        # The file wants a quota before the period, and systemd both: what is not given is what is in force.
+        in_force = facts.get("cpu.max", "max").split()
+        words = [convert.maximum(quota) if quota else in_force[0], *([str(period)] if period else in_force[1:])]
+        name = "cpu.quota" if quota else "cpu.period"
+        bandwidth.append(single_write("cpu", "cpu.max", " ".join(words), name))
     if given.get("burst") is not None:
         bandwidth.append(single_write("cpu", "cpu.max.burst", str(given["burst"]), "cpu.burst"))
     sets = [
@@ -115,15 +114,13 @@ def _cpu(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
     return [weight, bandwidth, *sets]
 
 
-def _text(value: int | None) -> str:
-    return "max" if value is None else str(value)
+def _number(text: str | None) -> int | None:
+    return None if text is None or text.strip() == "max" else int(text)
 
 
 def _pids(given: dict[str, Any]) -> list[list[Write]]:
     limit = given.get("limit")
-    if limit is None:
-        return []
-    return [[single_write("pids", "pids.max", convert.maximum(limit), "pids.limit")]]
+    return [] if limit is None else [[single_write("pids", "pids.max", pids_max(limit), "pids.limit")]]
 
 
 def _block_io(given: dict[str, Any]) -> list[list[Write]]:
@@ -148,7 +145,6 @@ def _block_io(given: dict[str, Any]) -> list[list[Write]]:
 
 def _io_weight(device: str, weight: int, name: str) -> Write:
     """BFQ's file has the numbers of v1; io.weight (blk-iocost) has its own scale."""
-    convert.check_blkio_weight(weight)
     bfq = f"{device}{weight}"
     cost = f"{device or 'default '}{convert.io_weight(weight)}"
     return Write(controller="io", targets=(("io.bfq.weight", bfq), ("io.weight", cost)), name=name)

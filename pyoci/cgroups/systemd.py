@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 
-from pyoci.cgroups import ROOT, hierarchies, is_unified, systemd_annotations, systemd_units
+from pyoci.cgroups import NOBODY, ROOT, hierarchies, is_unified, limits, systemd_annotations, systemd_units
 from pyoci.cgroups.dbus import Manager, Refused
+from pyoci.cgroups.group import Group
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyoci.cgroups import OomWatch
-    from pyoci.cgroups.v1 import Groups
-    from pyoci.cgroups.v2 import Group
+    from pyoci.cgroups.limits import Limits
+    from pyoci.cgroups.v1 import LegacyCgroup
+    from pyoci.cgroups.v2 import UnifiedCgroup
     from pyoci.wire.cgroup import CgroupMounts
 
 _SECONDS = 30.0
@@ -32,30 +34,32 @@ def prepare(
     rootless: bool,
     resources: dict[str, Any] | None,
     annotations: dict[str, str] | None,
-) -> Scope:
+) -> SystemdCgroup:
     """See `pyoci.cgroups.prepare`."""
     user = rootless
     parent, unit = systemd_units.parse(cgroups_path, container_id, user)
-    systemd_units.properties(resources or {}, unified)
     asked = systemd_annotations.properties(annotations or {})
     path = f"{systemd_units.expand_slice(parent)}/{unit}"
-    inner: Group | Groups
+    inner: UnifiedCgroup | LegacyCgroup
     if unified:
-        from pyoci.cgroups.v2 import Group
+        from pyoci.cgroups import controllers
+        from pyoci.cgroups.v2 import UnifiedCgroup
 
-        place = ROOT + _manager_group(user) + path
-        inner = Group(place, ROOT, rootless=rootless, tolerant=False, devices=not rootless)
-        inner.check_unused()
+        planned = limits.of_new_group(resources, unified=True)
+        controllers.require((item for batch in planned.batches for item in batch), ROOT)
+        group = Group(ROOT, _manager_group(user) + path)
+        group.look_for_user()
+        inner = UnifiedCgroup(group, container_id, rootless, limits=planned, adopted=True)
     else:
-        from pyoci.cgroups.v1 import Groups, check_unused
+        from pyoci.cgroups.v1 import LegacyCgroup
 
-        places, mounts = _v1_places(path)
-        inner = Groups(places, mounts, rootless, tolerant=False)
-        for place in places.values():
-            check_unused(place)
-    if resources:
-        inner.require(resources)
-    return Scope(inner, unit, parent, user, asked)
+        groups = _v1_groups(path)
+        for group in groups.values():
+            group.look_for_user()
+        inner = LegacyCgroup(groups, container_id, rootless, adopted=True)
+        planned = inner.plan(resources)
+    properties = systemd_units.properties(planned.batches, unified, {})
+    return SystemdCgroup(inner, unit, parent, user, asked=[*properties, *asked])
 
 
 def _manager_group(user: bool) -> str:
@@ -72,86 +76,80 @@ def _manager_group(user: bool) -> str:
     return found.rstrip("/")
 
 
-def _v1_places(path: str) -> tuple[dict[str, str], dict[str, str]]:
+def _v1_groups(path: str) -> dict[str, Group]:
     with open("/proc/1/cgroup", encoding="utf-8") as file:
         first = hierarchies.parse_proc_cgroup(file.read())
-    places, mounts = {}, {}
+    groups = {}
     for hierarchy in hierarchies.mounted():
         name = hierarchy.controllers
         base = first.get(name, "/").removesuffix(_INIT_SCOPE)
-        mounts[name] = hierarchy.mount
-        places[name] = hierarchy.mount + hierarchies.below_mount(base or "/", hierarchy.root) + path
-    return places, mounts
+        groups[name] = Group(hierarchy.mount, hierarchies.below_mount(base or "/", hierarchy.root) + path)
+    return groups
 
 
-class Scope:
-    """A container's unit and the groups that it is made of."""
+class SystemdCgroup:
+    """A container's unit and the groups that it is made of: see `pyoci.cgroups.Cgroup`."""
 
     __slots__ = ("_asked", "_inner", "_owner", "_parent", "_pending", "_unit", "_user")
 
     def __init__(
         self,
-        inner: Group | Groups,
+        inner: UnifiedCgroup | LegacyCgroup,
         unit: str,
         parent: str,
         user: bool,
         asked: list[systemd_units.Property] | None = None,
     ) -> None:
         self._inner = inner
-        self._asked = asked or []  # by annotations
+        self._asked = asked or []  # by resources and annotations
         self._unit = unit
         self._parent = parent
         self._user = user
-        self._pending: dict[str, Any] | None = None
+        self._pending = False
         self._owner: tuple[int, int] | None = None
 
     @classmethod
-    def reopen(cls, saved: dict[str, Any]) -> Scope:
-        from pyoci.cgroups.v1 import Groups
-        from pyoci.cgroups.v2 import Group
+    def reopen(cls, saved: dict[str, Any]) -> SystemdCgroup:
+        from pyoci.cgroups.v1 import LegacyCgroup
+        from pyoci.cgroups.v2 import UnifiedCgroup
 
         unit = saved["systemd"]
-        inner = saved["groups"]
-        groups = Group.reopen(inner) if inner["layout"] == "v2" else Groups.reopen(inner)
-        return cls(groups, unit["unit"], unit["slice"], unit["user"])
+        inner = UnifiedCgroup.reopen(saved) if saved["layout"] == "v2" else LegacyCgroup.reopen(saved)
+        return cls(inner, unit["unit"], unit["slice"], unit["user"])
 
     def save(self) -> dict[str, Any]:
         unit = {"unit": self._unit, "slice": self._parent, "user": self._user}
-        return {"systemd": unit, "groups": self._inner.save()}
+        return {"systemd": unit, **self._inner.save()}
 
-    def create(self, resources: dict[str, Any] | None) -> None:
-        self._pending = resources or {}
+    def create(self, owner: tuple[int, int] | None) -> SystemdCgroup:
+        self._pending = True
+        self._owner = owner
+        return self
 
     def clone_fd(self) -> int:
-        return -1 if self._pending is not None else self._inner.clone_fd()
+        return -1 if self._pending else self._inner.clone_fd()
 
     def add(self, pid: int) -> None:
-        if self._pending is not None:
-            resources, self._pending = self._pending, None
-            self._start(pid, resources)
+        if self._pending:
+            self._pending = False
+            self._start(pid)
             # What systemd has no property for; and on v1 the hierarchies that it does not manage.
-            self._inner.create(resources, existing=True)
-            if self._owner is not None:
-                self._inner.delegate(*self._owner)
+            self._inner.create(self._owner)
         self._inner.add(pid)
 
     def update(self, resources: dict[str, Any]) -> None:
-        self._inner.require(resources)
-        resources = self._with_whole_quota(resources)
-        found = systemd_units.properties(resources, is_unified())
+        planned = self._inner.plan_update(resources)
+        found = systemd_units.properties(planned.batches, is_unified(), self._in_force(planned))
         if found:
             with Manager(self._user) as manager:
                 try:
                     manager.call("SetUnitProperties", "sba(sv)", self._unit, True, found)
                 except Refused as error:
                     raise CgroupError(f"change limits of {self._unit}: systemd: {error}") from None
-        self._inner.update(resources)
+        self._inner.apply_update(planned)
 
-    def freeze(self) -> None:
-        self._inner.freeze()
-
-    def thaw(self) -> None:
-        self._inner.thaw()
+    def freeze(self, frozen: bool) -> None:
+        self._inner.freeze(frozen)
 
     def is_frozen(self) -> bool:
         return self._inner.is_frozen()
@@ -165,22 +163,23 @@ class Scope:
     def stats(self) -> dict[str, Any]:
         return self._inner.stats()
 
+    def oom_watch(self) -> OomWatch | None:
+        return self._inner.oom_watch()
+
     def oom_kills(self) -> int:
         return self._inner.oom_kills()
 
-    def oom_watch(self) -> OomWatch | None:
-        return self._inner.oom_watch()
+    def trouble(self) -> str:
+        return "" if self._pending else self._inner.trouble()
 
     def mounts(self, cgroup_namespace: bool) -> CgroupMounts:
         return self._inner.mounts(cgroup_namespace)
 
-    def delegate(self, uid: int, gid: int) -> None:
-        if self._pending is None:
-            self._inner.delegate(uid, gid)
-        else:
-            self._owner = (uid, gid)
-
-    def destroy(self) -> None:
+    def destroy(self, left: str) -> str:
+        # Before the unit is stopped, by which systemd would kill all that is in it and below it.
+        why = self._inner.destroy(left)
+        if why or self._is_anothers():
+            return why
         with Manager(self._user) as manager:
             try:
                 manager.call("StopUnit", "ss", self._unit, "replace")
@@ -188,20 +187,25 @@ class Scope:
             except Refused as error:
                 if error.name != "NoSuchUnit":  # it ended with its last process
                     raise CgroupError(f"stop {self._unit}: systemd: {error}") from None
-            self._inner.destroy()
+            self._inner.destroy(NOBODY)
             _reset_failed(manager, self._unit)
+        return ""
 
-    def _with_whole_quota(self, resources: dict[str, Any]) -> dict[str, Any]:
-        """systemd sets quota and period together: what the update leaves out is what is in force."""
-        cpu = resources.get("cpu") or {}
-        if bool(cpu.get("quota")) == bool(cpu.get("period")):
-            return resources
-        quota, period = self._inner.cpu_limit()
-        both = {"quota": cpu.get("quota") or quota, "period": cpu.get("period") or period}
-        return {**resources, "cpu": {**cpu, **both}}
+    def _is_anothers(self) -> bool:
+        """Whether the unit of this name holds processes: this container's are gone, so it is a later one's."""
+        return self._inner.is_in_use()
 
-    def _start(self, pid: int, resources: dict[str, Any]) -> None:
-        found = self._properties(pid) + systemd_units.properties(resources, is_unified())
+    def _in_force(self, planned: Limits) -> dict[str, str]:
+        """What is in force of quota and period on v1, for an update of one of them; v2's file has both."""
+        names = {item.targets[0][0] for batch in planned.batches for item in batch}
+        from pyoci.cgroups.v1 import LegacyCgroup
+
+        if not isinstance(self._inner, LegacyCgroup) or not names & {"cpu.cfs_quota_us", "cpu.cfs_period_us"}:
+            return {}
+        return self._inner.cpu_in_force()
+
+    def _start(self, pid: int) -> None:
+        found = self._properties(pid)
         with Manager(self._user) as manager:
             try:
                 try:

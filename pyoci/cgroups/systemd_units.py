@@ -1,17 +1,18 @@
-"""Names of systemd units, and `linux.resources` as their properties. Pure.
+"""Names of systemd units, and the planned writes as their properties. Pure.
 
-See systemd.resource-control(5) and org.freedesktop.systemd1(5). The limits are written to the group's files
-as well; without the properties systemd would set its own defaults over them when it reloads.
+See systemd.resource-control(5) and org.freedesktop.systemd1(5). The values are written to the group's files as well;
+without the properties systemd would set its own defaults over them when it reloads.
 """
 
 from __future__ import annotations
 
-from pyoci.cgroups import convert
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from pyoci.cgroups.writes import Write
 
     # (name, (signature, value))
     Property = tuple[str, tuple[str, Any]]
@@ -69,49 +70,57 @@ def expand_slice(name: str) -> str:
     return "".join(f"/{'-'.join(parts[: count + 1])}.slice" for count in range(len(parts)))
 
 
-def properties(resources: dict[str, Any], unified: bool) -> list[Property]:
-    """What systemd has a property for; of the rest the files know. Raises CgroupError for impossible
-    values.
+def properties(batches: list[list[Write]], unified: bool, in_force: dict[str, str]) -> list[Property]:
+    """The writes that systemd has a property for. `in_force` has the quota and period of a v1 group in use.
+
+    Raises CgroupError for a list of CPUs that is none.
     """
+    writes = [item for batch in batches for item in batch if not item.unified]
+    return _of_v2(writes) if unified else _of_v1(writes, in_force)
+
+
+def _of_v2(writes: list[Write]) -> list[Property]:
     found: list[Property] = []
-    memory = resources.get("memory") or {}
-    limit, swap = memory.get("limit"), memory.get("swap")
-    if limit:
-        found.append(("MemoryMax" if unified else "MemoryLimit", ("t", _amount(limit))))
-    if unified and memory.get("reservation"):
-        found.append(("MemoryLow", ("t", _amount(memory["reservation"]))))
-    if unified and swap and (limit or swap < 0):
-        value = convert.swap_max(swap, limit)
-        found.append(("MemorySwapMax", ("t", INFINITY if value == "max" else int(value))))
-    found += _cpu(resources.get("cpu") or {}, unified)
-    pids = (resources.get("pids") or {}).get("limit")
-    if pids:  # systemd refuses 0; the file takes it
-        found.append(("TasksMax", ("t", _amount(pids))))
-    weight = (resources.get("blockIO") or {}).get("weight")
-    if weight:
-        if unified:
-            found.append(("IOWeight", ("t", convert.io_weight(weight))))
-        else:
-            found.append(("BlockIOWeight", ("t", weight)))
-    if unified:
-        found += _unified(resources.get("unified") or {})
+    for item in writes:
+        file, value = item.targets[-1]
+        if file in _V2:
+            found += _amount(_V2[file], value)
+        elif file == "cpu.max":
+            found += _cpu_max(value)
+        elif file in _SETS and value:
+            found.append((_SETS[file], ("ay", cpu_mask(value, item.name))))
     return found
 
 
-def _cpu(given: dict[str, Any], unified: bool) -> list[Property]:
+def _of_v1(writes: list[Write], in_force: dict[str, str]) -> list[Property]:
     found: list[Property] = []
-    if given.get("shares"):
-        if unified:
-            found.append(("CPUWeight", ("t", convert.cpu_weight(given["shares"]))))
-        else:
-            found.append(("CPUShares", ("t", given["shares"])))
-    if given.get("quota"):
-        found += quota(given["quota"], given.get("period") or _DEFAULT_PERIOD)
-    if unified:
-        for key, name in (("cpus", "AllowedCPUs"), ("mems", "AllowedMemoryNodes")):
-            if given.get(key):
-                found.append((name, ("ay", cpu_mask(given[key], f"cpu.{key}"))))
+    bandwidth: dict[str, str] = {}
+    for item in writes:
+        file, value = item.targets[0]
+        if file in _V1:
+            found += _amount(_V1[file], value)
+        elif file in ("cpu.cfs_quota_us", "cpu.cfs_period_us"):
+            bandwidth[file] = value
+    if bandwidth:
+        whole = {"cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": str(_DEFAULT_PERIOD)} | in_force | bandwidth
+        found += quota(int(whole["cpu.cfs_quota_us"]), int(whole["cpu.cfs_period_us"]))
     return found
+
+
+def _amount(name: str, value: str) -> list[Property]:
+    word = value.removeprefix("default ")  # io.weight: of all devices
+    if word in ("max", "-1"):
+        return [(name, ("t", INFINITY))]
+    # systemd refuses what it does not know; the file has it
+    return [(name, ("t", int(word)))] if word.isascii() and word.isdigit() else []
+
+
+def _cpu_max(value: str) -> list[Property]:
+    first, _, period = value.partition(" ")
+    if first != "max" and not (first.isascii() and first.isdigit()):
+        return []
+    microseconds = -1 if first == "max" else int(first)
+    return quota(microseconds, int(period) if period.isascii() and period.isdigit() else _DEFAULT_PERIOD)
 
 
 def quota(microseconds: int, period: int) -> list[Property]:
@@ -136,7 +145,7 @@ def cpu_mask(text: str, name: str) -> bytes:
     return mask.to_bytes(mask.bit_length() // 8 + 1, "little")
 
 
-_UNIFIED = {
+_V2 = {
     "memory.min": "MemoryMin",
     "memory.low": "MemoryLow",
     "memory.high": "MemoryHigh",
@@ -144,25 +153,12 @@ _UNIFIED = {
     "memory.swap.max": "MemorySwapMax",
     "pids.max": "TasksMax",
     "cpu.weight": "CPUWeight",
+    "io.weight": "IOWeight",
 }
-
-
-def _unified(given: dict[str, str]) -> list[Property]:
-    found: list[Property] = []
-    for file, text in given.items():
-        value = text.strip()
-        if file in _UNIFIED and (value == "max" or value.isdigit()):
-            found.append((_UNIFIED[file], ("t", INFINITY if value == "max" else int(value))))
-        elif file == "cpu.max":
-            first, _, period = value.partition(" ")
-            if first == "max" or first.isdigit():
-                amount = -1 if first == "max" else int(first)
-                found += quota(amount, int(period) if period.isdigit() else _DEFAULT_PERIOD)
-        elif file in ("cpuset.cpus", "cpuset.mems") and value:
-            name = "AllowedCPUs" if file == "cpuset.cpus" else "AllowedMemoryNodes"
-            found.append((name, ("ay", cpu_mask(value, f"unified {file!r}"))))
-    return found
-
-
-def _amount(value: int) -> int:
-    return INFINITY if value < 0 else value
+_V1 = {
+    "memory.limit_in_bytes": "MemoryLimit",
+    "cpu.shares": "CPUShares",
+    "pids.max": "TasksMax",
+    "blkio.weight": "BlockIOWeight",
+}
+_SETS = {"cpuset.cpus": "AllowedCPUs", "cpuset.mems": "AllowedMemoryNodes"}

@@ -4,343 +4,388 @@ from __future__ import annotations
 
 import errno
 import posix
-import time
 
-from pyoci.cgroups import files
+from pyoci.cgroups import ALL, NOBODY, RELATIVE_TO, files
+from pyoci.cgroups.group import (
+    PATIENCE,
+    Gone,
+    Group,
+    is_frozen_v1,
+    is_frozen_v2,
+    is_not_marked,
+    remove_made,
+)
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from pyoci.cgroups import OomWatch
-    from pyoci.cgroups.v2 import Group
+    from pyoci.cgroups.limits import Limits
+    from pyoci.cgroups.none import NoCgroup
+    from pyoci.cgroups.writes import Write
     from pyoci.wire.cgroup import CgroupMounts
 
-# Where relative paths start: the same place whoever calls (config-linux.md, "Cgroups Path": consistently).
-RELATIVE_TO = "/pyoci/"
 _SIGKILL = 9
-_FREEZE_SECONDS = 5.0
 _NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
-_ROUNDS = 100
+_UNIFIED = ""  # the controllers of a cgroup2 hierarchy, as /proc/PID/cgroup has them
 
 
-def prepare(path: str | None, container_id: str, rootless: bool, resources: dict[str, Any] | None) -> Groups:
+def prepare(
+    path: str | None, container_id: str, rootless: bool, resources: dict[str, Any] | None, adopted: bool
+) -> LegacyCgroup:
     """See `pyoci.cgroups.prepare`."""
     from pyoci.cgroups import hierarchies
 
-    places: dict[str, str] = {}
-    mounts: dict[str, str] = {}
+    groups: dict[str, Group] = {}
     own = hierarchies.own_groups() if path is None else {}
     for hierarchy in hierarchies.mounted():
-        name = hierarchy.controllers
+        controllers = hierarchy.controllers
         if path is None:
-            group = f"{hierarchies.below_mount(own.get(name, '/'), hierarchy.root)}/{container_id}"
+            name = f"{hierarchies.below_mount(own.get(controllers, '/'), hierarchy.root)}/{container_id}"
         else:
-            group = path if path[0] == "/" else RELATIVE_TO + path
-        mounts[name] = hierarchy.mount
-        places[name] = hierarchy.mount + group
-    groups = Groups(places, mounts, rootless, tolerant=rootless and path is None)
-    for place in places.values():
-        # Now, before anybody writes this down as the container's: `delete --force` kills what is in its
-        # groups.
-        check_unused(place)
-    if not rootless and groups.path("devices") is None:
+            name = path if path[0] == "/" else RELATIVE_TO + path
+        groups[controllers] = Group(hierarchy.mount, name)
+    cgroup = LegacyCgroup(groups, container_id, rootless, tolerant=rootless and path is None, adopted=adopted)
+    for group in groups.values():
+        # Now, before anybody writes this down as the container's.
+        group.look_for_user()
+    if not rootless and cgroup.group_of("devices") is None:
         raise CgroupError("the devices controller is not mounted: device access could not be restricted; mount it")
-    if resources:
-        groups.require(resources)
-    return groups
+    cgroup.plan(resources)
+    return cgroup
 
 
-class Groups:
-    """The groups of a container, by the controllers of their hierarchies (`cpu,cpuacct`; cgroup2: empty
-    name).
+class LegacyCgroup:
+    """See `pyoci.cgroups.Cgroup`.
+
+    groups    by the controllers of their hierarchies (`cpu,cpuacct`; cgroup2: empty name)
+    tolerant  whether the container can do without groups where the caller may not make them
+    adopted   systemd or criu makes the groups; they are taken as they are, with processes in them
+    leaves    below the groups, where processes enter, by the same names
     """
 
-    __slots__ = ("_made", "_mounts", "_places", "_rootless", "_tolerant")
+    __slots__ = ("_adopted", "_id", "_limits", "_rootless", "_tolerant", "_undo", "groups", "leaves")
 
-    def __init__(self, places: dict[str, str], mounts: dict[str, str], rootless: bool, tolerant: bool) -> None:
-        self._places = places
-        self._mounts = mounts
+    def __init__(
+        self,
+        groups: dict[str, Group],
+        container_id: str,
+        rootless: bool,
+        *,
+        tolerant: bool = False,
+        adopted: bool = False,
+        leaves: dict[str, str] | None = None,
+    ) -> None:
+        self.groups = groups
+        self.leaves = leaves or {}
+        self._id = container_id
         self._rootless = rootless
+        self._limits: Limits | None = None
         self._tolerant = tolerant
-        self._made: list[str] = []
+        self._adopted = adopted
+        self._undo: list[str] = []
 
     @classmethod
-    def reopen(cls, saved: dict[str, Any]) -> Groups:
-        places = {name: mount + group for name, (mount, group) in saved["groups"].items()}
-        mounts = {name: mount for name, (mount, _) in saved["groups"].items()}
-        return cls(places, mounts, saved["rootless"], tolerant=False)
+    def reopen(cls, saved: dict[str, Any]) -> LegacyCgroup:
+        groups = {name: Group.from_saved(group) for name, group in saved["groups"].items()}
+        return cls(groups, "", saved["rootless"], leaves=saved.get("leaves"))
 
     def save(self) -> dict[str, Any]:
-        if not self._places:
-            return {}
-        groups = {}
-        for name, path in self._places.items():
-            mount = self._mounts[name]
-            groups[name] = [mount, path[len(mount) :]]
-        return {"layout": "v1", "groups": groups, "rootless": self._rootless}
+        groups = {name: group.save() for name, group in self.groups.items()}
+        saved = {"layout": "v1", "groups": groups, "rootless": self._rootless}
+        return {**saved, "leaves": self.leaves} if self.leaves else saved
 
-    def path(self, controller: str) -> str | None:
+    def group_of(self, controller: str) -> Group | None:
         """The group that `controller` rules, None when it is not mounted."""
-        found = self._places.get(controller)
+        found = self.groups.get(controller)
         if found is not None:
             return found
-        for names, path in self._places.items():
+        for names, group in self.groups.items():
             if controller in names.split(","):
-                return path
+                return group
         return None
 
-    def unified(self) -> Group | None:
-        """The group in the cgroup2 hierarchy of a hybrid layout."""
-        path = self._places.get("")
-        if path is None:
-            return None
-        from pyoci.cgroups.v2 import Group
+    def plan(self, resources: dict[str, Any] | None) -> Limits:
+        """Plan the limits of a new container. Raises CgroupError for what cannot be had."""
+        from pyoci.cgroups import limits
 
-        return Group(path, self._mounts[""], rootless=self._rootless, tolerant=self._tolerant, devices=False)
+        hugetlb_is_unified = self._hugetlb_is_unified(resources)
+        self._limits = limits.of_new_group(resources, unified=False, hugetlb_is_unified=hugetlb_is_unified)
+        self._require(self._limits)
+        return self._limits
 
-    def create(self, resources: dict[str, Any] | None, existing: bool = False) -> None:
-        """With `existing`, groups that are there and in use are taken as they are (systemd made them)."""
+    def create(self, owner: tuple[int, int] | None) -> LegacyCgroup | NoCgroup:
+        del owner  # delegation is not secure in v1 (config-linux.md, "Cgroup ownership")
+        planned = self._limits or self.plan(None)
         try:
-            for name in list(self._places):
-                self._make(name, existing)
-            if not self._rootless:
-                from pyoci.cgroups import devices
+            for name in list(self.groups):
+                self._make(name)
+            if not self.groups:
+                from pyoci.cgroups.none import NoCgroup
 
-                devices.restrict_v1(self._place_of("devices"), (resources or {}).get("devices"), fresh=not existing)
-            if resources:
-                self._apply(resources)
+                return NoCgroup()
+            self._listing().mark(self._id)
+            self._apply(planned, fresh=not self._adopted)
         except CgroupError:
-            files.remove_made(self._made)
+            remove_made(self._undo)
             raise
+        return self
 
     def clone_fd(self) -> int:
         return -1
 
     def add(self, pid: int) -> None:
         text = str(pid)
-        for path in self._places.values():
+        for name, group in self.groups.items():
+            fd = group.open_below(self.leaves[name]) if self.leaves.get(name) else group.take()
             try:
-                files.write_raw(f"{path}/cgroup.procs", text)
+                files.write_raw("cgroup.procs", text, fd)
             except OSError as error:
-                raise CgroupError(
-                    f"move process {pid} into {path}: {files.reason(error)}{_why_not_in(error, path)}"
-                ) from None
+                why = _why_not_in(error, name)
+                raise CgroupError(f"move process {pid} into {group.path}: {files.reason(error)}{why}") from None
+            finally:
+                posix.close(fd)
 
     def update(self, resources: dict[str, Any]) -> None:
-        self.require(resources)
-        if "devices" in resources and not self._rootless:
-            from pyoci.cgroups import devices
+        self.apply_update(self.plan_update(resources))
 
-            devices.restrict_v1(self._place_of("devices"), resources["devices"], fresh=False)
-        self._apply(resources, restore=True)
+    def plan_update(self, resources: dict[str, Any]) -> Limits:
+        """The limits as they are written then. Raises CgroupError for what cannot be had."""
+        from pyoci.cgroups import limits
 
-    def freeze(self) -> None:
-        path = self.path("freezer")
-        if path is None:
-            self._need_unified("freeze").freeze()
-            return
-        deadline = time.monotonic() + _FREEZE_SECONDS
-        pause = 0.0005
-        while True:
-            # Written again and again: a process that was forked meanwhile can leave the group in FREEZING
-            # (Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst).
-            files.write(f"{path}/freezer.state", "FROZEN")
-            if files.read(f"{path}/freezer.state") == "FROZEN\n":
-                return
-            if time.monotonic() > deadline:
-                self.thaw()
-                raise CgroupError(f"freeze {path}: still freezing after {_FREEZE_SECONDS:g} s; thawed again")
-            time.sleep(pause)
-            pause = min(pause * 2, 0.05)
+        for group in self.groups.values():
+            group.check()
+        planned = limits.of_update(resources, {}, unified=False, hugetlb_is_unified=self._hugetlb_is_unified(resources))
+        self._require(planned)
+        return planned
 
-    def thaw(self) -> None:
-        path = self.path("freezer")
-        if path is None:
-            self._need_unified("thaw").thaw()
-            return
-        files.write(f"{path}/freezer.state", "THAWED")
+    def apply_update(self, planned: Limits) -> None:
+        """Write what `plan_update` returned; on failure the former values come back. Raises CgroupError."""
+        self._apply(planned, restore=True)
+
+    def cpu_in_force(self) -> dict[str, str]:
+        """Quota and period by the names of their files: systemd takes both at once."""
+        path = self._path_of("cpu")
+        return {name: files.read(f"{path}/{name}").strip() for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")}
+
+    def freeze(self, frozen: bool) -> None:
+        from pyoci.cgroups import freezer
+
+        group = self.group_of("freezer")
+        if group is not None:
+            freezer.set_v1(group, frozen)
+        elif _UNIFIED in self.groups:
+            freezer.set_v2(self.groups[_UNIFIED], frozen)
+        else:
+            what = "freeze" if frozen else "thaw"
+            raise CgroupError(f"{what}: neither a freezer controller nor a cgroup2 hierarchy holds the container")
 
     def is_frozen(self) -> bool:
-        path = self.path("freezer")
-        if path is None:
-            group = self.unified()
-            return group is not None and group.is_frozen()
-        state = files.read_optional(f"{path}/freezer.state")
-        return state is not None and state != "THAWED\n"
+        group = self.group_of("freezer")
+        if group is not None:
+            return is_frozen_v1(group)
+        return _UNIFIED in self.groups and is_frozen_v2(self.groups[_UNIFIED])
 
     def kill(self, signal: int) -> None:
-        was_frozen = self.is_frozen()
-        if signal == _SIGKILL:
-            group = self.unified()
-            if group is not None and group.kill_all():
-                if was_frozen:
-                    self.thaw()  # a task frozen by the v1 freezer takes no signal, not even this one
-                return
-        if self.path("freezer") is None and self.unified() is None:
-            self._signal_until_quiet(signal)
-            return
-        if not files.is_group(self._listing()):
-            return
-        if not was_frozen:
-            self.freeze()
-        try:
-            signal_all(self.pids(), signal)
-        finally:
-            if not was_frozen or signal == _SIGKILL:
-                self.thaw()
+        self._kill(signal, nested=True)
 
     def pids(self) -> list[int]:
-        if not self._places:
-            return []
-        return files.pids(self._listing())
+        return self._listing().pids()
+
+    def is_in_use(self) -> bool:
+        """Whether the paths stand for groups with processes in them, this container's or not. Raises CgroupError."""
+        return any(group.is_in_use() for group in self.groups.values())
 
     def stats(self) -> dict[str, Any]:
         from pyoci.cgroups import stats_v1
 
-        return stats_v1.collect(self.path)
-
-    def oom_kills(self) -> int:
-        path = self.path("memory")
-        return files.count(f"{path}/memory.oom_control", "oom_kill") if path else 0
+        self._listing().check()
+        return stats_v1.collect(self._path_or_none)
 
     def oom_watch(self) -> OomWatch | None:
         from pyoci.cgroups import oom
 
-        path = self.path("memory")
-        return oom.WatchV1(path) if path else None
+        group = self.group_of("memory")
+        return oom.WatchV1(group.path) if group else None
 
-    def destroy(self) -> None:
-        for path in self._places.values():
-            files.remove(path)
-        files.remove_made(self._made)  # parents, when this very object made them
+    def oom_kills(self) -> int:
+        memory = self.group_of("memory")
+        return files.count(f"{memory.path}/memory.oom_control", "oom_kill") if memory else 0
+
+    def trouble(self) -> str:
+        from pyoci.cgroups import trouble
+
+        memory = self.group_of("memory")
+        if memory is not None:
+            control = f"{memory.path}/memory.oom_control"
+            if files.count(control, "under_oom") and files.count(control, "oom_kill_disable"):
+                return trouble.UNDER_OOM
+        return trouble.frozen(self._listing().path) if self.is_frozen() else ""
+
+    def destroy(self, left: str) -> str:
+        if left != NOBODY:
+            self._kill(_SIGKILL, nested=left == ALL)
+        why, patience = "", PATIENCE
+        for group in self.groups.values():
+            stays = group.remove(patience)
+            if stays:
+                # whoever holds it is most likely in all of them
+                why, patience = why or stays, 0.0
+        remove_made(self._undo)  # parents, when this very object made them
+        return why
 
     def mounts(self, cgroup_namespace: bool) -> CgroupMounts:
         from pyoci.wire.cgroup import CgroupMount, CgroupMounts
 
         entries, links = [], []
-        for controllers, path in self._places.items():
-            name = self._mounts[controllers].rpartition("/")[2]
+        for controllers, group in self.groups.items():
+            name = group.mount.rpartition("/")[2]
             options = f"none,{controllers}" if controllers.startswith("name=") else controllers
             fstype = "cgroup" if controllers else "cgroup2"
-            entries.append(CgroupMount(name=name, host_path=path, fstype=fstype, options=options))
+            entries.append(CgroupMount(name=name, host_path=group.path, fstype=fstype, options=options))
             links += [(part, name) for part in controllers.split(",") if "," in controllers and part != name]
         return CgroupMounts(tmpfs=True, fresh=cgroup_namespace, entries=tuple(entries), links=tuple(links))
 
-    def cpu_limit(self) -> tuple[int, int]:
-        """Quota (-1: none) and period in force, in microseconds."""
-        path = self._place_of("cpu")
-        return int(files.read(f"{path}/cpu.cfs_quota_us")), int(files.read(f"{path}/cpu.cfs_period_us"))
-
-    def delegate(self, uid: int, gid: int) -> None:
-        """Nothing: delegation is not secure in v1 (config-linux.md, "Cgroup ownership")."""
-
-    def require(self, resources: dict[str, Any]) -> None:
-        """Raise CgroupError when a resource needs a controller that is not there."""
-        if not _limits(resources):
-            return
-        from pyoci.cgroups import resources_v1
-
-        unified = self.unified()
-        of_unified = unified.available() if unified else frozenset()
-        for controller, name in resources_v1.needed(resources).items():
-            if self.path(controller) is None and not (controller == "hugetlb" and controller in of_unified):
-                mounted = ", ".join(names for names in self._places if names) or "none"
-                raise CgroupError(
-                    f"{name}: the {controller} controller is not mounted in this cgroup v1 layout; there are: {mounted}"
-                )
-        if resources.get("unified"):
-            if unified is None:
-                raise CgroupError(
-                    "unified: its keys are files of cgroup v2, and no cgroup2 hierarchy is mounted here; use the "
-                    "other properties of resources"
-                )
-            unified.require({"unified": resources["unified"]})
-
-    def _make(self, name: str, existing: bool) -> None:
-        path, mount = self._places[name], self._mounts[name]
+    def _make(self, name: str) -> None:
+        group = self.groups[name]
         try:
-            fresh = files.make(path, mount, self._made)
+            group.make(self._undo, in_use=self._adopted)
             if "cpuset" in name.split(","):
-                _fill_cpuset(path, mount)
+                _fill_cpuset(group.path, group.mount)
         except OSError as error:
             if self._tolerant and error.errno in _NOT_PERMITTED:
-                del self._places[name]
+                del self.groups[name]
                 return
-            raise CgroupError(f"make cgroup {path}: {files.reason(error)}") from None
-        if not fresh and not existing:
-            check_unused(path)
+            raise CgroupError(f"make cgroup {group.path}: {files.reason(error)}") from None
+        group.made |= self._adopted
 
-    def _apply(self, resources: dict[str, Any], restore: bool = False) -> None:
-        if not _limits(resources):
+    def _require(self, planned: Limits) -> None:
+        """Raise CgroupError when a limit needs a controller that is not there."""
+        for batch in planned.batches:
+            for item in batch:
+                if item.unified:
+                    self._require_unified(item)
+                elif self.group_of(item.controller) is None:
+                    mounted = ", ".join(names for names in self.groups if names) or "none"
+                    raise CgroupError(
+                        f"{item.name}: the {item.controller} controller is not mounted in this cgroup v1 layout; "
+                        f"there are: {mounted}"
+                    )
+
+    def _require_unified(self, item: Write) -> None:
+        if _UNIFIED not in self.groups:
+            raise CgroupError(
+                f"{item.name}: this is a file of cgroup v2, and no cgroup2 hierarchy is mounted here; use the other "
+                "properties of resources"
+            )
+        from pyoci.cgroups import controllers
+
+        controllers.require([item], self.groups[_UNIFIED].mount)
+
+    def _hugetlb_is_unified(self, resources: dict[str, Any] | None) -> bool:
+        if not (resources or {}).get("hugepageLimits"):
+            return False
+        if _UNIFIED not in self.groups or self.group_of("hugetlb") is not None:
+            return False
+        from pyoci.cgroups import controllers
+
+        return "hugetlb" in controllers.available(self.groups[_UNIFIED].mount)
+
+    def _apply(self, planned: Limits, restore: bool = False, fresh: bool = False) -> None:
+        if planned.devices is not None and not self._rootless:
+            from pyoci.cgroups import devices
+
+            devices.restrict_v1(self._path_of("devices"), planned.devices, fresh)
+        if not planned.batches:
             return
-        from pyoci.cgroups import resources_v1, writes
+        from pyoci.cgroups import writes
 
-        batches = resources_v1.plan(resources)
-        rest = {key: resources[key] for key in ("unified",) if resources.get(key)}
-        if self.path("hugetlb") is None and resources.get("hugepageLimits"):
-            rest["hugepageLimits"] = resources["hugepageLimits"]
-            batches = [batch for batch in batches if batch[0].controller != "hugetlb"]
-        writes.apply(batches, self.path, restore)
-        if rest:
-            self._need_unified("apply limits").apply(rest, restore)
+        writes.apply(
+            [batch for batch in planned.batches if not batch[0].unified],
+            lambda item: self._path_or_none(item.controller),
+            restore,
+        )
+        unified = [batch for batch in planned.batches if batch[0].unified]
+        if unified:
+            from pyoci.cgroups import controllers
 
-    def _place_of(self, controller: str) -> str:
-        path = self.path(controller)
+            controllers.enable_needed(self.groups[_UNIFIED], [item for batch in unified for item in batch])
+            writes.apply(unified, lambda _item: self.groups[_UNIFIED].path, restore)
+
+    def _path_or_none(self, controller: str) -> str | None:
+        group = self.group_of(controller)
+        return group.path if group is not None else None
+
+    def _path_of(self, controller: str) -> str:
+        path = self._path_or_none(controller)
         if path is None:
             raise CgroupError(f"the {controller} controller is not mounted")
         return path
 
-    def _listing(self) -> str:
-        """The group that is asked for processes: the freezer's, so that what is signalled is what stands
-        still.
-        """
-        return self.path("freezer") or self.path("devices") or next(iter(self._places.values()))
+    def _listing(self) -> Group:
+        """The group that is asked for processes: the freezer's, so that what is signalled is what stands still."""
+        return self.group_of("freezer") or self.group_of("devices") or next(iter(self.groups.values()))
 
-    def _need_unified(self, what: str) -> Group:
-        group = self.unified()
-        if group is None:
-            raise CgroupError(f"{what}: neither a freezer controller nor a cgroup2 hierarchy holds the container")
-        return group
+    def _kill(self, signal: int, nested: bool) -> None:
+        from pyoci.cgroups import members, walk
 
-    def _signal_until_quiet(self, signal: int) -> None:
-        """Without a freezer: signal until no process shows up that was not signalled yet."""
-        done: set[int] = set()
-        for _ in range(_ROUNDS):
-            fresh = [pid for pid in self.pids() if pid not in done]
-            if not fresh:
-                return
-            signal_all(fresh, signal)
-            done.update(fresh)
-        raise CgroupError(f"signal {signal}: processes in {self._listing()} fork faster than they are signalled")
-
-
-def signal_all(processes: list[int], signal: int) -> None:
-    """Send a signal to each; those that are gone meanwhile do not count. Raises CgroupError."""
-    for pid in processes:
+        group = self._listing()
         try:
-            posix.kill(pid, signal)
-        except ProcessLookupError:
-            continue
-        except OSError as error:
-            raise CgroupError(f"send signal {signal} to process {pid}: {files.reason(error)}") from None
+            fd = group.open()
+        except Gone:
+            return
+        try:
+            entered = None
+            if walk.has_nested(fd) and (not nested or group.has_others_below(fd)):
+                entered = is_not_marked if nested and group.made else _nothing
+                members.signal_until_quiet(fd, signal, entered)
+            else:
+                self._kill_standing_still(fd, signal)
+            if signal == _SIGKILL and self.is_frozen():
+                self._let_die(fd, entered)
+        finally:
+            posix.close(fd)
+
+    def _kill_standing_still(self, fd: int, signal: int) -> None:
+        from pyoci.cgroups import members
+
+        was_frozen = self.is_frozen()
+        try:
+            if not was_frozen:
+                self.freeze(True)
+        except CgroupError:
+            # there is no freezer, or a process in the kernel does not freeze in time
+            members.signal_until_quiet(fd, signal)
+            return
+        try:
+            members.signal_once(fd, signal)
+        finally:
+            if not was_frozen:
+                self.freeze(False)
+
+    def _let_die(self, fd: int, entered: Callable[[int], bool] | None) -> None:
+        """Have frozen processes take the signal: a task that the v1 freezer holds does not die, not even of SIGKILL."""
+        from pyoci.cgroups import members, walk
+
+        self.freeze(False)
+        group = self.group_of("freezer")
+        if group is None or not self.is_frozen():
+            return
+        # A parent is frozen, which is not ours to thaw. In the top group nothing is.
+        for nested in walk.groups(fd, entered):
+            for pid in members.direct(nested):
+                try:
+                    files.write_raw(f"{group.mount}/cgroup.procs", str(pid))
+                except OSError as error:
+                    if error.errno != errno.ESRCH:
+                        raise CgroupError(f"move process {pid} out of a frozen cgroup: {files.reason(error)}") from None
 
 
-def _limits(resources: dict[str, Any]) -> bool:
-    """Whether there is more than device rules, which have files of their own: usually there is not."""
-    return any(value for key, value in resources.items() if key != "devices")
-
-
-def check_unused(path: str) -> None:
-    """Raise CgroupError when the group is there and somebody uses it."""
-    if not files.is_group(path):
-        return
-    found = files.pids(path)
-    if found:
-        raise CgroupError(f"cgroup {path} exists and holds processes {found[:5]}; choose another cgroupsPath")
-    if (files.read_optional(f"{path}/freezer.state") or "THAWED\n") != "THAWED\n":
-        raise CgroupError(f"cgroup {path} exists and is frozen; thaw it or choose another cgroupsPath")
+def _nothing(_group: int) -> bool:
+    return False
 
 
 def _fill_cpuset(path: str, mount: str) -> None:
@@ -348,21 +393,22 @@ def _fill_cpuset(path: str, mount: str) -> None:
 
     Parents that are empty, too (whoever made them), are filled first. Raises OSError.
     """
-    missing = [name for name in ("cpuset.cpus", "cpuset.mems") if not files.read_raw(f"{path}/{name}").strip()]
-    if not missing or path == mount:
-        return
-    parent = path[: path.rindex("/")]
-    for name in missing:
-        text = files.read_raw(f"{parent}/{name}").strip()
-        if not text:
-            _fill_cpuset(parent, mount)
-            text = files.read_raw(f"{parent}/{name}").strip()
-        files.write_raw(f"{path}/{name}", text)
+    empty: list[tuple[str, list[str]]] = []
+    while path != mount:
+        names = [name for name in ("cpuset.cpus", "cpuset.mems") if not files.read_raw(f"{path}/{name}").strip()]
+        if not names:
+            break
+        empty.append((path, names))
+        path = path[: path.rindex("/")]
+    for place, names in reversed(empty):
+        parent = place[: place.rindex("/")]
+        for name in names:
+            files.write_raw(f"{place}/{name}", files.read_raw(f"{parent}/{name}").strip())
 
 
-def _why_not_in(error: OSError, path: str) -> str:
+def _why_not_in(error: OSError, controllers: str) -> str:
     if error.errno == errno.ENOSPC:
         return "; its cpuset.cpus or cpuset.mems are empty"
-    if error.errno == errno.EINVAL and "cpu" in path:
+    if error.errno == errno.EINVAL and "cpu" in controllers.split(","):
         return "; a realtime process needs cpu.rt_runtime_us in its group"
     return ""

@@ -21,15 +21,17 @@ class Write(Record):
                  counts
     name         the property of `linux.resources` that asks for it
     optional     whether the file may be missing
+    unified      whether the file is in the cgroup2 hierarchy of a hybrid layout
     """
 
     controller: str
     targets: tuple[tuple[str, str], ...]
     name: str
     optional: bool = False
+    unified: bool = False
 
 
-def apply(batches: list[list[Write]], path_of: Callable[[str], str | None], restore: bool = False) -> None:
+def apply(batches: list[list[Write]], path_of: Callable[[Write], str | None], restore: bool = False) -> None:
     """Write every batch, in order.
 
     Within a batch the kernel checks values against each other (limit <= memory+swap, burst <= quota), and
@@ -47,7 +49,7 @@ def apply(batches: list[list[Write]], path_of: Callable[[str], str | None], rest
 
 
 def _apply_batch(
-    batch: list[Write], path_of: Callable[[str], str | None], former: list[tuple[str, str]] | None
+    batch: list[Write], path_of: Callable[[Write], str | None], former: list[tuple[str, str]] | None
 ) -> None:
     waiting = batch
     while waiting:
@@ -77,9 +79,9 @@ def _write_back(former: list[tuple[str, str]]) -> None:
         waiting = left
 
 
-def _try(item: Write, path_of: Callable[[str], str | None], former: list[tuple[str, str]] | None) -> OSError | None:
+def _try(item: Write, path_of: Callable[[Write], str | None], former: list[tuple[str, str]] | None) -> OSError | None:
     """Write one value; the error when another order may help."""
-    group = path_of(item.controller)
+    group = path_of(item)
     if group is None:
         raise CgroupError(
             f"{item.name}: the container has no group of the {item.controller} controller, which is not mounted or "
@@ -108,7 +110,7 @@ def _try(item: Write, path_of: Callable[[str], str | None], former: list[tuple[s
 def _words(item: Write, error: OSError) -> str:
     path: str = error.filename
     group, _, name = path.rpartition("/")
-    text = f"{item.name}: write {dict(item.targets)[name]!r} to {path}: {files.reason(error)}"
+    text = f"{item.name}: write {files.shown(dict(item.targets)[name])} to {path}: {files.reason(error)}"
     if error.errno == errno.EBUSY and name == "memory.limit_in_bytes":
         text += f"; {files.read(f'{group}/memory.usage_in_bytes').strip()} bytes are in use"
     if error.errno == errno.EINVAL and name.startswith("memory."):

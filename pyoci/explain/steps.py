@@ -80,17 +80,15 @@ def _cgroup(plan: Plan, layout: str) -> Iterator[Step]:
     for batch in batches:
         for item in batch:
             file, value = item.targets[0]
-            section = item.name.split(" ")[0].replace(".", "/")
+            section, _, _ = item.name.partition(" ")
+            is_file = section == "unified"
+            place = f"unified/{escape(file)}" if is_file else section.replace(".", "/")
             yield Step(
                 stage="cgroup",
-                pointer=f"/linux/resources/{section}",
-                action=_limit(item.name, value),
+                pointer=f"/linux/resources/{place}",
+                action=f"set {file} of cgroup v2" if is_file else _limit(item.name, value),
                 kernel=f"{file} = {value}",
             )
-    if layout == "v1":
-        for file, value in (resources.get("unified") or {}).items():
-            pointer = f"/linux/resources/unified/{escape(file)}"
-            yield Step(stage="cgroup", pointer=pointer, action=f"set {file} of cgroup v2", kernel=f"{file} = {value}")
     yield from _device_rules(resources.get("devices"), layout)
 
 

@@ -217,7 +217,7 @@ def _thaw(state: State, was_frozen: bool) -> None:
     """A criu that was killed may have left it frozen."""
     try:
         if not was_frozen and status.is_frozen(state):
-            status.cgroup(state).thaw()
+            status.cgroup(state).freeze(False)
     except PyociError as error:
         log.warning(str(error))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import posix
 
 from pyoci import cgroups, log, phase
-from pyoci.errors import CgroupError, ConfigError, ContainerError, PyociError, UsageError
+from pyoci.errors import CgroupError, ConfigError, ContainerError, PyociError, UnsupportedError, UsageError
 from pyoci.host import handshake, open_for_init, passed_fds, spawn
 from pyoci.host.announce import announce
 from pyoci.init import sequence
-from pyoci.kernel import proc_stat
+from pyoci.kernel import pidfd, proc_stat, signals
 from pyoci.plan import delegation
 from pyoci.plan import facts as host_facts
 from pyoci.plan.build import build
@@ -124,7 +124,7 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
             options.container_id,
             systemd=options.systemd_cgroup,
             rootless=options.rootless,
-            config_resources=plan.resources,
+            config_resources=_first_resources(plan),
             annotations=plan.annotations,
         )
         state = first_state(plan, options, group)
@@ -138,6 +138,16 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
     except BaseException:
         undo(entry)
         raise
+
+
+def _first_resources(plan: Plan) -> dict[str, Any] | None:
+    """The limits until init is ready: where another process prepares it, there are two."""
+    return {**(plan.resources or {}), "pids": {"limit": 2}} if _is_one_too_few(plan) else plan.resources
+
+
+def _is_one_too_few(plan: Plan) -> bool:
+    limit = ((plan.resources or {}).get("pids") or {}).get("limit")
+    return plan.namespaces.birth == UNSEEN and limit in (0, 1)
 
 
 def _create(
@@ -185,18 +195,11 @@ def _create_with(
 
         opened.seccomp_program = seccomp.for_container(plan.process.seccomp, options.root)
     phase("make the cgroup")
-    resources = plan.resources
-    one_more = plan.namespaces.birth == UNSEEN and ((resources or {}).get("pids") or {}).get("limit") == 1
-    if one_more:
-        # the process that prepares init, and init
-        resources = {**(resources or {}), "pids": {"limit": 2}}
-    group.create(resources)  # removes what it made when it fails, and nothing that others made
+    # removes what it made when it fails, and nothing that others made
+    group = group.create(delegation.owner(plan.namespaces, plan.mounts, plan.process))
     try:
         if any(mount.kind == "cgroup" for mount in plan.mounts):
             opened.cgroup = group.mounts("cgroup" in plan.namespaces.new)
-        owner = delegation.owner(plan.namespaces, plan.mounts, plan.process)
-        if owner is not None:
-            group.delegate(*owner)
         preserved = plan.process.preserve_fds if plan.process is not None else 0
         child = spawn.spawn(
             plan.namespaces,
@@ -206,14 +209,18 @@ def _create_with(
             lambda channel: sequence.create(plan, opened, channel),
         )
     except BaseException:
-        group.destroy()
+        group.destroy(cgroups.NOBODY)
         raise
+    child.channel.watch(lambda: _why_stuck(child.pid, group))
     try:
         open_for_init.let_go(opened)
         phase("join the cgroup")
         group.add(child.pid)
+        # Which directories these are, and without those that a rootless runtime was not allowed to make: before init
+        # goes on. If create is killed now, `delete --force` kills what is in them, and nothing that it cannot identify.
+        state.cgroup = group.save()
+        entry.write(state)
         handshake.release(plan, child, opened)
-        state.cgroup = group.save()  # without the groups that a rootless runtime was not allowed to make
         state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
         unseen = plan.namespaces.birth == UNSEEN
         handshake.until_ready(
@@ -230,7 +237,7 @@ def _create_with(
             handshake.set_rlimits(plan.process, child.pid)
         if unseen:
             state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
-            if one_more:
+            if _is_one_too_few(plan):
                 group.update({"pids": {"limit": 1}})
         entry.write(state)
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
@@ -249,6 +256,12 @@ def _open_in_turn(plan: Plan, index: str, child: spawn.Child, opened: Inherited)
     from pyoci.host import source_in_turn
 
     return source_in_turn.open_for(plan, index, child.pid, opened.proc_fd)
+
+
+def _why_stuck(pid: int, group: Cgroup) -> str:
+    from pyoci.host import stuck
+
+    return stuck.why(pid, group)
 
 
 def _lacked_memory(group: Cgroup) -> bool:
@@ -304,9 +317,16 @@ def first_state(plan: Plan, options: Options, group: Cgroup) -> State:
 def _abandon(plan: Plan, child: spawn.Child, group: Cgroup) -> None:
     """runtime.md: a failed create stops the container, undoes it and runs the poststop hooks (steps 12 and 13)."""
     phase("undo")
+    # Frozen in a cgroup of v1, init dies only when the group is told to let it.
+    pidfd.send(child.pidfd, signals.KILL)
+    try:
+        group.kill(signals.KILL)
+    except UnsupportedError:
+        pass  # there is no cgroup
+    except CgroupError as error:
+        log.warning(str(error))
     spawn.destroy(child)
-    group.kill(9)
-    group.destroy()
+    group.destroy(cgroups.NOBODY)
     poststop = plan.hooks.get("poststop")
     if poststop:
         from pyoci.host import hooks

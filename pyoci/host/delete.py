@@ -37,14 +37,20 @@ def delete(store: Store, container_id: str, force: bool = False) -> None:
             raise
 
 
-def destroy(entry: Entry, state: State) -> None:
-    """Once init has exited: kill what is left in the cgroup, remove cgroup and entry, run poststop hooks."""
+def destroy(entry: Entry, state: State, killed: bool = False) -> None:
+    """Once init has exited: kill what is left in the cgroup, remove cgroup and entry, run poststop hooks.
+
+    `killed`: init was killed just now, so that nobody else can have taken the cgroup since.
+    """
     phase("remove the cgroup")
-    if state.cgroup:
-        group = status.cgroup(state)
-        if group.pids():
-            group.kill(signals.KILL)
-        group.destroy()
+    group = status.cgroup_left(state)
+    if group is not None:
+        from pyoci import cgroups
+
+        left = cgroups.DIRECT if killed else cgroups.NOBODY
+        why = group.destroy(left if state.own_pid_namespace else cgroups.ALL)
+        if why:
+            log.warning(why)
     if state.rootfs_mount:
         from pyoci.host import rootfs_mount
 
@@ -64,10 +70,11 @@ def destroy(entry: Entry, state: State) -> None:
         runner.run_all(hooks, document(state, status.STOPPED), "poststop", cwd)
 
 
-def stop(state: State) -> None:
+def stop(state: State) -> bool:
     """Kill the container's init, or the `create` that has not recorded one yet, and wait until it is gone.
 
-    Raises StateError when it does not go within PATIENCE seconds.
+    Returns whether there was one; otherwise the container had stopped long ago, for all that is known. Raises
+    StateError when it does not go within PATIENCE seconds.
     """
     if state.pid:
         init = status.hold_init(state)
@@ -76,7 +83,7 @@ def stop(state: State) -> None:
     else:
         init = None
     if init is None:
-        return
+        return not state.pid  # a create that was killed: what it has put into the cgroup may still be there
     phase("stop init")
     try:
         if state.pid:
@@ -92,6 +99,7 @@ def stop(state: State) -> None:
             )
     finally:
         pidfd.close(init)
+    return True
 
 
 def _delete_stopped(entry: Entry) -> None:
@@ -101,22 +109,21 @@ def _delete_stopped(entry: Entry) -> None:
     current = status.status(entry, state)
     if current != status.STOPPED:
         raise StateError(f"cannot delete container {entry.id} that is not stopped: {current}")
-    destroy(entry, state)
+    destroy(entry, state, killed=not state.pid)
 
 
 def _delete_by_force(entry: Entry) -> None:
     # Before the lock: a `start` that waits for a hook of the container holds it until the container dies.
     state = _read_if_whole(entry)
-    if state is not None:
-        stop(state)
+    killed = state is not None and stop(state)
     entry.lock()
     state = _read_if_whole(entry)
     if state is None:
         log.warning(f"container {entry.id} has no readable state: only {entry.path} could be removed")
         entry.remove()
         return
-    stop(state)  # again: meanwhile `create` may have come to its end
-    destroy(entry, state)
+    killed |= stop(state)  # again: meanwhile `create` may have come to its end
+    destroy(entry, state, killed)
 
 
 def _read_if_whole(entry: Entry) -> State | None:

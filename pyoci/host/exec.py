@@ -82,7 +82,9 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         child.channel.send(messages.GO)
         phase("the process becomes the program")
-        handshake.until_executed(wanted, child, document(state, status.RUNNING))
+        handshake.until_executed(
+            wanted, child, document(state, status.RUNNING), None if options.ignore_paused else group
+        )
     except BaseException:
         spawn.destroy(child)
         raise

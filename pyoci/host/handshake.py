@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from pyoci.cgroups import Cgroup
     from pyoci.wire.seccomp import SeccompPlan
 
 _SIGCONT = 18
 _STOPPED = "Tt"  # by a signal, by a tracer: proc_pid_stat(5)
 _STOP_CHECK = 200  # ms
 _STOPS_MAX = 25
+_TROUBLES_MAX = messages.PATIENCE * 1000 // _STOP_CHECK
 
 
 def release(plan: Plan, child: Child, inherited: Inherited) -> None:
@@ -130,12 +132,13 @@ def set_affinity(process: Process, pid: int) -> None:
         kernel_process.set_affinity(process.cpu_affinity[1], pid)
 
 
-def until_executed(process: Process, child: Child, state_document: dict[str, Any]) -> None:
+def until_executed(process: Process, child: Child, state_document: dict[str, Any], group: Cgroup | None) -> None:
     """Wait until execve(2) has closed the channel; on the way a filter's listener may come.
 
-    The container sees the process by now and may stop it: it is continued, and killed when it is stopped ever again.
+    The container sees the process by now and may stop it: it is continued, and killed when it is stopped ever again, or
+    when `group` is frozen or waits for memory for as long as that.
     """
-    stops = 0
+    stops = trouble = 0
     poller = select.poll()
     poller.register(child.channel.fd, select.POLLIN)
     while True:
@@ -146,6 +149,10 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
                 if stops > _STOPS_MAX:
                     raise ContainerError("the container keeps stopping the process that enters it")
                 posix.kill(child.pid, _SIGCONT)  # our own child, not waited for yet
+            words = group.trouble() if group is not None else ""
+            trouble = trouble + 1 if words else 0
+            if trouble > _TROUBLES_MAX:
+                raise ContainerError(words)
             continue
         kind, _, fd = child.channel.expect(messages.SECCOMP, "")
         if not kind:

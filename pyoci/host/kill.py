@@ -41,11 +41,13 @@ def send(state: State, init: int, signal: int, everyone: bool = False) -> None:
         everyone = everyone or bool(state.cgroup)
     if everyone and not (signal == signals.KILL and state.own_pid_namespace):
         _signal_group(state, signal)
+        if signal == signals.KILL:
+            pidfd.send(init, signal)  # it may have been moved out of the cgroup
     elif not pidfd.send(init, signal):
         raise StateError(f"{NOT_RUNNING}: {state.id!r} has stopped")
     if signal == signals.KILL and status.is_frozen(state):
         # A frozen task of cgroup v1 does not die before it is thawed.
-        status.cgroup(state).thaw()
+        status.cgroup(state).freeze(False)
 
 
 def _kill_stopped(state: State, signal: int, everyone: bool) -> None:
@@ -57,8 +59,10 @@ def _kill_stopped(state: State, signal: int, everyone: bool) -> None:
     if creating or not everyone:
         word = status.CREATING if creating else status.STOPPED
         raise StateError(f"{NOT_RUNNING}: {state.id!r} is {word}")
-    if state.cgroup and status.cgroup(state).pids():
-        _signal_group(state, signal)
+    # With a PID namespace of its own the kernel killed them with init: whoever is in the cgroup now came later.
+    group = None if state.own_pid_namespace else status.cgroup_left(state)
+    if group is not None:
+        group.kill(signal)
 
 
 def _signal_group(state: State, signal: int) -> None:

@@ -21,7 +21,7 @@ def pause(entry: Entry) -> None:
     state, current = _look_at(entry)
     if current not in (status.CREATED, status.RUNNING):
         raise StateError(_refusal(state, current, "pause", NOT_RUNNING))
-    _group(state, "pause").freeze()
+    _group(state, "pause").freeze(True)
 
 
 def resume(entry: Entry) -> None:
@@ -29,7 +29,7 @@ def resume(entry: Entry) -> None:
     state, current = _look_at(entry)
     if current != status.PAUSED:
         raise StateError(_refusal(state, current, "resume", "container not paused"))
-    _group(state, "resume").thaw()
+    _group(state, "resume").freeze(False)
 
 
 def _look_at(entry: Entry) -> tuple[State, str]:

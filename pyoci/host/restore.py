@@ -135,6 +135,7 @@ def _make(work: _Restore, text: bytes) -> Created:
             rootless=False,
             config_resources=plan.resources,
             annotations=plan.annotations,
+            adopted=_leaves_groups_to_criu(work),
         )
         made = _Container(entry=entry, state=creation.first_state(plan, options, group), group=group)
         entry.write(made.state)
@@ -143,9 +144,10 @@ def _make(work: _Restore, text: bytes) -> Created:
             entry.make_folder(READINESS_FOLDER)
         phase("make the cgroup")
         if not _leaves_groups_to_criu(work):
-            group.create(plan.resources)
+            made.group = group.create(_owner(plan))
+            made.state.cgroup = made.group.save()
+            entry.write(made.state)
         try:
-            _delegate(work, group)
             return _finish(work, made, _run_criu(work, made))
         except BaseException:
             _abandon(work, made)
@@ -155,10 +157,8 @@ def _make(work: _Restore, text: bytes) -> Created:
         raise
 
 
-def _delegate(work: _Restore, group: Cgroup) -> None:
-    owner = delegation.owner(work.plan.namespaces, work.plan.mounts, work.plan.process)
-    if owner is not None and not _leaves_groups_to_criu(work):
-        group.delegate(*owner)
+def _owner(plan: Plan) -> tuple[int, int] | None:
+    return delegation.owner(plan.namespaces, plan.mounts, plan.process)
 
 
 def _leaves_groups_to_criu(work: _Restore) -> bool:
@@ -296,7 +296,7 @@ def _take_over(work: _Restore, made: _Container, pid: int) -> None:
     """The processes are there, and nothing runs yet: write it down before it does."""
     phase("write state")
     if _leaves_groups_to_criu(work):
-        made.group.update({"devices": [], **(work.plan.resources or {})})
+        made.group.create(_owner(work.plan))
     restored.check_place(work.plan, pid, made.group.pids(), work.criu)
     work.before_it_runs()
     made.state.cgroup = made.group.save()
@@ -342,7 +342,7 @@ def _abandon(work: _Restore, made: _Container) -> None:
             delete.stop(made.state)
         made.group.kill(9)
         _reap(made.state.pid)
-        made.group.destroy()
+        made.group.destroy(cgroups.NOBODY)
     except PyociError as error:
         log.warning(str(error))
     poststop = work.plan.hooks.get("poststop")

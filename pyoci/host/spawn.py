@@ -8,6 +8,7 @@ from pyoci import phase
 from pyoci.errors import ContainerError
 from pyoci.init import exec_sequence, main
 from pyoci.kernel import process
+from pyoci.kernel.pidfd import wait as wait_for_exit
 from pyoci.record import Record
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pyoci.cgroups import Cgroup
 
 _SIGKILL = 9
+_PATIENCE = 10.0  # seconds
 
 
 class Child(Record):
@@ -161,7 +163,9 @@ def destroy(child: Child) -> None:
     except ProcessLookupError:
         pass
     try:
-        posix.waitpid(child.pid, 0)
+        # Nothing waits for ever: frozen by a parent cgroup of v1, for one, it does not die.
+        if wait_for_exit(child.pidfd, _PATIENCE):
+            posix.waitpid(child.pid, 0)
     except ChildProcessError:
         pass
     child.channel.close()

@@ -43,7 +43,7 @@ def start(entry: Entry) -> Readiness | None:
     phase("start: init becomes the program")
     readiness = _listen(entry, state)
     try:
-        _execute(entry)
+        _execute(entry, state)
     except HookError:
         _give_up(entry, state)
         raise
@@ -63,17 +63,24 @@ def _listen(entry: Entry, state: State) -> Readiness | None:
     return readiness.listen(entry, state)
 
 
-def _execute(entry: Entry) -> None:
+def _execute(entry: Entry, state: State) -> None:
     """Send init one end of a pair; the other reads an error, or the end of file that execve causes."""
     ours, theirs = messages.pair()
     try:
         _send(entry, theirs.fd)
     finally:
         theirs.close()
+    ours.watch(lambda: _why_stuck(state))
     try:
         ours.expect("")
     finally:
         ours.close()
+
+
+def _why_stuck(state: State) -> str:
+    from pyoci.host import stuck
+
+    return stuck.why(state.pid, status.cgroup(state))
 
 
 def _send(entry: Entry, fd: int) -> None:

@@ -124,12 +124,7 @@ def external(kind: str, name: str, value: str = "") -> str:
 
 def cgroup_groups(saved: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """Controllers -> (mount, group below it), of what `pyoci.cgroups` saved; cgroup2 has the name ``."""
-    if "systemd" in saved:
-        saved = saved["groups"]
-    if saved.get("layout") == "v2":
-        mount, group = saved["mount"], saved["group"]
-        return {"": (mount, group[len(mount) :])}
-    return {name: (mount, group) for name, (mount, group) in (saved.get("groups") or {}).items()}
+    return {name: (mount, group) for name, (mount, group, *_) in (saved.get("groups") or {}).items()}
 
 
 def freezer(saved: dict[str, Any]) -> str:

@@ -67,6 +67,11 @@ def cgroup(state: State) -> Cgroup:
     return cgroups.reopen(state.cgroup)
 
 
+def cgroup_left(state: State) -> Cgroup | None:
+    """The cgroup of a container whose init may have exited long ago; None without one, or before this boot."""
+    return cgroup(state) if state.cgroup and _is_this_boot(state) else None
+
+
 def is_frozen(state: State) -> bool:
     """Whether the container's cgroup is frozen."""
     return bool(state.cgroup) and cgroup(state).is_frozen()

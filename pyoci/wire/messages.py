@@ -25,6 +25,7 @@ from pyoci.errors import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
 PID = "PID"  # bootstrap -> host: the number of init
@@ -41,6 +42,8 @@ START = "START"  # pyoci start -> init: with the descriptor to report on
 
 _WITH_DESCRIPTOR = (TERMINAL, SECCOMP, TREE)
 _TEXT_MAX = 60_000
+PATIENCE = 10  # seconds in which whoever stopped or froze the other side may let it go on
+_ONE_SECOND = _struct.pack("ll", 1, 0)  # struct timeval of SO_RCVTIMEO, socket(7)
 # kinds of ERROR that C sends (kernel/_deferred.c): a system call failed; execve(2) did
 CALL = "call"
 PROGRAM = "program"
@@ -55,10 +58,11 @@ _KINDS: dict[str, type[PyociError]] = {
 class Channel:
     """One end of the pair."""
 
-    __slots__ = ("_socket",)
+    __slots__ = ("_socket", "_trouble")
 
     def __init__(self, end: _socket.socket) -> None:
         self._socket = end
+        self._trouble: Callable[[], str] | None = None
 
     @property
     def fd(self) -> int:
@@ -72,6 +76,14 @@ class Channel:
         except OSError as error:
             raise SyscallError(error.errno or 0, f"send {kind} to the other side") from None
 
+    def watch(self, trouble: Callable[[], str]) -> None:
+        """Have `receive` ask every second of waiting why the other side does not go on.
+
+        When `trouble` has had an answer for PATIENCE seconds, `receive` raises it as ContainerError.
+        """
+        self._trouble = trouble
+        self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, _ONE_SECOND)
+
     def receive(self) -> tuple[str, str, int]:
         """(kind, text, descriptor or -1); kind "" when the other side is gone.
 
@@ -79,9 +91,7 @@ class Channel:
         alone: the caller need not look, and no other one stays open.
         """
         try:
-            packet, ancillary, flags, _ = self._socket.recvmsg(
-                _TEXT_MAX + 1, _socket.CMSG_SPACE(4 * 4), _socket.MSG_CMSG_CLOEXEC
-            )
+            packet, ancillary, flags = self._wait()
         except ConnectionResetError:
             return "", "", -1
         except OSError as error:
@@ -101,6 +111,18 @@ class Channel:
                 posix.close(fd)
             raise
         return kind, text, fd
+
+    def _wait(self) -> tuple[bytes, list[tuple[int, int, bytes]], int]:
+        """The next packet. Raises OSError, ContainerError when the other side cannot go on."""
+        seconds = 0
+        while True:
+            try:
+                return self._socket.recvmsg(_TEXT_MAX + 1, _socket.CMSG_SPACE(4 * 4), _socket.MSG_CMSG_CLOEXEC)[:3]
+            except BlockingIOError:
+                words = self._trouble() if self._trouble is not None else ""
+                seconds = seconds + 1 if words else 0
+                if seconds >= PATIENCE:
+                    raise ContainerError(words) from None
 
     def expect(self, *kinds: str) -> tuple[str, str, int]:
         """`receive`, and anything but `kinds` is an error."""

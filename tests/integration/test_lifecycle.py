@@ -45,8 +45,8 @@ class TestCreate:
         def broken(_group: object) -> int:
             raise CgroupError("broken")
 
-        monkeypatch.setattr(v1.Groups, "oom_kills", broken)
-        monkeypatch.setattr(v2.Group, "oom_kills", broken)
+        monkeypatch.setattr(v1.LegacyCgroup, "oom_kills", broken)
+        monkeypatch.setattr(v2.UnifiedCgroup, "oom_kills", broken)
 
         def go() -> tuple[str, bool]:
             with pytest.raises(PyociError) as raised:

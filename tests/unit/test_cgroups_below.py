@@ -11,35 +11,44 @@ from pyoci.errors import CgroupError
 
 V1: dict[str, Any] = {
     "layout": "v1",
-    "groups": {"cpu,cpuacct": ["/sys/fs/cgroup/cpu,cpuacct", "/c"], "memory": ["/sys/fs/cgroup/memory", "/c"]},
+    "groups": {
+        "cpu,cpuacct": ["/sys/fs/cgroup/cpu,cpuacct", "/c", 7, True],
+        "memory": ["/sys/fs/cgroup/memory", "/c", 8, True],
+    },
     "rootless": False,
 }
-V2: dict[str, Any] = {"layout": "v2", "mount": "/sys/fs/cgroup", "group": "/sys/fs/cgroup/c", "rootless": False}
+V2: dict[str, Any] = {"layout": "v2", "groups": {"": ["/sys/fs/cgroup", "/c", 7, True]}, "rootless": False}
 
 
 def test_v2() -> None:
-    assert below(V2, ["inner/most"])["group"] == "/sys/fs/cgroup/c/inner/most"
-    assert V2["group"] == "/sys/fs/cgroup/c"
+    assert below(V2, ["inner/most"]) == {**V2, "leaf": "inner/most"}
+    assert "leaf" not in V2
 
 
 def test_root_of_the_container_is_the_container() -> None:
-    assert below(V2, ["/"])["group"] == "/sys/fs/cgroup/c"
+    assert below(V2, ["/"]) == {**V2, "leaf": ""}
 
 
 def test_v1_without_a_controller_changes_all() -> None:
-    changed = below(V1, ["inner"])["groups"]
-    assert [group for _, group in changed.values()] == ["/c/inner", "/c/inner"]
+    assert below(V1, ["inner"])["leaves"] == {"cpu,cpuacct": "inner", "memory": "inner"}
 
 
 def test_v1_with_controllers_changes_those() -> None:
-    changed = below(V1, ["cpu:inner"])["groups"]
-    assert changed["cpu,cpuacct"][1] == "/c/inner"
-    assert changed["memory"][1] == "/c"
+    assert below(V1, ["cpu:/inner/"]) == {**V1, "leaves": {"cpu,cpuacct": "inner"}}
+
+
+def test_several_add_up() -> None:
+    assert below(V1, ["cpu:a", "memory:b/./c"])["leaves"] == {"cpu,cpuacct": "a", "memory": "b/c"}
 
 
 def test_below_a_scope() -> None:
-    saved = {"systemd": {"unit": "u", "slice": "s", "user": False}, "groups": V2}
-    assert below(saved, ["inner"])["group"] == "/sys/fs/cgroup/c/inner"
+    saved = {"systemd": {"unit": "u", "slice": "s", "user": False}, **V2}
+    assert below(saved, ["inner"]) == {**V2, "leaf": "inner"}
+
+
+def test_without_a_cgroup() -> None:
+    with pytest.raises(CgroupError, match=r"--cgroup x: the container has no cgroup"):
+        below({}, ["x"])
 
 
 @pytest.mark.parametrize("path", ["..", "a/../..", "memory:../x"])

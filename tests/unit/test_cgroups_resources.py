@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pyoci.cgroups import resources_v1, resources_v2
+from pyoci.cgroups import limits, resources_v1, resources_v2
 from pyoci.cgroups.writes import Write
 from pyoci.errors import CgroupError
 
@@ -21,7 +21,7 @@ def v1(resources: Resources) -> list[tuple[str, str]]:
     return pairs(resources_v1.plan(resources))
 
 
-def v2(resources: Resources, **facts: int | None) -> list[tuple[str, str]]:
+def v2(resources: Resources, **facts: str) -> list[tuple[str, str]]:
     return pairs(resources_v2.plan(resources, {key.replace("_", "."): value for key, value in facts.items()}))
 
 
@@ -80,7 +80,7 @@ def test_every_property_has_its_file_in_v1() -> None:
         ("cpu.cfs_burst_us", "0"),
         ("cpuset.cpus", "0-1"),
         ("cpuset.mems", "0"),
-        ("pids.max", "0"),
+        ("pids.max", "1"),
         ("blkio.weight", "10"),
         ("blkio.leaf_weight", "20"),
         ("blkio.weight_device", "8:0 30"),
@@ -179,21 +179,21 @@ def test_unlimited_memory_takes_swap_along() -> None:
 
 
 def test_an_update_of_swap_alone_counts_from_the_limit_in_force() -> None:
-    assert v2({"memory": {"swap": 500}}, memory_max=200) == [("memory.swap.max", "300")]
+    assert v2({"memory": {"swap": 500}}, memory_max="200\n") == [("memory.swap.max", "300")]
     with pytest.raises(CgroupError, match=r"set memory.limit, too"):
-        v2({"memory": {"swap": 500}}, memory_max=None)
+        v2({"memory": {"swap": 500}}, memory_max="max\n")
 
 
 def test_an_update_of_the_period_keeps_the_quota() -> None:
-    assert v2({"cpu": {"period": 50000}}, cpu_max=700) == [("cpu.max", "700 50000")]
+    assert v2({"cpu": {"period": 50000}}, cpu_max="700 100000\n") == [("cpu.max", "700 50000")]
     assert v2({"cpu": {"period": 50000}}) == [("cpu.max", "max 50000")]
 
 
 def test_check_before_update_refuses_a_limit_below_the_usage() -> None:
     with pytest.raises(CgroupError, match=r"memory.limit: 100 is below the 101 bytes"):
-        v2({"memory": {"limit": 100, "checkBeforeUpdate": True}}, memory_current=101)
-    assert v2({"memory": {"limit": 100, "checkBeforeUpdate": True}}, memory_current=100)
-    assert v2({"memory": {"limit": 100}}, memory_current=101)
+        v2({"memory": {"limit": 100, "checkBeforeUpdate": True}}, memory_current="101\n")
+    assert v2({"memory": {"limit": 100, "checkBeforeUpdate": True}}, memory_current="100\n")
+    assert v2({"memory": {"limit": 100}}, memory_current="101\n")
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_check_before_update_refuses_a_limit_below_the_usage() -> None:
 )
 def test_impossible_values_are_refused_in_v1(impossible: Resources) -> None:
     with pytest.raises(CgroupError):
-        v1(impossible)
+        limits.of_new_group(impossible, unified=False)
 
 
 def test_an_unlimited_quota_takes_any_burst() -> None:
@@ -218,8 +218,3 @@ def test_an_unlimited_quota_takes_any_burst() -> None:
 def test_unified_takes_only_names_of_files(name: str) -> None:
     with pytest.raises(CgroupError, match="unified"):
         v2({"unified": {name: "1"}})
-
-
-def test_needed_controllers_come_with_the_property_that_needs_them() -> None:
-    needed = resources_v1.needed({"cpu": {"cpus": "0"}, "network": {"classID": 1}, "pids": {"limit": 1}})
-    assert needed == {"cpuset": "cpu.cpus", "pids": "pids.limit", "net_cls": "network.classID"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pyoci.cgroups import resources_v1, resources_v2
 from pyoci.cgroups import systemd_units as units
 from pyoci.errors import CgroupError
 
@@ -61,7 +62,7 @@ def test_properties_for_v2() -> None:
         "blockIO": {"weight": 1000},
         "unified": {"memory.high": "77", "cpu.max": "max 20000", "io.max": "8:0 rbps=1"},
     }
-    assert dict(units.properties(resources, unified=True)) == {
+    assert dict(units.properties(resources_v2.plan(resources, {}), True, {})) == {
         "MemoryMax": ("t", 1000),
         "MemoryLow": ("t", units.INFINITY),
         "MemorySwapMax": ("t", 2000),
@@ -77,7 +78,7 @@ def test_properties_for_v2() -> None:
 
 def test_properties_for_v1() -> None:
     resources = {"memory": {"limit": -1}, "cpu": {"shares": 512}, "blockIO": {"weight": 10}, "pids": {"limit": 5}}
-    assert units.properties(resources, unified=False) == [
+    assert units.properties(resources_v1.plan(resources), False, {}) == [
         ("MemoryLimit", ("t", units.INFINITY)),
         ("CPUShares", ("t", 512)),
         ("TasksMax", ("t", 5)),

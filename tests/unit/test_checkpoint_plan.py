@@ -223,13 +223,13 @@ def test_mountinfo_paths() -> None:
 @pytest.mark.parametrize(
     ("saved", "freezer"),
     [
-        ({"layout": "v2", "mount": "/sys/fs/cgroup", "group": "/sys/fs/cgroup/a"}, "/sys/fs/cgroup/a"),
+        ({"layout": "v2", "groups": {"": ["/sys/fs/cgroup", "/a", 7, True]}}, "/sys/fs/cgroup/a"),
         (
-            {"layout": "v1", "groups": {"cpu": ["/c/cpu", "/a"], "freezer": ["/c/freezer", "/a"]}},
+            {"layout": "v1", "groups": {"cpu": ["/c/cpu", "/a", 7, True], "freezer": ["/c/freezer", "/a", 8, True]}},
             "/c/freezer/a",
         ),
-        ({"layout": "v1", "groups": {"cpu": ["/c/cpu", "/a"]}}, ""),
-        ({"systemd": {}, "groups": {"layout": "v2", "mount": "/m", "group": "/m/s"}}, "/m/s"),
+        ({"layout": "v1", "groups": {"cpu": ["/c/cpu", "/a", 7, True]}}, ""),
+        ({"systemd": {}, "layout": "v2", "groups": {"": ["/m", "/s", 7, True]}}, "/m/s"),
         ({}, ""),
     ],
 )

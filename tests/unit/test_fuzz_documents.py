@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyoci import cgroups, jsontext
-from pyoci.cgroups import device_program, devices, resources_v1, resources_v2, systemd_units
+from pyoci.cgroups import device_program, devices, limits, resources_v1, resources_v2, systemd_units
 from pyoci.errors import ConfigError, PyociError, StateError
 from pyoci.host.status import document
 from pyoci.plan import exec as exec_plan
@@ -189,13 +189,15 @@ def test_resources(made: Any) -> None:
         bundle.check_document(resources, "resources")
     except PyociError:
         return
-    v2: dict[str, int | None] = {"memory.max": None, "memory.current": 4096, "cpu.max": 100}
+    v2 = {"memory.max": "max\n", "memory.current": "4096\n", "cpu.max": "100 100000\n"}
     for use in (
         lambda: resources_v1.plan(resources),
-        lambda: resources_v1.needed(resources),
+        lambda: resources_v1.plan(resources, hugetlb_is_unified=True),
+        lambda: limits.of_new_group(resources, unified=True),
+        lambda: limits.of_new_group(resources, unified=False),
         lambda: resources_v2.plan(resources, v2),
-        lambda: systemd_units.properties(resources, unified=True),
-        lambda: systemd_units.properties(resources, unified=False),
+        lambda: systemd_units.properties(resources_v2.plan(resources, v2), True, {}),
+        lambda: systemd_units.properties(resources_v1.plan(resources), False, {}),
         lambda: devices.for_v1(devices.rules_of(resources.get("devices"))),
         lambda: device_program.build(devices.rules_of(resources.get("devices"))),
     ):
@@ -211,7 +213,7 @@ STATE = json.loads(
             "x",
             pid=4000000,
             pid_start=1,
-            cgroup={"layout": "v1", "groups": {"memory": ["/sys/fs/cgroup/memory", "/x"]}, "rootless": False},
+            cgroup={"layout": "v1", "groups": {"memory": ["/sys/fs/cgroup/memory", "/x", 7, True]}, "rootless": False},
             annotations={"a": "b"},
             hooks={"poststop": [{"path": "/bin/true"}]},
         )

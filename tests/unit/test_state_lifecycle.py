@@ -103,11 +103,12 @@ class FakeGroup:
         for pid in self.members:
             os.kill(pid, signal)
 
-    def thaw(self) -> None:
-        self.calls.append("thaw")
+    def freeze(self, frozen: bool) -> None:
+        self.calls.append("freeze" if frozen else "thaw")
 
-    def destroy(self) -> None:
-        self.calls.append("destroy")
+    def destroy(self, left: str) -> str:
+        self.calls.append(("destroy", left))
+        return ""
 
 
 @pytest.fixture
@@ -279,12 +280,21 @@ def test_other_signals_reach_init_only(entry: Entry, init: FakeInit, group: Fake
 def test_kill_all_reaches_what_outlived_init(entry: Entry, init: FakeInit, group: FakeGroup) -> None:
     init.kill()
     record(entry, init, cgroup={"a": 1}, own_pid_namespace=False)
-    kill(entry, KILL, everyone=True)
-    assert group.calls == []
     orphan = subprocess.Popen([fake_init.SLEEP, "60"])
     group.members = [orphan.pid]
     kill(entry, KILL, everyone=True)
     assert orphan.wait(10) == -KILL
+
+
+@pytest.mark.parametrize(("own", "boot"), [(True, ""), (False, "another-boot")])
+def test_kill_all_spares_who_came_after_init(
+    entry: Entry, init: FakeInit, monkeypatch: pytest.MonkeyPatch, own: bool, boot: str
+) -> None:
+    """With a PID namespace of its own, or before this boot, nobody can have outlived init."""
+    monkeypatch.setattr(cgroups, "reopen", lambda _saved: pytest.fail("its cgroup is asked"))
+    init.kill()
+    record(entry, init, cgroup={"a": 1}, own_pid_namespace=own, boot_id=boot)
+    kill(entry, KILL, everyone=True)
 
 
 def test_sigkill_thaws_a_paused_container(entry: Entry, init: FakeInit, group: FakeGroup) -> None:
@@ -304,7 +314,18 @@ def test_delete_of_a_stopped_container(store: Store, entry: Entry, init: FakeIni
     init.kill()
     delete(store, "x")
     assert store.ids() == []
-    assert group.calls == ["destroy"]
+    assert group.calls == [("destroy", cgroups.NOBODY)]
+
+
+def test_delete_of_a_container_of_another_boot(
+    store: Store, entry: Entry, init: FakeInit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its cgroup is gone; what has that path and that number now is another's."""
+    monkeypatch.setattr(cgroups, "reopen", lambda _saved: pytest.fail("its cgroup is asked"))
+    init.kill()
+    record(entry, init, cgroup={"a": 1}, boot_id="another-boot", own_pid_namespace=False)
+    delete(store, "x")
+    assert store.ids() == []
 
 
 @pytest.mark.parametrize("started", [False, True])
@@ -336,13 +357,16 @@ def test_delete_of_an_unknown_container(store: Store) -> None:
 
 
 def test_delete_kills_what_outlived_init(store: Store, entry: Entry, init: FakeInit, group: FakeGroup) -> None:
-    orphan = subprocess.Popen([fake_init.SLEEP, "60"])
-    group.members = [orphan.pid]
     record(entry, init, cgroup={"a": 1}, own_pid_namespace=False)
     init.kill()
     delete(store, "x")
-    assert group.calls == [("kill", KILL), "destroy"]
-    assert orphan.wait(10) == -KILL
+    assert group.calls == [("destroy", cgroups.ALL)]
+
+
+def test_delete_by_force_kills_who_was_moved_in(store: Store, entry: Entry, init: FakeInit, group: FakeGroup) -> None:
+    record(entry, init, cgroup={"a": 1})
+    delete(store, "x", force=True)
+    assert group.calls == [("destroy", cgroups.DIRECT)]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]"])
@@ -363,7 +387,7 @@ def test_delete_after_create_was_killed(store: Store, entry: Entry, group: FakeG
     assert current(store) == "stopped"
     delete(store, "x")
     assert store.ids() == []
-    assert group.calls == ["destroy"]
+    assert group.calls == [("destroy", cgroups.DIRECT)]
 
 
 def test_delete_while_creating(store: Store, entry: Entry) -> None:

@@ -1,0 +1,72 @@
+"""`linux.resources`, planned once: the writes and the device rules that are checked, given to systemd, and applied.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from pyoci.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyoci.cgroups.devices import Rule
+    from pyoci.cgroups.writes import Write
+
+
+class Limits(Record):
+    """What a group gets.
+
+    batches    the writes in their order: see `writes.apply`
+    devices    the rules; None leaves those in force
+    """
+
+    batches: list[list[Write]]
+    devices: list[Rule] | None = None
+
+
+def of_new_group(resources: dict[str, Any] | None, unified: bool, hugetlb_is_unified: bool = False) -> Limits:
+    """For a group that has no limits yet. Raises CgroupError for what cannot be had."""
+    from pyoci.cgroups import devices
+
+    rules = devices.rules_of((resources or {}).get("devices"))
+    return Limits(batches=_batches(resources or {}, unified, hugetlb_is_unified, {}), devices=rules)
+
+
+def of_update(
+    resources: dict[str, Any], facts: dict[str, str], unified: bool, hugetlb_is_unified: bool = False
+) -> Limits:
+    """For a group in use, whose files hold `facts` (those that `facts_needed` names). Raises CgroupError."""
+    from pyoci.cgroups import devices
+
+    rules = devices.rules_of(resources["devices"]) if "devices" in resources else None
+    return Limits(batches=_batches(resources, unified, hugetlb_is_unified, facts), devices=rules)
+
+
+def facts_needed(resources: dict[str, Any], unified: bool) -> list[str]:
+    """The files of a group in use that the values of an update depend on."""
+    memory, cpu = resources.get("memory") or {}, resources.get("cpu") or {}
+    half_a_quota = bool(cpu.get("quota")) != bool(cpu.get("period"))
+    if not unified:
+        return ["cpu.cfs_quota_us", "cpu.cfs_period_us"] if half_a_quota else []
+    names = ["memory.max", "memory.current"] if memory.get("swap") or memory.get("checkBeforeUpdate") else []
+    return [*names, "cpu.max"] if half_a_quota else names
+
+
+def _batches(
+    resources: dict[str, Any], unified: bool, hugetlb_is_unified: bool, facts: dict[str, str]
+) -> list[list[Write]]:
+    # usually there are device rules only
+    if not any(value for key, value in resources.items() if key != "devices"):
+        return []
+    from pyoci.cgroups import ranges
+
+    ranges.check(resources)
+    if unified:
+        from pyoci.cgroups import resources_v2
+
+        return resources_v2.plan(resources, facts)
+    from pyoci.cgroups import resources_v1
+
+    return resources_v1.plan(resources, hugetlb_is_unified)

@@ -1,0 +1,62 @@
+"""The ranges that the kernel takes, where they are known: checked here, so that the message names property and range.
+
+Pure. A value that the kernel refuses for another reason is an error when it is written: see `writes`.
+"""
+
+from __future__ import annotations
+
+from pyoci.errors import CgroupError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MILLISECOND, SECOND = 1000, 1_000_000  # microseconds
+QUOTA_MAX = 2**44 - 1  # microseconds; kernel/sched/core.c, max_cfs_runtime
+SHARES_MIN, SHARES_MAX = 2, 262144  # kernel/sched/sched.h, MIN_SHARES and MAX_SHARES; the kernel clamps silently
+PIDS_MAX = 1 << 22  # linux/threads.h, PID_MAX_LIMIT
+WEIGHT_MIN, WEIGHT_MAX = 10, 1000  # config-linux.md, "Block IO"
+SWAPPINESS_MAX = 100
+
+# section, property, lowest, highest, unit; 0 and negative numbers mean "not given" or "no limit"
+_RANGES = (
+    ("cpu", "period", MILLISECOND, SECOND, " microseconds"),
+    ("cpu", "quota", MILLISECOND, QUOTA_MAX, " microseconds"),
+    ("pids", "limit", 1, PIDS_MAX, ""),
+    ("blockIO", "weight", WEIGHT_MIN, WEIGHT_MAX, ""),
+    ("blockIO", "leafWeight", WEIGHT_MIN, WEIGHT_MAX, ""),
+)
+
+
+def check(resources: dict[str, Any]) -> None:
+    """Raise CgroupError for a value of `linux.resources` that no kernel takes, whatever the layout."""
+    for section, key, lowest, highest, unit in _RANGES:
+        value = (resources.get(section) or {}).get(key)
+        if value and value > 0:
+            _check(f"{section}.{key}", value, lowest, highest, unit)
+    for entry in (resources.get("blockIO") or {}).get("weightDevice") or ():
+        for key in ("weight", "leafWeight"):
+            if entry.get(key):
+                name = f"blockIO.weightDevice {entry['major']}:{entry['minor']} {key}"
+                _check(name, entry[key], WEIGHT_MIN, WEIGHT_MAX)
+    swappiness = (resources.get("memory") or {}).get("swappiness")
+    if swappiness is not None:
+        _check("memory.swappiness", swappiness, 0, SWAPPINESS_MAX)
+    _check_burst(resources.get("cpu") or {})
+
+
+def check_shares(shares: int) -> None:
+    """cpu.shares of v1, which the kernel would clamp without a word. Raises CgroupError."""
+    _check("cpu.shares", shares, SHARES_MIN, SHARES_MAX)
+
+
+def _check(name: str, value: int, lowest: int, highest: int, unit: str = "") -> None:
+    if not lowest <= value <= highest:
+        raise CgroupError(f"{name}: {value} is not between {lowest} and {highest}{unit}")
+
+
+def _check_burst(cpu: dict[str, Any]) -> None:
+    """config-linux.md, "CPU": a burst is no larger than a positive quota."""
+    quota, burst = cpu.get("quota"), cpu.get("burst")
+    if burst and quota and 0 < quota < burst:
+        raise CgroupError(f"cpu.burst: {burst} is larger than cpu.quota {quota}")

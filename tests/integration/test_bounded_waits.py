@@ -1,0 +1,152 @@
+"""Nothing that a command waits for may wait for ever: a process that is stopped, frozen, or without memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers import cgroup, cgroup_files
+from helpers.bundle import Bundle
+from helpers.runtime import TIME_LIMIT, Runtime, until
+
+pytestmark = pytest.mark.beyond_runc("runc waits")
+
+ENOUGH = 25.0  # seconds; a command that hangs runs into TIME_LIMIT
+assert ENOUGH < TIME_LIMIT
+
+
+@contextlib.contextmanager
+def in_time() -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    assert time.monotonic() - begun < ENOUGH
+
+
+@pytest.mark.parametrize("command", ["create", "run"])
+def test_a_memory_limit_too_low_without_the_oom_killer(runtime: Runtime, bundle: Bundle, command: str) -> None:
+    cgroup_files.v1_only()
+    bundle.linux["resources"]["memory"] = {"limit": 128 << 10, "disableOOMKiller": True}
+    bundle.process["args"] = ["/bin/true"]
+    name = runtime.add(bundle)
+    with in_time():
+        words = runtime.fails(command, "--bundle", str(bundle.path), name)
+    assert "memory" in words
+    assert runtime.call("state", name).status != 0
+    assert not cgroup_files.every(bundle.cgroups_path)
+
+
+@contextlib.contextmanager
+def frozen(path: str) -> Iterator[None]:
+    """The groups at `path`, made and frozen; thawed and removed at the end."""
+    name, on, off = ("cgroup.freeze", "1", "0") if cgroup.is_v2() else ("freezer.state", "FROZEN", "THAWED")
+    folder = cgroup_files.place("cgroup" if cgroup.is_v2() else "freezer", path)
+    folder.mkdir(parents=True)
+    (folder / name).write_text(on)
+    try:
+        yield
+    finally:
+        (folder / name).write_text(off)
+        for group in cgroup_files.every(path):
+            until(lambda group=group: removed(group), f"{group} can be removed")  # type: ignore[misc]
+
+
+def removed(group: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            group.rmdir()
+        except OSError:
+            return False
+    return True
+
+
+def test_create_below_a_frozen_cgroup(runtime: Runtime, bundle: Bundle) -> None:
+    parent = f"{bundle.cgroups_path}-frozen"
+    bundle.linux["cgroupsPath"] = f"{parent}/container"
+    with frozen(parent):
+        with in_time():
+            words = runtime.refuses(bundle)
+        assert f"{parent}/container is frozen, or a parent of it is" in words
+        assert not cgroup_files.every(bundle.cgroups_path)
+
+
+def test_create_in_a_full_pids_cgroup(runtime: Runtime, bundle: Bundle) -> None:
+    parent = f"{bundle.cgroups_path}-full"
+    bundle.linux["cgroupsPath"] = f"{parent}/container"
+    folder = cgroup_files.place("pids", parent)
+    folder.mkdir(parents=True)
+    try:
+        if cgroup.is_v2():
+            folder.parent.joinpath("cgroup.subtree_control").write_text("+pids")
+        (folder / "pids.max").write_text("0")
+        name = runtime.add(bundle)
+        with in_time():
+            result = runtime.call("create", "--bundle", str(bundle.path), name)
+        if result.status:  # v2 counts who is made there, v1 does not count who is moved there
+            assert "Traceback" not in result.stderr
+            assert runtime.call("state", name).status != 0
+            assert not cgroup_files.every(bundle.linux["cgroupsPath"])
+        with in_time():
+            runtime.call("delete", "--force", name)
+    finally:
+        for group in cgroup_files.every(parent):
+            until(lambda group=group: removed(group), f"{group} can be removed")  # type: ignore[misc]
+
+
+def test_create_whose_init_is_stopped(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.hook("createRuntime", "sed 's/.*\"pid\": *\\([0-9]*\\).*/\\1/' | xargs kill -STOP")
+    with in_time():
+        words = runtime.refuses(bundle)
+    assert "is stopped, by a signal or a tracer" in words
+    assert not cgroup_files.every(bundle.cgroups_path)
+
+
+def test_start_whose_init_is_stopped(runtime: Runtime, bundle: Bundle) -> None:
+    container = runtime.create(bundle)
+    os.kill(container.pid, signal.SIGSTOP)
+    with in_time():
+        assert "is stopped, by a signal or a tracer" in runtime.fails("start", container.id)
+    with in_time():
+        container.delete("--force")
+    container.wait()
+
+
+def test_exec_that_the_container_stops(runtime: Runtime, bundle: Bundle) -> None:
+    """It shares the PID namespace with the process that enters, and its user."""
+    for names in bundle.process["capabilities"].values():
+        names.append("CAP_SYS_PTRACE")
+    bundle.sh(
+        "while :; do for pid in $(grep -l pyoci:exec /proc/[0-9]*/comm 2>/dev/null); do "
+        "pid=${pid#/proc/}; kill -STOP ${pid%/comm}; done; done"
+    )
+    container = runtime.start(bundle)
+    with in_time():
+        result = container.exec("/bin/true")
+    assert result.status == 0 or "keeps stopping the process that enters it" in result.stderr
+    container.delete("--force")
+    container.wait()
+
+
+def test_delete_by_force_of_a_container_in_a_frozen_parent(runtime: Runtime, bundle: Bundle) -> None:
+    """Until the parent is thawed it cannot die on v1: it is said, in time, and the container can be deleted later."""
+    parent = f"{bundle.cgroups_path}-later"
+    bundle.linux["cgroupsPath"] = f"{parent}/container"
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    name, on, off = ("cgroup.freeze", "1", "0") if cgroup.is_v2() else ("freezer.state", "FROZEN", "THAWED")
+    folder = cgroup_files.place("cgroup" if cgroup.is_v2() else "freezer", parent)
+    (folder / name).write_text(on)
+    try:
+        with in_time():
+            runtime.call("delete", "--force", container.id)
+    finally:
+        (folder / name).write_text(off)
+    with in_time():
+        container.delete("--force")
+    container.wait()
+    for group in cgroup_files.every(parent):
+        until(lambda group=group: removed(group), f"{group} can be removed")  # type: ignore[misc]
