@@ -102,17 +102,22 @@ static void give_back_memory(void)
     give_back(VARIABLES_BEGIN, VARIABLES_END, page); /* `memory` is in there, too */
 }
 
+/* Where the strings end that execve(2) has put one behind the other, from `end` on. */
+static char *end_of_strings(char **words, char *end)
+{
+    for (; words && *words; words++)
+        if (*words == end)
+            end += strlen(*words) + 1;
+    return end;
+}
+
 void memory_watch(char **argv)
 {
-    char *end = argv[0];
+    char *end = end_of_strings(environ, end_of_strings(argv, argv[0]));
 
     deferred_program = (struct deferred_program){give_back_memory, forget_caller};
     memory.page = (size_t)sysconf(_SC_PAGESIZE);
     memory.heap = sbrk(0);
-    /* execve(2) puts them so; what program_seal() has changed in argv went through another one since. */
-    for (char **list = argv; list == argv || list == environ; list = list == argv ? environ : NULL)
-        for (char **word = list; *word; word++)
-            if (*word == end)
-                end += strlen(*word) + 1;
+    /* What program_seal() has changed in argv went through another execve(2) since. */
     memory.caller = (struct span){argv[0], (size_t)(end - argv[0])};
 }

@@ -1,0 +1,47 @@
+"""The C sources, read by gcc's static analyzer: leaks, use after free, null pointers."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers.program import build_program
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def analyze(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    if not shutil.which("gcc"):
+        pytest.skip("gcc is not installed")
+    folder = tmp_path_factory.mktemp("analysis")
+    target = build_program.of_this_python()
+    facts = folder / "facts.py"
+    facts.write_text(target.facts)
+    freeze = [sys.executable, "-X", "no_debug_ranges", ROOT / "launcher" / "freeze.py", folder, facts]
+    subprocess.run(freeze, check=True)
+
+    def analyze(source: str) -> str:
+        command = ["gcc", "-fanalyzer", "-O1", "-Werror", *build_program.WARNINGS, "-DWITH_SNAPSHOT", *target.options]
+        command += [f"-I{path}" for path in (folder, *target.includes)]
+        result = subprocess.run(
+            [*command, "-c", ROOT / source, "-o", folder / "object.o"], stderr=subprocess.PIPE, text=True
+        )
+        return result.stderr if result.returncode else ""
+
+    return analyze
+
+
+@pytest.mark.parametrize("source", build_program.SOURCES)
+def test_the_analyzer_finds_nothing(analyze: Callable[[str], str], source: str) -> None:
+    assert analyze(source) == ""
+
+
+def test_the_analyzer_works(analyze: Callable[[str], str], tmp_path: Path) -> None:
+    source = tmp_path / "leak.c"
+    source.write_text("#include <stdlib.h>\nvoid twice(char *p) { free(p); free(p); }\n")
+    assert "analyzer-double-free" in analyze(str(source))
