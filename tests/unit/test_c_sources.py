@@ -22,7 +22,7 @@ def analyze(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     target = build_program.of_this_python()
     facts = folder / "facts.py"
     facts.write_text(target.facts)
-    freeze = [sys.executable, "-X", "no_debug_ranges", ROOT / "launcher" / "freeze.py", folder, facts]
+    freeze = [sys.executable, "-X", "no_debug_ranges", str(ROOT / "launcher/freeze.py"), str(folder), str(facts)]
     subprocess.run(freeze, check=True)
 
     def analyze(source: str) -> str:
