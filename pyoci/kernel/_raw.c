@@ -32,7 +32,8 @@ static const struct {
     CALL(getppid), CALL(ioctl), CALL(ioprio_set), CALL(keyctl), CALL(mount), CALL(mount_setattr), CALL(move_mount),
     CALL(open_tree), CALL(openat2), CALL(personality), CALL(pivot_root), CALL(prctl), CALL(prlimit64),
     CALL(sched_setaffinity), CALL(sched_setattr), CALL(seccomp), CALL(set_mempolicy), CALL(setdomainname),
-    CALL(sethostname), CALL(setns), CALL(setsid), CALL(statx), CALL(umount2), CALL(unshare),
+    CALL(setfsgid), CALL(setfsuid), CALL(sethostname), CALL(setns), CALL(setsid), CALL(statx), CALL(umount2),
+    CALL(unshare),
 };
 
 /* The start of a bytes or bytearray object; NULL with TypeError for anything else. */

@@ -72,7 +72,12 @@ class Config:
         return copy.deepcopy(self._document)
 
     def to_json(self) -> str:
+        """As it is written to config.json."""
         return jsontext.pretty(self._document, indent="\t") + "\n"
+
+    def to_bytes(self) -> bytes:
+        """As short as it can be, for programs."""
+        return jsontext.dumps(self._document).encode("ascii")
 
     def save(self, path: _Path) -> None:
         """Write config.json into the bundle's folder `path`, whole or not at all."""
@@ -328,6 +333,10 @@ class Config:
             raise ConfigError(f"/root/path: found {self.rootfs!r}, expected an absolute path: there is no bundle")
         return self
 
+    def draft(self) -> Draft:
+        """Itself, to be changed several times and checked once: 0.1 ms each time less."""
+        return Draft(self.document)
+
     def _with(self, edit: Callable[[dict[str, Any]], None]) -> Config:
         new = self.document
         edit(new)
@@ -335,6 +344,23 @@ class Config:
 
     def _namespaces(self) -> list[str]:
         return [entry["type"] for entry in (self._document.get("linux") or {}).get("namespaces") or ()]
+
+
+class Draft(Config):
+    """A config between two changes: not checked before `finished`."""
+
+    __slots__ = ()
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+
+    def finished(self) -> Config:
+        """Raises ConfigError."""
+        return Config(self._document)
+
+    def _with(self, edit: Callable[[dict[str, Any]], None]) -> Config:
+        edit(self._document)
+        return self
 
 
 def _process(document: dict[str, Any]) -> dict[str, Any]:

@@ -568,7 +568,7 @@ class _Events:
         """The next one; None once the container has stopped."""
         output = cast(IO[bytes], self._program.stdout).fileno()
         while b"\n" not in self._rest:
-            until_readable(output, Deadline(None), "an event", cancel)
+            until_readable(output, Deadline(None), "there was no event", cancel)
             data = os.read(output, 1 << 16)
             if not data:
                 return None
@@ -615,7 +615,7 @@ class _Watch:
         """Raises Timeout, Cancelled."""
         for fd in (self._init, self._supervisor):
             if fd >= 0:
-                until_readable(fd, deadline, "the container", cancel)
+                until_readable(fd, deadline, "the container has not ended", cancel)
         return self._read()
 
     def _read(self) -> Exit:
@@ -669,11 +669,11 @@ def _source(bundle: _Path | None, config: Config | None, rootfs: _Path | None) -
     config = config or Config.default()
     if rootfs is not None:
         config = config.with_rootfs(rootfs)
-    return [], config.require_rootfs().to_json().encode()
+    return [], config.require_rootfs().to_bytes()
 
 
 def _ranges(linux: Mapping[str, Any], kind: str) -> _Ranges:
-    mappings = linux.get(kind) or [{"containerID": 0, "hostID": 0, "size": 1 << 32}]
+    mappings = linux.get(kind) or [{"containerID": 0, "hostID": 0, "size": (1 << 32) - 1}]
     return [(entry["containerID"], entry["hostID"], entry["size"]) for entry in mappings]
 
 

@@ -12,10 +12,12 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from pyoci.errors import ConfigError, PyociError, SyscallError
-from pyoci.kernel import beneath
+from pyoci.kernel import beneath, process
 from pyoci.kernel.mount import magic
 
 MAX_BYTES = 16 << 30
@@ -42,12 +44,14 @@ _KERNELS_OWN = frozenset(
     }
 )
 Range = tuple[int, int, int]  # in the container, outside, how many
+_ALL_IDS = (0, 0, (1 << 32) - 1)
 
 
 class Files:
     """A container's root folder as its processes see it, and what its IDs are outside."""
 
     def __init__(self, path: str, uids: list[Range], gids: list[Range]) -> None:
+        """`uids` and `gids`: what /proc/PID/uid_map says."""
         try:
             self.fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
@@ -59,6 +63,21 @@ class Files:
 
     def __exit__(self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
         os.close(self.fd)
+
+    @contextmanager
+    def as_root(self) -> Iterator[None]:
+        """Files that this thread makes belong to the container's root.
+
+        A file system that was mounted in a user namespace takes none of an ID that is not mapped there: EOVERFLOW.
+        """
+        if os.geteuid() != 0 or (self._ids[0][:1] == self._ids[1][:1] == [_ALL_IDS]):
+            yield
+            return
+        process.set_file_ids(*self.outside((0, 0)))
+        try:
+            yield
+        finally:
+            process.set_file_ids(0, os.getegid())
 
     def outside(self, owner: tuple[int, int]) -> tuple[int, int]:
         """The host's IDs for the container's. ConfigError for one that is not mapped."""
@@ -90,7 +109,8 @@ def copy_in(files: Files, source: str, destination: str, owner: tuple[int, int],
         parent, name = _target(beneath.Root(files.fd), destination, os.path.basename(os.path.abspath(source)))
         try:
             _refuse_kernels_own(parent, destination)
-            _Copy(max_bytes, host, 0o7777).node(fd, parent, name, source, 0)
+            with files.as_root():
+                _Copy(max_bytes, host, 0o7777).node(fd, parent, name, source, 0)
         finally:
             os.close(parent)
     finally:
@@ -225,7 +245,12 @@ def _target(root: beneath.Root, destination: str, name: str) -> tuple[int, str]:
     """The folder in the container that something goes to, and its name there."""
     if not destination.startswith("/"):
         raise ConfigError(f"destination: found {destination[:200]!r}, expected an absolute path of the container")
-    found = root.find(destination)
+    try:
+        found = root.find(destination)
+    except SyscallError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        found = None  # a link into /proc, or in a circle: it is replaced
     if found is not None:
         if stat.S_ISDIR(os.fstat(found).st_mode):
             return found, name

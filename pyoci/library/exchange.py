@@ -66,7 +66,7 @@ class Exchange:
             ready = {fd for fd, _ in poller.poll(deadline.left())}
             # Also where it writes all the time.
             if deadline.is_over() and ended not in ready:
-                error = deadline.missed("the program")
+                error = deadline.missed("the program has not ended")
                 error.stdout, error.stderr = bytes(self.stdout), bytes(self.stderr)
                 raise error
             if self._cancel in ready:

@@ -106,7 +106,7 @@ def run(
     name = id or new_id()
     place = os.path.abspath(root) if root is not None else default_root()
     program = program or find_program()
-    document = wanted.require_rootfs().to_json().encode()
+    document = wanted.require_rootfs().to_bytes()
     deadline = Deadline(timeout)
     stdin = DEVNULL if input is None else PIPE
     try:
@@ -138,7 +138,8 @@ def _config(
 ) -> Config:
     if isinstance(args, (str, bytes)):
         raise TypeError(f"args: takes a list of words such as ['sh', '-c', ...], found the string {args[:40]!r}")
-    wanted = (config or Config.default()).with_args(*args)
+    draft = (config or Config.default()).draft()
+    wanted = draft.with_args(*args)
     if rootfs is not None:
         wanted = wanted.with_rootfs(rootfs)
     if read_only is not None:
@@ -158,7 +159,9 @@ def _config(
         wanted = wanted.with_env(env)
     if cwd is not None:
         wanted = wanted.with_cwd(cwd)
-    return wanted if user is None else wanted.with_user(user)
+    if user is not None:
+        wanted = wanted.with_user(user)
+    return draft.finished()
 
 
 def _bind(bind: Bind) -> tuple[_Path, _Path, str]:

@@ -82,7 +82,7 @@ class Supervised:
     def until_created(self, deadline: Deadline | None = None, cancel: int = -1) -> None:
         """Wait until it is there. Raises why it could not be made, Timeout, Cancelled."""
         while not self.pid:
-            until_readable(self.report_fd, deadline or Deadline(None), "the start of the program", cancel)
+            until_readable(self.report_fd, deadline or Deadline(None), "the program has not started", cancel)
             if self.note() is False and not self.pid:
                 status = self.popen.wait(_PATIENCE)
                 raise PyociError(f"pyoci ended without a word, exit status {status}")
@@ -90,7 +90,7 @@ class Supervised:
     def wait(self, deadline: Deadline | None = None, cancel: int = -1) -> Exit:
         """Wait for the program's end. Raises Timeout, Cancelled, PyociError when the supervisor was killed."""
         while self.exit is None:
-            until_readable(self.report_fd, deadline or Deadline(None), "the program", cancel)
+            until_readable(self.report_fd, deadline or Deadline(None), "the program has not ended", cancel)
             if self.note() is False and self.exit is None:
                 self._send_kill()
                 self.popen.wait(_PATIENCE)

@@ -43,10 +43,8 @@ def arguments(args: Sequence[str | os.PathLike[str]]) -> list[str]:
     """A command line as a list of words. A string is none: it would become a list of letters."""
     if isinstance(args, (str, bytes)):
         raise TypeError(f"args: takes a list of words such as ['sh', '-c', ...], found the string {args[:40]!r}")
-    words = [os.fspath(word) for word in args]
+    words = [os.fspath(word) if isinstance(word, os.PathLike) else word for word in args]
     for word in words:
-        if not isinstance(word, str):
-            raise TypeError(f"args: takes words of type str, found {type(word).__name__}")
         text(word, "args")
     if not words:
         raise ConfigError("args: found [], expected at least one entry, the program")

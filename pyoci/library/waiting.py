@@ -29,11 +29,11 @@ class Deadline:
         return self.left() == 0.0
 
     def missed(self, what: str) -> Timeout:
-        return Timeout(f"{what} has not ended within {self._seconds:g} s" if self._seconds else f"{what} has not ended")
+        return Timeout(f"{what} within {self._seconds:g} s" if self._seconds else what)
 
 
 def until_readable(fd: int, deadline: Deadline, what: str, cancel: int = -1) -> None:
-    """Raises Timeout, whose words say `what` took too long, and Cancelled once `cancel` is readable."""
+    """Raises Timeout, whose words are `what` (something has not happened), and Cancelled once `cancel` is readable."""
     poller = select.poll()
     poller.register(fd, select.POLLIN)
     if cancel >= 0:

@@ -1,0 +1,115 @@
+"""What a call of the library costs: at most 1 ms of CPU time over the command that it stands for.
+
+CPU time of this process and of the command, the least of many: what others do on the machine adds to the wall's clock,
+and little to this. It is counted at the machine's pace: `state` takes PACE seconds where docs/performance.md was made.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from helpers.library import Library
+
+from pyoci import Container
+
+ROUNDS = 25
+ALLOWED = 0.001
+PACE = 0.0012
+
+
+def used() -> float:
+    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+
+
+def best(call: Callable[[], Any], after: Callable[[], Any] = lambda: None) -> float:
+    found = []
+    for _ in range(ROUNDS):
+        began = used()
+        call()
+        found.append(used() - began)
+        after()
+    return min(found)
+
+
+@pytest.fixture
+def command(library: Library) -> Callable[..., Callable[[], None]]:
+    """The bare command: posix_spawn, and wait."""
+    program = library.options["program"]
+    actions = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+
+    def make(*words: str) -> Callable[[], None]:
+        line = [program, "--root", library.options["root"], *words]
+
+        def run() -> None:
+            pid = os.posix_spawn(program, line, os.environ, file_actions=actions)
+            assert os.waitpid(pid, 0)[1] == 0
+
+        return run
+
+    return make
+
+
+@pytest.fixture
+def allowed(library: Library, command: Callable[..., Callable[[], None]]) -> float:
+    with library.started("sleep 300") as container:
+        return ALLOWED * max(1.0, best(command("state", container.id)) / PACE)
+
+
+@pytest.mark.parametrize("name", ["state", "kill", "ps", "list", "stats"])
+def test_what_needs_no_program_is_cheaper_than_it(
+    library: Library, command: Callable[..., Callable[[], None]], name: str
+) -> None:
+    words = {
+        "state": ["state"],
+        "kill": ["kill"],
+        "ps": ["ps", "-f", "json"],
+        "list": ["list"],
+        "stats": ["events", "--stats"],
+    }
+    with library.started("trap '' WINCH; sleep 300") as container:
+        ids = [] if name == "list" else [container.id]
+        calls: dict[str, Callable[[], Any]] = {
+            "state": container.state,
+            "kill": lambda: container.kill("WINCH"),
+            "ps": container.ps,
+            "list": lambda: [other.state() for other in Container.list(container.root, program=container.program)],
+            "stats": container.stats,
+        }
+        bare = command(*words[name], *ids, *(["WINCH"] if name == "kill" else []))
+        assert best(calls[name]) < best(bare)
+
+
+def test_exec(library: Library, command: Callable[..., Callable[[], None]], allowed: float) -> None:
+    with library.started("sleep 300") as container:
+        bare = best(command("exec", container.id, "true"))
+        assert best(lambda: container.exec(["true"])) < bare + allowed
+
+
+def test_run(library: Library, command: Callable[..., Callable[[], None]], allowed: float) -> None:
+    bundle = library.rootfs.parent
+    library.config.with_args("true").save(bundle)
+    bare = best(command("run", "--bundle", str(bundle), library.id()))
+    assert best(lambda: library.run("true")) < bare + allowed
+
+
+def test_create(library: Library, command: Callable[..., Callable[[], None]], allowed: float) -> None:
+    bundle = library.rootfs.parent
+    library.config.with_args("true").save(bundle)
+    made: list[Container] = []
+    name = library.id()
+    bare = best(command("create", "--bundle", str(bundle), name), command("delete", "--force", name))
+
+    def create() -> None:
+        made.append(Container.create(name, bundle, **library.options))
+
+    def undo() -> None:
+        container = made.pop()
+        container.delete(force=True)
+        container.close()
+
+    assert best(create, undo) < bare + allowed

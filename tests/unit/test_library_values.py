@@ -1,0 +1,63 @@
+"""What people write for a size, a user, a command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyoci.errors import ConfigError
+from pyoci.library import values
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        (0, 0), (-1, -1), (67108864, 64 << 20), ("64M", 64 << 20), ("64m", 64 << 20), ("1.5G", 3 << 29),
+        ("512", 512), ("512 KiB", 512 << 10), ("1 GB", 1 << 30), ("2t", 2 << 40), (".5k", 512),
+    ],
+)  # fmt: skip
+def test_sizes(text: int | str, number: int) -> None:
+    assert values.size(text, "memory") == number
+
+
+@pytest.mark.parametrize(
+    "text", ["", "M", "64X", "1.2.3M", "-2", -2, 1 << 63, "9" * 30, "64 M M", "0x10", ".", "\u0664M"]
+)
+def test_no_sizes(text: int | str) -> None:
+    with pytest.raises(ConfigError, match="memory: found"):
+        values.size(text, "memory")
+
+
+@pytest.mark.parametrize("value", [None, True, 1.5, b"64M", ["64M"]])
+def test_other_types_are_no_sizes(value: object) -> None:
+    with pytest.raises(TypeError, match="memory: takes"):
+        values.size(value, "memory")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("cpus", "quota"), [(0.5, 50_000), (1, 100_000), (2.25, 225_000), (0.01, 1000)])
+def test_cpus(cpus: float, quota: int) -> None:
+    assert values.cpu_quota(cpus) == quota
+
+
+@pytest.mark.parametrize("cpus", [0, -1, 0.001, float("nan"), float("inf")])
+def test_no_cpus(cpus: float) -> None:
+    with pytest.raises(ConfigError, match=r"cpus: found .*, expected a number of CPUs from 0\.01"):
+        values.cpu_quota(cpus)
+
+
+@pytest.mark.parametrize(
+    ("user", "numbers"), [(0, (0, 0)), (1000, (1000, 1000)), ((1, 2), (1, 2)), ("7", (7, 7)), ("7:8", (7, 8))]
+)
+def test_users(user: int | str | tuple[int, int], numbers: tuple[int, int]) -> None:
+    assert values.user(user) == numbers
+
+
+@pytest.mark.parametrize("user", ["", "alice", "0:", ":0", "1:2:3", "-1", -1, 1 << 32, (0, -1), "9" * 11, "\u0661"])
+def test_no_users(user: int | str | tuple[int, int]) -> None:
+    with pytest.raises(ConfigError, match="user: found"):
+        values.user(user)
+
+
+@pytest.mark.parametrize("args", ["ls -l", b"ls", [b"ls"], [1]])
+def test_a_command_line_is_a_list_of_words(args: object) -> None:
+    with pytest.raises(TypeError, match="args: takes"):
+        values.arguments(args)  # type: ignore[arg-type]
