@@ -249,8 +249,7 @@ def _kind(entry: dict[str, Any], options: _Options) -> str:
         return "bind"
     if entry.get("type") == "cgroup":
         return "cgroup"
-    only_propagation = options == _Options(propagation=options.propagation)
-    if entry.get("type") in (None, "", "none") and only_propagation:
+    if entry.get("type") in (None, "", "none") and options == _Options(propagation=options.propagation):
         return "change"
     return "filesystem"
 

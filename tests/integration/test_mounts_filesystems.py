@@ -105,3 +105,27 @@ def test_cgroup2(runtime: Runtime, bundle: Bundle) -> None:
     bundle.namespace("cgroup")
     bundle.mount("/mnt/unified", "cgroup2", ["ro"])
     assert runtime.create(bundle).mounts()["/mnt/unified"].kind == "cgroup2"
+
+
+@pytest.mark.beyond_runc("the kernel refuses a new sysfs there, and runc says no more than that")
+@pytest.mark.parametrize("options", [["ro", "nosuid"], ["nosuid", "noexec", "nodev"]])
+def test_sysfs_in_a_user_namespace_with_the_hosts_network(runtime: Runtime, bundle: Bundle, options: list[str]) -> None:
+    bundle.user_namespace()
+    bundle.no_namespace("network")
+    bundle.config["mounts"] = [entry for entry in bundle.config["mounts"] if entry["destination"] != "/sys"]
+    bundle.mount("/sys", "sysfs", options)
+    bundle.sh("sleep 60")
+    container = runtime.start(bundle)
+    mounts = {point: entry for point, entry in container.mounts().items() if point.startswith("/sys")}
+    assert mounts["/sys"].kind == "sysfs"
+    for point, entry in mounts.items():
+        assert set(options) <= entry.options, point
+    assert container.path("/sys/class/net/lo").is_dir()
+
+
+@pytest.mark.beyond_runc("the kernel refuses a new sysfs there, and runc says no more than that")
+def test_such_a_sysfs_is_not_writable_below(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.user_namespace()
+    bundle.no_namespace("network")
+    script = "mkdir /sys/fs/cgroup/pids/x 2>&1 || mkdir /sys/fs/cgroup/x 2>&1 || true"
+    assert "made" not in runtime.sh(bundle, f"{script}; test -d /sys/fs/cgroup/x && echo made || true")

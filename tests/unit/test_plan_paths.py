@@ -55,6 +55,9 @@ def test_clean(path: str, cleaned: str) -> None:
         ("net/ipv4/conf/eth0.1/forwarding", "net/ipv4/conf/eth0.1/forwarding"),
         ("kernel", "kernel"),
         ("kernel/domainname", "kernel/domainname"),
+        ("a.b/c", "a/b.c"),
+        (".a/b", "/a.b"),
+        ("/a.b", "/a.b"),
     ],
 )
 def test_sysctl_names(key: str, path: str) -> None:
