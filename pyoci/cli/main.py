@@ -66,8 +66,11 @@ COMMANDS = {
     "spec": "write a config.json to start from",
     "validate": "check a bundle and explain what is wrong",
     "explain": "tell what a bundle will do, and what is unsafe in it",
+    "try": "run a command in a throwaway container over this machine's root",
     "doctor": "tell what this host can do for containers",
     "features": "show what this runtime can do, as JSON",
+    "completion": "print what a shell completes command lines with",
+    "help": "tell about a command or a topic",
 }
 
 # For pyoci.library, and not for people: neither help nor completion has it.
@@ -91,8 +94,9 @@ def main(argv: list[str]) -> int:
         if parsed.options["version"]:
             output.write(version())
             return 0
-        if parsed.options["help"] or parsed.args[:1] in ([], ["help"]):
-            return _help(parsed.rest)
+        if parsed.options["help"] or not parsed.args:
+            output.write(overview())
+            return 0
         if settings.trace is None:
             return _call(parsed.args[0], parsed.rest, settings)
         from pyoci.trace import Recording
@@ -194,15 +198,12 @@ def _load(name: str) -> Command:
     return module
 
 
-def _help(words: list[str]) -> int:
-    if words and words[0] in COMMANDS:
-        output.write(options.usage(words[0], _load(words[0])))
-        return 0
+def overview() -> str:
+    """The help text for all of it."""
     width = max(map(len, COMMANDS))
     lines = [USAGE, "commands:", *(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())]
     lines += ["", "global options:", *options.table_lines(GLOBAL)]
-    output.write("\n".join(lines) + "\n")
-    return 0
+    return "\n".join(lines) + "\n"
 
 
 def _settings(found: dict[str, Any]) -> Settings:

@@ -34,13 +34,15 @@ TABLE = {
     "init": {"errors", "kernel", "wire"} | GROUND,
     "host": {"errors", "log", "kernel", "wire", "cgroups", "state", "criu", "plan", "spec", "init"} | GROUND,
     "cli": {"errors", "build", "log", "trace", "kernel", "wire", "cgroups", "state", "criu", "plan", "spec", "host"}
-    | {"explain", "doctor"}
+    | {"explain", "doctor", "throwaway", "manual"}
     | GROUND,
     "explain": {"errors", "wire", "kernel", "spec", "plan", "cgroups"} | GROUND,
     "doctor": {"errors", "kernel", "wire", "cgroups", "host"} | GROUND,
     "library": {"errors", "kernel", "state", "spec", "host", "cli"} | GROUND,
     "aio": {"library"},
     "api": {"library"},
+    "manual": {"errors"} | GROUND,
+    "throwaway": {"errors", "kernel", "wire", "spec", "host"} | GROUND,
     "__main__": {"cli", "errors"},
     "__init__": {"trace", "errors", "library"},
 }
@@ -55,7 +57,7 @@ THIRD_PARTY = {
     "jsonschema": {"spec/explain.py"},
     "referencing": {"spec/explain.py"},
     "prctl": {"host/privileges.py"},
-    "pyroute2": {"host/net_devices.py"},
+    "pyroute2": {"host/net_devices.py", "throwaway/network.py"},
 }
 # The modules that are in no snapshot of the program (launcher/boot.py, load_all): they import others than pyoci's and
 # compiled ones at their top, and what a run needs of them it loads from files. No hot path is among them.
@@ -69,10 +71,18 @@ IN_NO_SNAPSHOT = {
     "cli.explain",
     "cli.list",
     "cli.spec",
+    "cli.try",
     "cli.update",
     "cli.validate",
     "doctor.engines",
     "doctor.probe",
+    "throwaway.changes",
+    "throwaway.folder",
+    "throwaway.layers",
+    "throwaway.network",
+    "throwaway.session",
+    "throwaway.user",
+    "throwaway.user_network",
     "trace",
 }
 # What Python programs import; the program has none of it (launcher/freeze.py).

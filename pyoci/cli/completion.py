@@ -1,0 +1,21 @@
+"""Print a script with which a shell completes pyoci's commands, options, their values and container IDs.
+
+The package installs them where bash, zsh and fish look for them. By hand: `source <(pyoci completion bash)`."""
+
+from __future__ import annotations
+
+from pyoci.cli import options, output, reference
+from pyoci.cli.options import Call
+from pyoci.errors import UsageError
+from pyoci.manual import completion
+
+USAGE = "SHELL"
+OPTIONS = ()
+
+
+def run(call: Call) -> int:
+    options.expect_args(call, 1, 1, "a shell: bash, zsh or fish")
+    if call.args[0] not in completion.SHELLS:
+        raise UsageError(f"completion: {call.args[0]!r} is not one of {', '.join(completion.SHELLS)}")
+    output.write(completion.script(reference.manual(), call.args[0]))
+    return 0

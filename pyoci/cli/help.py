@@ -1,0 +1,51 @@
+"""Tell about a command or a topic. With --man, as a man page."""
+
+from __future__ import annotations
+
+from pyoci.cli import main, options, output
+from pyoci.cli.options import Call, Option
+from pyoci.errors import UsageError
+
+USAGE = "[options] [COMMAND | TOPIC]"
+OPTIONS = (Option(name="man", help="print the man page, for man -l -"),)
+
+
+def run(call: Call) -> int:
+    options.expect_args(call, 0, 1, "one command or topic")
+    name = call.args[0] if call.args else ""
+    if call.options["man"]:
+        output.write(_page(name))
+    elif not name:
+        output.write(main.overview() + _topics())
+    elif name in main.COMMANDS:
+        output.write(options.usage(name, main._load(name)))
+    else:
+        output.write(_topic(name))
+    return 0
+
+
+def _topics() -> str:
+    from pyoci.manual.topics import TOPICS
+
+    width = max(map(len, TOPICS))
+    lines = [f"  {name:<{width}}  {title}" for name, (title, _) in TOPICS.items()]
+    return "\n".join(["", "topics (pyoci help TOPIC):", *lines]) + "\n"
+
+
+def _topic(name: str) -> str:
+    from pyoci.manual.topics import TOPICS
+
+    if name not in TOPICS:
+        raise UsageError(f"help: {name!r} is neither a command nor a topic; topics are {', '.join(TOPICS)}")
+    title, text = TOPICS[name]
+    return f"{title}\n\n{text}"
+
+
+def _page(name: str) -> str:
+    from pyoci.cli import reference
+    from pyoci.manual import roff
+
+    page = roff.page(reference.manual(), f"pyoci-{name}" if name else "pyoci")
+    if page is None:
+        raise UsageError(f"help --man: there is no command {name!r}; pyoci --help lists them")
+    return page

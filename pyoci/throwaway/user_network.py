@@ -1,0 +1,89 @@
+"""A network for an ordinary user's container: pasta or slirp4netns translate between sockets and a tap device."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+
+from pyoci.errors import PyociError
+from pyoci.kernel import namespace, process, uapi
+
+# The address of slirp4netns' own server of names
+_SLIRP_SERVER = "nameserver 10.0.2.3\n"
+_READY_SECONDS = 10
+
+
+class Helper:
+    """A child outside of the user namespace, which starts the tool once this process has a network namespace."""
+
+    def __init__(self) -> None:
+        self.tool = shutil.which("pasta") or shutil.which("slirp4netns") or ""
+        if not self.tool:
+            raise PyociError(
+                "option --net: an ordinary user needs pasta or slirp4netns for it: apt install passt; or run it as root"
+            )
+        owner = os.getpid()
+        waits, self._go = os.pipe()
+        self._ready, tells = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            os.close(self._go)
+            os.close(self._ready)
+            process.die_with_parent(signal.SIGKILL)
+            if os.read(waits, 1):
+                self._run(owner, tells)
+            os._exit(1)
+        os.close(waits)
+        os.close(tells)
+
+    def enter(self) -> str:
+        """Enter a new network namespace and wait until it has a network; the text of its resolv.conf. PyociError."""
+        namespace.unshare(uapi.CLONE_NEWNET, "network namespace")
+        os.write(self._go, b"x")
+        os.close(self._go)
+        said = os.read(self._ready, 1)
+        os.close(self._ready)
+        if not said:
+            raise PyociError(f"option --net: {self.tool} cannot set up the network; its own words are above")
+        return _SLIRP_SERVER if self.tool.endswith("slirp4netns") else ""
+
+    def stop(self) -> None:
+        os.kill(self._child, signal.SIGTERM)
+        os.waitpid(self._child, 0)
+
+    def _run(self, owner: int, tells: int) -> None:
+        """In the child: become slirp4netns, or start pasta, which tells by going into the background."""
+        if self.tool.endswith("slirp4netns"):
+            os.set_inheritable(tells, True)
+            words = ["--configure", "--mtu=65520", "--disable-host-loopback", f"--ready-fd={tells}", str(owner), "tap0"]
+            os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
+            os.dup2(1, 2)
+            os.execv(self.tool, [self.tool, *words])
+        place = f"/proc/{owner}/ns"
+        words = ["--config-net", "--quiet", "--netns", f"{place}/net", "--userns", f"{place}/user", "--foreground"]
+        # In the foreground it cannot tell that it is ready: the interface does.
+        child = os.fork()
+        if child == 0:
+            process.die_with_parent(signal.SIGKILL)
+            os.execv(self.tool, [self.tool, *words])
+        if _wait_for_interface(owner, child):
+            os.write(tells, b"x")
+        os.close(tells)
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+        os.waitpid(child, 0)
+
+
+def _wait_for_interface(owner: int, child: int) -> bool:
+    """Until the namespace of `owner` has a route; False when the tool has ended before."""
+    import time
+
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        with open(f"/proc/{owner}/net/route") as file:
+            if len(file.read().splitlines()) > 1:
+                return True
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.02)
+    return False

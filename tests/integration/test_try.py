@@ -1,0 +1,410 @@
+"""`try`: a throwaway container over a root file system, and nothing of it left, whenever the program is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime, reap, until
+from helpers.terminal import read_all
+
+TABLES = "import pyroute2.nftables.main as m; print([t.get_attr('NFTA_TABLE_NAME') for t in m.NFTables().get_tables()])"
+NOBODY = 65534
+# Calls of `try` itself, in the order in which it comes to them: it is killed at the first and at the last of each.
+STEPS = ("flock", "mkdir", "unshare", "setns", "fsopen", "move_mount", "umount2", "rmdir", "unlink")
+
+
+@pytest.fixture(autouse=True)
+def _of_pyoci(runtime: Runtime) -> None:
+    if not runtime.is_pyoci:
+        pytest.skip("the command is pyoci's own")
+
+
+class Machine:
+    """A machine's network of our own: `try` runs in it, and an address lies behind it."""
+
+    BEHIND = "192.0.2.2"
+
+    def __init__(self, pid: int, behind: int) -> None:
+        self.enter = ["nsenter", f"--net=/proc/{pid}/ns/net"]
+        self._behind = ["nsenter", f"--net=/proc/{behind}/ns/net"]
+        self.ip("link", "set", "lo", "up")
+        self.ip("link", "add", "up0", "type", "veth", "peer", "name", "in0")
+        self.ip("link", "set", "in0", "netns", str(behind))
+        self.ip("addr", "add", "192.0.2.1/24", "dev", "up0")
+        self.ip("link", "set", "up0", "up")
+        for words in (["addr", "add", f"{self.BEHIND}/24", "dev", "in0"], ["link", "set", "in0", "up"]):
+            subprocess.run([*self._behind, "ip", *words], check=True)
+
+    def ip(self, *words: str) -> str:
+        return subprocess.run([*self.enter, "ip", *words], check=True, capture_output=True, text=True).stdout
+
+    def state(self) -> list[str]:
+        """What `try` could change: links, addresses, routes, forwarding, nftables."""
+        python = sys.executable
+        tables = subprocess.run([*self.enter, python, "-c", TABLES], check=True, capture_output=True, text=True)
+        forward = subprocess.run(
+            [*self.enter, "cat", "/proc/sys/net/ipv4/ip_forward"], check=True, capture_output=True, text=True
+        )
+        links = [line.split(":")[1] for line in self.ip("-o", "link").splitlines()]
+        return [str(links), self.ip("route"), forward.stdout, tables.stdout]
+
+
+@pytest.fixture
+def machine(namespace_holder: Callable[..., int]) -> Machine:
+    if not shutil.which("ip"):
+        pytest.skip("iproute2 is not installed")
+    return Machine(namespace_holder("net"), namespace_holder("net"))
+
+
+def arguments(runtime: Runtime, *words: str) -> list[str]:
+    return [*runtime.arguments(), "try", *words]
+
+
+def call(
+    runtime: Runtime, *words: str, before: list[str] | None = None, **keywords: object
+) -> subprocess.CompletedProcess[str]:
+    command = [*(before or []), *arguments(runtime, *words)]
+    options: dict[str, object] = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "timeout": 60}
+    return subprocess.run(command, **options | keywords)  # type: ignore[call-overload, no-any-return]
+
+
+def expect(runtime: Runtime, *words: str, before: list[str] | None = None) -> str:
+    result = call(runtime, *words, before=before)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def left(runtime: Runtime) -> list[str]:
+    """Folders, containers and cgroups that are left."""
+    place = Path(f"{runtime.root}-try")
+    folders = [path.name for path in place.glob("try-*")] if place.exists() else []
+    containers = json.loads(runtime.expect("list", "--format", "json").stdout)
+    return [*folders, *(document["id"] for document in containers)]
+
+
+def groups() -> set[Path]:
+    return set(Path("/sys/fs/cgroup").glob("**/try-*"))
+
+
+def running_container(runtime: Runtime) -> str:
+    """The ID of the one container, once it runs."""
+
+    def running() -> list[str]:
+        documents = json.loads(runtime.expect("list", "--format", "json").stdout or "[]")
+        return [document["id"] for document in documents if document["status"] == "running"]
+
+    (name,) = until(running, "it runs", 20)
+    return str(name)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(runtime: Runtime) -> Iterator[None]:
+    mounts, before = Path("/proc/self/mountinfo").read_text(), groups()
+    yield
+    reap()
+    assert left(runtime) == []
+    assert groups() <= before
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+
+
+def test_a_command_over_this_machines_root(runtime: Runtime) -> None:
+    assert expect(runtime, "--", "cat", "/etc/passwd") == Path("/etc/passwd").read_text().strip()
+
+
+def test_nothing_of_it_reaches_the_host(runtime: Runtime) -> None:
+    marker = "/usr/made-by-the-test"
+    assert expect(runtime, "--", "sh", "-c", f"echo x > {marker}; rm -r /etc/passwd; cat {marker}") == "x"
+    assert not os.path.exists(marker)
+    assert os.path.exists("/etc/passwd")
+
+
+def test_it_is_a_container(runtime: Runtime) -> None:
+    script = "echo $$ $(hostname); ls -d /proc/[0-9]* | wc -l; ls /tmp"
+    first, processes, *files = expect(runtime, "--", "sh", "-c", script).splitlines()
+    assert first.startswith("1 try-")
+    assert int(processes) <= 4
+    assert files == []
+
+
+def test_exit_status_is_the_commands(runtime: Runtime) -> None:
+    assert call(runtime, "--", "sh", "-c", "exit 42").returncode == 42
+    assert call(runtime, "--", "sh", "-c", "kill -9 $$").returncode in (137, 0)
+    assert call(runtime, "--", "/no/such/program").returncode != 0
+
+
+def test_standard_input_is_the_commands(runtime: Runtime) -> None:
+    assert call(runtime, "cat", stdin=None, input="hello").stdout == "hello"
+
+
+def test_shell_reads_standard_input(runtime: Runtime) -> None:
+    assert call(runtime, stdin=None, input="echo $((6 * 7))\n").stdout == "42\n"
+
+
+def test_shell_on_a_terminal(runtime: Runtime) -> None:
+    master, slave = pty.openpty()
+    shell = subprocess.Popen(arguments(runtime), stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    os.close(slave)
+    os.write(master, b"tty; echo $((6 * 7))\n")
+    assert b"/dev/pts/0" in read_all(master, expect=b"42")
+    os.write(master, b"exit 3\n")
+    read_all(master)
+    assert shell.wait(20) == 3
+    os.close(master)
+
+
+def test_diff(runtime: Runtime) -> None:
+    script = "echo x > /usr/added; rm /etc/passwd; chmod 600 /etc/group; mkdir /folder"
+    script += "; rm -r /etc/default; mkdir /etc/default"
+    lines = expect(runtime, "--diff", "--", "sh", "-c", script).splitlines()
+    assert {"A /usr/added", "D /etc/passwd", "C /etc/group", "A /folder"} <= set(lines)
+    for name in os.listdir("/etc/default"):
+        assert f"D /etc/default/{name}" in lines
+    assert expect(runtime, "--diff", "--", "true") == ""
+
+
+def test_keep_goes_on_from_there(runtime: Runtime, scratch: Path) -> None:
+    kept = str(scratch / "kept")
+    expect(runtime, "--keep", kept, "--", "sh", "-c", "echo one > /usr/kept; rm /etc/passwd")
+    assert (scratch / "kept/upper/usr/kept").read_text() == "one\n"
+    assert os.listdir(kept) == ["upper"]
+    assert expect(runtime, "--keep", kept, "--", "cat", "/usr/kept") == "one"
+    assert call(runtime, "--keep", kept, "--", "cat", "/etc/passwd").returncode == 1
+    assert expect(runtime, "--", "sh", "-c", "cat /usr/kept || echo gone") == "gone"
+
+
+def test_keep_of_two_at_once_is_refused(runtime: Runtime, scratch: Path) -> None:
+    kept = str(scratch / "kept")
+    reader, writer = os.pipe()
+    first = subprocess.Popen(arguments(runtime, "--keep", kept, "--", "cat"), stdin=reader, stdout=subprocess.DEVNULL)
+    os.close(reader)
+    until((scratch / "kept/upper").exists, "the first has begun", 20)
+    result = call(runtime, "--keep", kept, "--", "true")
+    assert result.returncode == 1
+    assert f"another `pyoci try` uses {kept}" in result.stderr
+    os.close(writer)
+    assert first.wait(20) == 0
+
+
+def test_another_root(runtime: Runtime, bundle: Bundle) -> None:
+    assert expect(runtime, "--root", str(bundle.rootfs), "--", "ls", "/bin/busybox") == "/bin/busybox"
+    expect(runtime, "--root", str(bundle.rootfs), "--", "touch", "/new")
+    assert not (bundle.rootfs / "new").exists()
+
+
+def test_path_with_what_overlay_reads_as_separators(runtime: Runtime, bundle: Bundle) -> None:
+    odd = bundle.path / ("a:b,c\\d " + "x" * 200)
+    bundle.rootfs.rename(odd)
+    assert expect(runtime, "--root", str(odd), "--keep", f"{odd}.kept", "--", "echo", "hello") == "hello"
+    odd.rename(bundle.rootfs)
+
+
+def test_bind(runtime: Runtime, scratch: Path) -> None:
+    (scratch / "file").write_text("hello")
+    script = "cat /usr/data/file; echo new > /usr/data/new"
+    expect(runtime, "--bind", f"{scratch}:/usr/data", "--", "sh", "-c", script)
+    assert (scratch / "new").read_text() == "new\n"
+    assert call(runtime, "--bind", f"{scratch}:/usr/data:ro", "--", "touch", "/usr/data/x").returncode != 0
+    assert "data" not in expect(runtime, "--diff", "--bind", f"{scratch}:/usr/data", "--", "true")
+
+
+def test_limits(runtime: Runtime) -> None:
+    hungry = "x=$(head -c 200m /dev/zero | tr '\\0' x); echo ${#x}"
+    assert call(runtime, "--memory", "20m", "--", "sh", "-c", hungry).stdout.strip() != str(200 << 20)
+    forks = "for i in 1 2 3 4 5 6 7 8; do sleep 5 & done; wait"
+    assert "fork" in call(runtime, "--pids", "4", "--", "sh", "-c", forks).stderr.lower()
+
+
+def test_half_a_cpu(runtime: Runtime) -> None:
+    """A busy loop gets half of the time that passes."""
+    script = "end=$(($(date +%s) + 3)); while [ $(date +%s) -lt $end ]; do :; done; cat /proc/self/cgroup; times"
+    result = call(runtime, "--cpus", "0.2", "--", "bash", "-c", script)
+    assert result.returncode == 0, result.stderr
+    minutes, seconds = result.stdout.split()[-4].rstrip("s").split("m")
+    assert int(minutes) * 60 + float(seconds) < 2
+
+
+def test_capability(runtime: Runtime) -> None:
+    mount = "mount -t tmpfs none /mnt && echo mounted"
+    assert expect(runtime, "--cap", "sys_admin", "--", "sh", "-c", mount) == "mounted"
+    assert call(runtime, "--", "sh", "-c", mount).returncode != 0
+
+
+def test_it_can_be_seen_and_stopped_by_other_commands(runtime: Runtime) -> None:
+    running = subprocess.Popen(arguments(runtime, "--", "sleep", "100"), stdin=subprocess.DEVNULL)
+    name = running_container(runtime)
+    assert runtime.exec(name, "/bin/echo", "hello").stdout == "hello\n"
+    runtime.expect("kill", name, "KILL")
+    assert running.wait(20) == 137
+
+
+def test_signal_ends_it(runtime: Runtime) -> None:
+    script = "trap 'exit 5' TERM; touch /ready; while :; do sleep 0.05; done"
+    running = subprocess.Popen(arguments(runtime, "--", "sh", "-c", script), stdin=subprocess.DEVNULL)
+    name = running_container(runtime)
+    until(lambda: runtime.exec(name, "/bin/ls", "/ready").status == 0, "it is ready", 20)
+    running.terminate()
+    assert running.wait(20) == 5
+
+
+# -- the network -----------------------------------------------------------------------------------------------------
+
+
+def test_without_network_there_is_loopback_only(runtime: Runtime) -> None:
+    assert expect(runtime, "--", "ls", "/sys/class/net") == "lo"
+
+
+def test_network_reaches_the_host_and_beyond(runtime: Runtime, machine: Machine) -> None:
+    before = machine.state()
+    ping = (
+        "for a in 192.0.2.1 192.0.2.2; do busybox ping -c 1 -W 2 $a >/dev/null && echo $a; done; cat /etc/resolv.conf"
+    )
+    words = expect(runtime, "--net", "--", "sh", "-c", ping, before=machine.enter).split()
+    assert words[:2] == ["192.0.2.1", "192.0.2.2"]
+    assert "127.0.0" not in " ".join(words[2:])
+    assert machine.state() == before
+
+
+def test_network_of_two_at_once(runtime: Runtime, machine: Machine) -> None:
+    """Each has addresses of its own, and the rule stays until the last one ends."""
+    before = machine.state()
+    script = "ip -4 -o addr show eth0; cat; busybox ping -c 1 -W 2 192.0.2.2 >/dev/null && echo reached"
+    begin = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    two = [
+        subprocess.Popen([*machine.enter, *arguments(runtime, "--net", "--", "sh", "-c", script)], **begin)  # type: ignore[call-overload]
+        for _ in range(2)
+    ]
+    first = [process.stdout.readline().split()[3] for process in two]
+    assert first[0] != first[1]
+    for process in two:
+        out, _ = process.communicate(timeout=30)
+        assert "reached" in out
+    assert machine.state() == before
+
+
+def test_forwarding_that_was_on_stays_on(runtime: Runtime, machine: Machine) -> None:
+    subprocess.run([*machine.enter, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"], check=True)
+    before = machine.state()
+    expect(runtime, "--net", "--", "true", before=machine.enter)
+    assert machine.state() == before
+
+
+# -- killed at any step ----------------------------------------------------------------------------------------------
+
+
+def traced(runtime: Runtime, machine: Machine, words: list[str], options: list[str]) -> int:
+    command = [*machine.enter, "strace", *options, *arguments(runtime, *words)]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60).returncode
+
+
+@pytest.mark.parametrize("which", ["first", "last"])
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at(runtime: Runtime, machine: Machine, scratch: Path, step: str, which: str) -> None:
+    """The next call removes links, rules, folders, containers, cgroups; mounts end with the process."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    before = machine.state()
+    trace, words = scratch / "trace", ["--net", "--", "true"]
+    assert traced(runtime, machine, words, ["-o", str(trace), "-e", f"trace={step}"]) == 0
+    times = sum(line.startswith(f"{step}(") for line in trace.read_text().splitlines())
+    assert times, f"try does not call {step} any more"
+    number = 1 if which == "first" else times
+    inject = ["-o", "/dev/null", "-e", f"trace={step}", "-e", f"inject={step}:signal=KILL:when={number}"]
+    assert traced(runtime, machine, words, inject) in (-9, 137)
+    expect(runtime, "--", "true", before=machine.enter)
+    assert left(runtime) == []
+    assert machine.state() == before
+
+
+def test_killed_while_the_container_runs(runtime: Runtime, machine: Machine) -> None:
+    before = machine.state()
+    command = [*machine.enter, *arguments(runtime, "--net", "--memory", "64m", "--", "sleep", "100")]
+    running = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    running_container(runtime)
+    running.kill()
+    running.wait()
+    expect(runtime, "--", "true", before=machine.enter)
+    assert left(runtime) == []
+    until(lambda: machine.state() == before, "the network is as it was")
+
+
+def test_a_call_that_lives_is_left_alone(runtime: Runtime, machine: Machine) -> None:
+    script = "cat; busybox ping -c 1 -W 2 192.0.2.2 >/dev/null && echo reached"
+    command = [*machine.enter, *arguments(runtime, "--net", "--", "sh", "-c", script)]
+    living = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    running_container(runtime)
+    expect(runtime, "--net", "--", "true", before=machine.enter)
+    out, _ = living.communicate(timeout=30)
+    assert out == "reached\n"
+
+
+# -- an ordinary user ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ordinary(runtime: Runtime, scratch: Path) -> list[str]:
+    """Words before a command that make it an ordinary user's."""
+    if not shutil.which("setpriv"):
+        pytest.skip("setpriv is not installed")
+    runtime.root = scratch / "user/state"
+    (scratch / "user").mkdir()
+    os.chown(scratch / "user", NOBODY, NOBODY)
+    for folder in scratch.parents:
+        if folder.stat().st_mode & 0o001 == 0:
+            pytest.skip(f"{folder} cannot be entered by an ordinary user")
+    before = [
+        "setpriv",
+        f"--reuid={NOBODY}",
+        f"--regid={NOBODY}",
+        "--clear-groups",
+        "env",
+        "HOME=/",
+        f"XDG_RUNTIME_DIR={scratch}/user",
+    ]
+    if subprocess.run([*before, "unshare", "--user", "true"], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("this machine lets no ordinary user make a user namespace")
+    return before
+
+
+def test_ordinary_user(runtime: Runtime, ordinary: list[str]) -> None:
+    script = "id -u; echo x > /usr/new; rm /etc/passwd; cat /usr/new; ls /sys/class/net | head -n 1"
+    out = expect(runtime, "--diff", "--", "sh", "-c", script, before=ordinary).splitlines()
+    assert out[:2] == ["0", "x"]
+    assert out[-2:] == ["D /etc/passwd", "A /usr/new"]
+    assert not os.path.exists("/usr/new")
+
+
+def test_ordinary_user_keeps(runtime: Runtime, ordinary: list[str], scratch: Path) -> None:
+    kept = str(scratch / "user/kept")
+    expect(runtime, "--keep", kept, "--", "sh", "-c", "echo one > /usr/kept", before=ordinary)
+    assert expect(runtime, "--keep", kept, "--", "cat", "/usr/kept", before=ordinary) == "one"
+    assert os.listdir(kept) == ["upper"]
+
+
+def test_ordinary_user_and_network(runtime: Runtime, ordinary: list[str]) -> None:
+    if shutil.which("pasta") or shutil.which("slirp4netns"):
+        out = expect(runtime, "--net", "--", "ls", "/sys/class/net", before=ordinary)
+        assert len(out.split()) == 2
+    else:
+        result = call(runtime, "--net", "--", "true", before=ordinary)
+        assert result.returncode == 1
+        assert "apt install passt" in result.stderr
+
+
+def test_ordinary_user_killed(runtime: Runtime, ordinary: list[str]) -> None:
+    running = subprocess.Popen([*ordinary, *arguments(runtime, "--", "sleep", "100")], stdin=subprocess.DEVNULL)
+    running_container(runtime)
+    running.kill()
+    running.wait()
+    time.sleep(0.1)
+    expect(runtime, "--", "true", before=ordinary)
+    assert left(runtime) == []
