@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "launcher"))
 
 import build_program  # noqa: E402 - needs the line above
+import manual_pages  # noqa: E402 - the same
 
 
 class BuildProgram(build_scripts):
@@ -28,6 +29,8 @@ class BuildProgram(build_scripts):
             build_program.build(Path(self.build_dir, "pyoci"), folder)
         except build_program.BuildError as error:
             sys.exit(f"pyoci cannot be built: {error}")
+        # In place: the command that installs them has the list already.
+        self.distribution.data_files += manual_pages.write(Path(self.build_dir, "pyoci"), folder / "manual")
 
     def get_source_files(self) -> list[str]:
         return [str(path.relative_to(ROOT)) for path in (ROOT / "launcher").rglob("*") if path.is_file()]
@@ -44,5 +47,7 @@ setup(
         Extension("pyoci.kernel._seccomp", ["pyoci/kernel/_seccomp.c"], libraries=["seccomp"]),
     ],
     scripts=["launcher/pyoci.c"],
+    # Man pages and completion: BuildProgram lets the program write them, and puts them here.
+    data_files=[("share/doc/pyoci", ["README.md"])],
     cmdclass={"build_scripts": BuildProgram},
 )

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from pyoci.cli import main, options, output
 from pyoci.cli.options import Call, Option
-from pyoci.errors import UsageError
+from pyoci.errors import PyociError, UsageError
 
 USAGE = "[options] [COMMAND | TOPIC]"
-OPTIONS = (Option(name="man", help="print the man page, for man -l -"),)
+OPTIONS = (
+    Option(name="man", help="print the man page, for man -l -"),
+    Option(name="man-pages", value="DIR", help="write all man pages into a folder"),
+)
 
 
 def run(call: Call) -> int:
     options.expect_args(call, 0, 1, "one command or topic")
     name = call.args[0] if call.args else ""
-    if call.options["man"]:
+    if call.options["man-pages"] is not None:
+        _write_pages(call.options["man-pages"])
+    elif call.options["man"]:
         output.write(_page(name))
     elif not name:
         output.write(main.overview() + _topics())
@@ -49,3 +54,17 @@ def _page(name: str) -> str:
     if page is None:
         raise UsageError(f"help --man: there is no command {name!r}; pyoci --help lists them")
     return page
+
+
+def _write_pages(folder: str) -> None:
+    from pyoci.cli import reference
+    from pyoci.manual import roff
+
+    manual = reference.manual()
+    for name in roff.names(manual):
+        path = f"{folder}/{name}.8"
+        try:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(roff.page(manual, name) or "")
+        except OSError as error:
+            raise PyociError(f"write {path}: {(error.strerror or '').lower()}") from None

@@ -230,10 +230,12 @@ def _optional(host: Host) -> Iterator[Check]:
         yield Check(
             group=group,
             name="network of an ordinary user",
-            status=OK if network else LIMITED,
+            status=OK if network and host.tun else LIMITED,
             needed=False,
-            detail=", ".join(network) or "neither pasta nor slirp4netns is installed",
-            remedy="" if network else "apt install passt, for `pyoci try --net`",
+            detail=(", ".join(network) or "neither pasta nor slirp4netns is installed")
+            + ("" if host.tun else "; there is no /dev/net/tun"),
+            remedy=("" if network else "apt install passt, for `pyoci try --net`")
+            + ("" if host.tun else "; modprobe tun").removeprefix("; " if network else ""),
         )
 
 

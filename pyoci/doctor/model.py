@@ -31,6 +31,7 @@ class Host(Record):
     systemd          whether systemd is the init process
     subordinate      subuid and subgid -> how many ids the user has in /etc/subuid and /etc/subgid
     tools            program -> whether it is in PATH
+    tun              whether there is /dev/net/tun
     sysctls          name -> value, of those that switch user namespaces off
     libraries        what the program loads when it needs it -> why it cannot; empty when it can
     lsm              security modules of the kernel that are on
@@ -49,6 +50,7 @@ class Host(Record):
     systemd: bool
     subordinate: dict[str, int]
     tools: dict[str, bool]
+    tun: bool
     sysctls: dict[str, str]
     libraries: dict[str, str]
     lsm: tuple[str, ...]

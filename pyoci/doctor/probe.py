@@ -56,6 +56,7 @@ def look(state_root: str, version: str) -> Host:
         systemd=os.path.isdir("/run/systemd/system"),
         subordinate={file: _subordinate_ids(f"/etc/{file}", user) for file in _SUBORDINATE},
         tools={tool: shutil.which(tool) is not None for tool in _TOOLS},
+        tun=os.path.exists("/dev/net/tun"),
         sysctls={name: value for name in _SYSCTLS if (value := _read(f"/proc/sys/{name.replace('.', '/')}"))},
         libraries={
             **{name: _loads(name) for name in ("jsonschema", "jeepney", "pyroute2", "prctl", "rich")},

@@ -36,7 +36,9 @@ def bash(manual: Manual) -> str:
         globals=_words(manual.global_flags),
         global_with_value="|".join(word for flag in manual.global_flags if flag.value for word in flag.words),
         global_values=_bash_values(manual.global_flags, "        "),
-        options="".join(f"        {command.name}) options='{_words(command.flags)}' ;;\n" for command in manual.commands),
+        options="".join(
+            f"        {command.name}) options='{_words(command.flags)}' ;;\n" for command in manual.commands
+        ),
         with_value="".join(_bash_with_value(command) for command in manual.commands),
         arguments="".join(_bash_argument(command) for command in manual.commands),
         topics=" ".join([*(name for name, _, _ in manual.topics), *(command.name for command in manual.commands)]),

@@ -12,6 +12,7 @@ from pyoci.kernel import namespace, process, uapi
 # The address of slirp4netns' own server of names
 _SLIRP_SERVER = "nameserver 10.0.2.3\n"
 _READY_SECONDS = 10
+_TUN = "/dev/net/tun"
 
 
 class Helper:
@@ -22,6 +23,10 @@ class Helper:
         if not self.tool:
             raise PyociError(
                 "option --net: an ordinary user needs pasta or slirp4netns for it: apt install passt; or run it as root"
+            )
+        if not os.path.exists(_TUN):
+            raise PyociError(
+                f"option --net: there is no {_TUN}, which {self.tool} needs: modprobe tun, or run it as root"
             )
         owner = os.getpid()
         waits, self._go = os.pipe()

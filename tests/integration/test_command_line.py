@@ -26,3 +26,22 @@ def test_help_describes_the_command(runtime: Runtime, command: str) -> None:
     assert len(words.split()) > 5, f"{command}: its description says no more than its name"
     help_text = subprocess.run([*runtime.command, command, "--help"], capture_output=True, text=True).stdout
     assert words in help_text
+
+
+def test_manual_is_installed(runtime: Runtime) -> None:
+    """pip installs the pages and the completion scripts that this program writes."""
+    if not runtime.is_pyoci:
+        pytest.skip("asks for pyoci's own files")
+    prefix = Path(runtime.command[0]).resolve().parent.parent
+    places = {
+        "share/man/man8/pyoci.8": ["help", "--man"],
+        "share/man/man8/pyoci-create.8": ["help", "--man", "create"],
+        "share/bash-completion/completions/pyoci": ["completion", "bash"],
+        "share/zsh/site-functions/_pyoci": ["completion", "zsh"],
+        "share/fish/vendor_completions.d/pyoci.fish": ["completion", "fish"],
+    }
+    for place, words in places.items():
+        made = subprocess.run([*runtime.command, *words], check=True, capture_output=True, text=True).stdout
+        assert (prefix / place).read_text() == made
+    pages = {path.name for path in (prefix / "share/man/man8").glob("pyoci-*.8")}
+    assert pages == {f"pyoci-{command}.8" for command in COMMANDS}
