@@ -62,6 +62,7 @@ COMMANDS = {
     "mounts": "add mounts to a running container, or remove them",
     "checkpoint": "write a running container to files, by criu",
     "restore": "make a container of a checkpoint go on",
+    "top": "show what containers use, live",
     "events": "show statistics and out-of-memory events",
     "spec": "write a config.json to start from",
     "validate": "check a bundle and explain what is wrong",

@@ -34,7 +34,7 @@ TABLE = {
     "init": {"errors", "kernel", "wire"} | GROUND,
     "host": {"errors", "log", "kernel", "wire", "cgroups", "state", "criu", "plan", "spec", "init"} | GROUND,
     "cli": {"errors", "build", "log", "trace", "kernel", "wire", "cgroups", "state", "criu", "plan", "spec", "host"}
-    | {"explain", "doctor", "throwaway", "manual"}
+    | {"explain", "doctor", "throwaway", "manual", "top"}
     | GROUND,
     "explain": {"errors", "wire", "kernel", "spec", "plan", "cgroups"} | GROUND,
     "doctor": {"errors", "kernel", "wire", "cgroups", "host"} | GROUND,
@@ -42,6 +42,7 @@ TABLE = {
     "aio": {"library"},
     "api": {"library"},
     "manual": {"errors"} | GROUND,
+    "top": {"errors", "kernel", "cgroups", "state"} | GROUND,
     "throwaway": {"errors", "kernel", "wire", "spec", "host"} | GROUND,
     "__main__": {"cli", "errors"},
     "__init__": {"trace", "errors", "library"},
@@ -57,6 +58,7 @@ THIRD_PARTY = {
     "jsonschema": {"spec/explain.py"},
     "referencing": {"spec/explain.py"},
     "prctl": {"host/privileges.py"},
+    "rich": {"top/screen.py"},
     "pyroute2": {"host/net_devices.py", "throwaway/network.py"},
 }
 # The modules that are in no snapshot of the program (launcher/boot.py, load_all): they import others than pyoci's and
@@ -71,6 +73,7 @@ IN_NO_SNAPSHOT = {
     "cli.explain",
     "cli.list",
     "cli.spec",
+    "cli.top",
     "cli.try",
     "cli.update",
     "cli.validate",
@@ -83,6 +86,7 @@ IN_NO_SNAPSHOT = {
     "throwaway.session",
     "throwaway.user",
     "throwaway.user_network",
+    "top.screen",
     "trace",
 }
 # What Python programs import; the program has none of it (launcher/freeze.py).

@@ -1,0 +1,67 @@
+"""Rows as text: cells for a terminal, and the whole table for a pipe. Pure."""
+
+from __future__ import annotations
+
+from pyoci.top.model import Row
+
+HEADS = ("ID", "STATUS", "UP", "CPU%", "THROTTLED", "MEMORY", "LIMIT", "PIDS", "READ/S", "WRITE/S", "PRESSURE", "OOM")
+_NONE = "-"
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """One text for each of HEADS."""
+    return (
+        row.id,
+        row.status,
+        duration(row.uptime),
+        _NONE if row.cpu is None else f"{row.cpu * 100:.1f}",
+        _NONE if row.throttled is None else f"{row.throttled * 100:.0f}%",
+        size(row.memory),
+        size(row.memory_limit),
+        _pids(row),
+        size(row.read),
+        size(row.written),
+        " ".join(f"{name} {value:.0f}" for name, value in row.pressure.items() if value >= 0.5) or _NONE,
+        _NONE if row.oom_kills is None else str(row.oom_kills),
+    )
+
+
+def table(rows: list[Row]) -> str:
+    """Aligned columns."""
+    lines = [HEADS, *(cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADS))]
+    return "".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        for line in lines
+    )
+
+
+def size(count: float | None) -> str:
+    """Bytes, in the largest unit that leaves a number above one: 64.0M."""
+    if count is None:
+        return _NONE
+    for power, unit in ((40, "T"), (30, "G"), (20, "M"), (10, "K")):
+        if count >= 1 << power:
+            return f"{count / (1 << power):.1f}{unit}"
+    return f"{count:.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """The two largest units: 3d4h, 2h5m, 7m1s, 12s."""
+    if seconds is None:
+        return _NONE
+    whole = int(seconds)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    if days:
+        return f"{days}d{hour}h"
+    if hours:
+        return f"{hours}h{minute}m"
+    return f"{minutes}m{second}s" if minutes else f"{second}s"
+
+
+def _pids(row: Row) -> str:
+    if row.pids is None:
+        return _NONE
+    return f"{row.pids}/{row.pids_limit}" if row.pids_limit else str(row.pids)
