@@ -1,12 +1,17 @@
-"""Annotations `org.systemd.property.NAME` as properties of the container's unit, as runc and crun have them. Pure.
+"""Annotations `org.systemd.property.NAME` as properties of the container's unit. Pure.
 
-podman and CRI-O set TimeoutStopUSec, KillSignal, CollectMode and the like. Values are in the text format of GVariant
-(docs.gtk.org/glib/gvariant-text-format.html), of which this reads what properties of units need: booleans, numbers,
-strings, and arrays of them, with or without the type before them.
+podman and CRI-O set TimeoutStopUSec, KillSignal, CollectMode and the like. runc and crun pass every property on; but
+annotations of a pod may be written by its author, who must not reach the host through PID 1 (CVE-2024-3154,
+SuccessAction=poweroff-force), nor take the container's limits away (MemoryMax, DevicePolicy), nor put other processes
+into its unit (PIDs), nor start and stop other units with it (Requires, Conflicts). So there is a list of what is taken.
+
+Values are in the text format of GVariant (docs.gtk.org/glib/gvariant-text-format.html), of which this reads what
+properties of units need: booleans, numbers, strings, and arrays of them, with or without the type before them.
 """
 
 from __future__ import annotations
 
+from pyoci.cgroups import files
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False
@@ -16,6 +21,21 @@ if TYPE_CHECKING:
     from pyoci.cgroups.systemd_units import Property
 
 PREFIX = "org.systemd.property."
+# What changes the unit alone: its words, when and with which signal it is stopped, what is kept of it, and its order
+# among others. Limits belong into linux.resources.
+ALLOWED = (
+    "After",
+    "Before",
+    "CollectMode",
+    "DefaultDependencies",
+    "Description",
+    "Documentation",
+    "FinalKillSignal",
+    "KillSignal",
+    "RuntimeMaxUSec",
+    "SendSIGHUP",
+    "TimeoutStopUSec",
+)
 _TYPES = {
     "boolean": "b",
     "byte": "y",
@@ -37,22 +57,29 @@ _MICROSECONDS = 1_000_000
 
 
 def properties(annotations: dict[str, str]) -> list[Property]:
-    """Raises CgroupError for a name that no property can have, and for a value that is not understood."""
+    """Raises CgroupError for a property that is not in ALLOWED, and for a value that is not understood."""
     found: list[Property] = []
     for key, text in annotations.items():
         if not key.startswith(PREFIX):
             continue
         name = key.removeprefix(PREFIX)
-        if len(name) < 3 or not (name.isascii() and name.isalpha()):
-            raise CgroupError(f"annotation {key!r}: {name!r} is not the name of a property, which has letters only")
+        if name not in ALLOWED and not (name.endswith("Sec") and f"{name[:-3]}USec" in ALLOWED):
+            raise CgroupError(
+                f"annotation {files.shown(key)}: this property cannot be set by an annotation; there are: "
+                f"{', '.join(ALLOWED)}"
+            )
         try:
             signature, value = read(text)
         except (ValueError, RecursionError) as error:
-            raise CgroupError(f"annotation {key}: {text!r} is not a value in GVariant's text format: {error}") from None
+            raise CgroupError(
+                f"annotation {key}: {files.shown(text)} is not a value in GVariant's text format: {error}"
+            ) from None
         if name.endswith("Sec") and not name.endswith("USec") and signature in (*_RANGES, "d"):
             # as in a unit file; over D-Bus there are microseconds only
             if not 0 <= value * _MICROSECONDS <= _RANGES["t"][1]:
-                raise CgroupError(f"annotation {key}: {text} seconds are no 64-bit number of microseconds")
+                raise CgroupError(
+                    f"annotation {key}: {files.shown(text)} is not seconds whose microseconds fit into 64 bits"
+                )
             name, signature, value = f"{name[:-3]}USec", "t", int(value * _MICROSECONDS)
         found.append((name, (signature, value)))
     return found

@@ -87,6 +87,16 @@ def test_an_annotation_that_is_no_property_is_refused(runtime: Runtime, bundle: 
     assert "org.systemd.property.CollectMode" in runtime.refuses(bundle, options=SYSTEMD)
 
 
+@pytest.mark.beyond_runc("runc passes every property on")
+@pytest.mark.parametrize("name", ["SuccessAction", "DevicePolicy", "PIDs", "MemoryMax"])
+def test_an_annotation_that_reaches_beyond_the_unit_is_refused(
+    runtime: Runtime, bundle: Bundle, scope: Scope, name: str
+) -> None:
+    bundle.config["annotations"] = {f"org.systemd.property.{name}": "'poweroff-force'"}
+    assert f"org.systemd.property.{name}" in runtime.refuses(bundle, options=SYSTEMD)
+    assert not scope.loaded
+
+
 def test_a_reload_of_systemd_keeps_limits_and_devices(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
     container = create(runtime, bundle, {"memory": {"limit": 64 * MIB}, "pids": {"limit": 30}})
     subprocess.run(["systemctl", "daemon-reload"], check=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pyoci.cgroups.systemd_annotations import PREFIX, properties, read
+from pyoci.cgroups.systemd_annotations import ALLOWED, PREFIX, properties, read
 from pyoci.errors import CgroupError
 
 
@@ -45,10 +45,42 @@ def test_what_is_no_value_is_refused(text: str) -> None:
         properties({"org.systemd.property.CollectMode": text})
 
 
-@pytest.mark.parametrize("name", ["", "ab", "A.B", "Kill-Signal", "Ärger", "A1B"])
-def test_what_is_no_name_is_refused(name: str) -> None:
-    with pytest.raises(CgroupError, match="annotation"):
+REFUSED = """
+    SuccessAction FailureAction JobTimeoutAction StartLimitAction RebootArgument SuccessActionExitStatus
+    DevicePolicy DeviceAllow PIDs Slice Delegate DelegateSubgroup Controller User Group PAMName
+    MemoryMax MemoryHigh MemoryLow MemoryMin MemorySwapMax MemoryLimit TasksMax CPUWeight CPUShares CPUQuotaPerSecUSec
+    CPUQuota AllowedCPUs AllowedMemoryNodes IOWeight IODeviceWeight BlockIOWeight
+    MemoryAccounting CPUAccounting TasksAccounting IOAccounting DisableControllers ManagedOOMPreference ManagedOOMSwap
+    BPFProgram IPIngressFilterPath IPEgressFilterPath IPAddressAllow IPAddressDeny SocketBindAllow
+    RestrictNetworkInterfaces
+    Requires Requisite Wants BindsTo PartOf Upholds Conflicts OnSuccess OnFailure PropagatesStopTo JoinsNamespaceOf
+    AddRef KillMode SendSIGKILL OOMPolicy OOMScoreAdjust Environment ExecStart ExecStop RefuseManualStop AllowIsolate
+""".split()
+
+
+@pytest.mark.parametrize(
+    "name", [*REFUSED, "", "ab", "A.B", "Kill-Signal", "TimeoutStop", "TimeoutStopUSecSec", "killSignal"]
+)
+def test_other_properties_are_refused_by_name(name: str) -> None:
+    """A pod's annotations may be its author's words: PID 1 of the host must not follow them (CVE-2024-3154)."""
+    with pytest.raises(
+        CgroupError, match=f"^annotation 'org.systemd.property.{name}': .* there are: After, Before, Coll"
+    ):
         properties({f"org.systemd.property.{name}": "true"})
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_these_are_taken(name: str) -> None:
+    assert properties({PREFIX + name: "uint64 7", "other": "x"}) == [(name, ("t", 7))]
+
+
+def test_long_values_are_cut_in_messages() -> None:
+    with pytest.raises(CgroupError) as raised:
+        properties({PREFIX + "KillSignal": "x" * 10000})
+    assert len(str(raised.value)) < 700
+    with pytest.raises(CgroupError) as raised:
+        properties({PREFIX + "x" * 10000: "1"})
+    assert len(str(raised.value)) < 500
 
 
 def test_other_annotations_are_no_properties() -> None:
@@ -56,11 +88,11 @@ def test_other_annotations_are_no_properties() -> None:
 
 
 def test_seconds_become_microseconds() -> None:
-    given = {"TimeoutStopSec": "10", "RuntimeMaxSec": "1.5", "TimeoutStartUSec": "uint64 7"}
+    given = {"TimeoutStopSec": "10", "RuntimeMaxSec": "1.5", "TimeoutStopUSec": "uint64 7"}
     assert properties({PREFIX + name: text for name, text in given.items()}) == [
         ("TimeoutStopUSec", ("t", 10_000_000)),
         ("RuntimeMaxUSec", ("t", 1_500_000)),
-        ("TimeoutStartUSec", ("t", 7)),
+        ("TimeoutStopUSec", ("t", 7)),
     ]
 
 
@@ -73,4 +105,4 @@ def test_seconds_that_are_no_microseconds_are_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["objectpath '/x'", "objectpath 'x'", "signature 'zz('", "@o '/x'", "@ag ['s']"])
 def test_types_that_no_property_of_a_unit_has(text: str) -> None:
     with pytest.raises(CgroupError, match="is not a value in GVariant's text format"):
-        properties({"org.systemd.property.Some": text})
+        properties({"org.systemd.property.CollectMode": text})
