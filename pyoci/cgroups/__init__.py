@@ -115,14 +115,14 @@ _PATH_MAX = 3800  # PATH_MAX without what lies around it: mount point, file name
 
 RELATIVE_TO = "/pyoci/"  # where relative paths start, whoever calls (config-linux.md, "Cgroups Path": consistently)
 NOBODY, DIRECT, ALL = "nobody", "direct", "all"
-CGROUPFS, SYSTEMD, DISABLED = MANAGERS = ("cgroupfs", "systemd", "disabled")
+CGROUPFS, SYSTEMD, DISABLED = "cgroupfs", "systemd", "disabled"  # --cgroup-manager
 
 
 def prepare(
     cgroups_path: str | None,
     container_id: str,
     *,
-    systemd: bool,
+    manager: str,
     rootless: bool,
     config_resources: dict[str, Any] | None,
     annotations: dict[str, str] | None = None,
@@ -131,11 +131,15 @@ def prepare(
     """The groups that a new container gets; nothing is made yet.
 
     `cgroups_path` is `linux.cgroupsPath`, `config_resources` is `linux.resources`; `annotations` may hold properties
-    for systemd. `adopted`: somebody else (criu) makes the groups and puts processes in them, before `create`. With
-    `rootless`, a caller that may not make groups is no error as long as neither of the two asks for them. Raises
-    CgroupError for a path that is broken and for a limit that cannot be had.
+    for systemd, `manager` is CGROUPFS, SYSTEMD or DISABLED. `adopted`: somebody else (criu) makes the groups and puts
+    processes in them, before `create`. With `rootless`, a caller that may not make groups is no error as long as
+    neither of the two asks for them. Raises CgroupError for a path that is broken and for a limit that cannot be had.
     """
-    if systemd:
+    if manager == DISABLED:
+        from pyoci.cgroups import none
+
+        return none.prepare(config_resources, is_unified())
+    if manager == SYSTEMD:
         from pyoci.cgroups.systemd import prepare as prepare_scope
 
         return prepare_scope(cgroups_path, container_id, is_unified(), rootless, config_resources, annotations)

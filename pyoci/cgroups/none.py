@@ -12,6 +12,20 @@ if TYPE_CHECKING:
     from pyoci.wire.cgroup import CgroupMounts
 
 
+def prepare(resources: dict[str, Any] | None, unified: bool) -> NoCgroup:
+    """For `--cgroup-manager disabled`. Raises UnsupportedError for limits: nothing would hold the container to them.
+
+    Rules for devices are not applied, as for rootless containers: engines write them into every config.
+    """
+    from pyoci.cgroups import limits
+
+    for batch in limits.of_new_group(resources, unified).batches:
+        raise UnsupportedError(
+            f"/linux/resources: {batch[0].name} cannot be applied with --cgroup-manager disabled; leave it out"
+        )
+    return NoCgroup()
+
+
 class NoCgroup:
     """See `pyoci.cgroups.Cgroup`. What needs a group raises UnsupportedError."""
 

@@ -39,7 +39,7 @@ def options_of(call: Call, detach: bool) -> host.Options:
         no_pivot=given["no-pivot"],
         no_new_keyring=given["no-new-keyring"],
         preserve_fds=parser.number("preserve-fds", given["preserve-fds"]),
-        systemd_cgroup=call.settings.systemd_cgroup,
+        cgroup_manager=call.settings.cgroup_manager,
         rootless=call.settings.rootless,
         detach=detach,
     )

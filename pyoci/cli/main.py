@@ -31,7 +31,13 @@ GLOBAL = (
     Option(name="log", value="FILE", help="append messages to FILE, too"),
     Option(name="log-format", value="FORMAT", choices=("text", "json"), default="text", help="text or json"),
     Option(name="debug", help="say what is done; show tracebacks"),
-    Option(name="systemd-cgroup", help="let systemd make the cgroups (cgroupsPath is SLICE:PREFIX:NAME)"),
+    Option(
+        name="cgroup-manager",
+        value="NAME",
+        choices=("cgroupfs", "systemd", "disabled"),
+        help="who makes the cgroups: cgroupfs (pyoci itself, the default), systemd, or disabled (nobody)",
+    ),
+    Option(name="systemd-cgroup", help="as --cgroup-manager systemd (cgroupsPath is SLICE:PREFIX:NAME)"),
     Option(
         name="rootless",
         value="MODE",
@@ -213,7 +219,7 @@ def _settings(found: dict[str, Any]) -> Settings:
         raise UsageError("option --root: the path is empty")
     return Settings(
         root=root or default_root(),
-        systemd_cgroup=found["systemd-cgroup"],
+        cgroup_manager=_cgroup_manager(found["cgroup-manager"], found["systemd-cgroup"]),
         rootless_mode=found["rootless"],
         log=found["log"],
         log_format=found["log-format"],
@@ -221,6 +227,12 @@ def _settings(found: dict[str, Any]) -> Settings:
         trace=found["trace"],
         criu=found["criu"] or "",
     )
+
+
+def _cgroup_manager(name: str | None, systemd: bool) -> str:
+    if systemd and name not in (None, "systemd"):
+        raise UsageError(f"options --systemd-cgroup and --cgroup-manager {name} exclude each other")
+    return "systemd" if systemd else name or "cgroupfs"
 
 
 def _tidy() -> None:

@@ -64,7 +64,7 @@ class Settings(Record):
     """The global options, read."""
 
     root: str
-    systemd_cgroup: bool = False
+    cgroup_manager: str = "cgroupfs"
     rootless_mode: str = "auto"
     log: str | None = None
     log_format: str = "text"

@@ -36,7 +36,7 @@ def run(call: Call) -> int:
         pidfd_socket=given["pidfd-socket"],
         pid_file=given["pid-file"],
         no_pivot=given["no-pivot"],
-        systemd_cgroup=call.settings.systemd_cgroup,
+        cgroup_manager=call.settings.cgroup_manager,
         rootless=False,
         detach=given["detach"],
     )

@@ -44,7 +44,7 @@ class Options(Record):
     no_pivot: bool = False
     no_new_keyring: bool = False
     preserve_fds: int = 0
-    systemd_cgroup: bool = False
+    cgroup_manager: str = cgroups.CGROUPFS
     rootless: bool = False
     detach: bool = True
     supervised: bool = False  # host.supervise will write down how it ended
@@ -122,7 +122,7 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
         group = cgroups.prepare(
             plan.cgroups_path,
             options.container_id,
-            systemd=options.systemd_cgroup,
+            manager=options.cgroup_manager,
             rootless=options.rootless,
             config_resources=_first_resources(plan),
             annotations=plan.annotations,
@@ -304,7 +304,7 @@ def first_state(plan: Plan, options: Options, group: Cgroup) -> State:
         creator_start=proc_stat.start_time(own),
         boot_id=proc_stat.boot_id(),
         cgroup=group.save(),
-        systemd_cgroup=options.systemd_cgroup,
+        systemd_cgroup=options.cgroup_manager == cgroups.SYSTEMD,
         rootless=options.rootless,
         terminal=plan.process is not None and plan.process.terminal,
         own_pid_namespace="pid" in plan.namespaces.new,

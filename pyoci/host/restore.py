@@ -131,7 +131,7 @@ def _make(work: _Restore, text: bytes) -> Created:
         group = cgroups.prepare(
             plan.cgroups_path,
             options.container_id,
-            systemd=options.systemd_cgroup,
+            manager=options.cgroup_manager,
             rootless=False,
             config_resources=plan.resources,
             annotations=plan.annotations,
