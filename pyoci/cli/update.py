@@ -79,7 +79,7 @@ def read_resources(source: str) -> dict[str, Any]:
     if source == "-":
         data, name = _read_standard_input(), "standard input"
     else:
-        data, name = bundle.read_file(source, _MAX_BYTES), source
+        data, name = bundle.read_stream(source, _MAX_BYTES), source
     found = jsontext.loads(data, what=name, limit=_MAX_BYTES)
     bundle.accept(found, "resources")
     resources: dict[str, Any] = found

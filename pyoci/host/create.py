@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posix
 
-from pyoci import cgroups, log, phase
+from pyoci import cgroups, jsontext, log, phase
 from pyoci.errors import CgroupError, ConfigError, ContainerError, PyociError, UnsupportedError, UsageError
 from pyoci.host import handshake, open_for_init, passed_fds, spawn
 from pyoci.host.announce import announce
 from pyoci.init import sequence
 from pyoci.kernel import pidfd, proc_stat, signals
-from pyoci.plan import delegation
+from pyoci.plan import delegation, namespaces
 from pyoci.plan import facts as host_facts
 from pyoci.plan.build import build
 from pyoci.plan.request import Request
@@ -65,6 +65,11 @@ def load(options: Options) -> tuple[Plan, bytes]:
     phase("read config.json")
     path = _real_path(options.bundle)
     config, text = bundles.load(path)
+    shared = host_facts.shared_namespaces(config)
+    if shared:
+        # by its inode, whatever its path is: every rule that asks for a namespace of the container's must see it
+        config = namespaces.without(config, shared)
+        text = jsontext.dumps(config).encode("ascii")
     phase("check the rules")
     problems = rules.check(config)
     if problems:
@@ -76,7 +81,7 @@ def load(options: Options) -> tuple[Plan, bytes]:
         container_id=options.container_id,
         bundle=path,
         no_pivot=options.no_pivot,
-        new_keyring=not options.no_new_keyring,
+        keyring=None if options.no_new_keyring else _new_keyring(options.container_id),
         preserve_fds=options.preserve_fds,
         readiness_folder=_readiness_folder(options),
     )
@@ -92,6 +97,13 @@ def load(options: Options) -> tuple[Plan, bytes]:
         log.debug(privileges.describe())
         log.debug(f"plan: {plan!r}")
     return plan, text
+
+
+def _new_keyring(container_id: str) -> str:
+    """A name that nobody else can say: the kernel lets every process of the same user join a keyring by its name, and
+    takes one that is there already for the one to be made.
+    """
+    return f"_ses.{container_id[:200]}.{posix.urandom(16).hex()}"
 
 
 def _readiness_folder(options: Options) -> str:
@@ -308,7 +320,7 @@ def first_state(plan: Plan, options: Options, group: Cgroup) -> State:
         rootless=options.rootless,
         terminal=plan.process is not None and plan.process.terminal,
         own_pid_namespace="pid" in plan.namespaces.new,
-        no_new_keyring=options.no_new_keyring,
+        keyring=(plan.process.keyring or "") if plan.process is not None else "",
         annotations=plan.annotations,
         hooks={kind: plan.hooks[kind] for kind in ("poststart", "poststop") if kind in plan.hooks},
     )

@@ -104,12 +104,12 @@ def _plan(entry: Entry, state: State, options: Options) -> ExecPlan:
     config = jsontext.loads(entry.read_file(CONFIG_FILE), what=f"{entry.path}/{CONFIG_FILE}")
     changes = options.changes
     if options.process_file:
-        changes.document = jsontext.loads(bundles.read_file(options.process_file), what=options.process_file)
+        changes.document = jsontext.loads(bundles.read_stream(options.process_file), what=options.process_file)
     request = Request(
         container_id=state.id,
         bundle=state.bundle,
         preserve_fds=options.preserve_fds,
-        new_keyring=not state.no_new_keyring,
+        keyring=state.keyring or None,
     )
     plan = exec_plan.plan(config, changes, request, host_facts.gather())
     for words in plan.warnings:

@@ -5,9 +5,10 @@ See config.md, "POSIX-platform Hooks".
 
 from __future__ import annotations
 
-from pyoci import jsontext, log
+import posix
+
+from pyoci import hook_exec, jsontext, log
 from pyoci.errors import HookError, PyociError
-from pyoci.kernel import hook_exec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,9 +39,18 @@ def _run_one(hook: dict[str, Any], content: bytes, name: str, cwd: str) -> None:
     path = hook["path"]
     log.debug(f"run {name} {path}")
     result = hook_exec.run_hook(
-        path, hook.get("args") or [path], hook.get("env") or [], content, hook.get("timeout"), cwd
+        path, hook.get("args") or [path], hook.get("env", caller_environment()), content, hook.get("timeout"), cwd
     )
     if not result.succeeded:
         raise HookError(f"{name} {path}: {hook_exec.describe(result)}")
     if result.output:
         log.debug(f"{name} {path} wrote: {result.output.decode('utf-8', 'replace').strip()}")
+
+
+def caller_environment() -> list[str]:
+    """What a hook without `env` has, as in runc; with an empty one it has nothing."""
+    return [f"{_text(name)}={_text(value)}" for name, value in posix.environ.items()]
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")

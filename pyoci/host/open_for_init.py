@@ -11,9 +11,10 @@ import _stat as stat
 import errno
 import posix
 
-from pyoci.errors import ConfigError, SyscallError
+from pyoci.errors import ConfigError, SyscallError, UnsupportedError
 from pyoci.kernel import mount, namespace, procfs, uapi
 from pyoci.kernel.call import shown
+from pyoci.plan.facts import is_own_namespace
 from pyoci.state.store import START_SOCKET, Entry
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import DEVICE_MODE, Device, Mount, Plan, UserNamespace, on_host
@@ -25,7 +26,7 @@ def open_all(plan: Plan, entry: Entry) -> Inherited:
     inherited = Inherited(
         proc_fd=procfs.open_root(),
         start_fd=_bind_start(entry),
-        namespaces=[(kind, namespace.open_path(path, kind)) for kind, path in plan.namespaces.joined],
+        namespaces=[(kind, _open_namespace(kind, path)) for kind, path in plan.namespaces.joined],
         sources={},
     )
     # an unprivileged runtime has no more access than the container, and no right to clone a mount
@@ -43,6 +44,14 @@ def open_all(plan: Plan, entry: Entry) -> Inherited:
     if any(device.how == "outside" for device in plan.devices):
         inherited.devices_fd = _make_devices(plan)
     return inherited
+
+
+def _open_namespace(kind: str, path: str) -> int:
+    fd = namespace.open_path(path, kind)
+    if is_own_namespace(fd, kind):  # it was not when the plan was made
+        posix.close(fd)
+        raise UnsupportedError(f"join {kind} namespace {path}: it has become the runtime's own")
+    return fd
 
 
 def let_go(inherited: Inherited) -> None:

@@ -7,7 +7,7 @@ import fcntl
 import posix
 import select
 
-from pyoci.kernel import uapi
+from pyoci.kernel import signals, uapi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ class Relay:
                 continue
             try:
                 self._handlers[number] = _signal.signal(number, _noted)
+                if self._handlers[number] == _signal.SIG_IGN:
+                    signals.ignored.add(number)
             except (OSError, ValueError):
                 continue  # those that libc keeps for itself
         _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

@@ -58,7 +58,7 @@ def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> None:
     limits.place_memory(plan.memory_policy)
     limits.prioritize_io(wanted)
     scheduling = limits.schedule(wanted)
-    env = user.environment(wanted, root)
+    env = user.environment(wanted, root, inherited.proc_fd)
     working_directory.require(wanted, root)
     rights = confine.prepare(wanted, inherited.proc_fd, inherited.seccomp_program)
     entered = working_directory.enter_early(wanted)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import posix
 
-from pyoci import jsontext
+from pyoci import hook_exec, jsontext
 from pyoci.errors import HookError
-from pyoci.kernel import hook_exec
-from pyoci.wire.inherited import Inherited
+from pyoci.kernel.beneath import Root
 from pyoci.wire.plan import Plan
 
 TYPE_CHECKING = False
@@ -20,13 +19,16 @@ _STATUS = {"createContainer": "creating", "startContainer": "created"}
 
 def run(
     plan: Plan,
-    inherited: Inherited,
     kind: str,
     hooks: list[dict[str, Any]] | None,
+    env: list[str],
     before_close: Callable[[], None] | None = None,
     before_exec: Callable[[], None] | None = None,
 ) -> None:
-    """In order; the first that fails ends it with a HookError. `pid` is what the container calls init."""
+    """In order; the first that fails ends it with a HookError. `pid` is what the container calls init.
+
+    `env` is that of a hook without one of its own. The functions are `hook_exec.run_hook`'s.
+    """
     if not hooks:
         return
     state = {
@@ -42,7 +44,7 @@ def run(
         result = hook_exec.run_hook(
             hook["path"],
             hook.get("args") or [hook["path"]],
-            hook.get("env") or [],
+            hook.get("env", env),
             document,
             hook.get("timeout"),
             None,
@@ -51,3 +53,22 @@ def run(
         )
         if not result.succeeded:
             raise HookError(f"{kind} hook #{index} {hook['path']}: {hook_exec.describe(result)}")
+
+
+def create_container(plan: Plan, root: Root, umask: int) -> None:
+    """Programs of the host, in the container's mount namespace: with the caller's environment, never the image's
+    (CVE-2025-23266), the caller's umask, and in the rootfs, as in runc.
+    """
+    hooks = plan.hooks.get("createContainer")
+    if not hooks:
+        return
+
+    def take_place() -> None:
+        posix.fchdir(root.fd)
+        posix.umask(umask)
+
+    env = [
+        f"{name.decode('utf-8', 'surrogateescape')}={value.decode('utf-8', 'surrogateescape')}"
+        for name, value in posix.environ.items()
+    ]
+    run(plan, "createContainer", hooks, env, take_place)

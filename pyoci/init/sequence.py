@@ -53,7 +53,7 @@ def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
         bootstrap.become_root()
         process.die_with_parent(_SIGKILL)  # cleared by the change of ids
     posix.setsid()
-    posix.umask(0)
+    umask = posix.umask(0)
     process.reset_cpu_affinity()
     if "cgroup" in plan.namespaces.new:
         namespace.unshare(uapi.CLONE_NEWCGROUP, "cgroup namespace")
@@ -73,7 +73,7 @@ def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
     if plan.hooks.get("prestart") or plan.hooks.get("createRuntime"):
         channel.send(messages.HOOKS)
         channel.expect(messages.GO)
-    hooks.run(plan, inherited, "createContainer", plan.hooks.get("createContainer"))
+    hooks.create_container(plan, root, umask)
     # what is still missing is made before anything is read-only
     if plan.process is not None:
         working_directory.make(plan.process, root)
@@ -107,7 +107,7 @@ def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
 
     # one program to become: its user, its rights, its place
     phase("user, rights, working directory")
-    env = user.environment(plan.process, root)
+    env = user.environment(plan.process, root, inherited.proc_fd)
     if console is not None:
         terminal.connect(console)
         first.append(terminal.control())
@@ -142,7 +142,7 @@ def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
     starter = waiting.for_start(inherited.start_fd)
     phase("confine and execute")
     try:
-        hooks.run(plan, inherited, "startContainer", start_hooks, None, rights.confine)
+        hooks.run(plan, "startContainer", start_hooks, env, None, rights.confine)
         deferred.end(execute.prepare(path, plan.process, env, rights, starter.fd), starter.fd)
     except BaseException as error:  # noqa: BLE001  # as above
         main.report(starter, error)

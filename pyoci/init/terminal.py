@@ -12,7 +12,7 @@ import posix
 
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import mount, uapi
-from pyoci.kernel.beneath import Root
+from pyoci.kernel.beneath import Root, openat2
 from pyoci.kernel.deferred import Call
 from pyoci.wire import messages
 from pyoci.wire.messages import Channel
@@ -36,11 +36,19 @@ def open_console(root: Root, process: Process, channel: Channel, *, device: bool
 
 
 def _open_master(root: Root) -> int:
-    master = root.open("/dev/pts/ptmx", posix.O_RDWR | posix.O_NOCTTY)
-    if mount.magic(master) != uapi.DEVPTS_SUPER_MAGIC:
-        posix.close(master)
-        raise UnsupportedError("open a terminal: /dev/pts is not a devpts; mount one there in config.json")
-    return master
+    """/dev/pts is looked at before ptmx is opened: to open a device of the image's choice can do things."""
+    folder = root.open("/dev/pts", posix.O_PATH | posix.O_DIRECTORY)
+    try:
+        if mount.magic(folder) != uapi.DEVPTS_SUPER_MAGIC:
+            raise UnsupportedError("open a terminal: /dev/pts is not a devpts; mount one there in config.json")
+        return openat2(
+            folder,
+            "ptmx",
+            posix.O_RDWR | posix.O_NOCTTY,
+            uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_XDEV | uapi.RESOLVE_NO_SYMLINKS,
+        )
+    finally:
+        posix.close(folder)
 
 
 def _peer(master: int) -> int:

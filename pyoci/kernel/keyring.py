@@ -13,7 +13,8 @@ _SETPERM = 5
 _DESCRIBE = 6
 _OWN_SESSION = -3  # KEY_SPEC_SESSION_KEYRING
 
-# keyutils.h: KEY_USR_SEARCH, KEY_OTH_SEARCH
+# keyutils.h: KEY_POS_ALL, KEY_USR_SEARCH, KEY_OTH_SEARCH
+_POSSESSOR_MAY_ALL = 0x3F000000
 _OWNER_MAY_SEARCH = 0x00080000
 _OTHERS_MAY_SEARCH = 0x00000008
 
@@ -26,9 +27,10 @@ _HINTS = {
 def join_session(name: str, *, others_may_search: bool = False) -> bool:
     """Make the session keyring called `name` this process's own, new if there is none that it may search.
 
-    It is made searchable for its owner, or for others with `others_may_search`: a process that joins a
-    container with a user namespace has other ids than the one that made it. Returns False when the kernel
-    has no keys (ENOSYS): then none of the caller's can be seen either.
+    It is made searchable for its owner, or for others with `others_may_search`: a process that joins a container with
+    a user namespace has other ids than the one that made it. Nobody else may view it, so that its name stays out of
+    /proc/keys: whoever knows it can join. Returns False when the kernel has no keys (ENOSYS): then none of the
+    caller's can be seen either.
     """
     try:
         syscall(SYS["keyctl"], _JOIN_SESSION_KEYRING, encode(name), 0, 0, 0)
@@ -36,18 +38,18 @@ def join_session(name: str, *, others_may_search: bool = False) -> bool:
         if error.errno == errno.ENOSYS:
             return False
         raise _failure(error, f"join session keyring {name!r}") from None
-    _permit(_OTHERS_MAY_SEARCH if others_may_search else _OWNER_MAY_SEARCH)
+    _permit(_POSSESSOR_MAY_ALL | (_OTHERS_MAY_SEARCH if others_may_search else _OWNER_MAY_SEARCH))
     return True
 
 
-def _permit(more: int) -> None:
+def _permit(wanted: int) -> None:
     owner, permissions, name = session()
-    if permissions & more == more or owner != posix.geteuid():
+    if permissions == wanted or owner != posix.geteuid():
         return  # joined, not made: only the owner may change them, and has
     try:
-        syscall(SYS["keyctl"], _SETPERM, _OWN_SESSION, permissions | more, 0, 0)
+        syscall(SYS["keyctl"], _SETPERM, _OWN_SESSION, wanted, 0, 0)
     except OSError as error:
-        raise _failure(error, f"set permissions {permissions | more:#x} of session keyring {name!r}") from None
+        raise _failure(error, f"set permissions {wanted:#x} of session keyring {name!r}") from None
 
 
 def session() -> tuple[int, int, str]:

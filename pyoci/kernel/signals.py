@@ -13,6 +13,7 @@ else:
 
 KILL = 9
 STOP: int = _signal.SIGSTOP  # not 19 everywhere
+ignored: set[int] = set()  # those that the caller ignores, and that have a handler since
 _LAST = 64  # SIGRTMAX, the highest on every architecture that Linux has except MIPS
 
 
@@ -58,6 +59,21 @@ def reset() -> None:
         if _signal.getsignal(signal) not in (_signal.SIG_DFL, None) and signal not in (KILL, _signal.SIGSTOP):
             _signal.signal(signal, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+
+def restore() -> None:
+    """Each signal as the caller of the runtime had it: ignored ones stay ignored, and blocked ones blocked.
+
+    Python's own doing is undone: its handlers, and that SIGPIPE and SIGXFSZ are ignored.
+    """
+    own = (_signal.SIGPIPE, _signal.SIGXFSZ)
+    for signal in ignored:
+        _signal.signal(signal, _signal.SIG_IGN)
+    for signal in range(1, _LAST + 1):
+        handler = _signal.getsignal(signal)
+        if handler in (_signal.SIG_DFL, None) or (handler == _signal.SIG_IGN and signal not in own):
+            continue
+        _signal.signal(signal, _signal.SIG_DFL)
 
 
 def _split(text: str) -> tuple[str, str, str]:

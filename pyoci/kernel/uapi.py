@@ -127,6 +127,25 @@ TMPFS_MAGIC = 0x01021994
 CGROUP2_SUPER_MAGIC = 0x63677270
 CGROUP_SUPER_MAGIC = 0x27E0EB
 NSFS_MAGIC = 0x6E736673
+# Those whose files are the kernel's own: to read one can do things, and says nothing of an image.
+KERNEL_FILESYSTEMS = (
+    PROC_SUPER_MAGIC,
+    SYSFS_MAGIC,
+    DEVPTS_SUPER_MAGIC,
+    CGROUP2_SUPER_MAGIC,
+    CGROUP_SUPER_MAGIC,
+    NSFS_MAGIC,
+    0x64626720,  # debugfs
+    0x74726163,  # tracefs
+    0x73636673,  # securityfs
+    0xF97CFF8C,  # selinuxfs
+    0xCAFE4A11,  # bpf
+    0x62656570,  # configfs
+    0x6165676C,  # pstore
+    0xDE5E81E4,  # efivarfs
+    0x19800202,  # mqueue
+    0x42494E4D,  # binfmt_misc
+)
 
 # prctl.h
 PR_SET_PDEATHSIG = 1

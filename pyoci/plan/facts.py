@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import posix
 
+from pyoci.kernel.uapi import NAMESPACE_FILES
 from pyoci.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Facts(Record):
@@ -42,6 +47,25 @@ def _listen_fds() -> int:
 
 def _variable(name: bytes) -> str:
     return posix.environ.get(name, b"").decode("utf-8", "surrogateescape")
+
+
+def shared_namespaces(config: dict[str, Any]) -> list[str]:
+    """The types of namespaces that the config joins by a path, and that are the runtime's own under another name."""
+    shared = []
+    for entry in (config.get("linux") or {}).get("namespaces") or ():
+        path = entry.get("path")
+        if path and is_own_namespace(path, entry["type"]):
+            shared.append(entry["type"])
+    return shared
+
+
+def is_own_namespace(path: str | int, kind: str) -> bool:
+    """`path`: or a descriptor. What cannot be looked at is for the one who joins it to refuse."""
+    try:
+        namespace, own = posix.stat(path), posix.stat(f"/proc/self/ns/{NAMESPACE_FILES[kind]}")
+    except (OSError, ValueError):
+        return False
+    return (namespace.st_dev, namespace.st_ino) == (own.st_dev, own.st_ino)
 
 
 def _first_byte(path: str) -> bytes:

@@ -31,6 +31,13 @@ def plan(linux: dict[str, Any], facts: Facts) -> Namespaces:
     )
 
 
+def without(config: dict[str, Any], kinds: list[str]) -> dict[str, Any]:
+    """The config without these namespaces: what is the host's own is no namespace of the container."""
+    linux = config["linux"]
+    left = [entry for entry in linux["namespaces"] if entry["type"] not in kinds]
+    return {**config, "linux": {**linux, "namespaces": left}}
+
+
 def birth(new: list[str], joined: list[str]) -> str:
     """How init comes into being.
 

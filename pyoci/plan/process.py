@@ -75,7 +75,7 @@ def plan(
     planned.apparmor_profile = lsm.apparmor_profile(config, facts.apparmor)
     planned.selinux_label = lsm.selinux_label(config, facts.selinux)
     planned.preserve_fds = request.preserve_fds + facts.listen_fds
-    planned.keyring = f"_ses.{request.container_id}" if request.new_keyring else None
+    planned.keyring = request.keyring
     return planned
 
 

@@ -9,6 +9,6 @@ class Request(Record):
     container_id: str
     bundle: str
     no_pivot: bool = False
-    new_keyring: bool = True
+    keyring: str | None = "_ses"  # name of the new session keyring; None: keep the caller's
     preserve_fds: int = 0
     readiness_folder: str = ""  # of the host, for the socket of sd_notify(3); empty: nobody waits for READY=1

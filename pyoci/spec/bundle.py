@@ -34,6 +34,23 @@ def load(bundle: str) -> tuple[dict[str, Any], bytes]:
     return config, data
 
 
+def read_stream(path: str, limit: int = jsontext.MAX_BYTES) -> bytes:
+    """What `path` holds up to its end, at most `limit` bytes, whatever it is: `<(...)` and /dev/stdin are pipes.
+
+    Raises ConfigError.
+    """
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOCTTY)
+        try:
+            return _read(fd, path, limit)
+        finally:
+            posix.close(fd)
+    except ValueError:
+        raise ConfigError(f"{path!r}: a path cannot hold a NUL") from None
+    except OSError as error:
+        raise ConfigError(f"read {path}: {posix.strerror(error.errno or 0).lower()}") from None
+
+
 def read_file(path: str, limit: int = jsontext.MAX_BYTES) -> bytes:
     """The contents of a regular file of at most `limit` bytes. Raises ConfigError.
 

@@ -27,6 +27,7 @@ class State(Record):
     cgroup                  what `pyoci.cgroups.reopen` takes; empty when there is none
     own_pid_namespace       made for this container: its processes die with its init
     rootfs_mount            number of the mount over the rootfs in the host's mount namespace, 0: there is none
+    keyring                 name of the container's session keyring; empty: it has the one of create's caller
     hooks                   the lists `poststart` and `poststop` of config.json, when there are any
     """
 
@@ -47,7 +48,7 @@ class State(Record):
     rootless: bool = False
     terminal: bool = False
     own_pid_namespace: bool = True
-    no_new_keyring: bool = False
+    keyring: str = ""
     rootfs_mount: int = 0
     annotations: dict[str, str]
     hooks: dict[str, list[dict[str, Any]]]
@@ -71,7 +72,7 @@ _TYPES = {
     "rootless": bool,
     "terminal": bool,
     "own_pid_namespace": bool,
-    "no_new_keyring": bool,
+    "keyring": str,
     "rootfs_mount": int,
     "annotations": dict,
     "hooks": dict,

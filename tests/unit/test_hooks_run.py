@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posix
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,16 @@ def test_path_is_the_default_of_args(tmp_path: Path) -> None:
         assert (tmp_path / "out").read_text() == f"{program} 0\n"
 
 
-def test_without_env_the_environment_is_empty(tmp_path: Path) -> None:
-    hooks.run([{"path": "/bin/cp", "args": ["cp", "/proc/self/environ", f"{tmp_path}/env"]}], STATE, "prestart", "/")
+def test_an_empty_env_is_empty(tmp_path: Path) -> None:
+    arguments = ["cp", "/proc/self/environ", f"{tmp_path}/env"]
+    hooks.run([{"path": "/bin/cp", "args": arguments, "env": []}], STATE, "prestart", "/")
     assert (tmp_path / "env").read_bytes() == b""
+
+
+def test_without_env_the_environment_is_the_callers(tmp_path: Path) -> None:
+    hooks.run([{"path": "/bin/cp", "args": ["cp", "/proc/self/environ", f"{tmp_path}/env"]}], STATE, "prestart", "/")
+    words = (tmp_path / "env").read_bytes().rstrip(b"\0").split(b"\0")
+    assert sorted(words) == sorted(b"=".join(entry) for entry in posix.environ.items())
 
 
 def test_a_program_that_is_missing() -> None:

@@ -31,8 +31,10 @@ TABLE = {
     "cgroups": {"errors", "kernel", "wire"} | GROUND,
     "state": {"errors", "kernel", "wire", "cgroups"} | GROUND,
     "criu": {"errors", "kernel", "wire"} | GROUND,
-    "init": {"errors", "kernel", "wire"} | GROUND,
-    "host": {"errors", "log", "kernel", "wire", "cgroups", "state", "criu", "plan", "spec", "init"} | GROUND,
+    "hook_exec": {"errors", "kernel"} | GROUND,
+    "init": {"errors", "kernel", "wire", "hook_exec"} | GROUND,
+    "host": {"errors", "log", "hook_exec", "kernel", "wire", "cgroups", "state", "criu", "plan", "spec", "init"}
+    | GROUND,
     "cli": {"errors", "build", "log", "trace", "kernel", "wire", "cgroups", "state", "criu", "plan", "spec", "host"}
     | {"explain", "doctor", "throwaway", "manual", "top"}
     | GROUND,

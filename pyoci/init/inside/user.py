@@ -2,50 +2,60 @@
 
 from __future__ import annotations
 
+import _stat as stat
 import errno
 import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import procfs, streams
 from pyoci.kernel.beneath import Root
+from pyoci.kernel.mount import magic
+from pyoci.kernel.uapi import KERNEL_FILESYSTEMS
 from pyoci.wire.plan import Process
 
 _PASSWD_MAX = 1 << 20
 _UNCHANGED = (1 << 32) - 1  # -1 to setresuid(2) and setresgid(2) is "leave it": the program would stay root
 
 
-def environment(process: Process, root: Root) -> list[str]:
+def environment(process: Process, root: Root, proc_fd: int) -> list[str]:
     """`process.env`, with HOME from the container's passwd where it has none."""
     if any(entry.startswith("HOME=") and len(entry) > len("HOME=") for entry in process.env):
         return process.env
     others = [entry for entry in process.env if not entry.startswith("HOME=")]
-    return [*others, f"HOME={home_of(process.uid, root)}"]
+    return [*others, f"HOME={home_of(process.uid, root, proc_fd)}"]
 
 
-def home_of(uid: int, root: Root) -> str:
+def home_of(uid: int, root: Root, proc_fd: int) -> str:
     """passwd(5), read as bytes from beneath the root: no NSS, no library of the image."""
-    for line in _read(root, "/etc/passwd").split(b"\n"):
+    for line in _read(root, "/etc/passwd", proc_fd).split(b"\n"):
         fields = line.split(b":")
         if len(fields) >= 6 and fields[2] == b"%d" % uid and fields[5]:
             return fields[5].decode("utf-8", "surrogateescape")
     return "/"
 
 
-def _read(root: Root, path: str) -> bytes:
-    """A regular file of at most 1 MiB; anything else counts as absent."""
+def _read(root: Root, path: str, proc_fd: int) -> bytes:
+    """A regular file of at most 1 MiB; anything else counts as absent.
+
+    It is looked at before it is opened: a link of the image may lead to /proc/kmsg, whose reader takes the host's
+    kernel log away, to /proc/self/environ, or to a device or a FIFO.
+    """
     try:
-        # O_NONBLOCK: a FIFO in its place must not hang the container
-        fd = root.open(path, posix.O_RDONLY | posix.O_NONBLOCK | posix.O_NOCTTY)
+        place = root.open(path)
     except SyscallError:
         return b""
     try:
-        if posix.fstat(fd).st_mode & 0o170000 != 0o100000:
+        if not stat.S_ISREG(posix.fstat(place).st_mode) or magic(place) in KERNEL_FILESYSTEMS:
             return b""
-        return posix.read(fd, _PASSWD_MAX)
-    except OSError:
+        fd = procfs.open_link(proc_fd, f"{posix.readlink('self', dir_fd=proc_fd)}/fd/{place}")
+        try:
+            return posix.read(fd, _PASSWD_MAX)
+        finally:
+            posix.close(fd)
+    except (OSError, SyscallError):
         return b""
     finally:
-        posix.close(fd)
+        posix.close(place)
 
 
 def become(process: Process, proc_fd: int) -> None:

@@ -146,7 +146,7 @@ def _child(
             before_close()
         # /proc/self/fd/N must not lead the look-up of a hook's path out of the container (CVE-2024-21626)
         process.close_all_but([failure])
-        signals.reset()
+        signals.restore()
         program = deferred.execve(path, argv, env)
         if before_exec is not None:
             before_exec()
