@@ -96,6 +96,9 @@ _WORDS = ("bind", "rbind", "remount", "tmpcopyup", "idmap", "ridmap")
 # crun's (crun(1)), which containers/common passes on
 _LINKS = ("copy-symlink", "src-nofollow", "dest-nofollow")
 
+# podman leaves these in the options of its volumes, after it has done what they say (tests/engines/test_podman.py)
+_DONE_BY_ENGINE = ("copy", "nocopy")
+
 # crun takes these and applies them to nothing: they are the file system's, and mount_setattr(2) has none of them
 _NOT_RECURSIVE = ("rsync", "rasync", "rdirsync", "rmand", "rnomand", "riversion", "rnoiversion", "rlazytime")
 
@@ -235,7 +238,7 @@ def _take(options: _Options, option: str) -> bool:
         options.other_flags = True
     elif option.partition("=")[0] in ("idmap", "ridmap"):
         options.idmap, _, options.idmap_ranges = option.partition("=")
-    elif option in _WORDS or option in _LINKS:
+    elif option in _WORDS or option in _LINKS or option in _DONE_BY_ENGINE:
         options.words += (option,)
     else:
         return option in _NO_EFFECT
@@ -276,7 +279,7 @@ def _refuse_what_does_not_fit(mount: Mount, options: _Options, where: str) -> No
     if mount.idmap and mount.kind != "bind":
         raise ConfigError(f"{place}: {mount.idmap} is for bind mounts, found type {mount.fstype!r}")
     for word in options.words:
-        if word in _LINKS and mount.kind != "bind":
+        if word in (*_LINKS, *_DONE_BY_ENGINE) and mount.kind != "bind":
             raise ConfigError(f"{place}: {word} is for bind mounts, found type {mount.fstype!r}")
 
 

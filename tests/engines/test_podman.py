@@ -321,3 +321,34 @@ def test_pre_checkpoint(podman: Podman, counter: str) -> None:
     podman.expect("container", "checkpoint", "--with-previous", "counter")
     podman.expect("container", "restore", "counter")
     goes_on(podman, "counter", before)
+
+
+# All that podman lets people write into a volume's options; what it takes itself may be left in config.json.
+VOLUMES = {
+    "folder": ["-v", "FOLDER:/data"],
+    "read-only": ["-v", "FOLDER:/data:ro"],
+    "flags": ["-v", "FOLDER:/data:nosuid,nodev,noexec,rslave"],
+    "owner": ["-v", "FOLDER:/data:U"],
+    "labels": ["-v", "FOLDER:/data:z"],
+    "not recursive": ["--mount", "type=bind,source=FOLDER,target=/data,bind-nonrecursive=true"],
+    "chown": ["--mount", "type=bind,source=FOLDER,target=/data,chown=true"],
+    "volume": ["-v", "one:/data"],
+    "copied": ["-v", "two:/data:copy"],
+    "not copied": ["-v", "three:/data:nocopy"],
+    "exec": ["-v", "four:/data:exec,suid,dev"],
+    "tmpfs": ["--tmpfs", "/data"],
+    "tmpfs with options": ["--tmpfs", "/data:rw,size=1m,mode=1777,noexec"],
+    "tmpfs mount": ["--mount", "type=tmpfs,target=/data,tmpfs-size=1m,tmpfs-mode=755"],
+    "no copy up": ["--mount", "type=tmpfs,target=/data,notmpcopyup"],
+    "read-only root": ["--read-only", "--tmpfs", "/data"],
+    "image": ["--mount", f"type=image,source={NAME},target=/data"],
+}
+
+
+@pytest.mark.parametrize("how", VOLUMES)
+def test_volumes(podman: Podman, how: str) -> None:
+    folder = podman.folder / "a-volume"
+    folder.mkdir(exist_ok=True)
+    words = [word.replace("FOLDER", str(folder)) for word in VOLUMES[how]]
+    result = podman.call(*podman.run_words("--rm", *words, NAME, "grep", "-c", " /data ", "/proc/self/mountinfo"))
+    assert (result.stdout.strip(), result.status) == ("1", 0), result.stderr

@@ -404,6 +404,15 @@ def test_links_as_crun_has_them(kind: str, option: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("option", ["copy", "nocopy"])
+def test_words_of_podmans_volumes(kind: str, option: str) -> None:
+    if kind in BIND:
+        assert with_option(kind, option) == with_option(kind)
+    else:
+        assert option in refused_option(kind, option)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("option", ["rsync", "rasync", "rdirsync", "rmand", "rnomand", "riversion", "rlazytime"])
 def test_what_cannot_be_recursive(kind: str, option: str) -> None:
     message = refused_option(kind, option)
