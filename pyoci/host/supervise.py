@@ -119,6 +119,8 @@ def create(options: Options, report: Report, caller: int) -> None:
     created = creation.create(options, report.terminal)
     wanted = report.send("created", {"pid": created.pid}, created.pidfd)
     report.close()
+    posix.chdir("/")  # the caller's folder may be on a disk that somebody wants to take out
+    process.close_all_but([created.entry.dirfd, created.pidfd, caller])
     if not wanted:
         delete.stop(created.state)
     _leave_streams()

@@ -18,7 +18,6 @@ from pyoci.errors import (
     PyociError,
     StateError,
     SyscallError,
-    UnsupportedError,
     UsageError,
 )
 from pyoci.host import events as host_events
@@ -428,9 +427,15 @@ class Container:
             copying.copy_out(files, os.fspath(source), os.fspath(destination), max_bytes)
 
     def checkpoint(self, image: _Path, *, leave_running: bool = False, options: Sequence[str] = ()) -> None:
-        """Write its processes down in the folder `image` (criu(8)), for `restore`. UnsupportedError without CRIU."""
-        words = ["--leave-running"] if leave_running else []
-        self._checkpoint_call("checkpoint", f"--image-path={os.path.abspath(image)}", *words, *options, self.id)
+        """Write its processes down in the folder `image` (criu(8)), for `restore`; then it is deleted.
+
+        Unless `leave_running`. PyociError when there is no CRIU, or it cannot.
+        """
+        command = ["checkpoint", f"--image-path={os.path.abspath(image)}", *options]
+        if leave_running:
+            self._call(*command, "--leave-running", self.id)
+        else:
+            self._call_to_the_end(*command, self.id)
 
     @classmethod
     def restore(
@@ -443,10 +448,10 @@ class Container:
         program: str | None = None,
         options: Sequence[str] = (),
     ) -> Container:
-        """Make a container of what `checkpoint` wrote. How it ends is not recorded. UnsupportedError without CRIU."""
+        """Make a container of what `checkpoint` wrote. How it ends is not recorded. PyociError when CRIU cannot."""
         container = cls(id, root=root, program=program)
         places = [f"--image-path={os.path.abspath(image)}", f"--bundle={os.path.abspath(bundle)}"]
-        container._checkpoint_call("restore", "--detach", *places, *options, id)
+        container._call("restore", "--detach", *places, *options, id)
         return container
 
     def delete(self, *, force: bool = False) -> None:
@@ -454,20 +459,7 @@ class Container:
 
         `wait` of this object still tells how it ended.
         """
-        watch = None
-        try:
-            watch = _Watch(self)
-        except PyociError:
-            pass  # there is none, or only half of one
-        try:
-            self._call("delete", *(["--force"] if force else []), self.id)
-            if watch is not None:
-                self._exit = self._exit or watch.wait(Deadline(_PATIENCE))
-        except Timeout:
-            pass
-        finally:
-            if watch is not None:
-                watch.close()
+        self._call_to_the_end("delete", *(["--force"] if force else []), self.id)
 
     def close(self) -> None:
         """Let go of streams and descriptors. The container stays."""
@@ -543,15 +535,25 @@ class Container:
                 raise StateError(f"copy: {NOT_RUNNING}: {self.id!r} has just stopped")
             return files
 
-    def _checkpoint_call(self, *words: str) -> None:
-        from pyoci.cli.main import COMMANDS
-
-        if words[0] not in COMMANDS:
-            raise UnsupportedError(f"{words[0]}: this version of pyoci has no such command")
-        self._call(*words)
-
     def _call(self, *words: str) -> bytes:
         return call(self.program, self.root, words)
+
+    def _call_to_the_end(self, *words: str) -> None:
+        """A command that removes the container: how it ended is taken down, and its supervisor is gone, too."""
+        watch = None
+        try:
+            watch = _Watch(self)
+        except PyociError:
+            pass  # there is none, or only half of one
+        try:
+            self._call(*words)
+            if watch is not None:
+                self._exit = self._exit or watch.wait(Deadline(_PATIENCE))
+        except Timeout:
+            pass
+        finally:
+            if watch is not None:
+                watch.close()
 
     def _open(self) -> Entry:
         return Store(self.root).open(self.id)

@@ -324,8 +324,7 @@ def test_without_a_pid_namespace_its_orphans_are_reaped(library: Library) -> Non
 def test_a_supervisor_that_is_killed(library: Library) -> None:
     """The container goes on; that nobody knows its exit status is said."""
     with library.started() as container:
-        state = json.loads((Path(container.root) / container.id / "state.json").read_text())
-        os.kill(state["creator_pid"], signal.SIGKILL)
+        os.kill(supervisor_of(container), signal.SIGKILL)
         assert container.status == "running"
         container.kill("KILL")
         assert not container.wait(10).is_known
@@ -339,3 +338,34 @@ def test_the_command_line_sees_the_same(library: Library) -> None:
         container.wait(10)
         library.runtime.expect("delete", container.id)
         assert not container.exists()
+
+
+def test_a_supervisor_holds_nothing_of_its_callers(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with (tmp_path / "file").open("w") as file, library.started(stdout=PIPE) as container:
+        os.set_inheritable(file.fileno(), True)
+        supervisor = Path(f"/proc/{supervisor_of(container)}")
+        held = {os.readlink(link) for link in (supervisor / "fd").iterdir()}
+        allowed = {os.devnull, f"{container.root}/{container.id}"}
+        assert {name for name in held - allowed if not name.startswith(("anon_inode:", "pipe:"))} == set()
+        # a pipe of its own, for signals: none that leads to the container or to us
+        assert container.stdout is not None
+        assert os.readlink(f"/proc/self/fd/{container.stdout.fileno()}") not in held
+        assert os.readlink(supervisor / "cwd") == "/"
+
+
+def test_a_supervisor_is_not_for_the_terminal_of_its_caller(library: Library) -> None:
+    with library.started() as container:
+        pid = supervisor_of(container)
+        assert os.getsid(pid) == pid
+        os.kill(pid, signal.SIGTERM)  # nor a thing to be ended while there is a container
+        time.sleep(0.2)
+        container.kill("KILL")
+        assert container.wait(10) == Exit(signal=9)
+
+
+def supervisor_of(container: Container) -> int:
+    state = json.loads((Path(container.root) / container.id / "state.json").read_text())
+    return int(state["creator_pid"])

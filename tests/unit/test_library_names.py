@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, assert_type
 
 import pytest
 
@@ -74,3 +75,18 @@ def test_asyncio_has_what_the_library_has() -> None:
     assert own - theirs <= {"pid", "annotations", "restore"}
     own = {name for name in dir(pyoci.Process) if not name.startswith("_")}
     assert own == {name for name in dir(aio.Process) if not name.startswith("_")}
+
+
+def types(container: pyoci.Container) -> None:
+    """Never called: mypy reads it."""
+    assert_type(pyoci.run(["true"]), pyoci.Finished[bytes])
+    assert_type(pyoci.run(["true"], text=True), pyoci.Finished[str])
+    assert_type(pyoci.run(["true"], encoding="latin-1").stdout, str)
+    assert_type(container.exec(["true"]).stdout, bytes)
+    assert_type(container.exec(["true"], text=True).stdout, str)
+    assert_type(container.popen(["true"]), pyoci.Process[bytes])
+    assert_type(container.popen(["true"], text=True).communicate(), tuple[str, str])
+    assert_type(container.wait(), pyoci.Exit)
+    assert_type(container.wait().code, int | None)
+    assert_type(pyoci.Config.default().with_args("true"), pyoci.Config)
+    assert_type(pyoci.default_spec(rootless=True), dict[str, Any])
