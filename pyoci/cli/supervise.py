@@ -31,34 +31,39 @@ def run(call: Call) -> int:
     caller = _descriptor(call, "caller") if call.options["caller"] else -1
     if command == "create" and not host.detach():
         return 0
-    bundle = ""
+    failure: PyociError
     try:
-        parsed = options.parse(words, _TABLES[command], executing.STOP_AT if command == "exec" else None)
-        inner = Call(command=command, options=parsed.options, args=parsed.args + parsed.rest, settings=call.settings)
-        if command == "exec":
-            with Store(call.settings.root).open(inner.args[0] if inner.args else "") as entry:
-                host.execute(entry, executing.options_of(inner), report, caller)
-            return 0
-        if call.options["config"]:
-            id_ = inner.args[0] if inner.args else ""
-            bundle = host.make_bundle(call.settings.root, id_, _descriptor(call, "config"))
-            inner.options["bundle"] = bundle
-        # not detached: the terminal goes to the caller, and without a console socket
-        wanted = create.options_of(inner, detach=False)
-        (host.create if command == "create" else host.run)(wanted, report, caller)
+        _supervise(command, words, call, report, caller)
+        return 0
     except PyociError as error:
-        report.failed(error)
-        return 1
+        failure = error
     except OSError as error:
-        report.failed(SyscallError(error.errno or 0, command))
-        return 1
+        failure = SyscallError(error.errno or 0, command)
     except Exception as error:  # noqa: BLE001  # the last fence, as in cli.main; standard error is the program's
-        report.failed(PyociError(f"internal error: {type(error).__name__}: {error}"))
-        return 1
+        failure = PyociError(f"internal error: {type(error).__name__}: {error}")
+    report.failed(failure)
+    return 1
+
+
+def _supervise(command: str, words: list[str], call: Call, report: host.Report, caller: int) -> None:
+    parsed = options.parse(words, _TABLES[command], executing.STOP_AT if command == "exec" else None)
+    inner = Call(command=command, options=parsed.options, args=parsed.args + parsed.rest, settings=call.settings)
+    if command == "exec":
+        wanted = executing.options_of(inner)
+        with Store(call.settings.root).open(inner.args[0]) as entry:
+            host.execute(entry, wanted, report, caller)
+        return
+    act = host.create if command == "create" else host.run
+    # not detached: the terminal goes to the caller, and without a console socket
+    if not call.options["config"]:
+        act(create.options_of(inner, detach=False), report, caller)
+        return
+    name = inner.args[0] if inner.args else ""
+    inner.options["bundle"] = host.make_bundle(call.settings.root, name, _descriptor(call, "config"))
+    try:
+        act(create.options_of(inner, detach=False), report, caller)
     finally:
-        if bundle:
-            host.remove_bundle(bundle)
-    return 0
+        host.remove_bundle(inner.options["bundle"])
 
 
 def _descriptor(call: Call, name: str) -> int:

@@ -117,15 +117,17 @@ def create(options: Options, report: Report, caller: int) -> None:
     _end_by_exception()
     options.supervised = True
     created = creation.create(options, report.terminal)
+    # Now: `delete` may take its name away before this process has noticed the end. Who waits has it open as well.
+    exit_file = _open_exit_file(created.entry)
     wanted = report.send("created", {"pid": created.pid}, created.pidfd)
     report.close()
     posix.chdir("/")  # the caller's folder may be on a disk that somebody wants to take out
-    process.close_all_but([created.entry.dirfd, created.pidfd, caller])
+    process.close_all_but([created.entry.dirfd, created.pidfd, caller, exit_file])
     if not wanted:
         delete.stop(created.state)
     _leave_streams()
     ended, abandoned = _wait_for_container(created, [caller] if caller >= 0 else [])
-    _write_down(created.entry, ended)
+    _write_down(exit_file, ended)
     if abandoned or not wanted:
         _remove(created)
 
@@ -272,18 +274,21 @@ def _oom_kills_of(entry: Entry) -> int:
         return 0
 
 
-def _write_down(entry: Entry, ended: Exit) -> None:
-    """Into a file that exists, by one write. Where it is gone, the container was deleted."""
+def _open_exit_file(entry: Entry) -> int:
+    """-1 when somebody has deleted the container already."""
     try:
-        fd = posix.open(EXIT_FILE, posix.O_WRONLY | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=entry.dirfd)
+        return posix.open(EXIT_FILE, posix.O_WRONLY | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=entry.dirfd)
     except OSError:
-        return
-    try:
-        posix.write(fd, jsontext.dumps(_members(ended)).encode() + b"\n")
-    except OSError:
-        pass
-    finally:
-        posix.close(fd)
+        return -1
+
+
+def _write_down(exit_file: int, ended: Exit) -> None:
+    """By one write: it is all there, or nothing."""
+    if exit_file >= 0:
+        try:
+            posix.write(exit_file, jsontext.dumps(_members(ended)).encode() + b"\n")
+        except OSError:
+            pass  # no memory for a tmpfs: nobody knows how it ended
 
 
 def _members(ended: Exit) -> dict[str, Any]:

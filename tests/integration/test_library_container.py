@@ -91,6 +91,20 @@ def test_who_waits_hears_it_even_if_somebody_deletes_it(library: Library) -> Non
     container.close()
 
 
+def test_a_supervisor_that_is_late_tells_it_still(library: Library) -> None:
+    """`delete` of the command line does not wait for it."""
+    container = library.started()
+    code = "print(pyoci.Container(words[0], **options).wait(20))"
+    other = library.program(code, container.id)
+    until(lambda: reads_exit_file(other.pid), "the other waits", 30)
+    supervisor = supervisor_of(container)
+    os.kill(supervisor, signal.SIGSTOP)
+    library.runtime.expect("delete", "--force", container.id)
+    os.kill(supervisor, signal.SIGCONT)
+    assert other.communicate(timeout=30)[0] == "killed by signal 9\n"
+    container.close()
+
+
 def reads_exit_file(pid: int) -> bool:
     links = Path(f"/proc/{pid}/fd")
     return any(os.readlink(link).endswith("/exit") for link in links.iterdir() if link.is_symlink())
@@ -348,7 +362,8 @@ def test_a_supervisor_holds_nothing_of_its_callers(
         os.set_inheritable(file.fileno(), True)
         supervisor = Path(f"/proc/{supervisor_of(container)}")
         held = {os.readlink(link) for link in (supervisor / "fd").iterdir()}
-        allowed = {os.devnull, f"{container.root}/{container.id}"}
+        own = f"{container.root}/{container.id}"
+        allowed = {os.devnull, own, f"{own}/exit"}
         assert {name for name in held - allowed if not name.startswith(("anon_inode:", "pipe:"))} == set()
         # a pipe of its own, for signals: none that leads to the container or to us
         assert container.stdout is not None
