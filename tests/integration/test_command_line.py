@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from helpers.bundle import Bundle
 from helpers.runtime import Runtime
 
 from pyoci.cli.main import COMMANDS
@@ -45,3 +47,24 @@ def test_manual_is_installed(runtime: Runtime) -> None:
         assert (prefix / place).read_text() == made
     pages = {path.name for path in (prefix / "share/man/man8").glob("pyoci-*.8")}
     assert pages == {f"pyoci-{command}.8" for command in COMMANDS}
+
+
+def test_containers_outlive_the_program_that_made_them(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    """An upgrade replaces the program while they run, and the new one finds them."""
+    installed = runtime.command
+    if not runtime.is_pyoci:
+        pytest.skip("replaces the program")
+    bundle.sleeps()
+    old = scratch / "pyoci"
+    shutil.copy2(installed[0], old)
+    try:
+        runtime.command = [str(old)]
+        container = runtime.start(bundle)
+    finally:
+        runtime.command = installed
+    old.write_bytes(b"")
+    old.unlink()
+    assert container.status == "running"
+    assert container.exec("/bin/echo", "hello").stdout == "hello\n"
+    container.kill("TERM")
+    assert container.wait() == 143
