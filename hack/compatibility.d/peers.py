@@ -1,0 +1,113 @@
+"""What runc 1.4, crun 1.28 and youki 0.5 have: commands, options and annotations, by their manual pages and `--help`.
+
+A word of the last column of each table: r runc, c crun, y youki.
+"""
+
+from __future__ import annotations
+
+COMMANDS = {
+    **dict.fromkeys(
+        ("create", "start", "state", "kill", "delete", "run", "exec", "list", "ps", "pause", "resume", "update"), "rcy"
+    ),
+    "spec": "rcy",
+    "features": "rcy",
+    "events": "ry",
+    "checkpoint": "rcy",
+    "restore": "rc",
+    "mounts": "c",
+    "completion": "y",
+    "info": "y",
+}
+
+_NEW = {"bundle": "rcy", "config": "c", "console-socket": "rcy", "pid-file": "rcy", "pidfd-socket": "r"}
+_NEW |= {"no-pivot": "rcy", "no-new-keyring": "rcy", "preserve-fds": "rcy"}
+_CRIU = {"image-path": "rcy", "work-path": "rcy", "tcp-established": "rcy", "ext-unix-sk": "rcy"}
+_CRIU |= {"shell-job": "rcy", "file-locks": "rcy", "manage-cgroups-mode": "rc", "empty-ns": "r", "auto-dedup": "r"}
+_CRIU |= {"lazy-pages": "r"}
+OPTIONS = {
+    "(global)": {
+        "debug": "rcy",
+        "log": "rcy",
+        "log-format": "rcy",
+        "log-level": "cy",
+        "root": "rcy",
+        "systemd-cgroup": "rcy",
+        "systemd-log": "y",
+        "cgroup-manager": "c",
+        "rootless": "rc",
+        "criu": "r",
+        "version": "rcy",
+        "help": "rcy",
+    },
+    "create": _NEW,
+    "run": _NEW | {"detach": "rcy", "keep": "rcy", "no-subreaper": "rcy"},
+    "exec": {
+        **dict.fromkeys(("console-socket", "cwd", "env", "tty", "user", "process", "detach", "pid-file"), "rcy"),
+        **dict.fromkeys(("process-label", "apparmor", "no-new-privs", "cap", "preserve-fds", "cgroup"), "rcy"),
+        "additional-gids": "ry",
+        "ignore-paused": "ry",
+        "pidfd-socket": "r",
+    },
+    "kill": {"all": "rcy", "regex": "c"},
+    "delete": {"force": "rcy", "regex": "c"},
+    "list": {"format": "rcy", "quiet": "rcy"},
+    "ps": {"format": "rcy"},
+    "events": {"interval": "ry", "stats": "ry"},
+    "spec": {"bundle": "rcy", "rootless": "rcy", "file": "c"},
+    "update": {
+        **dict.fromkeys(("resources", "blkio-weight", "cpu-period", "cpu-quota", "cpu-rt-period"), "rcy"),
+        **dict.fromkeys(("cpu-rt-runtime", "cpuset-cpus", "cpuset-mems", "memory", "memory-reservation"), "rcy"),
+        **dict.fromkeys(("memory-swap", "pids-limit", "cpu-share"), "rcy"),
+        **dict.fromkeys(("cpu-burst", "cpu-idle"), "r"),
+        **dict.fromkeys(("kernel-memory", "kernel-memory-tcp"), "rcy"),
+        **dict.fromkeys(("l3-cache-schema", "mem-bw-schema"), "ry"),
+    },
+    "checkpoint": _CRIU
+    | {
+        "link-remap": "r",
+        "tcp-skip-in-flight": "r",
+        "parent-path": "rc",
+        "leave-running": "rcy",
+        "status-fd": "r",
+        "page-server": "r",
+        "pre-dump": "rc",
+    },
+    "restore": _CRIU
+    | {
+        **dict.fromkeys(("bundle", "detach", "pid-file", "console-socket", "lsm-profile", "lsm-mount-context"), "rc"),
+        **dict.fromkeys(("no-subreaper", "no-pivot"), "r"),
+    },
+}
+# Left out on purpose.
+OPTION_REASONS = {
+    ("(global)", "systemd-log"): "youki writes to the journal with it; here `--log journald:NAME` does",
+}
+COMMAND_REASONS = {"info": "`pyoci doctor` tells more of the host"}
+
+ANNOTATIONS = {
+    "org.criu.config": "rc",
+    "org.systemd.property.": "rc",
+    "run.oci.delegate-cgroup": "c",
+    "run.oci.handler": "c",
+    "run.oci.hooks.stderr": "c",
+    "run.oci.hooks.stdout": "c",
+    "run.oci.keep_original_groups": "c",
+    "run.oci.mount_context_type": "c",
+    "run.oci.pidfd_receiver": "c",
+    "run.oci.seccomp.plugins": "c",
+    "run.oci.seccomp.receiver": "c",
+    "run.oci.seccomp_bpf_data": "c",
+    "run.oci.seccomp_fail_unknown_syscall": "c",
+    "run.oci.systemd.force_cgroup_v1": "c",
+    "run.oci.systemd.subgroup": "c",
+    "run.oci.timens_offset": "c",
+}
+ANNOTATION_REASONS = {
+    "run.oci.handler": "a virtual machine or WebAssembly is the work of another runtime; ignored with a warning",
+    "run.oci.pidfd_receiver": "`--pidfd-socket` has replaced it; ignored with a warning",
+    "run.oci.seccomp.plugins": "it loads code into the runtime; ignored with a warning",
+    "run.oci.seccomp.receiver": "`linux.seccomp.listenerPath` has replaced it; ignored with a warning",
+    "run.oci.seccomp_bpf_data": "it replaces the checked filter by unchecked bytes; ignored with a warning",
+    "run.oci.seccomp_fail_unknown_syscall": "`pyoci validate` tells unknown system calls; ignored with a warning",
+    "run.oci.timens_offset": "`linux.timeOffsets` has replaced it; ignored with a warning",
+}
