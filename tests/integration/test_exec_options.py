@@ -1,0 +1,65 @@
+"""`exec`: options that change one property of the process each, seen by the kernel."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.runtime import Container, Runtime
+
+
+@pytest.fixture
+def container(runtime: Runtime, bundle: Bundle) -> Container:
+    bundle.sleeps()
+    bundle.process["noNewPrivileges"] = False
+    return runtime.start(bundle)
+
+
+def status(runtime: Runtime, container: Container, *options: str) -> dict[str, str]:
+    lines = runtime.expect("exec", *options, container.id, "cat", "/proc/self/status").stdout.splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def test_no_new_privs(runtime: Runtime, container: Container) -> None:
+    assert status(runtime, container)["NoNewPrivs"] == "0"
+    assert status(runtime, container, "--no-new-privs")["NoNewPrivs"] == "1"
+
+
+def test_additional_gids(runtime: Runtime, container: Container) -> None:
+    groups = status(runtime, container, "--additional-gids", "7", "--additional-gids", "9")["Groups"].split()
+    assert {"7", "9"} <= set(groups)
+
+
+def test_a_paused_container_refuses(runtime: Runtime, container: Container) -> None:
+    runtime.expect("pause", container.id)
+    try:
+        assert "--ignore-paused" in runtime.fails("exec", container.id, "/bin/true")
+    finally:
+        runtime.expect("resume", container.id)
+
+
+def test_ignore_paused(runtime: Runtime, container: Container) -> None:
+    """The process waits in the frozen cgroup until somebody resumes it."""
+    marker = container.path("/marker")
+    runtime.expect("pause", container.id)
+    waiting = subprocess.Popen(runtime.arguments("exec", "--ignore-paused", container.id, "touch", "/marker"))
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(1)
+        assert not marker.exists()
+    finally:
+        runtime.expect("resume", container.id)
+        status = waiting.wait(30)
+    assert status == 0
+    assert marker.exists()
+
+
+@pytest.mark.parametrize(("option", "switch"), [("--apparmor", "apparmor"), ("--process-label", "selinux")])
+def test_a_label_of_a_module_that_is_not_there_is_an_error(
+    runtime: Runtime, container: Container, option: str, switch: str
+) -> None:
+    if Path("/sys/module/apparmor" if switch == "apparmor" else "/sys/fs/selinux/enforce").exists():
+        pytest.skip(f"{switch} is in this kernel")
+    assert switch in runtime.fails("exec", option, "label", container.id, "/bin/true").lower()
