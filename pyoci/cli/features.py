@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # What is built: a test compares these with the modules that do it.
 SYSTEMD = True
-INTEL_RDT = False
+INTEL_RDT = True
 NET_DEVICES = True
 
 USAGE = ""

@@ -10,7 +10,7 @@ import os
 from pyoci import jsontext
 from pyoci.cli import options
 from pyoci.cli.options import Call, Option
-from pyoci.errors import UnsupportedError, UsageError
+from pyoci.errors import UsageError
 from pyoci.host import update
 from pyoci.spec import bundle
 from pyoci.state.store import Store
@@ -70,7 +70,7 @@ def run(call: Call) -> int:
     source = call.options["resources"]
     resources = read_resources(source) if source is not None else from_options(call.options)
     with Store(call.settings.root).open(call.args[0]) as entry:
-        update.update(entry, resources)
+        update.update(entry, resources, [] if source is not None else schemata(call.options))
     return 0
 
 
@@ -87,12 +87,9 @@ def read_resources(source: str) -> dict[str, Any]:
 
 
 def from_options(given: dict[str, Any]) -> dict[str, Any]:
-    """`linux.resources` of what the options say, empty if they say nothing. Raises UsageError and UnsupportedError."""
+    """`linux.resources` of what the options say, empty if they say nothing. Raises UsageError."""
     # An empty value is what a script passes that has none.
     given = {name: value or None for name, value in given.items()}
-    for name in ("l3-cache-schema", "mem-bw-schema"):
-        if given[name] is not None:
-            raise UnsupportedError(f"option --{name}: Intel RDT is not managed by pyoci")
     memory = {key: size(name, given[name]) for name, key in _SIZES.items() if given[name] is not None}
     cpu: dict[str, Any] = {key: given[name] for name, key in _CPU_LISTS.items() if given[name] is not None}
     for name, key in _CPU_NUMBERS.items():
@@ -109,6 +106,19 @@ def from_options(given: dict[str, Any]) -> dict[str, Any]:
         weight = options.number("--blkio-weight", given["blkio-weight"], 10, 1000)
         resources["blockIO"] = {"weight": weight}
     return resources
+
+
+def schemata(given: dict[str, Any]) -> list[str]:
+    """The lines of --l3-cache-schema and --mem-bw-schema, in this order. Raises UsageError."""
+    lines = []
+    for name, start in (("l3-cache-schema", "L3"), ("mem-bw-schema", "MB:")):
+        line = given[name]
+        if not line:
+            continue
+        if not line.startswith(start) or "\n" in line:
+            raise UsageError(f"option --{name}: {line[:80]!r} is not one line that starts with {start}")
+        lines.append(line)
+    return lines
 
 
 def size(name: str, text: str) -> int:

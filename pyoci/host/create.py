@@ -152,6 +152,14 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
         raise
 
 
+def _resctrl(plan: Plan) -> dict[str, Any]:
+    if plan.intel_rdt is None:
+        return {}
+    from pyoci.cgroups import resctrl
+
+    return resctrl.prepare(plan.intel_rdt)
+
+
 def _first_resources(plan: Plan) -> dict[str, Any] | None:
     """The limits until init is ready: where another process prepares it, there are two."""
     return {**(plan.resources or {}), "pids": {"limit": 2}} if _is_one_too_few(plan) else plan.resources
@@ -231,6 +239,10 @@ def _create_with(
         # Which directories these are, and without those that a rootless runtime was not allowed to make: before init
         # goes on. If create is killed now, `delete --force` kills what is in them, and nothing that it cannot identify.
         state.cgroup = group.save()
+        if plan.intel_rdt is not None:
+            from pyoci.cgroups import resctrl
+
+            state.resctrl = resctrl.join(plan.intel_rdt, state.resctrl, child.pid)
         entry.write(state)
         handshake.release(plan, child, opened)
         state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
@@ -259,6 +271,10 @@ def _create_with(
     except BaseException as error:
         out_of_memory = isinstance(error, PyociError) and _lacked_memory(group)
         _abandon(plan, child, group)
+        if state.resctrl:
+            from pyoci.cgroups import resctrl
+
+            resctrl.remove(state.resctrl)
         if out_of_memory:
             raise ContainerError("container init was OOM-killed: its memory limit is too low") from None
         raise
@@ -316,6 +332,7 @@ def first_state(plan: Plan, options: Options, group: Cgroup) -> State:
         creator_start=proc_stat.start_time(own),
         boot_id=proc_stat.boot_id(),
         cgroup=group.save(),
+        resctrl=_resctrl(plan),
         systemd_cgroup=options.cgroup_manager == cgroups.SYSTEMD,
         rootless=options.rootless,
         terminal=plan.process is not None and plan.process.terminal,

@@ -51,6 +51,10 @@ def destroy(entry: Entry, state: State, killed: bool = False) -> None:
         why = group.destroy(left if state.own_pid_namespace else cgroups.ALL)
         if why:
             log.warning(why)
+    if state.resctrl and status.is_this_boot(state):
+        from pyoci.cgroups import resctrl
+
+        resctrl.remove(state.resctrl)
     if state.rootfs_mount:
         from pyoci.host import rootfs_mount
 

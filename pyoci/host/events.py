@@ -58,7 +58,12 @@ def follow(entry: Entry, interval: float, emit: Callable[[dict[str, Any]], None]
 
 
 def _stats(state: State, group: Cgroup) -> dict[str, Any]:
-    return {"type": "stats", "id": state.id, "data": group.stats()}
+    data = group.stats()
+    if state.resctrl:
+        from pyoci.cgroups import resctrl
+
+        data["intel_rdt"] = resctrl.stats(state.resctrl)
+    return {"type": "stats", "id": state.id, "data": data}
 
 
 def _hold(state: State) -> int:

@@ -76,6 +76,10 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
     try:
         phase("join the cgroup, limits")
         group.add(child.pid)
+        if state.resctrl:
+            from pyoci.cgroups import resctrl
+
+            resctrl.add(state.resctrl, child.pid)
         handshake.set_oom_score(wanted, child.pid, inherited.proc_fd)
         handshake.set_rlimits(wanted, child.pid)
         handshake.set_affinity(wanted, child.pid)

@@ -7,13 +7,16 @@ from pyoci.state import status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from pyoci.state.store import Entry
 
 
-def update(entry: Entry, resources: dict[str, Any]) -> None:
+def update(entry: Entry, resources: dict[str, Any], schemata: Sequence[str] = ()) -> None:
     """Apply `resources` (as `linux.resources`, checked); what it does not name stays as it is.
+
+    `schemata` are lines for the container's resctrl group.
 
     Raises StateError when the container has stopped, UnsupportedError without a cgroup, CgroupError when a
     value is refused; then the former limits are back in force.
@@ -21,6 +24,13 @@ def update(entry: Entry, resources: dict[str, Any]) -> None:
     state = entry.read()
     if status.status(entry, state) in (status.STOPPED, status.CREATING):
         raise StateError(f"update: {NOT_RUNNING}: {state.id!r}")
-    if not state.cgroup:
-        raise UnsupportedError(f"update {state.id}: it has no cgroup")
-    status.cgroup(state).update(resources)
+    if schemata and not state.resctrl:
+        raise UnsupportedError(f"update {state.id}: it was made without /linux/intelRdt, so it has no resctrl group")
+    if resources or not schemata:
+        if not state.cgroup:
+            raise UnsupportedError(f"update {state.id}: it has no cgroup")
+        status.cgroup(state).update(resources)
+    if schemata:
+        from pyoci.cgroups import resctrl
+
+        resctrl.update(state.resctrl, schemata)

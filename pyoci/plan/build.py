@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyoci.errors import ConfigError, UnsupportedError
-from pyoci.plan import devices, lsm, mounts, namespaces, paths, process, rootfs
+from pyoci.plan import devices, intel_rdt, lsm, mounts, namespaces, paths, process, rootfs
 from pyoci.plan.facts import Facts
 from pyoci.plan.request import Request
 from pyoci.wire.plan import Plan
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
     """Raises ConfigError or UnsupportedError for what cannot be carried out as written."""
     linux = config.get("linux") or {}
-    if linux.get("intelRdt"):
-        raise UnsupportedError("/linux/intelRdt: pyoci does not manage resctrl groups yet; leave it out")
     for section in ("solaris", "windows", "vm", "zos", "freebsd"):
         if section in config:
             raise UnsupportedError(f"/{section}: pyoci runs Linux containers")
@@ -58,6 +56,7 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
         hooks={kind: hooks for kind, hooks in (config.get("hooks") or {}).items() if hooks},
         cgroups_path=linux.get("cgroupsPath"),
         resources=linux.get("resources"),
+        intel_rdt=intel_rdt.plan(linux.get("intelRdt"), request.container_id),
         readiness=announced,
         warnings=warnings,
     )

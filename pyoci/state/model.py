@@ -25,6 +25,7 @@ class State(Record):
     creator_pid, ...start   the create command, to tell `creating` from a create that was killed
     boot_id                 of the boot in which these numbers mean something
     cgroup                  what `pyoci.cgroups.reopen` takes; empty when there is none
+    resctrl                 what `pyoci.cgroups.resctrl` takes; empty without linux.intelRdt
     own_pid_namespace       made for this container: its processes die with its init
     rootfs_mount            number of the mount over the rootfs in the host's mount namespace, 0: there is none
     keyring                 name of the container's session keyring; empty: it has the one of create's caller
@@ -44,6 +45,7 @@ class State(Record):
     creator_pid: int = 0
     creator_start: int = 0
     cgroup: dict[str, Any]
+    resctrl: dict[str, Any]
     systemd_cgroup: bool = False
     rootless: bool = False
     terminal: bool = False
@@ -68,6 +70,7 @@ _TYPES = {
     "creator_pid": int,
     "creator_start": int,
     "cgroup": dict,
+    "resctrl": dict,
     "systemd_cgroup": bool,
     "rootless": bool,
     "terminal": bool,

@@ -69,7 +69,7 @@ def cgroup(state: State) -> Cgroup:
 
 def cgroup_left(state: State) -> Cgroup | None:
     """The cgroup of a container whose init may have exited long ago; None without one, or before this boot."""
-    return cgroup(state) if state.cgroup and _is_this_boot(state) else None
+    return cgroup(state) if state.cgroup and is_this_boot(state) else None
 
 
 def is_frozen(state: State) -> bool:
@@ -103,16 +103,16 @@ def start_path(entry: Entry) -> str:
 
 
 def _lives(state: State, pid: int, start: int) -> bool:
-    return proc_stat.is_alive(pid, start) and _is_this_boot(state)
+    return proc_stat.is_alive(pid, start) and is_this_boot(state)
 
 
 def _hold(state: State, pid: int, start: int) -> int | None:
     from pyoci.kernel import pidfd  # not for `state`, which sends nothing
 
-    return pidfd.open(pid, start) if pid and _is_this_boot(state) else None
+    return pidfd.open(pid, start) if pid and is_this_boot(state) else None
 
 
-def _is_this_boot(state: State) -> bool:
+def is_this_boot(state: State) -> bool:
     """After a reboot another process may by chance have both the number and the start time."""
     boot = proc_stat.boot_id()
     return not boot or not state.boot_id or boot == state.boot_id

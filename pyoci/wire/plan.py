@@ -185,6 +185,21 @@ class MemoryPolicy(Record):
     words: str
 
 
+class IntelRdt(Record):
+    """`linux.intelRdt`.
+
+    group       of the resctrl file system; empty for its root, the default class of service
+    named       whether the config names the group (closID): it may be there before and stays after the container
+    schemata    lines, in the order in which they are written
+    monitoring  the name of the container's own monitoring group; empty when there is none
+    """
+
+    group: str
+    named: bool
+    schemata: list[str]
+    monitoring: str
+
+
 class ExecPlan(Record):
     """A further process in a running container."""
 
@@ -220,5 +235,6 @@ class Plan(Record):
     hooks: dict[str, list[dict[str, Any]]]
     cgroups_path: str | None = None
     resources: dict[str, Any] | None = None
+    intel_rdt: IntelRdt | None = None
     readiness: bool = False  # whether the folder for the socket of sd_notify(3) is among the mounts
     warnings: list[str]

@@ -26,6 +26,7 @@ def state(container_id: str, **fields: Any) -> State:
         "owner": "root",
         "boot_id": proc_stat.boot_id(),
         "cgroup": {},
+        "resctrl": {},
         "annotations": {},
         "hooks": {},
     }
