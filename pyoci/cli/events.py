@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posix
+
 from pyoci import jsontext
 from pyoci.cli import options, output
 from pyoci.cli.options import Call, Option
@@ -17,6 +19,13 @@ USAGE = "[options] ID"
 OPTIONS = (
     Option(name="interval", value="DURATION", default="5s", help="between statistics: 500ms, 5s, 1m30s"),
     Option(name="stats", help="show the statistics of this moment and exit"),
+    Option(
+        name="format",
+        short="f",
+        value="FORMAT",
+        choices=("table", "json"),
+        help="of --stats: table or json (default: table on a terminal)",
+    ),
 )
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "\N{MICRO SIGN}s": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -26,10 +35,19 @@ def run(call: Call) -> int:
     interval = duration(call.options["interval"])
     with Store(call.settings.root).open(call.args[0]) as entry:
         if call.options["stats"]:
-            _emit(events.stats(entry))
+            _show(events.stats(entry), call.options["format"])
         else:
             events.follow(entry, interval, _emit)
     return 0
+
+
+def _show(event: dict[str, Any], chosen: str | None) -> None:
+    if (chosen or ("table" if posix.isatty(1) else "json")) == "json":
+        _emit(event)
+        return
+    from pyoci.top import plain
+
+    output.write(plain.statistics(event["data"]))
 
 
 def duration(text: str) -> float:

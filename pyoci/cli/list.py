@@ -6,8 +6,10 @@ The states of an engine's containers are below the engine's root, such as /run/c
 
 from __future__ import annotations
 
+import calendar
 import os
 import pwd
+import time
 
 from pyoci import jsontext, log
 from pyoci.cli import options, output
@@ -46,7 +48,7 @@ def run(call: Call) -> int:
     if call.options["format"] == "json":
         output.write(jsontext.dumps(documents) + "\n")
     else:
-        output.write(table(documents))
+        output.write(table(_with_ages(documents, time.time()) if os.isatty(1) else documents))
     return 0
 
 
@@ -61,14 +63,27 @@ def table(documents: list[dict[str, Any]]) -> str:
     )
 
 
+def _with_ages(documents: list[dict[str, Any]], now: float) -> list[dict[str, Any]]:
+    """For a person on a terminal: `5m3s ago` in place of a date with nanoseconds."""
+    from pyoci.top import plain
+
+    return [{**document, "created": f"{plain.duration(now - _moment(document))} ago"} for document in documents]
+
+
+def _moment(document: dict[str, Any]) -> float:
+    """Seconds since 1970 of `created`, which state.model writes in RFC 3339, in UTC."""
+    return float(calendar.timegm(time.strptime(document["created"][:19], "%Y-%m-%dT%H:%M:%S")))
+
+
 def _documents(store: Store) -> list[dict[str, Any]]:
     """The states of all containers; one that cannot be told is warned of and left out."""
     documents = []
+    names: dict[int, str] = {}  # getpwuid(3) reads files
     for container_id in store.ids():
         try:
             with store.open(container_id) as entry:
                 document = state_document(entry, entry.read())
-                document["owner"] = document["owner"] or _owner(entry)
+                document["owner"] = document["owner"] or _owner(entry, names)
                 documents.append(document)
         except ContainerNotFound:
             continue  # deleted since the folder was read
@@ -77,10 +92,12 @@ def _documents(store: Store) -> list[dict[str, Any]]:
     return documents
 
 
-def _owner(entry: Entry) -> str:
-    """The name of the user who made the container, `#UID` when it has none."""
+def _owner(entry: Entry, names: dict[int, str]) -> str:
+    """The name of the user who made the container, `#UID` when it has none; `names` are those that are known."""
     uid = os.fstat(entry.dirfd).st_uid
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"#{uid}"
+    if uid not in names:
+        try:
+            names[uid] = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            names[uid] = f"#{uid}"
+    return names[uid]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pyoci.top import model
 from pyoci.top.model import Row
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 HEADS = ("ID", "STATUS", "UP", "CPU%", "THROTTLED", "MEMORY", "LIMIT", "PIDS", "READ/S", "WRITE/S", "PRESSURE", "OOM")
 _NONE = "-"
@@ -34,6 +39,32 @@ def table(rows: list[Row]) -> str:
         "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
         for line in lines
     )
+
+
+def statistics(data: dict[str, Any]) -> str:
+    """The `data` of `events --stats` for a person: a line for each thing that is counted."""
+    now = model.sample("", "", 0.0, data)
+    usage = (data.get("cpu") or {}).get("usage") or {}
+    lines = []
+    if now.cpu is not None:
+        parts = f"user {_seconds(usage.get('user'))}, kernel {_seconds(usage.get('kernel'))}"
+        lines.append(("cpu", f"{_seconds(now.cpu)} ({parts})"))
+    if now.periods:
+        lines.append(("throttled", f"in {now.throttled} of {now.periods} periods"))
+    if now.memory is not None:
+        limit = f" of {size(now.memory_limit)}" if now.memory_limit is not None else ", no limit"
+        lines.append(("memory", size(now.memory) + limit))
+    if now.pids is not None:
+        lines.append(("processes", f"{now.pids} of {now.pids_limit}" if now.pids_limit else f"{now.pids}, no limit"))
+    if now.read is not None:
+        lines.append(("disk", f"{size(now.read)} read, {size(now.written)} written"))
+    lines += [(f"{name} pressure", f"{value:.1f} % of the last ten seconds") for name, value in now.pressure.items()]
+    width = max((len(name) for name, _ in lines), default=0)
+    return "".join(f"{name:<{width}}  {text}\n" for name, text in lines) or "nothing is counted\n"
+
+
+def _seconds(nanoseconds: int | None) -> str:
+    return f"{(nanoseconds or 0) / 1e9:.3f} s"
 
 
 def size(count: float | None) -> str:

@@ -127,6 +127,22 @@ def test_table() -> None:
     ]
 
 
+def test_statistics_for_a_person() -> None:
+    data = {**STATS, "cpu": {**STATS["cpu"], "usage": {"total": 1_500_000_000, "user": 1_000_000_000}}}
+    assert plain.statistics(data).splitlines() == [
+        "cpu              1.500 s (user 1.000 s, kernel 0.000 s)",
+        "throttled        in 4 of 10 periods",
+        "memory           100 of 1000",
+        "processes        3 of 7",
+        "disk             3 read, 4 written",
+        "cpu pressure     1.5 % of the last ten seconds",
+        "memory pressure  0.0 % of the last ten seconds",
+    ]
+    unlimited = {"memory": {"usage": {"usage": 2048, "limit": (1 << 64) - 1}}, "pids": {"current": 1}}
+    assert plain.statistics(unlimited) == "memory     2.0K, no limit\nprocesses  1, no limit\n"
+    assert plain.statistics({}) == "nothing is counted\n"
+
+
 STYLES = {
     "running": (shown(), "STATUS", "green"),
     "paused": (shown(status="paused"), "STATUS", "yellow"),
