@@ -110,7 +110,10 @@ def attach_bind(entry: Mount, tree: int, context: Context, what: str) -> bool:
         return False
     target = _target(entry, stat.S_ISDIR(kind), context.root)
     try:
-        if stat.S_ISDIR(kind) != stat.S_ISDIR(posix.fstat(target).st_mode):
+        # of a directory `make_directory` has made sure
+        if (entry.target_nofollow or not stat.S_ISDIR(kind)) and (
+            stat.S_ISDIR(kind) != stat.S_ISDIR(posix.fstat(target).st_mode)
+        ):
             raise SyscallError(errno.ENOTDIR, what)
         places.check(entry, tree, context.places.name(target), what)
         if entry.attributes_set or entry.attributes_clear or entry.recursive_clear:
@@ -126,13 +129,13 @@ def attach_bind(entry: Mount, tree: int, context: Context, what: str) -> bool:
 
 def attach_filesystem(entry: Mount, context: Context, what: str, ready: int = -1) -> int:
     """Make a new file system at its destination, or attach one that is `ready`; a descriptor of its root."""
-    target, existed = _directory(entry, context.root, what)
+    target, mode = _directory(entry, context.root, what)
     try:
         places.check(entry, -1, context.places.name(target), what)
         data = entry.data
-        if entry.mode_of_target and existed:
+        if entry.mode_of_target and mode is not None:
             # as with runc; over none it is the kernel's, 1777
-            data += (("mode", f"{stat.S_IMODE(posix.fstat(target).st_mode):o}"),)
+            data += (("mode", f"{mode:o}"),)
         tree = ready if ready >= 0 else new_filesystem.make(entry, data)
         if tree is None:
             tree = new_filesystem.make_on(entry, data, target, context.root, what)
@@ -184,21 +187,21 @@ def _target(entry: Mount, directory: bool, root: Root) -> int:
     return root.make_directory(entry.destination) if directory else root.make_file(entry.destination)
 
 
-def _directory(entry: Mount, root: Root, what: str) -> tuple[int, bool]:
-    """Where a new file system goes, and whether that was there already. It is looked up once."""
+def _directory(entry: Mount, root: Root, what: str) -> tuple[int, int | None]:
+    """Where a new file system goes, and its permissions if it was there already. It is looked up once."""
     if entry.fstype in _ON_REAL_DIRECTORIES:
         fd = root.open_entry(entry.destination)
-        if fd is not None and not stat.S_ISDIR(posix.fstat(fd).st_mode):
-            posix.close(fd)
-            raise UnsupportedError(f"{what}: it must be a directory in the rootfs, not a link or a file")
     else:
         fd = root.find(entry.destination)
-        if fd is not None and not stat.S_ISDIR(posix.fstat(fd).st_mode):
-            posix.close(fd)
-            raise SyscallError(errno.ENOTDIR, what)
-    if fd is not None:
-        return fd, True
-    return root.make_directory(entry.destination), False
+    if fd is None:
+        return root.make_directory(entry.destination), None
+    mode = posix.fstat(fd).st_mode
+    if stat.S_ISDIR(mode):
+        return fd, stat.S_IMODE(mode)
+    posix.close(fd)
+    if entry.fstype in _ON_REAL_DIRECTORIES:
+        raise UnsupportedError(f"{what}: it must be a directory in the rootfs, not a link or a file")
+    raise SyscallError(errno.ENOTDIR, what)
 
 
 def _copy_link(entry: Mount, link: int, root: Root) -> None:
