@@ -292,6 +292,7 @@ def header(name: str, size: int, kind: bytes) -> bytes:
         tar(other("t", b"Z")),
         tar(file("a", b"", uid=(1 << 32) - 1)),
         tar(file("a", b"", pax_headers={"mtime": "nan"})),
+        tar(file("a", b"", pax_headers={"comment": "x" * 1_000_000})),
     ],
     ids=lambda data: hashlib.sha256(data).hexdigest()[:6],
 )
