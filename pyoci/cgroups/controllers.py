@@ -86,10 +86,24 @@ def enable_below(path: str, wanted: Iterable[str], refused: dict[str, str]) -> N
     todo = [name for name in wanted if name in there and name not in on]
     if not todo:
         return
+    if not on and _would_become_threaded(path):
+        words = "it has processes of its own, which excludes limits for groups in it"
+        refused.update(dict.fromkeys(todo, f"{path} does not enable it: {words}"))
+        return
     try:
         files.write_raw(f"{path}/cgroup.subtree_control", " ".join(f"+{name}" for name in todo))
     except OSError:
         _enable_each(path, todo, refused)
+
+
+def _would_become_threaded(path: str) -> bool:
+    """Whether the group has processes, and is not the top of the hierarchy, which may have.
+
+    The kernel refuses most controllers then; with cpu, cpuset, perf_event or pids alone it makes the group the root of
+    a threaded subtree, which lists the processes of all groups below it as its own.
+    """
+    kind = files.read_optional(f"{path}/cgroup.type")
+    return kind is not None and kind.strip() == "domain" and bool(files.read_optional(f"{path}/cgroup.procs"))
 
 
 def _enable_each(path: str, names: list[str], refused: dict[str, str]) -> None:

@@ -32,10 +32,16 @@ def pids(top: int) -> list[int]:
     return sorted(found)
 
 
-def direct(group: int) -> list[int]:
-    """The processes of this one group, as far as this PID namespace sees them; none when it was removed."""
+def direct(group: int, alone: bool = False) -> list[int]:
+    """The processes of this one group, as far as this PID namespace sees them; none when it was removed.
+
+    `alone`: without those in groups below it, which the root of a threaded subtree lists, too; threads are listed then.
+    """
+    name = "cgroup.procs"
+    if alone and posix.access("cgroup.threads", posix.F_OK, dir_fd=group):  # v1 has no such file, and no such groups
+        name = "cgroup.threads"
     try:
-        text = files.read_raw("cgroup.procs", group)
+        text = files.read_raw(name, group)
     except OSError as error:
         if error.errno in files.GONE or error.errno == errno.EOPNOTSUPP:
             return []  # EOPNOTSUPP: a threaded group, whose processes are listed above it
@@ -45,7 +51,7 @@ def direct(group: int) -> list[int]:
 
 def signal_once(top: int, signal: int, entered: Callable[[int], bool] | None = None) -> int:
     """Signal each process of the groups that `walk.groups(top, entered)` yields; how many. Raises CgroupError."""
-    return sum(_signal_group(group, signal, None) for group in walk.groups(top, entered))
+    return sum(_signal_group(group, signal, None, entered is not None) for group in walk.groups(top, entered))
 
 
 def signal_until_quiet(top: int, signal: int, entered: Callable[[int], bool] | None = None) -> None:
@@ -55,21 +61,22 @@ def signal_until_quiet(top: int, signal: int, entered: Callable[[int], bool] | N
     """
     signalled: set[int] = set()
     for _ in range(_ROUNDS):
-        if not sum(_signal_group(group, signal, signalled) for group in walk.groups(top, entered)):
+        alone = entered is not None
+        if not sum(_signal_group(group, signal, signalled, alone) for group in walk.groups(top, entered)):
             return
     raise CgroupError(f"send signal {signal}: the processes of the container fork faster than they are signalled")
 
 
-def _signal_group(group: int, signal: int, signalled: set[int] | None) -> int:
+def _signal_group(group: int, signal: int, signalled: set[int] | None, alone: bool) -> int:
     count = 0
-    for batch in _batches([pid for pid in direct(group) if signalled is None or pid not in signalled]):
+    for batch in _batches([pid for pid in direct(group, alone) if signalled is None or pid not in signalled]):
         held: dict[int, int] = {}
         try:
             for pid in batch:
                 fd = _hold(pid)
                 if fd >= 0:
                     held[pid] = fd
-            for pid in set(direct(group)).intersection(held):
+            for pid in set(direct(group, alone)).intersection(held):
                 count += _send(held[pid], pid, signal)
                 if signalled is not None:
                     signalled.add(pid)
@@ -88,8 +95,8 @@ def _hold(pid: int) -> int:
     try:
         return posix.pidfd_open(pid)
     except OSError as error:
-        # EINVAL: the leader of a thread group has exited before its threads; ESRCH: all have
-        if error.errno in (errno.ESRCH, errno.EINVAL):
+        # EINVAL, ENOENT since Linux 6.9: a thread, or the leader has exited before its threads; ESRCH: all have
+        if error.errno in (errno.ESRCH, errno.EINVAL, errno.ENOENT):
             return -1
         raise CgroupError(f"open process {pid}: {files.reason(error)}") from None
 
