@@ -82,7 +82,15 @@ def _memory(group: str) -> dict[str, Any]:
         "kernel": none,
         "kernelTCP": dict(none),
         "raw": raw,
-    } | _pressure(group, "memory")
+        **_memory_events(group),
+        **_pressure(group, "memory"),
+    }
+
+
+def _memory_events(group: str) -> dict[str, Any]:
+    """How often a limit was reached, and what came of it: low, high, max, oom, oom_kill ... (cgroup-v2.rst)."""
+    events = table(files.read_optional(f"{group}/memory.events"))
+    return {"events": events} if events else {}
 
 
 def _entry(group: str, prefix: str) -> dict[str, int]:

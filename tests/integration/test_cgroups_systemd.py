@@ -106,6 +106,29 @@ def test_a_reload_of_systemd_keeps_limits_and_devices(runtime: Runtime, bundle: 
     assert "denied" in container.exec("/bin/sh", "-c", "mknod /dev/x c 1 11; head -c 0 /dev/x || echo denied").stdout
 
 
+GPU = {"type": "c", "major": 1, "minor": 11}  # the numbers of /dev/kmsg, which any machine has
+
+
+@pytest.mark.parametrize("options", [SYSTEMD, []], ids=["systemd", "cgroupfs"])
+def test_a_reload_of_systemd_keeps_devices_that_are_allowed(
+    runtime: Runtime, bundle: Bundle, scope: Scope, options: list[str]
+) -> None:
+    """GPUs were lost by it with runc 1.0 to 1.1.2 (opencontainers/runc#3708 and its kin)."""
+    if not options:
+        bundle.linux["cgroupsPath"] = f"/{MARK}/gpu"
+    bundle.linux["devices"] = [{"path": "/dev/gpu", **GPU, "fileMode": 0o666}]
+    bundle.linux["resources"]["devices"].append({"allow": True, **GPU, "access": "rw"})
+    for names in bundle.process["capabilities"].values():
+        names.append("CAP_SYSLOG")
+    bundle.sleeps()
+    container = runtime.create(bundle, options=options).start()
+    opens = ["/bin/sh", "-c", "head -c 0 /dev/gpu && echo gpu; mknod /dev/x c 1 1; head -c 0 /dev/x || echo no"]
+    for _ in range(2):
+        assert container.exec(*opens).stdout.split() == ["gpu", "no"]
+        subprocess.run(["systemctl", "daemon-reload"], check=True)
+    assert container.exec(*opens).stdout.split() == ["gpu", "no"]
+
+
 def test_update_changes_files_and_properties(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
     container = create(runtime, bundle, {"cpu": {"quota": 20000, "period": 50000}})
     runtime.expect("update", "--pids-limit=44", "--memory=32m", "--cpu-quota=10000", container.id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pyoci.cgroups import stats_v1, stats_v2
@@ -39,3 +41,28 @@ def test_lists_of_numbers(text: str, numbers: list[int]) -> None:
 
 def test_tables_with_negative_numbers_and_words() -> None:
     assert stats_v1.table("cache 5\noom -1\nunder oom x\nTotal: 3\n") == {"cache": 5, "oom": -1, "Total": 3}
+
+
+MEMORY_EVENTS = {"low": 0, "high": 3, "max": 4, "oom": 2, "oom_kill": 1, "oom_group_kill": 0}
+
+
+def test_memory_of_v2_has_its_events_and_its_pressure(tmp_path: Path) -> None:
+    content = {
+        "memory.current": "4096",
+        "memory.max": "8192",
+        "memory.swap.current": "100",
+        "memory.swap.max": "max",
+        "memory.events": "".join(f"{name} {count}\n" for name, count in MEMORY_EVENTS.items()),
+        "memory.pressure": "some avg10=1.50 avg60=0.00 avg300=0.00 total=77\n",
+    }
+    for name, text in content.items():
+        (tmp_path / name).write_text(text)
+    memory = stats_v2.collect(str(tmp_path))["memory"]
+    assert memory["events"] == MEMORY_EVENTS
+    assert memory["psi"] == {"some": {"avg10": 1.5, "avg60": 0.0, "avg300": 0.0, "total": 77}}
+    assert memory["usage"] == {"limit": 8192, "usage": 4096, "failcnt": 4}
+    assert memory["swap"] == {"limit": 2**64 - 1, "usage": 4196, "failcnt": 0}
+
+
+def test_without_a_memory_controller_there_are_no_events(tmp_path: Path) -> None:
+    assert "events" not in stats_v2.collect(str(tmp_path))["memory"]
