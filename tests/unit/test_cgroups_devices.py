@@ -129,6 +129,7 @@ def test_without_rules_only_the_default_devices_can_be_used() -> None:
     table = devices.rules_of(None)
     assert by_program(table, ("c", 1, 3, "rw"))
     assert by_program(table, ("c", 136, 77, "rwm"))
+    assert not by_program(table, ("c", 5, 1, "r"))  # the console of the host
     assert by_program(table, ("b", 8, 0, "m"))
     assert not by_program(table, ("b", 8, 0, "r"))
     assert not by_program(table, ("c", 1, 1, "r"))
