@@ -49,6 +49,7 @@ OPTIONS = Message(
     config_file=(51, TEXT),
     lsm_profile=(53, TEXT),
     lsm_mount_context=(63, TEXT),
+    mntns_compat_mode=(65, BOOL),
 )
 
 _FEATURES = Message(mem_track=(1, BOOL), lazy_pages=(2, BOOL))

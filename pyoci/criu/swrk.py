@@ -30,7 +30,8 @@ _MORE_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 _PACKET_MAX = 1 << 20
 _SIGNALS = (_signal.SIGPIPE, _signal.SIGXFSZ)  # Python ignores them, and what is ignored stays so over execve(2)
-_IGNORED = ("Dumping FAILED", "Restoring FAILED", "Pre-dumping FAILED")  # the log's last words, which say nothing
+# Lines of the log that say nothing: its last words, and a limit that criu does without.
+_IGNORED = ("Dumping FAILED", "Restoring FAILED", "Pre-dumping FAILED", "rlimit: Can't setup RLIMIT_NOFILE", "---")
 _LOG_MAX = 256 << 10  # bytes at its end
 _WORDS_MAX = 300
 
@@ -199,6 +200,7 @@ def why_failed(answer: dict[str, Any], log: bytes) -> str:
     """What there is to say of a request that failed: the first and the last error of criu's log, or its answer."""
     errors = [words for words in map(_error_of, log.decode("utf-8", "replace").splitlines()) if words]
     told = [words for words in errors if not words.startswith(_IGNORED)]
+    told = [words for words in told if not words.endswith("failed with -1")] or told
     if not told:
         number = answer.get("cr_errno", 0)
         reason = answer.get("cr_errmsg") or (posix.strerror(number).lower() if number else "no reason is given")

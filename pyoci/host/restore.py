@@ -186,7 +186,7 @@ def _run_criu(work: _Restore, made: _Container) -> int:
     folder = mount.open_tree(work.logs.fd, "")
     work.logs.unlink(criu.RESTORE_LOG)
     try:
-        answer = _ask_criu(work, made, inherited, streams, folder)
+        answer = _ask_criu(work, made, inherited, streams, {"images_dir_fd": work.images.fd, "work_dir_fd": folder})
     finally:
         for fd in (folder, *(fd for _, fd in streams)):
             posix.close(fd)
@@ -201,7 +201,11 @@ def _run_criu(work: _Restore, made: _Container) -> int:
 
 
 def _ask_criu(
-    work: _Restore, made: _Container, inherited: Inherited, streams: list[tuple[str, int]], folder: int
+    work: _Restore,
+    made: _Container,
+    inherited: Inherited,
+    streams: list[tuple[str, int]],
+    folders: dict[str, int],
 ) -> dict[str, Any]:
     sources: dict[str, str] = {}
 
@@ -216,7 +220,7 @@ def _ask_criu(
     with swrk.Conversation(
         work.program,
         passed,
-        lambda channel: restore_stage.prepare(work.plan, inherited, folder, channel),
+        lambda channel: restore_stage.prepare(work.plan, inherited, folders["work_dir_fd"], channel),
         note_source,
     ) as conversation:
         work.criu = conversation.pid
@@ -232,7 +236,7 @@ def _ask_criu(
             config_file=_config_path(work.plan),
         )
         request = plans.options(work.plan, work.wanted, found)
-        request |= {"images_dir_fd": work.images.fd, "work_dir_fd": folder}
+        request |= folders
         phase("criu restore")
         return conversation.request(rpc.RESTORE, request, lambda *words: _on_notify(work, made, *words))
 

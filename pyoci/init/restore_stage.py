@@ -69,7 +69,7 @@ def _open_sources(plan: Plan, inherited: Inherited) -> None:
 
 def _make_place() -> int:
     target = posix.open(PLACE, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
-    place = mount.filesystem("tmpfs", "tmpfs", (), (("mode", "755"),))
+    place = mount.filesystem("tmpfs", "tmpfs", (), (("mode", "1777"),))
     mount.setattr(place, propagation=uapi.MS_PRIVATE)
     mount.move(place, target, f"mount {PLACE}")
     posix.close(target)

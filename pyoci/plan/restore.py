@@ -49,7 +49,8 @@ def options(plan: Plan, wanted: Wanted, found: Found) -> dict[str, Any]:
     """criu_opts, but for the descriptors of the folders. Raises CriuError, UsageError."""
     made = criu.common(wanted, criu.empty_namespaces(wanted.empty_ns, uapi.CLONE_NEWNET), found.config_file)
     made |= {"log_file": criu.RESTORE_LOG, "root": found.root, "rst_sibling": True}
-    made |= {"ext_masters": True, "ext_sharing": True}
+    # The newer way (3.17) cannot restore two bind mounts of one shared mount, unless one is below the other.
+    made |= {"ext_masters": True, "ext_sharing": True, "mntns_compat_mode": True}
     if wanted.manage_cgroups_mode != "ignore":
         made["cg_root"] = _cgroup_roots(found.groups)
     if plan.process is not None and plan.process.terminal:

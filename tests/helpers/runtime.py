@@ -257,6 +257,10 @@ class Runtime:
     def exec(self, name: str, *args: str, **keywords: Any) -> Result:
         return self.call("exec", name, *args, **keywords)
 
+    def keep(self, stream: IO[bytes]) -> None:
+        """Closes it with the other streams, at the end of the test."""
+        self._streams.append(stream)
+
     def add(self, bundle: Bundle | None, name: str | None = None) -> str:
         """Writes the bundle down and notes the ID (a new one, if none is given) for the clean-up."""
         if bundle is not None:

@@ -13,7 +13,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from helpers import cgroup
@@ -26,7 +25,7 @@ from helpers.terminal import ConsoleSocket, read_all
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "criu works here")
 
 COUNT = "i=0; while :; do i=$((i+1)); echo $i >> /counter/all; sleep 0.05; done"
-LIMIT = 60.0  # the guest is slow
+LIMIT = 60.0 if os.environ.get("PYOCI_VM") else 15.0  # the guest is slow
 
 
 class Counter(Case):
@@ -34,6 +33,8 @@ class Counter(Case):
 
     def __init__(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
         super().__init__(runtime, bundle, scratch)
+        self.scratch = scratch
+        self.out = self.err = -1
         (bundle.rootfs / "counter").mkdir()
         self.file = bundle.rootfs / "counter/all"
         self.pid = 0
@@ -41,11 +42,34 @@ class Counter(Case):
     def numbers(self) -> list[int]:
         return [int(line) for line in self.file.read_text().split()] if self.file.exists() else []
 
-    def begin(self, script: str = COUNT, **keywords: Any) -> Container:
+    def begin(self, script: str = COUNT, *words: str) -> Container:
         self.bundle.sh(script)
-        container = self.runtime.start(self.bundle, **keywords)
+        container = self.start_with_pipes(*words)
         self.counts(2)
         return container
+
+    def call(self, *words: str, options: tuple[str, ...] = ()) -> None:
+        """One command with pipes for its output, as engines have them; it must succeed."""
+        ends = [os.pipe2(os.O_CLOEXEC) for _ in range(2)]
+        for reader, _ in ends:
+            os.set_blocking(reader, False)
+            self.runtime.keep(os.fdopen(reader, "rb", 0))
+        (self.out, out), (self.err, err) = ends
+        arguments = self.runtime.arguments(*words, options=[*self.options, *options])
+        done = subprocess.run(arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=LIMIT, check=False)
+        os.close(out)
+        os.close(err)
+        if done.returncode:
+            log = self.work / "restore.log"
+            tail = log.read_text().splitlines()[-60:] if log.exists() else ["no log"]
+            raise AssertionError("\n".join([*words, os.read(self.err, 4096).decode(), *tail]))
+
+    def start_with_pipes(self, *words: str, options: tuple[str, ...] = ()) -> Container:
+        name = self.runtime.add(self.bundle)
+        self.call("run", "-d", "--bundle", str(self.bundle.path), *words, name, options=options)
+        unused = open(os.devnull, "rb")
+        self.runtime.keep(unused)
+        return Container(self.runtime, name, self.bundle, unused, unused)
 
     def counts(self, more: int) -> None:
         before = len(self.numbers())
@@ -58,13 +82,8 @@ class Counter(Case):
     def go_on(self, *words: str, options: tuple[str, ...] = ()) -> str:
         """Restore, and see that no number is missing and none comes twice."""
         name = self.runtime.add(self.bundle)
-        command = [*self.restore_words("--work-path", str(self.work)), *words, name]
         self.work.mkdir(exist_ok=True)
-        try:
-            self.runtime.expect(*command, options=[*self.options, *options], limit=LIMIT)
-        except AssertionError:
-            self.work / "restore.log"
-            raise
+        self.call(*self.restore_words("--work-path", str(self.work)), *words, name, options=options)
         self.counts(2)
         numbers = self.numbers()
         assert numbers == list(range(1, len(numbers) + 1))
@@ -163,6 +182,11 @@ def test_with(counter: Counter, edit: Callable[[Bundle], None]) -> None:
     container = counter.begin()
     before = container.mounts()
     counter.stop(container)
+    if edit is users:  # docs/checkpoint.md: criu reads the images as the root of the container
+        counter.images.parent.chmod(0o755)
+        counter.images.chmod(0o755)
+        for file in counter.images.iterdir():
+            file.chmod(0o644)
     counter.go_on()
     now = {line.split()[4]: line.split()[5] for line in Path(f"/proc/{counter.pid}/mountinfo").read_text().splitlines()}
     assert set(now) == set(before)
@@ -246,43 +270,18 @@ def test_a_tcp_connection(counter: Counter) -> None:
     counter.go_on("--tcp-established")
 
 
-def test_streams_of_the_new_caller(counter: Counter, scratch: Path) -> None:
+def test_streams_of_the_new_caller(counter: Counter) -> None:
     """What the container writes after the restore goes where the caller of restore says."""
     counter.stop(counter.begin(COUNT.replace("sleep", "echo said $i; sleep")))
-    name = counter.runtime.add(counter.bundle)
-    with open(scratch / "out", "wb") as out:
-        counter.runtime.expect(*counter.restore_words(), name, stdout=out, limit=LIMIT)
-    until(lambda: "said" in (scratch / "out").read_text(), "output", LIMIT)
-
-
-def test_a_pipe_of_the_caller(counter: Counter) -> None:
-    """conmon and containerd's shim give the streams as pipes."""
-    reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    counter.bundle.sh(COUNT.replace("sleep", "echo said $i; sleep"))
-    with os.fdopen(writer, "wb") as out:
-        container = counter.runtime.create(counter.bundle)
-        container.delete("--force")
-        name = counter.runtime.add(counter.bundle)
-        counter.runtime.expect("run", "-d", "--bundle", str(counter.bundle.path), name, stdout=out, limit=LIMIT)
-    counter.counts(2)
-    pid = counter.runtime.state(name)["pid"]
-    counter.checkpoint(name, limit=LIMIT)
-    os.waitpid(pid, 0)
-    os.close(reader)
-    reader, writer = os.pipe()
-    with os.fdopen(writer, "wb") as out:
-        name = counter.runtime.add(counter.bundle)
-        counter.runtime.expect(*counter.restore_words(), name, stdout=out, limit=LIMIT)
-    assert b"said" in os.read(reader, 100)
-    os.close(reader)
+    counter.go_on()
+    assert b"said" in os.read(counter.out, 100)
 
 
 def test_a_terminal(counter: Counter, scratch: Path) -> None:
     counter.bundle.process["terminal"] = True
     counter.bundle.sh(f"({COUNT}) & while read line; do echo got $line; done")
     first, second = ConsoleSocket(scratch / "one"), ConsoleSocket(scratch / "two")
-    container = counter.runtime.start(counter.bundle, "--console-socket", str(first.path))
+    container = counter.start_with_pipes("--console-socket", str(first.path))
     _, (master,) = first.receive()
     counter.counts(2)
     counter.stop(container)
@@ -307,6 +306,9 @@ def test_a_paused_container(counter: Counter) -> None:
 
 def test_a_chain_of_pre_dumps(counter: Counter, scratch: Path) -> None:
     container = counter.begin()
+    asked = counter.runtime.call(*counter.words("--pre-dump"), container.id, limit=LIMIT)
+    if "feature mem_track" in asked.stderr:
+        pytest.skip("this kernel does not track changes of memory")
     for number, parent in ((1, ()), (2, ("--parent-path", "../pre1"))):
         path = str(scratch / f"pre{number}")
         counter.runtime.expect("checkpoint", "--pre-dump", "--image-path", path, *parent, container.id, limit=LIMIT)
@@ -356,6 +358,9 @@ def test_a_joined_namespace(counter: Counter, namespace_holder: Callable[..., in
 
 def test_a_joined_pid_namespace(counter: Counter, namespace_holder: Callable[..., int]) -> None:
     holder = namespace_holder("pid")
+    # criu's own helpers take numbers in there, too
+    count = "i=0; while [ $i -lt 60 ]; do /bin/true; i=$((i+1)); done"
+    subprocess.run(["nsenter", f"--pid=/proc/{holder}/ns/pid", "sh", "-c", count], check=True)
     counter.bundle.namespace("pid", f"/proc/{holder}/ns/pid")
     counter.stop(counter.begin())
     counter.go_on()
@@ -383,13 +388,9 @@ def test_limits_are_those_of_the_config(counter: Counter) -> None:
 def test_systemd(counter: Counter) -> None:
     counter.bundle.linux["cgroupsPath"] = f"system.slice:pyoci:{counter.bundle.path.parent.name}-criu"
     counter.bundle.sh(COUNT)
-    name = counter.runtime.add(counter.bundle)
-    options = ["--systemd-cgroup"]
-    counter.runtime.expect("run", "-d", "--bundle", str(counter.bundle.path), name, options=options, limit=LIMIT)
+    container = counter.start_with_pipes(options=("--systemd-cgroup",))
     counter.counts(2)
-    pid = counter.runtime.state(name)["pid"]
-    counter.checkpoint(name, limit=LIMIT)
-    os.waitpid(pid, 0)
+    counter.stop(container)
     counter.go_on(options=("--systemd-cgroup",))
     assert "-criu.scope" in Path(f"/proc/{counter.pid}/cgroup").read_text()
 
@@ -408,10 +409,12 @@ def test_foreground(counter: Counter) -> None:
     counter.stop(counter.begin(f"trap 'exit 9' TERM; {COUNT}"))
     name = counter.runtime.add(counter.bundle)
     words = [word for word in counter.restore_words() if word != "--detach"]
-    process = counter.runtime.popen(*words, name, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    null = subprocess.DEVNULL
+    process = counter.runtime.popen(*words, name, stdin=null, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     counter.counts(2)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(LIMIT) == 9
+    process.communicate(timeout=LIMIT)
+    assert process.returncode == 9
     assert counter.runtime.call("state", name).status != 0
 
 
@@ -459,10 +462,7 @@ def test_killed_restore(counter: Counter, part: float) -> None:
 def criu_runs() -> bool:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if (
-                b"criu" in (folder / "cmdline").read_bytes().split(b"\0")[0]
-                or (folder / "comm").read_text() == "criu\n"
-            ):
+            if os.path.basename((folder / "cmdline").read_bytes().split(b"\0")[0]) == b"criu":
                 return True
         except (FileNotFoundError, ProcessLookupError):
             continue

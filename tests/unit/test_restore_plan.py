@@ -50,6 +50,7 @@ def test_plain() -> None:
         "rst_sibling": True,
         "ext_masters": True,
         "ext_sharing": True,
+        "mntns_compat_mode": True,
         "cg_root": [{"path": "/g"}],
         "external": [],
         "inherit_fd": [],
@@ -173,13 +174,14 @@ def test_confinement_is_that_of_config_json() -> None:
 
 LOG = b"""(00.001) Warn  (criu/a.c:1): fine
 (00.002) Error (criu/sk-inet.c:159): In-flight connection (l) for 24f02
+(00.002) Error (criu/sk-inet.c:161): Use --skip-in-flight
 (00.003)      7: Error (criu/cr-dump.c:1334): Dump files (pid: 15266) failed with -1
 (00.004) Error (criu/cr-dump.c:1657): Dumping FAILED.
 """
 
 
 def test_why_it_failed_is_the_first_and_the_last_error_of_the_log() -> None:
-    words = "In-flight connection (l) for 24f02; Dump files (pid: 15266) failed with -1"
+    words = "In-flight connection (l) for 24f02; Use --skip-in-flight"
     assert swrk.why_failed({}, LOG) == words
 
 
