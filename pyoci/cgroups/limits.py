@@ -44,12 +44,10 @@ def of_update(
     return Limits(batches=_batches(resources, unified, hugetlb_is_unified, facts), devices=rules)
 
 
-def facts_needed(resources: dict[str, Any], unified: bool) -> list[str]:
-    """The files of a group in use that the values of an update depend on."""
+def facts_needed(resources: dict[str, Any]) -> list[str]:
+    """The files of a v2 group in use that the values of an update depend on; those of v1 depend on none."""
     memory, cpu = resources.get("memory") or {}, resources.get("cpu") or {}
     half_a_quota = bool(cpu.get("quota")) != bool(cpu.get("period"))
-    if not unified:
-        return ["cpu.cfs_quota_us", "cpu.cfs_period_us"] if half_a_quota else []
     names = ["memory.max", "memory.current"] if memory.get("swap") or memory.get("checkBeforeUpdate") else []
     return [*names, "cpu.max"] if half_a_quota else names
 

@@ -170,7 +170,7 @@ class UnifiedCgroup:
         from pyoci.cgroups import controllers, limits
 
         self.group.check()
-        needed = limits.facts_needed(resources, unified=True)
+        needed = limits.facts_needed(resources)
         facts = {name: text for name in needed if (text := files.read_optional(f"{self.group.path}/{name}"))}
         planned = limits.of_update(resources, facts, unified=True)
         controllers.require((item for batch in planned.batches for item in batch), self.group.mount)

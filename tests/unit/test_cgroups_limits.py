@@ -1,0 +1,94 @@
+"""One list of writes: what it is made of, for which hierarchy, and as properties of systemd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pyoci.cgroups import devices, limits, systemd_units
+from pyoci.cgroups.limits import Limits
+
+
+def files(planned: Limits) -> list[tuple[str, str, bool]]:
+    return [(*item.targets[0], item.unified) for batch in planned.batches for item in batch]
+
+
+@pytest.mark.parametrize(
+    ("resources", "names"),
+    [
+        ({}, []),
+        ({"memory": {"limit": 1}, "cpu": {"shares": 2}}, []),
+        ({"memory": {"swap": 1}}, ["memory.max", "memory.current"]),
+        ({"memory": {"limit": 1, "checkBeforeUpdate": True}}, ["memory.max", "memory.current"]),
+        ({"cpu": {"quota": 5000}}, ["cpu.max"]),
+        ({"cpu": {"period": 5000}}, ["cpu.max"]),
+        ({"cpu": {"quota": 5000, "period": 5000}}, []),
+        ({"cpu": {"quota": 5000, "period": 0}, "memory": {"swap": -1}}, ["memory.max", "memory.current", "cpu.max"]),
+    ],
+)
+def test_facts_that_an_update_needs(resources: dict[str, Any], names: list[str]) -> None:
+    assert limits.facts_needed(resources) == names
+
+
+@pytest.mark.parametrize(
+    ("cpu", "value"),
+    [
+        ({"quota": 5000}, "5000 70000"),
+        ({"period": 20000}, "3000 20000"),
+        ({"quota": -1}, "max 70000"),
+        ({"quota": 5000, "period": 20000}, "5000 20000"),
+    ],
+)
+def test_half_a_quota_keeps_the_other_half(cpu: dict[str, int], value: str) -> None:
+    planned = limits.of_update({"cpu": cpu}, {"cpu.max": "3000 70000\n"}, unified=True)
+    assert files(planned) == [("cpu.max", value, False)]
+
+
+def test_rules_for_devices_are_left_alone_by_an_update_without_them() -> None:
+    assert limits.of_update({"pids": {"limit": 5}}, {}, unified=True).devices is None
+    assert limits.of_update({"devices": []}, {}, unified=True).devices == list(devices.DEFAULT_RULES)
+    assert limits.of_new_group(None, unified=False).devices == list(devices.DEFAULT_RULES)
+
+
+def test_device_rules_alone_are_no_writes() -> None:
+    assert limits.of_new_group({"devices": [{"allow": False}], "memory": {}, "unified": {}}, unified=True).batches == []
+
+
+@pytest.mark.parametrize("hugetlb", [True, False])
+def test_what_a_hybrid_layout_has_in_its_cgroup2(hugetlb: bool) -> None:
+    resources = {
+        "memory": {"limit": 1000},
+        "unified": {"memory.high": "77"},
+        "hugepageLimits": [{"pageSize": "2MB", "limit": 4}],
+    }
+    planned = limits.of_new_group(resources, unified=False, hugetlb_is_unified=hugetlb)
+    assert set(files(planned)) == {
+        ("memory.limit_in_bytes", "1000", False),
+        ("memory.high", "77", True),
+        *(
+            [("hugetlb.2MB.rsvd.max", "4", True), ("hugetlb.2MB.max", "4", True)]
+            if hugetlb
+            else [("hugetlb.2MB.rsvd.limit_in_bytes", "4", False), ("hugetlb.2MB.limit_in_bytes", "4", False)]
+        ),
+    }
+    # systemd of such a layout knows v1's files only
+    assert systemd_units.properties(planned.batches, False, {}) == [("MemoryLimit", ("t", 1000))]
+
+
+@pytest.mark.parametrize(
+    ("cpu", "in_force", "in_second", "period"),
+    [
+        ({"quota": 25000}, {"cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "50000"}, 500_000, 50_000),
+        ({"period": 50000}, {"cpu.cfs_quota_us": "25000", "cpu.cfs_period_us": "100000"}, 500_000, 50_000),
+        ({"quota": 25000}, {}, 250_000, 100_000),
+    ],
+)
+def test_systemd_gets_a_whole_quota_on_v1(
+    cpu: dict[str, int], in_force: dict[str, str], in_second: int, period: int
+) -> None:
+    planned = limits.of_update({"cpu": cpu}, {}, unified=False)
+    assert systemd_units.properties(planned.batches, False, in_force) == [
+        ("CPUQuotaPerSecUSec", ("t", in_second)),
+        ("CPUQuotaPeriodUSec", ("t", period)),
+    ]
