@@ -53,7 +53,12 @@ def document(criu: str = "") -> dict[str, Any]:
             "netDevices": {"enabled": NET_DEVICES},
         },
         "annotations": {**_annotations(), **_checkpoint(criu)},
-        "potentiallyUnsafeConfigAnnotations": ["org.systemd.property."],
+        "potentiallyUnsafeConfigAnnotations": [
+            "org.systemd.property.",
+            "run.oci.hooks.stderr",
+            "run.oci.hooks.stdout",
+            "run.oci.keep_original_groups",
+        ],
     }
 
 

@@ -6,6 +6,7 @@ import posix
 
 from pyoci.errors import PyociError, SyscallError
 from pyoci.kernel import namespace, process, procfs, uapi
+from pyoci.kernel.call import shown
 from pyoci.wire.plan import IdMapping, UserNamespace
 
 
@@ -40,7 +41,7 @@ def _write(pid: int, name: str, mappings: list[IdMapping], proc_fd: int) -> None
     try:
         procfs.write(proc_fd, f"{pid}/{name}", as_text(mappings))
     except SyscallError as error:
-        raise SyscallError(error.errno, f"write {name} {as_text(mappings).strip()!r}") from None
+        raise SyscallError(error.errno, f"write {name} {shown(as_text(mappings).strip())!r}") from None
 
 
 def _run(tool: str, pid: int, mappings: list[IdMapping]) -> None:
@@ -52,11 +53,13 @@ def _run(tool: str, pid: int, mappings: list[IdMapping]) -> None:
         if posix.access(f"{directory}/{tool}", posix.X_OK):
             break
     else:
-        raise PyociError(f"map ids {as_text(mappings).strip()!r}: {tool} is not installed (package uidmap)")
+        raise PyociError(f"map ids {shown(as_text(mappings).strip())!r}: {tool} is not installed (package uidmap)")
     child = posix.posix_spawn(f"{directory}/{tool}", arguments, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     _, status = posix.waitpid(child, 0)
     if status:
-        raise PyociError(f"{' '.join(arguments)}: exit status {posix.waitstatus_to_exitcode(status)}, see /etc/subuid")
+        raise PyociError(
+            f"{shown(' '.join(arguments))}: exit status {posix.waitstatus_to_exitcode(status)}, see /etc/subuid"
+        )
 
 
 def namespace_of(user: UserNamespace, proc_fd: int) -> int:

@@ -10,7 +10,7 @@ import _struct
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import _raw
-from pyoci.kernel.call import SYS, address, encode, syscall
+from pyoci.kernel.call import SYS, address, encode, shown, syscall
 from pyoci.record import Record
 
 TYPE_CHECKING = False
@@ -58,7 +58,7 @@ def execve(path: str, argv: list[str], env: list[str]) -> Call:
     return Call(
         name="execve",
         arguments=(encode(path) + b"\0", Vector(strings=_strings(argv)), Vector(strings=_strings(env))),
-        words=f"exec {path}",
+        words=f"exec {shown(path)}",
     )
 
 

@@ -11,7 +11,7 @@ import posix
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import procfs
-from pyoci.kernel.call import encode
+from pyoci.kernel.call import encode, shown
 
 
 def set_apparmor_exec(proc_fd: int, profile: str) -> None:
@@ -26,13 +26,13 @@ def set_apparmor_exec(proc_fd: int, profile: str) -> None:
             raise
         # before Linux 5.8 AppArmor has only the file that it shares with SELinux
         fd = procfs.open_self(proc_fd, "attr/exec", posix.O_WRONLY)
-    what = f"set AppArmor profile {profile!r} for the next exec"
+    what = f"set AppArmor profile {shown(profile)!r} for the next exec"
     _write(fd, f"exec {profile}", what, {errno.ENOENT: "is the profile loaded? aa-status lists those that are"})
 
 
 def set_selinux_exec(proc_fd: int, label: str) -> None:
     """The SELinux context of this process from its next execve(2) on: setexeccon(3)."""
-    _write_context(proc_fd, "attr/exec", label, f"set SELinux label {label!r} for the next exec")
+    _write_context(proc_fd, "attr/exec", label, f"set SELinux label {shown(label)!r} for the next exec")
 
 
 def set_selinux_key(proc_fd: int, label: str) -> None:

@@ -12,6 +12,7 @@ import posix
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
 from pyoci.kernel.beneath import openat2
+from pyoci.kernel.call import shown
 from pyoci.kernel.mount import magic
 
 _STRICT = uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_XDEV | uapi.RESOLVE_NO_SYMLINKS
@@ -61,6 +62,6 @@ def _write(fd: int, name: str, text: str) -> None:
     try:
         posix.write(fd, text.encode())
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"write {text.strip()!r} to {name}") from None
+        raise SyscallError(error.errno or 0, f"write {shown(text.strip())!r} to {name}") from None
     finally:
         posix.close(fd)

@@ -22,6 +22,7 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
     if not config.get("root"):
         raise ConfigError("/root: missing, a root file system is required on Linux")
     warnings: list[str] = []
+    annotations = config.get("annotations") or {}
     own = namespaces.plan(linux, facts)
     # without a mount namespace of its own the container would leave the mount to others
     announced = bool(request.readiness_folder) and "mount" in own.new
@@ -32,13 +33,13 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
     mounted = mounts.plan(config.get("mounts"), request.bundle, own)
     label = lsm.mount_label(linux, facts.selinux)
     if label:
-        lsm.label_mounts(mounted, label)
+        lsm.label_mounts(mounted, label, lsm.context_type(annotations))
     root = rootfs.plan(config, request.bundle, own, mounted, request.no_pivot)
     return Plan(
         container_id=request.container_id,
         bundle=request.bundle,
         oci_version=config["ociVersion"],
-        annotations=config.get("annotations") or {},
+        annotations=annotations,
         namespaces=own,
         rootfs=root,
         mounts=mounted,
@@ -52,7 +53,7 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
         personality=process.personality(linux.get("personality")),
         memory_policy=process.memory_policy(linux.get("memoryPolicy")),
         net_devices={name: device.get("name") or name for name, device in (linux.get("netDevices") or {}).items()},
-        process=process.plan(config.get("process"), linux, request, facts, own.has("user"), warnings),
+        process=process.plan(config.get("process"), linux, request, facts, own.has("user"), warnings, annotations),
         hooks={kind: hooks for kind, hooks in (config.get("hooks") or {}).items() if hooks},
         cgroups_path=linux.get("cgroupsPath"),
         resources=linux.get("resources"),

@@ -56,7 +56,7 @@ def plan(config: dict[str, Any], changes: Changes, request: Request, facts: Fact
     kinds = [entry["type"] for entry in linux.get("namespaces") or ()]
     warnings: list[str] = []
     document = process_document(config, changes)
-    planned = process_plan.plan(document, linux, request, facts, "user" in kinds, warnings)
+    planned = process_plan.plan(document, linux, request, facts, "user" in kinds, warnings, config.get("annotations"))
     if planned is None:
         raise ConfigError("/process: missing, there is nothing to execute")
     limit = ((linux.get("resources") or {}).get("pids") or {}).get("limit") or 0

@@ -40,9 +40,20 @@ def _listen_fds() -> int:
     """sd_listen_fds(3): descriptors that the caller passes on, meant for this process."""
     count = _variable(b"LISTEN_FDS")
     owner = _variable(b"LISTEN_PID")
-    if not count.isdigit() or (owner and owner != str(posix.getpid())):
+    if not (count.isascii() and count.isdigit() and len(count) < 5) or (owner and owner != str(posix.getpid())):
         return 0
-    return int(count)
+    number = int(count)
+    # who calls may have had them and closed them since, as runc and crun take it
+    return number if all(_is_passed(fd) for fd in range(3, 3 + number)) else 0
+
+
+def _is_passed(fd: int) -> bool:
+    import fcntl  # only where somebody passes descriptors
+
+    try:
+        return not fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
+    except OSError:
+        return False
 
 
 def _variable(name: bytes) -> str:

@@ -6,13 +6,15 @@ the confinement that its configuration counts on. Engines ask for labels only wh
 
 from __future__ import annotations
 
-from pyoci.errors import UnsupportedError
+from pyoci.errors import ConfigError, UnsupportedError
 from pyoci.wire.plan import Mount
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+CONTEXT_TYPE = "run.oci.mount_context_type"
+_CONTEXT_TYPES = ("context", "fscontext", "defcontext", "rootcontext")
 # The policy labels these (genfs_contexts), or the mount is a view of files that have labels of their own.
 _LABELLED_BY_POLICY = ("proc", "sysfs", "cgroup", "cgroup2")
 # Takes no `context=`; its root directory can be labelled once it is mounted.
@@ -24,7 +26,7 @@ def apparmor_profile(process: dict[str, Any], enabled: bool) -> str:
     profile: str = process.get("apparmorProfile") or ""
     if profile and not enabled:
         raise UnsupportedError(
-            f"/process/apparmorProfile: {profile!r} cannot be applied: AppArmor is not enabled on this host;"
+            f"/process/apparmorProfile: {profile[:200]!r} cannot be applied: AppArmor is not enabled on this host;"
             " enable it, or leave the property out"
         )
     return profile
@@ -44,13 +46,21 @@ def _selinux(section: dict[str, Any], key: str, where: str, enabled: bool) -> st
     label: str = section.get(key) or ""
     if label and not enabled:
         raise UnsupportedError(
-            f"{where}: {label!r} cannot be applied: SELinux is not enabled on this host; enable it, or leave"
+            f"{where}: {label[:200]!r} cannot be applied: SELinux is not enabled on this host; enable it, or leave"
             " the property out"
         )
     return label
 
 
-def label_mounts(mounts: list[Mount], label: str) -> None:
+def context_type(annotations: dict[str, str]) -> str:
+    """crun's run.oci.mount_context_type (podman's label=nested): which mount option has the label, see mount(8)."""
+    found = annotations.get(CONTEXT_TYPE, "context")
+    if found not in _CONTEXT_TYPES:
+        raise ConfigError(f"/annotations/{CONTEXT_TYPE}: found {found[:80]!r}, expected {', '.join(_CONTEXT_TYPES)}")
+    return found
+
+
+def label_mounts(mounts: list[Mount], label: str, option: str = "context") -> None:
     """Give new file systems the label of the container's files.
 
     Not procfs, sysfs and cgroups, which the policy labels, nor bind mounts, whose files keep their labels.
@@ -61,4 +71,4 @@ def label_mounts(mounts: list[Mount], label: str) -> None:
         if mount.fstype in _LABELLED_AFTERWARDS:
             mount.root_label = label
         else:
-            mount.data += (("context", label),)
+            mount.data += ((option, label),)

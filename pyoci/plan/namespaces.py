@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyoci.errors import ConfigError
-from pyoci.kernel.uapi import NAMESPACE_FLAGS
+from pyoci.kernel.uapi import CAP_SYS_ADMIN, NAMESPACE_FLAGS
 from pyoci.plan.facts import Facts
 from pyoci.wire.plan import BOOTSTRAPPED, CLONED, UNSEEN, VISITED, IdMapping, Namespaces, UserNamespace
 
@@ -21,6 +21,8 @@ def plan(linux: dict[str, Any], facts: Facts) -> Namespaces:
             joined.append((namespace["type"], path))
         else:
             new.append(namespace["type"])
+    if not any(kind == "user" for kind, _ in joined):
+        _require_rights(new, facts)
     return Namespaces(
         new=new,
         joined=joined,
@@ -62,6 +64,16 @@ def mappings(entries: list[dict[str, int]] | None) -> list[IdMapping]:
         IdMapping(container_id=entry["containerID"], host_id=entry["hostID"], size=entry["size"])
         for entry in entries or ()
     ]
+
+
+def _require_rights(new: list[str], facts: Facts) -> None:
+    """Only a user namespace may be made by everybody: user_namespaces(7)."""
+    if new and "user" not in new and not facts.capabilities >> CAP_SYS_ADMIN & 1:
+        raise ConfigError(
+            f"/linux/namespaces: making a namespace of type {new[0]} takes CAP_SYS_ADMIN, which the caller (user"
+            f" {facts.uid}) does not have; add a namespace of type user, uidMappings and gidMappings"
+            " (pyoci spec --rootless)"
+        )
 
 
 def _user(linux: dict[str, Any], facts: Facts) -> UserNamespace:

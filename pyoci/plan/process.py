@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+KEEP_GROUPS = "run.oci.keep_original_groups"  # crun's; podman --group-add keep-groups
 _ALL_CAPABILITIES = (1 << len(CAPABILITIES)) - 1
 # sched.h
 _POLICIES = {
@@ -61,6 +62,7 @@ def plan(
     facts: Facts,
     user_namespace: bool,
     warnings: list[str],
+    annotations: dict[str, str] | None = None,
 ) -> Process | None:
     """`process` with the parts that other sections decide: for init and for exec."""
     if not config:
@@ -76,6 +78,9 @@ def plan(
     planned.selinux_label = lsm.selinux_label(config, facts.selinux)
     planned.preserve_fds = request.preserve_fds + facts.listen_fds
     planned.keyring = request.keyring
+    planned.keep_groups = (annotations or {}).get(KEEP_GROUPS) in ("1", "true")
+    if planned.keep_groups and planned.additional_gids:
+        raise ConfigError(f"/annotations/{KEEP_GROUPS}: the caller's groups stay, so additionalGids cannot be set")
     return planned
 
 
@@ -145,8 +150,15 @@ def _scheduler(entry: dict[str, Any] | None) -> Scheduler | None:
         runtime=entry.get("runtime", 0),
         deadline=entry.get("deadline", 0),
         period=entry.get("period", 0),
-        words=f"policy={policy} priority={entry.get('priority', 0)} nice={entry.get('nice', 0)}",
+        words=_scheduler_words(policy, entry),
     )
+
+
+def _scheduler_words(policy: str, entry: dict[str, Any]) -> str:
+    if policy != "SCHED_DEADLINE":
+        return f"policy={policy} priority={entry.get('priority', 0)} nice={entry.get('nice', 0)}"
+    times = " ".join(f"{name}={entry.get(name, 0)}" for name in ("runtime", "deadline", "period"))
+    return f"policy={policy} {times} (ns; /proc/sys/kernel/sched_deadline_period_min_us and _max_us bound the period)"
 
 
 def _io_priority(entry: dict[str, Any] | None) -> tuple[int, int, str] | None:
@@ -199,7 +211,7 @@ def cpu_list(text: str, where: str, maximum: int = 8192) -> list[int]:
         if not part:
             continue
         first, dash, last = part.partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
+        if not (part.isascii() and first.isdigit() and (last.isdigit() if dash else True)):
             raise ConfigError(f"{where}: found {text!r}, expected numbers and ranges such as 0-3,7")
         start, end = int(first), int(last or first)
         if end < start or end >= maximum:

@@ -163,6 +163,7 @@ class Process(Record):
     gid: int
     umask: int | None = None
     additional_gids: list[int]
+    keep_groups: bool = False  # run.oci.keep_original_groups: the caller's stay
     terminal: bool = False
     console_size: tuple[int, int] | None = None  # (height, width)
     capabilities: Capabilities

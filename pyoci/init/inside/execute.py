@@ -9,6 +9,7 @@ from pyoci.errors import EXECUTABLE_NOT_FOUND, NO_SUCH_FILE, PERMISSION_DENIED, 
 from pyoci.init.inside.confine import Confinement
 from pyoci.kernel import deferred, signals
 from pyoci.kernel import process as kernel_process
+from pyoci.kernel.call import shown
 from pyoci.kernel.deferred import Call
 from pyoci.wire.plan import Process
 
@@ -32,8 +33,8 @@ def look_up(name: str, env: list[str]) -> str:
             continue
         return path
     if denied:
-        raise ExecutableError(f'exec: "{name}": {PERMISSION_DENIED}')
-    raise ExecutableError(f'exec: "{name}": {EXECUTABLE_NOT_FOUND}')
+        raise ExecutableError(f'exec: "{shown(name)}": {PERMISSION_DENIED}')
+    raise ExecutableError(f'exec: "{shown(name)}": {EXECUTABLE_NOT_FOUND}')
 
 
 def _search_path(env: list[str]) -> str:
@@ -47,13 +48,15 @@ def _check(name: str, path: str) -> None:
     try:
         found = posix.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise ExecutableError(f'exec: "{name}": stat {path}: {NO_SUCH_FILE}') from None
+        raise ExecutableError(f'exec: "{shown(name)}": stat {shown(path)}: {NO_SUCH_FILE}') from None
     except OSError as error:
-        raise ExecutableError(f'exec: "{name}": stat {path}: {posix.strerror(error.errno or 0).lower()}') from None
+        raise ExecutableError(
+            f'exec: "{shown(name)}": stat {shown(path)}: {posix.strerror(error.errno or 0).lower()}'
+        ) from None
     if stat.S_ISDIR(found.st_mode):
-        raise ExecutableError(f'exec: "{name}": is a directory: {PERMISSION_DENIED}')
+        raise ExecutableError(f'exec: "{shown(name)}": is a directory: {PERMISSION_DENIED}')
     if not posix.access(path, posix.X_OK, effective_ids=True):
-        raise ExecutableError(f'exec: "{name}": {PERMISSION_DENIED}')
+        raise ExecutableError(f'exec: "{shown(name)}": {PERMISSION_DENIED}')
 
 
 def prepare(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import procfs
+from pyoci.kernel.call import shown
 
 
 def apply(values: list[tuple[str, str]], proc_fd: int) -> None:
@@ -11,4 +12,4 @@ def apply(values: list[tuple[str, str]], proc_fd: int) -> None:
         try:
             procfs.write(proc_fd, f"sys/{path}", value)
         except SyscallError as error:
-            raise SyscallError(error.errno, f"set sysctl {path.replace('/', '.')} to {value!r}") from None
+            raise SyscallError(error.errno, f"set sysctl {path.replace('/', '.')} to {shown(value)!r}") from None

@@ -9,6 +9,7 @@ import posix
 from pyoci.errors import SyscallError
 from pyoci.kernel import procfs, streams
 from pyoci.kernel.beneath import Root
+from pyoci.kernel.call import shown
 from pyoci.kernel.mount import magic
 from pyoci.kernel.uapi import KERNEL_FILESYSTEMS
 from pyoci.wire.plan import Process
@@ -47,7 +48,7 @@ def _read(root: Root, path: str, proc_fd: int) -> bytes:
     try:
         if not stat.S_ISREG(posix.fstat(place).st_mode) or magic(place) in KERNEL_FILESYSTEMS:
             return b""
-        fd = procfs.open_link(proc_fd, f"{posix.readlink('self', dir_fd=proc_fd)}/fd/{place}")
+        fd = posix.open(f"self/fd/{place}", posix.O_RDONLY | posix.O_CLOEXEC, dir_fd=proc_fd)
         try:
             return posix.read(fd, _PASSWD_MAX)
         finally:
@@ -68,12 +69,12 @@ def become(process: Process, proc_fd: int) -> None:
         raise SyscallError(errno.EINVAL, f"become user {process.uid}:{process.gid}: {_UNCHANGED} is no id")
     streams.give(process.uid)
     try:
-        if process.additional_gids or _setgroups_allowed(proc_fd):
+        if not process.keep_groups and (process.additional_gids or _setgroups_allowed(proc_fd)):
             posix.setgroups(process.additional_gids)
         posix.setresgid(process.gid, process.gid, process.gid)
         posix.setresuid(process.uid, process.uid, process.uid)
     except OSError as error:
-        gids = f" additionalGids={process.additional_gids}" if process.additional_gids else ""
+        gids = f" additionalGids={shown(str(process.additional_gids))}" if process.additional_gids else ""
         raise SyscallError(error.errno or 0, f"become user {process.uid}:{process.gid}{gids}") from None
 
 

@@ -7,7 +7,7 @@ import posix
 
 from pyoci.errors import ContainerError, SyscallError
 from pyoci.kernel.beneath import Root
-from pyoci.kernel.call import SYS, syscall
+from pyoci.kernel.call import SYS, shown, syscall
 from pyoci.wire.plan import Process
 
 
@@ -21,7 +21,7 @@ def require(process: Process, root: Root) -> None:
     """It must be there, and no magic link may lead to it: the kernel would follow /proc/self/fd/N in `chdir`."""
     fd = root.find(process.cwd)
     if fd is None:
-        raise SyscallError(errno.ENOENT, f"chdir to cwd {process.cwd!r} set in config.json")
+        raise SyscallError(errno.ENOENT, f"chdir to cwd {shown(process.cwd)!r} set in config.json")
     posix.close(fd)
 
 
@@ -39,7 +39,7 @@ def enter(process: Process) -> None:
     try:
         posix.chdir(process.cwd)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"chdir to cwd {process.cwd!r} set in config.json") from None
+        raise SyscallError(error.errno or 0, f"chdir to cwd {shown(process.cwd)!r} set in config.json") from None
     check_inside(process.cwd)
 
 
@@ -49,6 +49,6 @@ def check_inside(path: str) -> None:
     try:
         syscall(SYS["getcwd"], buffer, len(buffer))
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"check cwd {path!r}") from None
+        raise SyscallError(error.errno or 0, f"check cwd {shown(path)!r}") from None
     if not buffer.startswith(b"/"):
-        raise ContainerError(f"cwd {path!r} is outside of the container's root: refusing to run there")
+        raise ContainerError(f"cwd {shown(path)!r} is outside of the container's root: refusing to run there")

@@ -76,12 +76,16 @@ def sysctl_is_the_containers(config: Config) -> Iterator[Problem]:
             yield place, name, "hostname in its place"
         elif dotted == "kernel.domainname":
             yield from _needs(has, "uts", place, name)
+            if config.get("domainname") not in (None, "", config["linux"]["sysctl"][name]):
+                yield place, config["linux"]["sysctl"][name], f"{config['domainname']!r}, as /domainname says"
         elif dotted in _IPC_SYSCTLS or path.startswith("fs/mqueue/"):
             yield from _needs(has, "ipc", place, name)
         elif path.startswith("net/"):
             yield from _needs(has, "network", place, name)
+        elif path.startswith("user/"):
+            yield from _needs(has, "user", place, name)
         else:
-            yield place, name, "a parameter of a namespace: net.*, fs.mqueue.*, the IPC ones of kernel.*"
+            yield place, name, "a parameter of a namespace: net.*, user.*, fs.mqueue.*, the IPC ones of kernel.*"
 
 
 def _needs(has: dict[str, str | None], kind: str, place: str, name: str) -> Iterator[Problem]:

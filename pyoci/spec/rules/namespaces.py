@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posix
+
 from pyoci.spec.rules import MISSING, namespaces_of
 
 TYPE_CHECKING = False
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 _IDS = 1 << 32
 # user_namespaces(7): the kernel takes 340 lines, since Linux 4.15.
 _MAX_MAPPINGS = 340
+# One write of less than a page (map_write): a line has at most 33 bytes.
+_SURELY_FITS = 4095 // 33
 
 
 def namespace_types_differ(config: Config) -> Iterator[Problem]:
@@ -35,7 +39,7 @@ def host_name_needs_uts_namespace(config: Config) -> Iterator[Problem]:
 def host_name_fits(config: Config) -> Iterator[Problem]:
     """sethostname(2): at most 64 bytes (__NEW_UTS_LEN)."""
     for name in ("hostname", "domainname"):
-        if len(config.get(name, "").encode()) > 64:
+        if len(config.get(name, "").encode("utf-8", "surrogateescape")) > 64:
             yield f"/{name}", config[name], "at most 64 bytes"
 
 
@@ -67,6 +71,12 @@ def check_mappings(mappings: list[dict[str, int]], place: str) -> Iterator[Probl
     if len(mappings) > _MAX_MAPPINGS:
         yield place, len(mappings), f"at most {_MAX_MAPPINGS} mappings"
         return
+    if len(mappings) > _SURELY_FITS:
+        text = "".join(f"{entry['containerID']} {entry['hostID']} {entry['size']}\n" for entry in mappings)
+        if len(text) >= posix.sysconf("SC_PAGESIZE"):
+            words = f"mappings that a page holds, less than {posix.sysconf('SC_PAGESIZE')} bytes as text"
+            yield place, f"{len(mappings)} mappings of {len(text)} bytes", words
+            return
     for index, mapping in enumerate(mappings):
         size = mapping["size"]
         if size == 0:

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
 _WINSIZE_MAX = 0xFFFF  # struct winsize, ioctl_tty(2)
 _REAL_TIME = ("SCHED_FIFO", "SCHED_RR")
+_ARGUMENT_MAX = (1 << 17) - 1  # MAX_ARG_STRLEN, binfmts.h, without the NUL
+_PATH_MAX = 4095  # PATH_MAX, limits.h, without the NUL
+_GROUPS_MAX = 65536  # NGROUPS_MAX, limits.h
+_NO_ID = (1 << 32) - 1  # "leave it" to setresuid(2): the program would stay root
+_DEADLINE_MIN = 1 << 10  # ns: DL_SCALE, kernel/sched/deadline.c
+_DEADLINE_MAX = (1 << 63) - 1
 
 
 def args_are_given(config: Config) -> Iterator[Problem]:
@@ -26,6 +32,32 @@ def env_names_values(config: Config) -> Iterator[Problem]:
     for index, entry in enumerate(config.get("process", {}).get("env", ())):
         if entry.find("=") < 1:
             yield f"/process/env/{index}", entry, "NAME=value"
+
+
+def strings_can_be_passed_on(config: Config) -> Iterator[Problem]:
+    """execve(2): one argument or variable has at most 131,071 bytes (MAX_ARG_STRLEN)."""
+    process = config.get("process", {})
+    for name in ("args", "env"):
+        for index, entry in enumerate(process.get(name, ())):
+            if len(entry) * 4 > _ARGUMENT_MAX and len(entry.encode("utf-8", "surrogateescape")) > _ARGUMENT_MAX:
+                yield f"/process/{name}/{index}", entry, f"at most {_ARGUMENT_MAX} bytes"
+    if len(process.get("cwd", "").encode("utf-8", "surrogateescape")) > _PATH_MAX:
+        yield "/process/cwd", process["cwd"], f"at most {_PATH_MAX} bytes"
+
+
+def groups_fit(config: Config) -> Iterator[Problem]:
+    """setgroups(2): at most 65,536 groups (NGROUPS_MAX), and 2^32 - 1 is no id."""
+    user = config.get("process", {}).get("user", {})
+    groups = user.get("additionalGids", ())
+    if len(groups) > _GROUPS_MAX:
+        yield "/process/user/additionalGids", len(groups), f"at most {_GROUPS_MAX} groups"
+        return
+    for index, gid in enumerate(groups):
+        if gid == _NO_ID:
+            yield f"/process/user/additionalGids/{index}", gid, f"a number below {_NO_ID}"
+    for name in ("uid", "gid"):
+        if user.get(name) == _NO_ID:
+            yield f"/process/user/{name}", _NO_ID, f"a number below {_NO_ID}"
 
 
 def console_size_fits(config: Config) -> Iterator[Problem]:
@@ -83,6 +115,11 @@ def scheduler_fits_policy(config: Config) -> Iterator[Problem]:
         runtime, deadline = scheduler.get("runtime", 0), scheduler.get("deadline", 0)
         if not 0 < runtime <= deadline <= (scheduler.get("period", 0) or deadline):
             yield place, scheduler, "0 < runtime <= deadline <= period with SCHED_DEADLINE (sched(7))"
+        elif runtime < _DEADLINE_MIN:
+            yield f"{place}/runtime", runtime, f"at least {_DEADLINE_MIN} ns"
+        for name in ("deadline", "period"):
+            if scheduler.get(name, 0) > _DEADLINE_MAX:
+                yield f"{place}/{name}", scheduler[name], f"at most {_DEADLINE_MAX} ns"
     else:
         for name in ("runtime", "deadline", "period"):
             if scheduler.get(name):
@@ -100,7 +137,7 @@ def is_list(text: str) -> bool:
     """Whether `text` is empty or numbers and ranges, as in `0-3,7`."""
     for part in text.split(",") if text.strip() else ():
         first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not (last.isdecimal() and int(first) <= int(last))):
+        if not part.isascii() or not first.isdecimal() or (dash and not (last.isdecimal() and int(first) <= int(last))):
             return False
     return True
 
@@ -108,6 +145,8 @@ def is_list(text: str) -> bool:
 RULES = (
     args_are_given,
     env_names_values,
+    strings_can_be_passed_on,
+    groups_fit,
     console_size_fits,
     rlimit_types_differ,
     soft_rlimit_is_below_hard,

@@ -1,0 +1,106 @@
+"""`plan/build.py`: the default template's plan, whole and written down, and what is refused before anything is planned.
+
+The file beside this one is what the plan was when it was last looked at: `PYOCI_UPDATE=1` writes it anew, and the
+difference is to be read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyoci.errors import ConfigError, UnsupportedError
+from pyoci.plan.build import build
+from pyoci.plan.facts import Facts
+from pyoci.plan.request import Request
+from pyoci.record import to_builtins
+from pyoci.spec import template
+
+FACTS = Facts(uid=0, gid=0, capabilities=(1 << 41) - 1, apparmor=True, selinux=True)
+GOLDEN = Path(__file__).with_name("plan_of_the_template.json")
+
+
+def request(**words: Any) -> Request:
+    return Request(container_id="id", bundle="/bundle", **words)
+
+
+def config() -> dict[str, Any]:
+    made: dict[str, Any] = template.default("1.2.0")
+    return made
+
+
+def as_json(value: object) -> Any:
+    """What of a record JSON can hold: bytes in hexadecimal, tuples as lists."""
+    return json.loads(json.dumps(to_builtins(value), default=lambda data: data.hex(), sort_keys=True))
+
+
+def test_the_templates_plan() -> None:
+    made = as_json(build(config(), request(), FACTS))
+    if os.environ.get("PYOCI_UPDATE"):
+        GOLDEN.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
+    assert made == json.loads(GOLDEN.read_text())
+
+
+def test_the_same_config_gives_the_same_plan() -> None:
+    assert build(config(), request(), FACTS) == build(config(), request(), FACTS)
+
+
+def test_the_config_stays_as_it_is() -> None:
+    given = config()
+    build(given, request(readiness_folder="/run/x", no_pivot=True), FACTS)
+    assert given == config()
+
+
+@pytest.mark.parametrize("section", ["solaris", "windows", "vm", "zos", "freebsd"])
+def test_another_platform(section: str) -> None:
+    with pytest.raises(UnsupportedError, match=f"/{section}: "):
+        build({**config(), section: {}}, request(), FACTS)
+
+
+@pytest.mark.parametrize("root", [None, {}])
+def test_no_root(root: Any) -> None:
+    with pytest.raises(ConfigError, match="/root: "):
+        build({**config(), "root": root}, request(), FACTS)
+
+
+SECTIONS: list[tuple[dict[str, Any], dict[str, Any], str, object]] = [
+    ({"hostname": "h"}, {}, "hostname", "h"),
+    ({"domainname": "d"}, {}, "domainname", "d"),
+    ({"annotations": {"a": "b"}}, {}, "annotations", {"a": "b"}),
+    ({"process": None}, {}, "process", None),
+    ({"hooks": {"poststop": [{"path": "/x"}], "prestart": []}}, {}, "hooks", {"poststop": [{"path": "/x"}]}),
+    ({}, {"maskedPaths": ["/a", "b/", "/a"]}, "masked_paths", ["/a", "/b"]),
+    ({}, {"readonlyPaths": ["/a"]}, "readonly_paths", ["/a"]),
+    ({}, {"sysctl": {"net.a.b/c": "1"}}, "sysctl", [("net/a/b.c", "1")]),
+    ({}, {"mountLabel": "l"}, "mount_label", "l"),
+    ({}, {"personality": {"domain": "LINUX32"}}, "personality", 8),
+    ({}, {"netDevices": {"a": {"name": "b"}, "c": {}}}, "net_devices", {"a": "b", "c": "c"}),
+    ({}, {"cgroupsPath": "/x"}, "cgroups_path", "/x"),
+]
+
+
+@pytest.mark.parametrize(("top", "linux", "field", "expected"), SECTIONS, ids=[row[2] for row in SECTIONS])
+def test_section(top: dict[str, Any], linux: dict[str, Any], field: str, expected: object) -> None:
+    given = {**config(), **top}
+    given["linux"] = {**given["linux"], **linux}
+    assert getattr(build(given, request(), FACTS), field) == expected
+
+
+def test_readiness_needs_a_mount_namespace() -> None:
+    assert build(config(), request(readiness_folder="/run/x"), FACTS).readiness
+    assert not build(config(), request(), FACTS).readiness
+    given = config()
+    given["linux"] = {"namespaces": [{"type": "pid"}]}
+    assert not build(given, request(readiness_folder="/run/x"), FACTS).readiness
+
+
+def test_warnings_of_a_section_are_the_plans() -> None:
+    given = config()
+    given["process"]["capabilities"]["bounding"] = ["CAP_NO"]
+    assert build(given, request(), FACTS).warnings == [
+        "/process/capabilities/bounding: ignoring unknown capability 'CAP_NO'"
+    ]
