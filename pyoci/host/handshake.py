@@ -132,11 +132,26 @@ def set_affinity(process: Process, pid: int) -> None:
         kernel_process.set_affinity(process.cpu_affinity[1], pid)
 
 
+def _is_ours(pid: int) -> bool:
+    """Whether the process still has the name that `init.exec_sequence` gave it: execve(2) sets another."""
+    try:
+        fd = posix.open(f"/proc/{pid}/comm", posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return posix.read(fd, 16) == b"pyoci:exec\n"
+    except OSError:
+        return False
+    finally:
+        posix.close(fd)
+
+
 def until_executed(process: Process, child: Child, state_document: dict[str, Any], group: Cgroup | None) -> None:
     """Wait until execve(2) has closed the channel; on the way a filter's listener may come.
 
     The container sees the process by now and may stop it: it is continued, and killed when it is stopped ever again, or
-    when `group` is frozen or waits for memory for as long as that.
+    when `group` is frozen or waits for memory for as long as that. With CAP_SYS_PTRACE it may take a copy of the
+    channel (pidfd_getfd(2)), which nobody closes: so the process is looked at, too.
     """
     stops = trouble = 0
     poller = select.poll()
@@ -144,7 +159,9 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
     while True:
         if not poller.poll(_STOP_CHECK):
             found = proc_stat.stat(child.pid)
-            if found is not None and found[0] in _STOPPED:
+            if found is None or found[0] in proc_stat.DEAD or not _is_ours(child.pid):
+                return
+            if found[0] in _STOPPED:
                 stops += 1
                 if stops > _STOPS_MAX:
                     raise ContainerError("the container keeps stopping the process that enters it")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.hostile import USUAL, inside
+from helpers.hostile import USUAL, check, inside, libc
 from helpers.runtime import Container, Runtime
 
 TRACER = USUAL | {"SYS_PTRACE"}
@@ -256,3 +256,51 @@ def test_create_in_the_pid_namespace_of_a_tracer(
         assert SECRET.encode() not in one.shown
         assert not one.memory or kind == "start hooks", one.memory
         assert not one.permitted >> SYS_ADMIN & 1 or kind == "filter"
+
+
+SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
+
+
+def keep_its_channel() -> int:
+    """Takes copies of the descriptors of every process of the runtime, and keeps them."""
+    Path("/tmp/watching").touch()
+    kept = 0
+    known = {os.getpid()}
+    deadline = time.monotonic() + 15
+    while not os.path.exists("/tmp/done") and time.monotonic() < deadline:
+        last = _last_number()
+        for pid in {last, last + 1, last + 2} - known:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGSTOP)
+                known.add(pid)
+                if Path(f"/proc/{pid}/comm").read_text().startswith("pyoci"):
+                    pidfd = check(libc.syscall(SYS_PIDFD_OPEN, pid, 0), "pidfd_open")
+                    kept += sum(libc.syscall(SYS_PIDFD_GETFD, pidfd, fd, 0) >= 0 for fd in range(3, 12))
+                os.kill(pid, signal.SIGCONT)
+    return kept
+
+
+def test_a_container_that_keeps_its_channel_does_not_hold_exec(
+    runtime: Runtime, container: Container, tmp_path: Path
+) -> None:
+    tmp = container.bundle.rootfs / "tmp"
+    tmp.chmod(0o777)
+    answer = tmp_path / "answer"
+    pid = os.fork()
+    if pid == 0:
+        try:
+            while not (tmp / "watching").exists():
+                time.sleep(0.002)
+            begin = time.monotonic()
+            words = ("exec", container.id, "/bin/sh", "-c", "exit 3")
+            statuses = {runtime.call(*words, limit=12).status for _ in range(4)}
+            answer.write_text(f"{statuses} {time.monotonic() - begin}")
+        finally:
+            (tmp / "done").touch()
+            os._exit(0)
+    kept = inside(container.pid, keep_its_channel, TRACER)
+    os.waitpid(pid, 0)
+    assert kept, "the spy was never in time"
+    told, time_taken = answer.read_text().rsplit(" ", 1)
+    assert told == "{3}"
+    assert float(time_taken) < 12
