@@ -34,8 +34,14 @@ def config() -> dict[str, Any]:
 
 
 def as_json(value: object) -> Any:
-    """What of a record JSON can hold: bytes in hexadecimal, tuples as lists."""
-    return json.loads(json.dumps(to_builtins(value), default=lambda data: data.hex(), sort_keys=True))
+    """What of a record JSON can hold: bytes in hexadecimal, tuples as lists; without what says nothing."""
+    return said(json.loads(json.dumps(to_builtins(value), default=lambda data: data.hex(), sort_keys=True)))
+
+
+def said(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: said(member) for name, member in value.items() if member is not None}
+    return [said(member) for member in value] if isinstance(value, list) else value
 
 
 def test_the_templates_plan() -> None:
