@@ -89,6 +89,16 @@ def _cgroup(plan: Plan, layout: str) -> Iterator[Step]:
                 action=f"set {file} of cgroup v2" if is_file else _limit(item.name, value),
                 kernel=f"{file} = {value}",
             )
+    if plan.intel_rdt is not None:
+        rdt = plan.intel_rdt
+        where = f"the resctrl group {rdt.group}" if rdt.group else "resctrl's default group"
+        lines = "; ".join(rdt.schemata)
+        yield Step(
+            stage="cgroup",
+            pointer="/linux/intelRdt",
+            action=f"share the CPU's cache and memory bandwidth in {where}",
+            kernel=f"schemata = {lines}" if lines else "tasks",
+        )
     yield from _device_rules(resources.get("devices"), layout)
 
 

@@ -358,6 +358,7 @@ def full() -> dict[str, Any]:
         "netDevices": {"eth1": {"name": "eth0"}},
         "sysctl": {"net.ipv4.ip_forward": "1"},
         "personality": {"domain": "LINUX32"},
+        "intelRdt": {"closID": "gold", "schemata": ["L3:0=f", "MB:0=50"]},
         "memoryPolicy": {"mode": "MPOL_BIND", "nodes": "0"},
     }
     config["linux"]["namespaces"][1]["path"] = "/run/netns/x"
