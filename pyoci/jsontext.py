@@ -1,7 +1,8 @@
 """JSON text in and out, strict, without importing `json`.
 
 `json` costs more than a whole `pyoci state` (it imports `re`, hence `enum`), while its C half, `_json`, is a
-builtin of CPython. `json` is imported only where that half is missing, or when it words a syntax error.
+part of CPython. `json` is imported only when that half words a syntax error; where it is missing, plainjson.py
+stands in.
 
 Stricter than `json`, since a document decides what root does:
 
@@ -81,16 +82,11 @@ class _Codec:
     def __init__(self) -> None:
         try:
             from _json import encode_basestring_ascii, make_encoder, make_scanner
-        except ImportError:  # not CPython: the same hooks, at json's price
-            from json import JSONDecoder, JSONEncoder
+        except ImportError:  # no CPython, or its files are gone
+            from pyoci import plainjson
 
-            self.scan = JSONDecoder(
-                object_pairs_hook=_Reading.object_pairs_hook,
-                parse_float=_Reading.parse_float,
-                parse_constant=_Reading.parse_constant,
-            ).scan_once  # type: ignore[attr-defined]  # as old as json itself, missing in typeshed only
-            encoder = JSONEncoder(separators=(",", ":"), allow_nan=False)
-            self.encode = lambda value, _level: encoder.encode(value)
+            self.scan = plainjson.Scanner(_Reading)
+            self.encode = plainjson.encode
         else:
             # typeshed takes the argument for another scanner; it is whatever has the attributes of _Reading.
             self.scan = make_scanner(_Reading)  # type: ignore[arg-type]

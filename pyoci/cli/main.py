@@ -122,6 +122,9 @@ def main(argv: list[str]) -> int:
     except MemoryError as error:
         log.error("out of memory")
         raised, status = error, 1
+    except ImportError as error:
+        log.error(_missing(error))
+        raised, status = error, 1
     except Exception as error:  # noqa: BLE001  # the last fence: an engine must get its line
         log.error(f"internal error: {type(error).__name__}: {error}; --debug shows where")
         raised, status = error, 1
@@ -138,6 +141,19 @@ def _refused(error: OSError) -> str:
     place = f" on {error.filename!r}" if error.filename else ""
     reason = (error.strerror or str(error)).lower()
     return f"the system refused a call{place}: {reason} ({name}); --debug shows which"
+
+
+def _missing(error: ImportError) -> str:
+    from pyoci import build
+
+    name = error.name or str(error)
+    if build.IS_RELEASE or not build.STDLIB:
+        return f"internal error: module {name} is missing; --debug shows where"
+    return (
+        f"Python's module {name} is not in {build.STDLIB}: the distribution has replaced or removed the Python that"
+        " pyoci was built with; build pyoci again (pip install --force-reinstall), or install that Python again;"
+        " state, start, kill and delete work without it"
+    )
 
 
 def version() -> str:

@@ -1,0 +1,65 @@
+"""The distribution removes its Python under a build from source: what ends or inspects containers needs no file."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def stdlib(runtime: Runtime) -> str:
+    if not runtime.is_pyoci:
+        pytest.skip("asks how pyoci is made")
+    lines = subprocess.run([*runtime.command, "--version"], check=True, capture_output=True, text=True).stdout
+    facts = dict(line.split(": ", 1) for line in lines.splitlines()[1:])
+    folder = facts["standard library"]
+    if folder == "in the program":
+        pytest.skip("a release needs no Python of the distribution")
+    return folder
+
+
+def without(folder: str, command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run `command` in a mount namespace where `folder` is empty."""
+    script = 'mount -t tmpfs none "$0"; exec "$@"'
+    words = ["unshare", "--mount", "sh", "-ec", script, folder, *command]
+    return subprocess.run(words, capture_output=True, text=True, timeout=60)
+
+
+def test_containers_are_inspected_and_ended(runtime: Runtime, new_bundle: Callable[[], Bundle], stdlib: str) -> None:
+    bundle = new_bundle()
+    bundle.sleeps()
+    container = runtime.create(bundle)
+    pyoci = [*runtime.command, "--root", str(runtime.root)]
+    for words in (["state", container.id], ["start", container.id], ["ps", "--format", "json", container.id], ["list"]):
+        done = without(stdlib, [*pyoci, *words])
+        assert done.returncode == 0, (words, done.stderr)
+    assert '"status": "running"' in without(stdlib, [*pyoci, "state", container.id]).stdout
+    for words in (["kill", container.id, "KILL"], ["delete", "--force", container.id]):
+        done = without(stdlib, [*pyoci, *words])
+        assert done.returncode == 0, (words, done.stderr)
+    assert "does not exist" in without(stdlib, [*pyoci, "state", container.id]).stderr
+
+
+@pytest.mark.parametrize("command", [["--help"], ["--version"]], ids=lambda words: words[0])
+def test_help_and_version_work(runtime: Runtime, stdlib: str, command: list[str]) -> None:
+    done = without(stdlib, [*runtime.command, *command])
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", [["ps"], ["doctor"]], ids=lambda words: words[0])
+def test_other_commands_say_what_is_missing(
+    runtime: Runtime, new_bundle: Callable[[], Bundle], stdlib: str, command: list[str]
+) -> None:
+    bundle = new_bundle()
+    bundle.sleeps()
+    words = [] if command == ["doctor"] else [runtime.create(bundle).id]
+    done = without(stdlib, [*runtime.command, "--root", str(runtime.root), *command, *words])
+    assert done.returncode != 0
+    (line,) = done.stderr.splitlines()
+    assert f"is not in {stdlib}" in line and "build pyoci again" in line
