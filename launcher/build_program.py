@@ -32,7 +32,7 @@ LINK_HARDENING = ("-no-pie", "-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-cod
 # What a snapshot is known to work with (snapshot/README.md): versions of Python's static library, and machines.
 SNAPSHOT_VERSIONS = ((3, 11), (3, 13))
 SNAPSHOT_MACHINES = ("x86_64",)
-WRAPPED = ("malloc", "calloc", "realloc", "free")
+WRAPPED = ("malloc", "calloc", "realloc", "free", "pthread_self")
 # Variables of what is linked first, which get sections of their own (snapshot/variables.ld).
 RENAMED = {
     **dict.fromkeys((".data", ".data.rel", ".data.rel.local"), "pyoci_data"),
@@ -42,7 +42,7 @@ RENAMED = {
 }
 # Can be written to, and is set up by every run: constants with addresses, thread-local storage, what a debugger reads;
 # and the memory of the snapshot.
-NO_VARIABLES = {".data.rel.ro", ".data.rel.ro.local", ".tdata", ".tbss", ".probes", ".snapshot", ".fini_array"}
+NO_VARIABLES = {".data.rel.ro", ".data.rel.ro.local", ".tdata", ".tbss", ".probes", ".fini_array", *snapshot.MEMORY}
 # Debian's libpython.a of Python 3.12 and 3.13 needs this archive, which is in no package, for one module.
 SHA2 = "Modules/_hacl/libHacl_Hash_SHA2.a"
 
@@ -63,9 +63,8 @@ class Target(NamedTuple):
     libraries: tuple[str, ...]  # behind
     is_static: bool  # libpython: then its variables can be put apart
     has_snapshot: bool
-    stdlib: Path
-    archive: bytes
-    facts: str  # the source of pyoci.build
+    is_release: bool  # nobody strips it any more
+    facts: str  # the source of pyoci.build, for build()
 
 
 def build(program: Path, folder: Path) -> None:
@@ -85,7 +84,7 @@ def link(program: Path, folder: Path, target: Target) -> None:
     if target.has_snapshot:
         _link(program, folder, target, with_snapshot=True)
         try:
-            snapshot.take(program)
+            snapshot.take(program, trimmed=target.is_release)
             return
         except snapshot.SnapshotError as error:
             sys.stderr.write(f"no snapshot, so pyoci starts Python anew in every run, which is slower: {error}\n")
@@ -118,7 +117,6 @@ def _compile(folder: Path, target: Target, options: tuple[str, ...]) -> tuple[Pa
             *options,
             f"-I{folder}",
             *(f"-I{path}" for path in target.includes),
-            f"-Wa,-I,{folder}",
             "-c",
             str(source),
             "-o",
@@ -161,8 +159,7 @@ def of_this_python() -> Target:
         libraries=(*libraries, seccomp),
         is_static=static_library() is not None,
         has_snapshot=can_have_snapshot() and not os.environ.get("PYOCI_NO_SNAPSHOT"),
-        stdlib=Path(sysconfig.get_path("stdlib")),
-        archive=b"",
+        is_release=False,
         facts=build_facts(commit(), str(sysconfig.get_path("stdlib"))),
     )
 

@@ -50,7 +50,7 @@ static void *map_arena(void *context, size_t size)
 
 static void unmap_arena(void *context, void *arena, size_t size)
 {
-    struct span kept = snapshot_memory();
+    struct span kept = snapshot_arenas();
 
     (void)context;
     if ((char *)arena >= kept.begin && (char *)arena < kept.begin + kept.size)
@@ -93,12 +93,13 @@ static void give_back(char *begin, char *end, size_t page)
 static void give_back_memory(void)
 {
     const size_t page = memory.page;
-    const struct span kept = snapshot_memory();
+    const struct span kept[] = {snapshot_memory(), snapshot_arenas()};
 
     for (size_t i = 0; i < memory.count; i++)
         munmap(memory.arenas[i].begin, memory.arenas[i].size);
     give_back(memory.heap, sbrk(0), page);
-    give_back(kept.begin, kept.begin + kept.size, page);
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        give_back(kept[i].begin, kept[i].begin + kept[i].size, page);
     give_back(VARIABLES_BEGIN, VARIABLES_END, page); /* `memory` is in there, too */
 }
 

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from snapshot.elf import MEMORY as MEMORY
 from snapshot.elf import Program as Program
 from snapshot.elf import SnapshotError as SnapshotError
 
@@ -20,8 +21,11 @@ _PATIENCE = 60  # seconds
 _WORD = 8
 
 
-def take(program: Path) -> None:
-    """Let `program`, which has no snapshot yet, write one, and put it in. Raises SnapshotError."""
+def take(program: Path, *, trimmed: bool = False) -> None:
+    """Let `program`, which has no snapshot yet, write one, and put it in. Raises SnapshotError.
+
+    `trimmed`: zeros at the end of its parts are left out. strip(1) would not know of them.
+    """
     elf = Program(program.read_bytes())
     written, maps = _ask(program)
     memory = dict(_parts(written))
@@ -31,7 +35,7 @@ def take(program: Path) -> None:
     for begin, content in memory.items():
         for address, word, where in foreign_words(begin, content, maps, own):
             raise SnapshotError(f"the word at {address:#x} is {word:#x}, an address in {where}")
-    _replace(program, elf.with_memory(memory))
+    _replace(program, elf.with_memory(memory, trimmed=trimmed))
 
 
 def _replace(program: Path, content: bytes) -> None:

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-VARIABLES, MEMORY = "pyoci_variables", ".snapshot"  # sections: variables.ld
+VARIABLES, MEMORY = "pyoci_variables", (".snapshot", ".snapshot_arenas")  # sections: variables.ld
 
 _PT_LOAD = 1
 _SHT_PROGBITS, _SHT_NOBITS, _SHF_WRITE, _SHF_ALLOC, _SHF_TLS = 1, 8, 1, 2, 0x400
@@ -70,7 +70,7 @@ class Program:
 
     def variables(self) -> list[Segment]:
         """The segments of a snapshot, by address; none where the program was linked without."""
-        starts = {section.address for section in self.sections if self._name(section) in (VARIABLES, MEMORY)}
+        starts = {section.address for section in self.sections if self._name(section) in (VARIABLES, *MEMORY)}
         parts = [part for part in self.segments if part.is_loaded and part.address in starts]
         return sorted(parts, key=lambda part: part.address)
 
@@ -82,7 +82,7 @@ class Program:
         start = self._names.offset + section.name
         return self.data[start : self.data.index(b"\0", start)].decode("latin-1")
 
-    def with_memory(self, memory: dict[int, bytes]) -> bytes:
+    def with_memory(self, memory: dict[int, bytes], *, trimmed: bool = False) -> bytes:
         """The file with `memory`, by the address of its segment, as the content of `variables`.
 
         What is behind them in the file moves, and the sections are made to fit: strip(1) and its kin go by sections.
@@ -95,9 +95,11 @@ class Program:
         grown = {}
         for part in parts:
             data += bytes((part.address - len(data)) % part.align)
-            size = len(memory[part.address])
-            grown[part] = part._replace(offset=len(data), in_file=size, in_memory=size)
-            data += memory[part.address]
+            content = memory[part.address]
+            if trimmed:
+                content = content.rstrip(b"\0")  # the kernel makes what is behind zero
+            grown[part] = part._replace(offset=len(data), in_file=len(content), in_memory=len(memory[part.address]))
+            data += content
         data += bytes((end - len(data)) % _ALIGN)
         shift = len(data) - end
         data += self.data[end:]
@@ -128,7 +130,7 @@ def _moved(section: Section, segments: list[Segment]) -> Section:
     for part in segments:
         if part.address <= section.address < part.address + part.in_memory:
             offset = part.offset + section.address - part.address
-            size = min(section.size, part.address + part.in_memory - section.address)
+            size = min(section.size, part.address + part.in_file - section.address)
             kind = _SHT_PROGBITS if section.type == _SHT_NOBITS else section.type
             return section._replace(offset=offset, size=size, type=kind)
     return section

@@ -13,6 +13,7 @@
 
 #include "snapshot.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -38,10 +39,13 @@ extern char pyoci_variables_begin[], pyoci_variables_end[]; /* variables.ld */
 
 /* The linker gives this section a segment of its own (variables.ld), which __init__.py makes as long as it is full. */
 static char space[SPACE] __attribute__((section(".snapshot,\"aw\",@nobits#"), aligned(4096)));
+/* Apart, so that what is free at the end of the last arena, half a MiB on average, is left out of the file. */
+static char arenas[SPACE] __attribute__((section(".snapshot_arenas,\"aw\",@nobits#"), aligned(4096)));
 
 static struct {
     bool is_written;
     size_t used;           /* of space, in bytes */
+    size_t used_arenas;    /* of arenas */
     PyThreadState *thread; /* the only one */
 } snapshot;
 
@@ -55,18 +59,24 @@ struct span snapshot_memory(void)
     return (struct span){space, snapshot.used};
 }
 
+struct span snapshot_arenas(void)
+{
+    return (struct span){arenas, snapshot.used_arenas};
+}
+
 void *snapshot_pages(size_t size)
 {
-    size_t begin = (snapshot.used + PAGE - 1) & ~(PAGE - 1);
+    size_t begin = snapshot.used_arenas;
 
+    size = (size + PAGE - 1) & ~(PAGE - 1);
     if (snapshot.is_written || begin + size > SPACE)
         return NULL;
-    snapshot.used = begin + size;
-    return space + begin;
+    snapshot.used_arenas = begin + size;
+    return arenas + begin;
 }
 
 /* libpython's malloc and its kin: the linker's --wrap leads all calls here. Before the snapshot is written, memory comes
- * from space, in sizes of powers of two; afterwards from the C library, and what is in the snapshot is never freed. */
+ * from space, in some sizes only; afterwards from the C library, and what is in the snapshot is never freed. */
 extern void *__real_malloc(size_t), *__real_calloc(size_t, size_t), *__real_realloc(void *, size_t);
 extern void __real_free(void *);
 void *__wrap_malloc(size_t), *__wrap_calloc(size_t, size_t), *__wrap_realloc(void *, size_t);
@@ -74,13 +84,19 @@ void __wrap_free(void *);
 
 struct block {
     union {
-        unsigned order; /* its size, with this head, is two to the power of it */
+        unsigned order; /* its size, with this head: size_of() */
         struct block *next_free;
     };
     _Alignas(16) char data[];
 };
 
-static struct block *freed[sizeof(size_t) * 8];
+static struct block *freed[sizeof(size_t) * 8 * 4];
+
+/* 32, 40, 48, 56, 64, 80, 96 bytes and so on: four sizes for each power of two. */
+static size_t size_of(unsigned order)
+{
+    return (size_t)(4 + order % 4) << order / 4 << 3;
+}
 
 static bool is_in_snapshot(const void *data)
 {
@@ -98,18 +114,18 @@ void *__wrap_malloc(size_t size)
         return __real_malloc(size);
     if (size > SPACE)
         return NULL;
-    unsigned order = 5;
-    while ((size_t)1 << order < size + sizeof(struct block))
+    unsigned order = 0;
+    while (size_of(order) < size + sizeof(struct block))
         order++;
     struct block *block = freed[order];
     if (block) {
         freed[order] = block->next_free;
     } else {
         size_t begin = (snapshot.used + 15) & ~(size_t)15;
-        if (begin + ((size_t)1 << order) > SPACE)
+        if (begin + size_of(order) > SPACE)
             return NULL;
         block = (struct block *)(void *)(space + begin);
-        snapshot.used = begin + ((size_t)1 << order);
+        snapshot.used = begin + size_of(order);
     }
     block->order = order;
     return block->data;
@@ -131,7 +147,7 @@ void *__wrap_realloc(void *data, size_t size)
         return __wrap_malloc(size);
     if (!is_in_snapshot(data))
         return __real_realloc(data, size);
-    size_t room = ((size_t)1 << block_of(data)->order) - sizeof(struct block);
+    size_t room = size_of(block_of(data)->order) - sizeof(struct block);
     if (size <= room)
         return data;
     void *larger = __wrap_malloc(size);
@@ -152,6 +168,15 @@ void __wrap_free(void *data)
         block->next_free = freed[order];
         freed[order] = block;
     }
+}
+
+/* The thread's number, which importlib keeps in integers and leaves in memory that it has freed: another one in every run,
+ * and in a static program one that cannot be told from an address on the heap. */
+pthread_t __real_pthread_self(void);
+pthread_t __wrap_pthread_self(void);
+pthread_t __wrap_pthread_self(void)
+{
+    return snapshot.is_written ? __real_pthread_self() : 1;
 }
 
 static bool put(const void *data, size_t size)
@@ -184,13 +209,17 @@ bool snapshot_write(void)
     thread->native_thread_id = 0;
     memset(thread->datastack_top, 0, (size_t)((char *)thread->datastack_limit - (char *)thread->datastack_top));
 #ifdef HAS_MIMALLOC
-    _mi_heap_main.thread_id = 0; /* nothing has used this heap: Python's objects have arenas */
+    /* Nothing has used this heap: Python's objects have arenas. Its random numbers would be other ones in every build. */
+    _mi_heap_main.thread_id = 0;
+    _mi_heap_main.cookie = 0;
+    memset(_mi_heap_main.keys, 0, sizeof _mi_heap_main.keys);
+    memset(&_mi_heap_main.random, 0, sizeof _mi_heap_main.random);
 #endif
     snapshot.thread = thread;
     snapshot.is_written = true;
     /* __init__.py looks at this process's mappings before it closes the other end. */
     return put_segment(pyoci_variables_begin, (size_t)(pyoci_variables_end - pyoci_variables_begin)) &&
-           put_segment(space, snapshot.used) && close(STDOUT_FILENO) == 0 && read(STDIN_FILENO, &nothing, 1) == 0;
+           put_segment(space, snapshot.used) && put_segment(arenas, snapshot.used_arenas) && close(STDOUT_FILENO) == 0 && read(STDIN_FILENO, &nothing, 1) == 0;
 }
 
 /* posix.environ, which the module made when it was imported. */

@@ -19,4 +19,4 @@ def can_have_snapshot() -> bool:
 
 def has_snapshot(program: Path | str) -> bool:
     parts = snapshot.Program(Path(program).read_bytes()).variables()
-    return len(parts) == 2 and parts[1].in_file > 0
+    return len(parts) == 3 and parts[1].in_file > 0

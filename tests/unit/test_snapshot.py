@@ -100,7 +100,7 @@ def test_what_is_behind_the_variables_moves(program: Path, changed: Path) -> Non
 
 def test_variables_of_the_c_library_are_left_alone(program: Path) -> None:
     """Its `stdout` and what else is its own is set up by each run."""
-    (variables, memory) = snapshot.Program(program.read_bytes()).variables()
+    (variables, memory, *_) = snapshot.Program(program.read_bytes()).variables()
     assert variables.address <= symbol(program, "changed") < variables.address + variables.in_memory
     assert memory.address == 0x10000000
     lines = output("nm", program).splitlines()
