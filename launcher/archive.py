@@ -14,22 +14,20 @@ import freeze
 
 # Nothing of pyoci leads to them, only tools and tests in the packages that it imports.
 LEFT_OUT = {
-    "doctest", "ensurepip", "idlelib", "lib2to3", "pdb", "pydoc", "test", "tests", "tkinter", "turtle", "unittest",
-    "webbrowser", "sqlite3", "venv", "_pydatetime", "_pydecimal", "_pyio",
+    "doctest", "encodings.idna", "ensurepip", "idlelib", "lib2to3", "pdb", "pydoc", "test", "tests", "tkinter",
+    "turtle", "webbrowser", "venv", "_pydatetime", "_pyio", "ftplib", "smtplib", "ssl", "xml", "xmlrpc",
 }  # fmt: skip
 # Modules that others import by a name that they put together, or that C code imports.
 ASKED_FOR_BY_NAME = (
-    "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_8_sig", "encodings.utf_16",
+    "encodings.ascii", "encodings.latin_1", "encodings.utf_8_sig", "encodings.utf_16",
     "traceback", "warnings", "json.decoder", "_strptime", "datetime", "linecache", "tokenize",
 )  # fmt: skip
-# What ctypes.util would start ldconfig and a compiler for; ctypes.CDLL(None) has what pyroute2 calls (shared.c).
-FIND_LIBRARY = '"""There are no shared objects for a static program."""\n\ndef find_library(name):\n    return None\n'
 DATA = (".json",)
 _HEAD = 4
 
 
 class Packages:
-    """Folders in which modules are looked for, the first one first."""
+    """Folders in which modules are looked for, the first one first. `replaced` has the source of some."""
 
     def __init__(self, folders: Iterable[Path], replaced: dict[str, str]) -> None:
         self._folders = list(folders)
@@ -53,7 +51,7 @@ def closure(start: Iterable[str], packages: Packages, frozen: set[str]) -> dict[
     while waiting:
         name = waiting.pop()
         parts = name.split(".")
-        if name in seen or LEFT_OUT & set(parts):
+        if name in seen or name in LEFT_OUT or LEFT_OUT & set(parts):
             continue
         seen.add(name)
         waiting += [".".join(parts[:count]) for count in range(1, len(parts))]

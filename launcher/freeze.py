@@ -38,7 +38,7 @@ ARCHIVE = """\
     .section .rodata
     .globl pyoci_archive
 pyoci_archive:
-    .incbin "archive.bin"
+    .incbin "{file}"
     .byte 0
     .section .note.GNU-stack, "", %progbits
 """
@@ -183,7 +183,7 @@ def write(root: Path, stdlib: Path, folder: Path, build_facts: str | None = None
         f"const size_t pyoci_archive_size = {len(archive)};\n"
     )
     (folder / "archive.bin").write_bytes(archive)
-    (folder / "archive.S").write_text(ARCHIVE)
+    (folder / "archive.S").write_text(ARCHIVE.format(file=(folder / "archive.bin").resolve()))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ OPTIONS = (
         help="of --stats: table or json (default: table on a terminal)",
     ),
 )
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "\N{MICRO SIGN}s": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "\u00b5s": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def run(call: Call) -> int:

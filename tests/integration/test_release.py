@@ -1,0 +1,213 @@
+"""The program of a release in an empty root: nothing but the program, /proc, the cgroups and a bundle.
+
+PYOCI_RELEASE names the program; else it is looked for in dist/, where hack/release puts it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.root
+
+ROOT = Path(__file__).resolve().parents[2]
+MOST = 16 << 20  # bytes
+
+
+def find_program() -> Path:
+    named = os.environ.get("PYOCI_RELEASE")
+    made = [Path(named)] if named else sorted((ROOT / "dist").glob(f"pyoci-*-{platform.machine()}"))
+    if not made:
+        pytest.skip("there is no release: hack/release makes it")
+    return made[-1]
+
+
+@pytest.fixture(scope="module")
+def program() -> Path:
+    return find_program()
+
+
+class EmptyRoot:
+    """Commands run in a mount namespace of their own, so what is mounted goes with it."""
+
+    def __init__(self, folder: Path, program: Path) -> None:
+        self.folder = folder
+        self.rootfs = folder / "bundle/rootfs"
+        for name in ("proc", "run", "tmp", "dev", "sys/fs/cgroup"):
+            (folder / name).mkdir(parents=True)
+        for name in ("bin", "proc", "dev", "sys"):
+            (self.rootfs / name).mkdir(parents=True)
+        shutil.copy2(program, folder / "pyoci")
+        busybox = shutil.which("busybox")
+        if busybox is None or b"statically" not in subprocess.run(["file", busybox], capture_output=True).stdout:
+            busybox = busybox or pytest.skip("busybox-static is not installed")
+        shutil.copy2(busybox, self.rootfs / "bin/busybox")
+        for name in ("sh", "cat", "sleep", "mkdir", "ip", "true"):
+            (self.rootfs / "bin" / name).symlink_to("busybox")
+
+    def script(self, *lines: str) -> subprocess.CompletedProcess[str]:
+        """Shell lines in the mount and network namespaces of one run; `pyoci` is the program in the empty root."""
+        head = [
+            f"mount -t proc proc {self.folder}/proc",
+            f"mount --rbind /sys/fs/cgroup {self.folder}/sys/fs/cgroup",
+            f'pyoci() {{ chroot {self.folder} /pyoci "$@"; }}',
+        ]
+        command = ["unshare", "--mount", "--net", "sh", "-ec", "\n".join([*head, *lines])]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    def pyoci(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.script("pyoci " + " ".join(words))
+
+    def configure(self, **linux: Any) -> dict[str, Any]:
+        done = self.pyoci("spec", "--bundle", "/bundle")
+        path = self.folder / "bundle/config.json"
+        if not path.exists():
+            raise AssertionError(done.stderr)
+        config: dict[str, Any] = json.loads(path.read_text())
+        config["process"]["terminal"] = False
+        config["process"]["args"] = ["/bin/sleep", "1000"]
+        config["linux"].update(linux)
+        path.write_text(json.dumps(config))
+        return config
+
+
+@pytest.fixture
+def empty(tmp_path: Path, program: Path) -> Iterator[EmptyRoot]:
+    root = EmptyRoot(tmp_path / "empty", program)
+    yield root
+    root.script("for id in $(pyoci list --quiet); do pyoci delete --force $id; done")
+
+
+def test_program_is_one_static_file_of_a_bearable_size(program: Path) -> None:
+    data = program.read_bytes()
+    assert len(data) <= MOST
+    told = subprocess.run(["readelf", "--wide", "--program-headers", program], capture_output=True, text=True).stdout
+    assert "INTERP" not in told and "DYNAMIC" not in told
+    assert "GNU_RELRO" in told
+    (stack,) = [line.split() for line in told.splitlines() if "GNU_STACK" in line]
+    assert "E" not in stack[6]
+
+
+def test_nothing_of_the_builder_is_in_it(program: Path) -> None:
+    data = program.read_bytes()
+    for word in (str(ROOT), "/tmp/pyoci-release", os.uname().nodename, "/root/"):
+        assert word.encode() not in data or word in ("", "localhost"), word
+
+
+def test_version_and_features_tell_what_is_inside(empty: EmptyRoot) -> None:
+    done = empty.pyoci("--version")
+    facts = dict(line.split(": ", 1) for line in done.stdout.splitlines()[1:])
+    assert {"spec", "python", "libseccomp", "snapshot"} <= facts.keys()
+    assert facts["standard library"] == "in the program"
+    assert facts["snapshot"] == ("yes" if platform.machine() == "x86_64" else "no")
+    annotations = json.loads(empty.pyoci("features").stdout)["annotations"]
+    assert annotations["io.github.pyoci.python.version"] == facts["python"]
+    assert annotations["io.github.seccomp.libseccomp.version"] == facts["libseccomp"]
+
+
+SECCOMP = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}],
+}
+
+
+def test_life_of_a_container(empty: EmptyRoot) -> None:
+    """With a seccomp filter that is in no cache."""
+    empty.configure(seccomp=SECCOMP)
+    done = empty.script(
+        "pyoci create --bundle /bundle one",
+        "pyoci state one",
+        "pyoci start one",
+        "pyoci exec one /bin/sh -c 'mkdir /tmp/new || echo refused'",
+        "pyoci exec one /bin/cat /proc/1/cmdline | tr '\\0' ' '; echo",
+        "pyoci kill one KILL",
+        "while pyoci state one | grep -q running; do sleep 0.1; done",
+        "pyoci delete one",
+        "pyoci list --quiet",
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"status": "created"' in done.stdout
+    assert done.stdout.splitlines()[-2:] == ["refused", "/bin/sleep 1000 "]
+    assert "No space left on device" in done.stderr
+
+
+def test_bad_config_is_explained_as_in_a_checkout(empty: EmptyRoot) -> None:
+    config = empty.configure()
+    config["process"]["args"] = "not a list"
+    config["linux"]["namespaces"][0]["type"] = "no such namespace"
+    (empty.folder / "bundle/config.json").write_text(json.dumps(config))
+    done = empty.pyoci("validate", "/bundle")
+    assert done.returncode == 1
+    assert "/process/args" in done.stdout + done.stderr
+    assert "/linux/namespaces/0/type" in done.stdout + done.stderr
+
+
+def test_network_devices(empty: EmptyRoot) -> None:
+    """pyroute2 is in the program, and what it asks ctypes for."""
+    empty.configure(netDevices={"out0": {"name": "inside0"}})
+    done = empty.script(
+        "ip link add out0 type veth peer name out1",
+        "pyoci create --bundle /bundle one",
+        "pyoci exec one /bin/ip link show inside0",
+        "pyoci delete --force one",
+    )
+    if "Unknown device type" in done.stderr or "not supported" in done.stderr:
+        pytest.skip("this kernel has no veth devices")
+    assert done.returncode == 0, done.stderr
+    assert "inside0" in done.stdout
+
+
+def test_what_the_runtime_may_do_is_told(empty: EmptyRoot) -> None:
+    """python-prctl is in the program."""
+    empty.configure(rlimits=None)
+    path = empty.folder / "bundle/config.json"
+    config = json.loads(path.read_text())
+    del config["linux"]["rlimits"]
+    config["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 1 << 40, "hard": 1 << 40}]
+    path.write_text(json.dumps(config))
+    done = empty.pyoci("--debug", "run", "--bundle", "/bundle", "one")
+    assert done.returncode != 0
+    assert "runtime: uid 0, without" in done.stderr
+
+
+def test_other_processors(program: Path, tmp_path: Path) -> None:
+    """The snapshot holds no choice that was made for the processor of the machine that built it."""
+    emulator = shutil.which("qemu-x86_64-static")
+    if emulator is None:
+        pytest.skip("qemu-user-static is not installed")
+    for model in ("qemu64", "Nehalem", "core2duo"):
+        done = subprocess.run([emulator, "-cpu", model, program, "--version"], capture_output=True, text=True)
+        assert done.returncode == 0, (model, done.stderr)
+        assert done.stdout.startswith("pyoci version")
+
+
+def test_start_needs_no_file(program: Path) -> None:
+    """Not even the dynamic linker's; what is opened is what the command is about."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    command = ["strace", "-e", "trace=%file", str(program), "state", "no-such-container"]
+    told = subprocess.run(command, capture_output=True, text=True).stderr
+    opened = [line for line in told.splitlines() if line.startswith(("open", "access", "stat", "newfstatat"))]
+    assert all("no-such-container" in line or "/run/" in line for line in opened), opened
+
+
+def test_waiting_container_holds_little(empty: EmptyRoot) -> None:
+    """Python's memory is given back before init waits for `start` (kernel/_deferred.c)."""
+    empty.configure()
+    done = empty.script(
+        "pyoci create --bundle /bundle one",
+        "pid=$(pyoci state one | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p')",
+        "cat /proc/$pid/smaps_rollup",
+        "pyoci delete --force one",
+    )
+    assert done.returncode == 0, done.stderr
+    (private,) = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("Private_Dirty:")]
+    assert int(private) <= 300  # KiB

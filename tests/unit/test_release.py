@@ -1,0 +1,212 @@
+"""hack/release: its inputs, what it says when something is wrong, and what it puts beside the program."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import rpds as _rpds
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "hack/release.d"
+sys.path.insert(0, str(TOOLS))
+
+import inputs  # noqa: E402 - found beside hack/release
+import libraries  # noqa: E402
+import packages  # noqa: E402
+
+
+def module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"tested_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    result = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(result)
+    return result
+
+
+standin = module(TOOLS / "standins/rpds.py")
+rpds: Any = _rpds  # what is compared is not typed
+
+
+def release(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "hack/release"), *words]
+    return subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", **environment})
+
+
+def test_every_input_has_a_checksum_and_a_licence() -> None:
+    for kind in inputs.read(TOOLS / "inputs.json"):
+        for one in kind.values():
+            assert one.files and one.license and one.version
+            assert all(len(value) == 64 for value in one.files.values())
+
+
+@pytest.mark.parametrize("arch", ["riscv64", "", "x86_64/../.."])
+def test_an_unknown_architecture_is_one_line(arch: str, tmp_path: Path) -> None:
+    done = release("--arch", arch, "--output", str(tmp_path / "dist"))
+    assert done.returncode == 1 and not (tmp_path / "dist").exists()
+    assert done.stderr == f"hack/release: architecture {arch} is unknown: there are x86_64, aarch64, and all\n"
+
+
+def an_input(**files: bytes) -> inputs.Input:
+    return inputs.Input(
+        "thing", "1", "MIT", "", {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    )
+
+
+def test_a_changed_input_is_refused(tmp_path: Path) -> None:
+    wanted = an_input(thing=b"as it was")
+    (tmp_path / "thing").write_bytes(b"as it was")
+    inputs.fetch(wanted, tmp_path)
+    (tmp_path / "thing").write_bytes(b"as it is now")
+    with pytest.raises(
+        inputs.ReleaseError, match=r"thing: SHA-256 is [0-9a-f]{64}, inputs.json has .*: remove the file"
+    ):
+        inputs.fetch(wanted, tmp_path)
+
+
+@pytest.mark.parametrize("package", ["", "no-such-package=1"])
+def test_what_cannot_be_fetched_is_one_line_that_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")  # the discard port: nobody listens
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
+    monkeypatch.setattr(inputs, "KEYRING", "/nowhere")
+    wanted = inputs.Input("no-such-package-of-anybody", "1", "MIT", package, {"file": "0" * 64})
+    with pytest.raises(inputs.ReleaseError) as refused:
+        inputs.fetch(wanted, tmp_path)
+    assert f"put file into {tmp_path}" in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_failed_step_names_the_log_that_has_its_output(tmp_path: Path) -> None:
+    with pytest.raises(inputs.ReleaseError, match=r"false failed with status 1: .*/log has its output"):
+        libraries.run(tmp_path / "log", "false", cwd=tmp_path)
+    with pytest.raises(inputs.ReleaseError, match="no-such-tool is missing"):
+        libraries.run(tmp_path / "log", "no-such-tool", cwd=tmp_path)
+
+
+def test_steps_see_nothing_of_the_builders_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "of-the-builder")
+    monkeypatch.setenv("CFLAGS", "-march=native")
+    libraries.run(tmp_path / "log", "env", cwd=tmp_path)
+    text = (tmp_path / "log").read_text()
+    assert "of-the-builder" not in text and "march" not in text and "SOURCE_DATE_EPOCH=0" in text
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "pyoci-1.2.3-x86_64"
+    path.write_bytes(b"\x7fELF of a kind")
+    path.chmod(0o755)
+    return path
+
+
+def test_bill_of_materials_names_each_part(program: Path) -> None:
+    wanted = inputs.read(TOOLS / "inputs.json")
+    document: dict[str, Any] = json.loads(packages.bill_of_materials(program, "1.2.3", wanted, "x86_64"))
+    assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.5")
+    names = {part["name"] for part in document["components"]}
+    assert names == {*wanted.sources, *wanted.packages}
+    assert all(part["hashes"][0]["alg"] == "SHA-256" and part["licenses"] for part in document["components"])
+    main = document["metadata"]["component"]
+    assert main["hashes"][0]["content"] == hashlib.sha256(program.read_bytes()).hexdigest()
+    assert "timestamp" not in document["metadata"]  # the same for the same program
+
+
+def test_wheel_is_the_program_and_the_same_each_time(program: Path, tmp_path: Path) -> None:
+    made = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        packages.wheel(program, "1.2.3", "x86_64", tmp_path / name)
+        made.append(next((tmp_path / name).iterdir()))
+    assert made[0].read_bytes() == made[1].read_bytes()
+    with zipfile.ZipFile(made[0]) as archive:
+        (script,) = [entry for entry in archive.infolist() if entry.filename.endswith("scripts/pyoci")]
+        assert archive.read(script) == program.read_bytes()
+        assert script.external_attr >> 16 & 0o777 == 0o755
+        assert not any(entry.filename.endswith(".py") for entry in archive.infolist())
+    target = tmp_path / "installed"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target)]
+    done = subprocess.run([*command, str(made[0])], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (target / "bin/pyoci").read_bytes() == program.read_bytes()
+
+
+def test_checksums_are_what_sha256sum_reads(program: Path, tmp_path: Path) -> None:
+    packages.checksums(tmp_path)
+    assert subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=tmp_path).returncode == 0
+    program.write_bytes(b"changed")
+    assert (
+        subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=tmp_path, capture_output=True).returncode == 1
+    )
+
+
+MAPS = [
+    lambda kind: kind(),
+    lambda kind: kind({"a": 1, "b": 2}),
+    lambda kind: kind({"a": 1}).insert("b", 2).insert("a", 3),
+    lambda kind: kind({"a": 1, "b": 2}).remove("a"),
+    lambda kind: kind({"a": 1}).update({"b": 2}, kind({"c": 3})),
+    lambda kind: kind.convert({"a": 1}),
+    lambda kind: kind.convert(kind({"a": 1})),
+]
+
+
+@pytest.mark.parametrize("make", MAPS)
+def test_stand_in_for_a_map_of_rpds(make: Any) -> None:
+    ours, original = make(standin.HashTrieMap), make(rpds.HashTrieMap)
+    assert dict(ours.items()) == dict(original.items())
+    assert sorted(ours) == sorted(original) and len(ours) == len(original)
+    assert ours.get("a") == original.get("a") and ours.get("x", 9) == original.get("x", 9)
+    assert ("a" in ours) == ("a" in original)
+    assert ours == make(standin.HashTrieMap)
+
+
+@pytest.mark.parametrize("kind", ["HashTrieMap", "HashTrieSet"])
+def test_stand_in_refuses_to_remove_what_is_not_there(kind: str) -> None:
+    for made in (standin, rpds):
+        with pytest.raises(KeyError):
+            getattr(made, kind)().remove("a")
+
+
+def test_stand_in_for_a_set_of_rpds() -> None:
+    for kind in (standin.HashTrieSet, rpds.HashTrieSet):
+        one = kind().insert("a").insert("b").insert("a")
+        assert sorted(one) == ["a", "b"] and len(one) == 2 and "a" in one
+        assert sorted(one.update(["c"], kind(["d"]))) == ["a", "b", "c", "d"]
+        assert sorted(one.discard("a").discard("x")) == ["b"]
+        assert sorted(one) == ["a", "b"]  # unchanged
+
+
+def test_stand_in_for_a_list_of_rpds() -> None:
+    for kind in (standin.List, rpds.List):
+        one = kind().push_front("a").push_front("b")
+        assert list(one) == ["b", "a"] and len(one) == 2
+        assert (one.first, list(one.rest)) == ("b", ["a"])
+        assert list(kind([1, 2])) == list(kind(1, 2)) == [1, 2]
+
+
+def test_jsonschema_explains_the_same_with_the_stand_in() -> None:
+    script = """
+import sys
+sys.path[:0] = sys.argv[1:2]
+from pyoci.spec.explain import explain
+import rpds
+process = {"args": "x", "cwd": "relative", "user": {"uid": -1}}
+document = {"ociVersion": 7, "process": process, "linux": {"resources": []}}
+print(rpds.__file__, *explain(document, "config"), sep="\\n")
+"""
+    said = []
+    for folder in ("", str(TOOLS / "standins")):
+        command = [sys.executable, "-c", script, folder]
+        said.append(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines())
+    assert said[0][1:] == said[1][1:] != []
+    assert "standins" in said[1][0] and "standins" not in said[0][0]
