@@ -20,7 +20,7 @@ _NULL = posix.makedev(1, 3)
 def apply(paths: list[str], label: str, root: Root) -> None:
     if not paths:
         return
-    null = _open_null()
+    null = _open_null(root)
     own = posix.fstat(root.fd)
     empty = -1
     for path in paths:
@@ -45,11 +45,14 @@ def apply(paths: list[str], label: str, root: Root) -> None:
         posix.close(empty)
 
 
-def _open_null() -> int:
-    fd = posix.open("/dev/null", posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC)
-    if posix.fstat(fd).st_rdev != _NULL:
-        raise UnsupportedError("mask paths: the host's /dev/null is not the null device")
-    return fd
+def _open_null(root: Root) -> int:
+    try:
+        null: int | None = posix.open("/dev/null", posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC)
+    except FileNotFoundError:
+        null = root.find("/dev/null")  # a host without it: the container has one by default
+    if null is None or posix.fstat(null).st_rdev != _NULL:
+        raise UnsupportedError("mask paths: /dev/null must be the null device, on the host or in the container")
+    return null
 
 
 def _empty_directory(label: str) -> int:
