@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from pyoci.library.config import Config as Config
     from pyoci.library.config import default_spec as default_spec
     from pyoci.library.container import Container as Container
-    from pyoci.library.container import Event as Event
-    from pyoci.library.container import Stats as Stats
     from pyoci.library.image import Image as Image
     from pyoci.library.jobs import run as run
     from pyoci.library.outcome import Exit as Exit
@@ -42,6 +40,8 @@ if TYPE_CHECKING:
     from pyoci.library.process import Process as Process
     from pyoci.library.process import Terminal as Terminal
     from pyoci.library.program import find_program as find_program
+    from pyoci.library.usage import Event as Event
+    from pyoci.library.usage import Stats as Stats
     from pyoci.trace import Recorder
 
 recorder: Recorder | None = None  # set by --trace
@@ -59,12 +59,13 @@ def phase(name: str, side: str = "") -> None:
 _PUBLIC = {
     "library.bundle": ("Bundle",),
     "library.config": ("Config", "default_spec"),
-    "library.container": ("Container", "Event", "Stats"),
+    "library.container": ("Container",),
     "library.image": ("Image",),
     "library.jobs": ("run",),
     "library.outcome": ("Exit", "Finished", "OutputLimit", "ProgramFailed", "Timeout"),
     "library.process": ("DEVNULL", "PIPE", "STDOUT", "Process", "Terminal"),
     "library.program": ("find_program",),
+    "library.usage": ("Event", "Stats"),
     "errors": (
         "PyociError",
         "UsageError",

@@ -16,6 +16,7 @@ from pyoci.library import jobs
 from pyoci.library import process as processes
 from pyoci.library.outcome import Exit, Finished, Output
 from pyoci.library.process import MAX_OUTPUT, Terminal
+from pyoci.library.usage import Event, Stats
 from pyoci.library.waiting import Deadline
 
 Result = TypeVar("Result")
@@ -212,13 +213,13 @@ class Container:
         """`pyoci.Container.update`, with its arguments."""
         await in_thread(lambda _: self._own.update(**given))
 
-    async def stats(self) -> blocking.Stats:
+    async def stats(self) -> Stats:
         return await in_thread(lambda _: self._own.stats())
 
     async def ps(self) -> Sequence[int]:
         return await in_thread(lambda _: self._own.ps())
 
-    async def events(self, interval: float = 5.0) -> AsyncIterator[blocking.Event]:
+    async def events(self, interval: float = 5.0) -> AsyncIterator[Event]:
         """Statistics every `interval` seconds, and each out-of-memory kill, until the container has stopped."""
         found = self._own._events(interval)
         try:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, TypedDict, Unpack, cast, overload
+from typing import IO, Any, Literal, TypedDict, Unpack, overload
 
 from pyoci.cli.main import default_root
 from pyoci.errors import (
@@ -27,7 +25,6 @@ from pyoci.host import ps as host_ps
 from pyoci.host import update as host_update
 from pyoci.host.status import state_document
 from pyoci.library import copying, values
-from pyoci.library.bundle import Bundle
 from pyoci.library.config import Config
 from pyoci.library.exchange import Exchange
 from pyoci.library.outcome import Exit, Finished, Output, OutputLimit, Timeout
@@ -46,10 +43,12 @@ from pyoci.library.process import (
 )
 from pyoci.library.program import Stream, call, find_program
 from pyoci.library.supervised import Supervised
-from pyoci.library.waiting import Deadline, until_readable
+from pyoci.library.usage import Event, Events, Stats, stats_of
+from pyoci.library.waiting import Deadline
+from pyoci.library.watch import Watch
 from pyoci.spec.bundle import check_document
 from pyoci.state import status as state_status
-from pyoci.state.store import CONFIG_FILE, EXIT_FILE, Entry, Store, check_id
+from pyoci.state.store import CONFIG_FILE, Entry, Store, check_id
 
 _PATIENCE = 10.0  # seconds for a supervisor to write down what it knows
 _Path = str | os.PathLike[str]
@@ -81,26 +80,6 @@ class _PopenOptions(_Options, total=False):
     stdout: Stream
     stderr: Stream
     terminal: bool | tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """Usage at one moment. A limit is None where there is none; `data` is all that `pyoci events --stats` tells."""
-
-    cpu_seconds: float
-    memory_bytes: int
-    memory_limit: int | None
-    pids: int
-    pids_limit: int | None
-    data: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """`kind` is `stats`, with `stats`, or `oom`: the kernel killed a process for want of memory."""
-
-    kind: str
-    stats: Stats | None
 
 
 class Container:
@@ -286,7 +265,7 @@ class Container:
     def stats(self) -> Stats:
         """Usage at this moment. Raises StateError when it has stopped."""
         with self._open() as entry:
-            return _stats(host_events.stats(entry)["data"])
+            return stats_of(host_events.stats(entry)["data"])
 
     def ps(self) -> _Pids:
         """Process numbers as the host has them."""
@@ -468,11 +447,11 @@ class Container:
         if self.terminal is not None:
             self.terminal.close()
 
-    def _events(self, interval: float) -> _Events:
+    def _events(self, interval: float) -> Events:
         if not interval > 0:
             raise UsageError(f"interval: must be greater than zero, found {interval}")
         self.state()
-        return _Events([self.program, "--root", self.root, "events", f"--interval={interval:.9f}s", self.id])
+        return Events([self.program, "--root", self.root, "events", f"--interval={interval:.9f}s", self.id])
 
     def _adopt(self, made: Supervised, encoding: str | None, errors: str) -> None:
         self._supervised = made
@@ -482,7 +461,7 @@ class Container:
 
     def _wait(self, timeout: float | None, cancel: int = -1) -> Exit:
         if self._exit is None:
-            watch = _Watch(self)
+            watch = Watch(self.root, self.id)
             try:
                 self._exit = watch.wait(Deadline(timeout), cancel)
             finally:
@@ -501,7 +480,7 @@ class Container:
             max_output=max_output,
             cancel=cancel,
         )
-        watch = _Watch(self)
+        watch = Watch(self.root, self.id)
 
         def decode(data: str | bytes) -> str | bytes:
             return data.decode(encoding, errors) if encoding and isinstance(data, bytes) else data
@@ -542,7 +521,7 @@ class Container:
         """A command that removes the container: how it ended is taken down, and its supervisor is gone, too."""
         watch = None
         try:
-            watch = _Watch(self)
+            watch = Watch(self.root, self.id)
         except PyociError:
             pass  # there is none, or only half of one
         try:
@@ -557,82 +536,6 @@ class Container:
 
     def _open(self) -> Entry:
         return Store(self.root).open(self.id)
-
-
-class _Events:
-    """`pyoci events` and its lines."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self._program = subprocess.Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, bufsize=0)
-        self._rest = b""
-
-    def next(self, cancel: int = -1) -> Event | None:
-        """The next one; None once the container has stopped."""
-        output = cast(IO[bytes], self._program.stdout).fileno()
-        while b"\n" not in self._rest:
-            until_readable(output, Deadline(None), "there was no event", cancel)
-            data = os.read(output, 1 << 16)
-            if not data:
-                return None
-            self._rest += data
-        line, _, self._rest = self._rest.partition(b"\n")
-        event = json.loads(line)
-        return Event(event["type"], _stats(event["data"]) if event["type"] == "stats" else None)
-
-    def close(self) -> None:
-        self._program.kill()
-        with self._program:
-            pass  # closes the pipe, and reaps
-
-
-class _Watch:
-    """What tells that a container has ended, and how: held before somebody deletes it."""
-
-    def __init__(self, container: Container) -> None:
-        self._exit_file = self._supervisor = self._init = -1
-        with Store(container.root).open(container.id) as entry:
-            state = entry.read()
-            if not state.pid and state_status.creator_lives(state):
-                raise StateError(f"wait for {container.id}: it is being created")
-            try:
-                self._exit_file = os.open(EXIT_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=entry.dirfd)
-            except FileNotFoundError:
-                pass  # not made by this library: nobody will write it down
-            init = state_status.hold_init(state)
-            self._init = init if init is not None else -1
-            if self._exit_file >= 0:
-                supervisor = state_status.hold_creator(state)
-                self._supervisor = supervisor if supervisor is not None else -1
-
-    @property
-    def fd(self) -> int:
-        """Readable once the container's first process has ended."""
-        if self._init < 0:
-            reader, writer = os.pipe()  # it has ended already: a pipe whose writer is closed
-            os.close(writer)
-            self._init = reader
-        return self._init
-
-    def wait(self, deadline: Deadline, cancel: int = -1) -> Exit:
-        """Raises Timeout, Cancelled."""
-        for fd in (self._init, self._supervisor):
-            if fd >= 0:
-                until_readable(fd, deadline, "the container has not ended", cancel)
-        return self._read()
-
-    def _read(self) -> Exit:
-        if self._exit_file < 0:
-            return Exit()
-        try:
-            found = json.loads(os.pread(self._exit_file, 4096, 0))
-            return Exit(found["code"], found["signal"], found["oom_killed"])
-        except (ValueError, KeyError, TypeError):
-            return Exit()  # its supervisor was killed
-
-    def close(self) -> None:
-        for fd in (self._exit_file, self._supervisor, self._init):
-            if fd >= 0:
-                os.close(fd)
 
 
 def start(
@@ -677,24 +580,3 @@ def _source(bundle: _Path | None, config: Config | None, rootfs: _Path | None) -
 def _ranges(linux: Mapping[str, Any], kind: str) -> _Ranges:
     mappings = linux.get(kind) or [{"containerID": 0, "hostID": 0, "size": (1 << 32) - 1}]
     return [(entry["containerID"], entry["hostID"], entry["size"]) for entry in mappings]
-
-
-def _stats(data: Mapping[str, Any]) -> Stats:
-    memory = data.get("memory", {}).get("usage", {})
-    pids = data.get("pids", {})
-    return Stats(
-        cpu_seconds=data.get("cpu", {}).get("usage", {}).get("total", 0) / 1e9,
-        memory_bytes=memory.get("usage", 0),
-        memory_limit=_limit(memory.get("limit", 0)),
-        pids=pids.get("current", 0),
-        pids_limit=_limit(pids.get("limit", 0)),
-        data=data,
-    )
-
-
-def _limit(value: int) -> int | None:
-    # v1 rounds the greatest number down to a page, v2 says max (2^64-1).
-    return value if 0 < value < (1 << 63) - (1 << 20) else None
-
-
-__all__ = ["Bundle", "Container", "Event", "Stats"]
