@@ -123,11 +123,12 @@ class LegacyCgroup:
         try:
             for name in list(self.groups):
                 self._make(name)
-            if not self.groups:
+            if not self.groups and not planned.batches:
                 from pyoci.cgroups.none import NoCgroup
 
                 return NoCgroup()
-            self._listing().mark(self._id)
+            if self.groups:
+                self._listing().mark(self._id)
             self._apply(planned, fresh=not self._adopted)
         except CgroupError:
             remove_made(self._undo)
