@@ -494,7 +494,11 @@ def test_destinations_are_cleaned(path: str) -> None:
     assert plan_one(destination=path, type="tmpfs").destination == "/x"
 
 
-@pytest.mark.parametrize("fstype", ["ramfs", "hugetlbfs", "debugfs", "tracefs", "securityfs", "configfs", "bpf"])
+@pytest.mark.parametrize(
+    "fstype",
+    """proc sysfs devpts mqueue cgroup2 ramfs hugetlbfs devtmpfs debugfs tracefs securityfs configfs bpf pstore efivarfs
+    binfmt_misc fusectl selinuxfs smackfs resctrl rpc_pipefs nfsd autofs""".split(),
+)
 def test_ro_does_not_reach_a_superblock_of_the_kernel(fstype: str) -> None:
     mount = plan_one(type=fstype, options=["ro"])
     assert (mount.superblock, mount.attributes_set) == ((), RDONLY)
