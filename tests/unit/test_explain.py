@@ -172,7 +172,14 @@ FINDINGS: dict[str, tuple[Edit, list[tuple[str, str, str]]]] = {
     "denied": (device_rules({"allow": False, "type": "b", "major": 8}), []),
     "a disk's node": (device("b", 8, 0), [("block-device", "high", "/linux/devices/0")]),
     "memory": (device("c", 1, 1), [("memory-device", "high", "/linux/devices/0")]),
+    "kernel memory": (device("c", 1, 2), [("memory-device", "high", "/linux/devices/0")]),
+    "I/O ports": (device("c", 1, 4), [("memory-device", "high", "/linux/devices/0")]),
     "null": (device("c", 1, 3), []),
+    "the first minor of all": (device_rules({"allow": True, "type": "c", "major": -1, "minor": 0}), []),
+    "cgroup2 as a file system": (
+        lambda config: config["mounts"].append({"destination": "/cg", "type": "cgroup2", "source": "none"}),
+        [("writable-cgroup", "medium", "/mounts/7/options")],
+    ),
     "no mask": (
         lambda config: config["linux"].update(maskedPaths=[]),
         [("unmasked", "medium", "/linux/maskedPaths")],
