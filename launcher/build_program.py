@@ -32,7 +32,7 @@ LINK_HARDENING = ("-no-pie", "-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-cod
 # What a snapshot is known to work with (snapshot/README.md): versions of Python's static library, and machines.
 SNAPSHOT_VERSIONS = ((3, 11), (3, 13))
 SNAPSHOT_MACHINES = ("x86_64",)
-WRAPPED = ("malloc", "calloc", "realloc", "free", "pthread_self")
+WRAPPED = ("malloc", "calloc", "realloc", "free", "pthread_self", "clock_gettime")
 # Variables of what is linked first, which get sections of their own (snapshot/variables.ld).
 RENAMED = {
     **dict.fromkeys((".data", ".data.rel", ".data.rel.local"), "pyoci_data"),

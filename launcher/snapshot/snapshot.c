@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #if PY_VERSION_HEX >= 0x030d0000
@@ -177,6 +178,17 @@ pthread_t __wrap_pthread_self(void);
 pthread_t __wrap_pthread_self(void)
 {
     return snapshot.is_written ? __real_pthread_self() : 1;
+}
+
+/* mimalloc remembers when it was started, which would make other bytes in every build. */
+int __real_clock_gettime(clockid_t, struct timespec *);
+int __wrap_clock_gettime(clockid_t, struct timespec *);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    if (snapshot.is_written)
+        return __real_clock_gettime(clock, now);
+    *now = (struct timespec){1, 0};
+    return 0;
 }
 
 static bool put(const void *data, size_t size)
