@@ -32,11 +32,38 @@ PERMISSION_DENIED = "permission denied"
 DOES_NOT_EXIST = "container does not exist"
 NOT_RUNNING = "container not running"
 
+# Characters of a message. What hooks and tools write is passed on, and is at most 2048 bytes.
+_LONGEST = 3000
+_TAIL = 1000
+_PROBLEMS = 20  # of a document, in a message; `validate` shows all
+
+_ENDING = {1: "SIGHUP", 2: "SIGINT", 15: "SIGTERM"}
+
+
+def bounded(message: str) -> str:
+    """A message of bearable length: of a longer one the ends."""
+    if len(message) <= _LONGEST:
+        return message
+    return f"{message[: _LONGEST - _TAIL]} ... {message[-_TAIL:]}"
+
 
 class PyociError(Exception):
-    """Base of all errors that are reported as one line, without a traceback."""
+    """Base of all errors that are reported as one line, without a traceback; of one that is too long the ends."""
 
     exit_status = 1
+
+    def __init__(self, message: str) -> None:
+        if len(message) > _LONGEST:
+            message = f"{message[: _LONGEST - _TAIL]} ... {message[-_TAIL:]}"
+        super().__init__(message)
+
+
+class Interrupted(BaseException):
+    """A signal asked the command to end: what it has begun is undone on the way out. Not caught with errors."""
+
+    def __init__(self, signal: int) -> None:
+        self.exit_status = 128 + signal  # as shells count
+        super().__init__(f"interrupted by {_ENDING.get(signal, f'signal {signal}')}: what was begun is undone")
 
 
 class UsageError(PyociError):
@@ -51,7 +78,9 @@ class ConfigError(PyociError):
 
     def __init__(self, problems: list[str] | str) -> None:
         self.problems = [problems] if isinstance(problems, str) else problems
-        super().__init__("; ".join(self.problems))
+        more = len(self.problems) - _PROBLEMS
+        shown = self.problems[:_PROBLEMS] + ([f"and {more} more; pyoci validate lists them"] if more > 0 else [])
+        super().__init__("; ".join(shown))
 
 
 class UnsupportedError(PyociError):
@@ -63,9 +92,9 @@ class StateError(PyociError):
 
 
 class ContainerNotFound(StateError):
-    def __init__(self, container_id: str) -> None:
+    def __init__(self, container_id: str, why: str = "") -> None:
         self.container_id = container_id
-        super().__init__(f"{DOES_NOT_EXIST}: {container_id!r}")
+        super().__init__(f"{DOES_NOT_EXIST}: {container_id!r}" + (f": {why}" if why else ""))
 
 
 class ContainerExists(StateError):
@@ -129,3 +158,16 @@ def from_data(data: dict[str, Any]) -> PyociError:
     error = kind.__new__(kind, str(data.get("message", "")))
     error.__dict__.update(data.get("fields") or {})
     return error
+
+
+def unexpected(error: BaseException) -> str:
+    """Words for an exception that is not one of ours: a call of the system without words of its own, or a fault."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    if not isinstance(error, OSError):
+        return f"internal error: {str(error) or 'no reason given'}"
+    import errno as names
+
+    name = names.errorcode.get(error.errno or 0, str(error.errno))
+    place = f" on {error.filename!r}" if error.filename else ""
+    return f"system call failed{place}: {(error.strerror or str(error)).lower()} ({name})"

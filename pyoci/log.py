@@ -14,7 +14,7 @@ from __future__ import annotations
 import posix
 import time
 
-from pyoci.errors import PyociError
+from pyoci.errors import PyociError, bounded
 
 TEXT = "text"
 JSON = "json"
@@ -55,17 +55,15 @@ def error(message: str, reason: PyociError | None = None) -> None:
 
     `reason` is the error whose words these are: with --log-format json the entry has its `kind` and `fields`, too.
     """
-    _log("error", message, reason)
-    _say("error", "pyoci: ", message, reason)
+    has_log = _log("error", message, reason)
+    # With a log it is an engine that calls us, and podman puts our name before what it finds on standard error.
+    _say("error", "" if has_log else "pyoci: ", message, reason)
 
 
-def warning(message: str, *, to_log_only: bool = False) -> None:
-    """Something failed that the command does not depend on.
-
-    `to_log_only`: what the config's author should know, but nobody who reads the container's output; without --log
-    it shows with --debug.
-    """
-    if not _log("warning", message) and (_sink.verbose or not to_log_only):
+def warning(message: str) -> None:
+    """Something failed that the command does not depend on, or was not applied: to the log, else to standard error."""
+    message = bounded(message)
+    if not _log("warning", message):
         _say("warning", "pyoci: warning: ", message)
 
 

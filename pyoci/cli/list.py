@@ -14,7 +14,7 @@ import time
 from pyoci import jsontext, log
 from pyoci.cli import options, output
 from pyoci.cli.options import Call, Option
-from pyoci.errors import ContainerNotFound, PyociError
+from pyoci.errors import ContainerNotFound, PyociError, StateError
 from pyoci.host.status import state_document
 from pyoci.state.store import Entry, Store
 
@@ -41,6 +41,8 @@ COLUMNS = ("ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER")
 def run(call: Call) -> int:
     options.expect_args(call, 0, 0, "no arguments")
     store = Store(call.settings.root)
+    if call.settings.root_is_given and not os.path.isdir(store.root):
+        raise StateError(f"list {store.root}: no such directory")  # runc, too, takes only its default for an empty one
     if call.options["quiet"]:
         output.write("".join(f"{name}\n" for name in store.ids()))
         return 0
@@ -82,7 +84,7 @@ def _documents(store: Store) -> list[dict[str, Any]]:
     for container_id in store.ids():
         try:
             with store.open(container_id) as entry:
-                document = state_document(entry, entry.read())
+                document = state_document(entry)
                 document["owner"] = document["owner"] or _owner(entry, names)
                 documents.append(document)
         except ContainerNotFound:

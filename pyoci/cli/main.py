@@ -7,7 +7,7 @@ import posix
 from pyoci import log, phase
 from pyoci.cli import options, output
 from pyoci.cli.options import Call, Option, Settings
-from pyoci.errors import PyociError, UsageError
+from pyoci.errors import Interrupted, PyociError, UsageError, unexpected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,36 +111,38 @@ def main(argv: list[str]) -> int:
         with Recording(settings.trace, parsed.args[0]):
             return _call(parsed.args[0], parsed.rest, settings)
     except PyociError as error:
+        if settings is None:
+            _find_log(argv)
         log.error(str(error), error)
+        raised, status = error, error.exit_status
+    except Interrupted as error:
+        log.error(str(error))
         raised, status = error, error.exit_status
     except KeyboardInterrupt as error:
         log.error("interrupted")
         raised, status = error, INTERRUPTED
-    except OSError as error:
-        log.error(_refused(error))
-        raised, status = error, 1
-    except MemoryError as error:
-        log.error("out of memory")
-        raised, status = error, 1
     except ImportError as error:
         log.error(_missing(error))
         raised, status = error, 1
     except Exception as error:  # noqa: BLE001  # the last fence: an engine must get its line
-        log.error(f"internal error: {type(error).__name__}: {error}; --debug shows where")
+        log.error(f"{unexpected(error)}; --debug shows where")
         raised, status = error, 1
     if settings is not None and settings.debug:
         _show_traceback(raised)
     return status
 
 
-def _refused(error: OSError) -> str:
-    """Words for a call that has none of its own: it fails only when the machine runs out of something."""
-    import errno
-
-    name = errno.errorcode.get(error.errno or 0, str(error.errno))
-    place = f" on {error.filename!r}" if error.filename else ""
-    reason = (error.strerror or str(error)).lower()
-    return f"the system refused a call{place}: {reason} ({name}); --debug shows which"
+def _find_log(argv: list[str]) -> None:
+    """The log of a command line that cannot be read, so that an engine finds the reason where it looks for it."""
+    found = {"log": "", "log-format": log.TEXT}
+    for position, word in enumerate(argv):
+        name, equals, value = word.partition("=")
+        if name.lstrip("-") in found and name.startswith("-"):
+            found[name.lstrip("-")] = value if equals else "".join(argv[position + 1 : position + 2])
+    try:
+        log.setup(found["log"], found["log-format"])
+    except PyociError:
+        pass  # that it cannot be opened is not what is wrong
 
 
 def _missing(error: ImportError) -> str:
@@ -203,8 +205,17 @@ def _call(name: str, words: list[str], settings: Settings) -> int:
         output.write(options.usage(name, module))
         return 0
     args = parsed.args + parsed.rest
+    if settings.debug:
+        _tell_calls(name)
     phase(name)
     return module.run(Call(command=name, options=parsed.options, args=args, settings=settings))
+
+
+def _tell_calls(name: str) -> None:
+    from pyoci.kernel import call_log
+
+    log.debug(f"command: {name}")
+    call_log.install(lambda words: log.debug(f"call: {words}"))
 
 
 def _load(name: str) -> Command:
@@ -235,6 +246,7 @@ def _settings(found: dict[str, Any]) -> Settings:
         raise UsageError("option --root: the path is empty")
     return Settings(
         root=root or default_root(),
+        root_is_given=root is not None,
         cgroup_manager=_cgroup_manager(found["cgroup-manager"], found["systemd-cgroup"]),
         rootless_mode=found["rootless"],
         log=found["log"],

@@ -64,6 +64,7 @@ class Settings(Record):
     """The global options, read."""
 
     root: str
+    root_is_given: bool = False
     cgroup_manager: str = "cgroupfs"
     rootless_mode: str = "auto"
     log: str | None = None

@@ -15,6 +15,6 @@ OPTIONS = ()
 def run(call: Call) -> int:
     options.expect_args(call, 1, 1, "one container id")
     with Store(call.settings.root).open(call.args[0]) as entry:
-        document = state_document(entry, entry.read())
+        document = state_document(entry)
     output.write(jsontext.pretty(document) + "\n")
     return 0

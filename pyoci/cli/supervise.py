@@ -7,7 +7,7 @@ import posix
 from pyoci.cli import create, options
 from pyoci.cli import exec as executing
 from pyoci.cli.options import Call, Option
-from pyoci.errors import PyociError, SyscallError, UsageError
+from pyoci.errors import PyociError, SyscallError, UsageError, unexpected
 from pyoci.host import supervise as host
 from pyoci.state.store import Store
 
@@ -40,7 +40,7 @@ def run(call: Call) -> int:
     except OSError as error:
         failure = SyscallError(error.errno or 0, command)
     except Exception as error:  # noqa: BLE001  # the last fence, as in cli.main; standard error is the program's
-        failure = PyociError(f"internal error: {type(error).__name__}: {error}")
+        failure = PyociError(unexpected(error))
     report.failed(failure)
     return 1
 

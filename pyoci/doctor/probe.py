@@ -95,7 +95,7 @@ def attempt(action: Callable[[], object], *, private: bool = False) -> str:
                 _make_private()
             action()
         except (PyociError, OSError, ValueError) as error:
-            words = str(error) or type(error).__name__
+            words = str(error) or "it failed without a reason"
         os.write(writer, words.encode("utf-8", "backslashreplace")[:4096])
         os._exit(0)
     os.close(writer)

@@ -46,7 +46,7 @@ def checkpoint(entry: Entry, wanted: Wanted, program: str) -> None:
     program = swrk.find(program)
     phase("status")
     entry.lock()
-    state = entry.read()
+    state = status.made(entry, "cannot checkpoint container")
     was_frozen = _check_status(entry, state)
     plan = _plan_of(entry, state)
     found = _look(plan, state)

@@ -8,6 +8,7 @@ from pyoci import cgroups, jsontext, log, phase
 from pyoci.errors import CgroupError, ConfigError, ContainerError, PyociError, UnsupportedError, UsageError
 from pyoci.host import handshake, open_for_init, passed_fds, spawn
 from pyoci.host.announce import announce
+from pyoci.host.interrupt import undo_when_asked_to_end
 from pyoci.init import sequence
 from pyoci.kernel import pidfd, proc_stat, signals
 from pyoci.plan import delegation, namespaces
@@ -75,7 +76,7 @@ def load(options: Options) -> tuple[Plan, bytes]:
     if problems:
         raise ConfigError(problems)
     for words in rules.warnings(config):
-        log.warning(words, to_log_only=True)
+        log.warning(words)
     phase("plan")
     request = Request(
         container_id=options.container_id,
@@ -87,7 +88,7 @@ def load(options: Options) -> tuple[Plan, bytes]:
     )
     plan = build(config, request, host_facts.gather())
     for words in plan.warnings:
-        log.warning(words, to_log_only=True)
+        log.warning(words)
     _check_terminal(plan, options)
     if plan.process is not None:
         passed_fds.check(plan.process.preserve_fds)
@@ -128,8 +129,10 @@ def _real_path(path: str) -> str:
 def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created:
     """Make the container. On any error it is as if nothing had been tried."""
     plan, text = load(options)
+    undo_when_asked_to_end()
     phase("reserve the id, write state")
     entry = Store(options.root).reserve(options.container_id)
+    state = None
     try:
         group = cgroups.prepare(
             plan.cgroups_path,
@@ -146,9 +149,12 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
             entry.write_file(EXIT_FILE, b"")
         if plan.readiness:
             entry.make_folder(READINESS_FOLDER)
+        entry.publish()
         return _create(plan, options, entry, state, group, on_terminal)
     except BaseException:
         undo(entry)
+        if state is not None and state.pid:
+            _run_poststop(plan)
         raise
 
 
@@ -213,7 +219,7 @@ def _create_with(
         phase("seccomp program")
         from pyoci.host import seccomp
 
-        opened.seccomp_program = seccomp.for_container(plan.process.seccomp, options.root)
+        opened.seccomp_program = seccomp.for_container(plan.process.seccomp)
     phase("make the cgroup")
     # removes what it made when it fails, and nothing that others made
     group = group.create(delegation.owner(plan.namespaces, plan.mounts, plan.process))
@@ -231,6 +237,7 @@ def _create_with(
     except BaseException:
         group.destroy(cgroups.NOBODY)
         raise
+    state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
     child.channel.watch(lambda: _why_stuck(child.pid, group))
     try:
         open_for_init.let_go(opened)
@@ -245,7 +252,6 @@ def _create_with(
             state.resctrl = resctrl.join(plan.intel_rdt, state.resctrl, child.pid)
         entry.write(state)
         handshake.release(plan, child, opened)
-        state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
         unseen = plan.namespaces.birth == UNSEEN
         handshake.until_ready(
             plan.process,
@@ -270,7 +276,7 @@ def _create_with(
         return Created(entry=entry, state=state, plan=plan, pid=child.pid, pidfd=child.pidfd)
     except BaseException as error:
         out_of_memory = isinstance(error, PyociError) and _lacked_memory(group)
-        _abandon(plan, child, group)
+        _abandon(child, group)
         if state.resctrl:
             from pyoci.cgroups import resctrl
 
@@ -343,8 +349,8 @@ def first_state(plan: Plan, options: Options, group: Cgroup) -> State:
     )
 
 
-def _abandon(plan: Plan, child: spawn.Child, group: Cgroup) -> None:
-    """runtime.md: a failed create stops the container, undoes it and runs the poststop hooks (steps 12 and 13)."""
+def _abandon(child: spawn.Child, group: Cgroup) -> None:
+    """runtime.md: a failed create stops the container and undoes it (step 12)."""
     phase("undo")
     # Frozen in a cgroup of v1, init dies only when the group is told to let it.
     pidfd.send(child.pidfd, signals.KILL)
@@ -356,6 +362,10 @@ def _abandon(plan: Plan, child: spawn.Child, group: Cgroup) -> None:
         log.warning(str(error))
     spawn.destroy(child)
     group.destroy(cgroups.NOBODY)
+
+
+def _run_poststop(plan: Plan) -> None:
+    """runtime.md, step 13. Without the lock and the entry: a hook may call pyoci for this very container."""
     poststop = plan.hooks.get("poststop")
     if poststop:
         from pyoci.host import hooks

@@ -35,6 +35,8 @@ def delete(store: Store, container_id: str, force: bool = False) -> None:
         # Engines clean up with --force after a failed create, and more than once.
         if not force:
             raise
+    if force:
+        store.remove_half_made(container_id)
 
 
 def destroy(entry: Entry, state: State, killed: bool = False) -> None:
@@ -108,8 +110,9 @@ def stop(state: State) -> bool:
 
 def _delete_stopped(entry: Entry) -> None:
     phase("status")
+    # Read before the lock, which `create` holds while its hooks may call us; what was made does not change any more.
+    state = status.made(entry, "cannot delete container")
     entry.lock()
-    state = entry.read()
     current = status.status(entry, state)
     if current != status.STOPPED:
         raise StateError(f"cannot delete container {entry.id} that is not stopped: {current}")
@@ -133,8 +136,8 @@ def _delete_by_force(entry: Entry) -> None:
 def _read_if_whole(entry: Entry) -> State | None:
     try:
         return entry.read()
-    except ContainerNotFound:
-        raise
     except StateError as error:
+        if entry.is_removed():
+            raise
         log.debug(str(error))
         return None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def stats(entry: Entry) -> dict[str, Any]:
     """One event of the type `stats`. Raises StateError when the container has stopped, CgroupError."""
-    state = entry.read()
+    state = status.made(entry, "cannot show events of container")
     init = _hold(state)
     pidfd.close(init)
     return _stats(state, _group(state))
@@ -32,7 +32,7 @@ def follow(entry: Entry, interval: float, emit: Callable[[dict[str, Any]], None]
 
     Raises StateError when it has stopped already, CgroupError.
     """
-    state = entry.read()
+    state = status.made(entry, "cannot show events of container")
     group = _group(state)
     init = _hold(state)
     watch = group.oom_watch()

@@ -8,6 +8,7 @@ from pyoci import cgroups, jsontext, log, phase
 from pyoci.errors import PyociError, StateError, UsageError
 from pyoci.host import handshake, passed_fds, spawn
 from pyoci.host.announce import announce
+from pyoci.host.interrupt import undo_when_asked_to_end
 from pyoci.host.status import document
 from pyoci.kernel import namespace, pidfd, procfs, uapi
 from pyoci.plan import exec as exec_plan
@@ -59,10 +60,12 @@ def execute(entry: Entry, options: Options) -> int:
 def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None]) -> spawn.Child:
     """The process, once it is the program: a child of the caller's. Raises what makes it impossible."""
     phase("status")
-    state = entry.read()
+    state = status.made(entry, "cannot exec in container")
     _check_status(entry, state, options)
     phase("plan")
     plan = _plan(entry, state, options)
+    if log.is_verbose():
+        log.debug(f"plan: {plan!r}")
     wanted = plan.process
     if wanted.terminal and options.detach and not options.console_socket:
         raise UsageError("a detached process with a terminal needs --console-socket")
@@ -72,6 +75,7 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
     passed_fds.check(wanted.preserve_fds)
     inherited = _open(plan, state, options)
     group = _group(state, options.cgroups)
+    undo_when_asked_to_end()
     child = spawn.enter(plan, inherited, group, on_terminal)
     try:
         phase("join the cgroup, limits")
@@ -117,7 +121,7 @@ def _plan(entry: Entry, state: State, options: Options) -> ExecPlan:
     )
     plan = exec_plan.plan(config, changes, request, host_facts.gather())
     for words in plan.warnings:
-        log.warning(words, to_log_only=True)
+        log.warning(words)
     return plan
 
 
@@ -142,7 +146,7 @@ def _open(plan: ExecPlan, state: State, options: Options) -> Inherited:
     if plan.process.seccomp is not None:
         from pyoci.host import seccomp
 
-        inherited.seccomp_program = seccomp.for_container(plan.process.seccomp, options.root)
+        inherited.seccomp_program = seccomp.for_container(plan.process.seccomp)
     return inherited
 
 

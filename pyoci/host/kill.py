@@ -25,7 +25,7 @@ def kill(entry: Entry, signal: int, everyone: bool = False) -> None:
     state = entry.read()
     init = status.hold_init(state)
     if init is None:
-        _kill_stopped(state, signal, everyone)
+        _kill_without_init(entry, signal, everyone)
         return
     try:
         send(state, init, signal, everyone)
@@ -50,19 +50,24 @@ def send(state: State, init: int, signal: int, everyone: bool = False) -> None:
         status.cgroup(state).freeze(False)
 
 
-def _kill_stopped(state: State, signal: int, everyone: bool) -> None:
-    """There is no init. With --all that is no error, as in runc: containerd's shim calls it after the exit.
+def _kill_without_init(entry: Entry, signal: int, everyone: bool) -> None:
+    """With --all that is no error, as in runc: containerd's shim calls it after the exit.
 
-    Without a PID namespace of its own a container's processes may outlive its init; --all reaches them.
+    Without a PID namespace of its own a container's processes may outlive its init: --all reaches them, and so does
+    KILL, as in runc.
     """
-    creating = not state.pid and status.creator_lives(state)
-    if creating or not everyone:
-        word = status.CREATING if creating else status.STOPPED
-        raise StateError(f"{NOT_RUNNING}: {state.id!r} is {word}")
+    state, current = status.look(entry)
+    if current == status.CREATING:
+        raise StateError(f"{NOT_RUNNING}: {state.id!r}: {status.BEING_CREATED}")
+    if current != status.STOPPED:
+        kill(entry, signal, everyone)  # `create` has come to its end since we looked
+        return
     # With a PID namespace of its own the kernel killed them with init: whoever is in the cgroup now came later.
     group = None if state.own_pid_namespace else status.cgroup_left(state)
-    if group is not None:
+    if group is not None and (everyone or signal == signals.KILL) and group.pids():
         group.kill(signal)
+    elif not everyone:
+        raise StateError(f"{NOT_RUNNING}: {state.id!r} is {current}")
 
 
 def _signal_group(state: State, signal: int) -> None:

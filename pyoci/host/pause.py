@@ -34,13 +34,14 @@ def resume(entry: Entry) -> None:
 
 def _look_at(entry: Entry) -> tuple[State, str]:
     # Not entry.lock(): `start` holds it while it waits, and a container must be stoppable then, too.
-    state = entry.read()
-    return state, status.status(entry, state)
+    return status.look(entry)
 
 
 def _refusal(state: State, current: str, action: str, why: str) -> str:
     if current == status.STOPPED:
         return f"{action}: {NOT_RUNNING}: {state.id!r} has stopped"
+    if current == status.CREATING:
+        return f"{action}: {NOT_RUNNING}: {state.id!r}: {status.BEING_CREATED}"
     return f"{action}: {why}: {state.id!r} is {current}"
 
 

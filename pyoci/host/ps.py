@@ -15,7 +15,7 @@ def pids(entry: Entry) -> list[int]:
 
     Raises UnsupportedError when there is no cgroup that would name them, CgroupError.
     """
-    state = entry.read()
+    state = status.made(entry, "cannot list the processes of container")
     if not state.cgroup:
         raise UnsupportedError(f"ps {state.id}: it has no cgroup that would name its processes")
     return status.cgroup(state).pids()

@@ -7,6 +7,7 @@ import fcntl
 import posix
 import select
 
+from pyoci.host.interrupt import ENDING
 from pyoci.kernel import signals, uapi
 
 TYPE_CHECKING = False
@@ -66,14 +67,9 @@ class Relay:
         posix.set_blocking(writer, False)
         self._wakeup = (reader, writer)
         for number in range(1, 65):
-            if number in _OWN and number != _signal.SIGCHLD:
+            if (number in _OWN and number != _signal.SIGCHLD) or number in ENDING:
                 continue
-            try:
-                self._handlers[number] = _signal.signal(number, _noted)
-                if self._handlers[number] == _signal.SIG_IGN:
-                    signals.ignored.add(number)
-            except (OSError, ValueError):
-                continue  # those that libc keeps for itself
+            self._note(number)
         _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         if self._master >= 0 and posix.isatty(0):
             self._make_raw()
@@ -94,6 +90,8 @@ class Relay:
 
     def wait(self, pid: int, pidfd: int) -> int:
         """Relay until process `pid`, a child of ours, has ended; its exit status, or 128 + signal."""
+        for number in ENDING:  # until now they ended us, with what was begun
+            self._note(number)
         while True:
             ready = self._poll(pidfd)
             if self._wakeup[0] in ready:
@@ -113,6 +111,15 @@ class Relay:
                 _reap()
                 code = posix.waitstatus_to_exitcode(status)
                 return code if code >= 0 else 128 - code
+
+    def _note(self, number: int) -> None:
+        try:
+            handler = _signal.signal(number, _noted)
+            self._handlers.setdefault(number, handler)
+            if handler == _signal.SIG_IGN:
+                signals.ignored.add(number)
+        except (OSError, ValueError):
+            pass  # those that libc keeps for itself
 
     def _poll(self, pidfd: int) -> set[int]:
         poller = select.poll()

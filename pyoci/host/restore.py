@@ -142,6 +142,7 @@ def _make(work: _Restore, text: bytes) -> Created:
         entry.write_file(CONFIG_FILE, text)
         if plan.readiness:
             entry.make_folder(READINESS_FOLDER)
+        entry.publish()
         phase("make the cgroup")
         if not _leaves_groups_to_criu(work):
             made.group = group.create(_owner(plan))
@@ -324,6 +325,7 @@ def _finish(work: _Restore, made: _Container, pid: int) -> Created:
         raise CriuError(f"criu restored process {pid}, but told of {made.state.pid}")
     pidfd = posix.pidfd_open(pid)
     announce(pid, pidfd, work.options.pid_file, work.options.pidfd_socket)
+    made.entry.unlock()  # a hook may call pyoci for this very container
     hooks = made.state.hooks.get("poststart")
     if hooks:
         from pyoci.host import hooks as runner
@@ -351,6 +353,7 @@ def _abandon(work: _Restore, made: _Container) -> None:
         log.warning(str(error))
     poststop = work.plan.hooks.get("poststop")
     if poststop and work.hooks_ran:
+        made.entry.unlock()
         from pyoci.host import hooks as runner
 
         document = creation.document(work.plan, 0) | {"status": "stopped"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci import log, phase
-from pyoci.errors import PyociError
+from pyoci.errors import ContainerNotFound, Interrupted, PyociError
 from pyoci.host import create as creation
 from pyoci.host import delete, start
 from pyoci.host.create import Created, Options
@@ -15,23 +15,29 @@ from pyoci.kernel import process
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyoci.host.readiness import Readiness
+    from pyoci.host.relay import Relay
 
 
 def run(options: Options, *, keep: bool, subreaper: bool) -> int:
     """The exit status of the container's program; 128 and the signal's number when one ended it."""
+    relay = None
     if options.detach or options.console_socket:
         created = creation.create(options, ConsoleSocket(options.console_socket))
-        if options.detach:
-            readiness = begin(created)
-            if readiness is not None:
-                readiness.wait()
-            return 0
-        return _foreground(created, None, keep, subreaper)
+    else:
+        from pyoci.host.relay import Relay
 
-    from pyoci.host.relay import Relay
-
-    relay = Relay()
-    return _foreground(creation.create(options, relay.adopt), relay, keep, subreaper)
+        relay = Relay()
+        created = creation.create(options, relay.adopt)
+    try:
+        if not options.detach:
+            return _foreground(created, relay, keep, subreaper)
+        readiness = begin(created)
+        if readiness is not None:
+            readiness.wait()
+        return 0
+    except Interrupted:
+        _stop_and_destroy(created)
+        raise
 
 
 def begin(created: Created) -> Readiness | None:
@@ -39,17 +45,14 @@ def begin(created: Created) -> Readiness | None:
     try:
         return start.start(created.entry)
     except PyociError:
-        if not created.entry.is_removed():
-            delete.stop(created.state)
-            posix.waitpid(created.pid, 0)
-            delete.destroy(created.entry, created.state)
+        _stop_and_destroy(created)
         raise
 
 
-def _foreground(created: Created, relay: object, keep: bool, subreaper: bool) -> int:
+def _foreground(created: Created, relay: Relay | None, keep: bool, subreaper: bool) -> int:
     from pyoci.host.relay import Relay
 
-    watcher = relay if isinstance(relay, Relay) else Relay()
+    watcher = relay or Relay()
     if subreaper:
         process.become_subreaper()
     with watcher:
@@ -58,7 +61,28 @@ def _foreground(created: Created, relay: object, keep: bool, subreaper: bool) ->
         status = watcher.wait(created.pid, created.pidfd)
     if not keep:
         try:
-            delete.destroy(created.entry, created.state)
+            if _lock(created):
+                delete.destroy(created.entry, created.state)
         except PyociError as error:
             log.warning(str(error))
     return status
+
+
+def _stop_and_destroy(created: Created) -> None:
+    if not _lock(created):
+        return
+    killed = delete.stop(created.state)
+    try:
+        posix.waitpid(created.pid, 0)
+    except ChildProcessError:
+        pass
+    delete.destroy(created.entry, created.state, killed)
+
+
+def _lock(created: Created) -> bool:
+    """False when somebody else has deleted the container: its ID and its cgroup may be another's by now."""
+    try:
+        created.entry.lock()
+    except ContainerNotFound:
+        return False
+    return True

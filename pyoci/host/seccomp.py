@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from pyoci.kernel.libseccomp import Library
     from pyoci.wire.seccomp import SeccompPlan
 
-# Below the state root. `@` cannot be in a container's id, so no container can have this name.
-DIRECTORY = "@seccomp"
+# Not in the state root, which an engine may share with another runtime: `runc list` complains of what is no container.
+DIRECTORY = "pyoci-seccomp"
+_OF_ROOT = f"/run/{DIRECTORY}"
 
 # Raised when this compiler makes other bytes of the same profile, so that older entries are not found.
 _COMPILER = 1
@@ -40,27 +41,47 @@ _LOAD_ARCH = b"\x20\0\0\0\x04\0\0\0"
 _LOAD_ARCH_BIG_ENDIAN = b"\0\x20\0\0\0\0\0\x04"
 
 
-def for_container(plan: SeccompPlan, root: str) -> bytes:
-    """The filter from the cache below the state root, or compiled; what is odd about it goes to the log."""
-    found = program(plan, f"{root}/{DIRECTORY}")
+def for_container(plan: SeccompPlan) -> bytes:
+    """The filter from the cache, or compiled; what is odd about it goes to the log."""
+    found = program(plan, cache_directory())
     for words in found.warnings:
-        log.warning(words, to_log_only=True)
+        log.warning(words)
     for name in found.unknown:
         log.debug(f"seccomp: this libseccomp does not know {name}, no rule for it")
     return found.code
 
 
-def program(plan: SeccompPlan, cache_directory: str) -> SeccompProgram:
+def cache_directory() -> str:
+    """Where this user's filters are; empty when there is no such place.
+
+    root's is in /run, unless that is another root's: in a user namespace there is the user's own runtime folder.
+    """
+    if posix.geteuid() == 0:
+        for path in (_OF_ROOT, "/run"):
+            try:
+                status = posix.stat(path, follow_symlinks=False)
+            except OSError:
+                continue
+            if status.st_uid == 0:
+                return _OF_ROOT
+            break
+    session = posix.environ.get(b"XDG_RUNTIME_DIR", b"").decode("utf-8", "surrogateescape")
+    return f"{session}/{DIRECTORY}" if session.startswith("/") else ""
+
+
+def program(plan: SeccompPlan, directory_path: str) -> SeccompProgram:
     """The filter as bytes for `kernel.seccomp.load`.
 
-    `cache_directory` is made when it is missing; one that others could write to is not used, and the result
-    says so in `warnings`. UnsupportedError when libseccomp is missing or refuses a rule.
+    `directory_path` is made when it is missing; one that others could write to is not used, and the result
+    says so in `warnings`. Empty for none. UnsupportedError when libseccomp is missing or refuses a rule.
     """
+    if not directory_path:
+        return _compile(plan, ())[0]
     name = _name(plan)
     try:
-        directory = _open_directory(cache_directory)
+        directory = _open_directory(directory_path)
     except OSError as error:
-        return _compile(plan, (f"seccomp filters are not cached in {cache_directory}: {_reason(error)}",))[0]
+        return _compile(plan, (f"seccomp filters are not cached in {directory_path}: {_reason(error)}",))[0]
     try:
         found = _look_up(directory, name)
         if found is not None:
@@ -69,7 +90,7 @@ def program(plan: SeccompPlan, cache_directory: str) -> SeccompProgram:
         try:
             _store(directory, name, stamp, made)
         except OSError as error:
-            made.warnings = (f"seccomp filter is not cached in {cache_directory}: {_reason(error)}",)
+            made.warnings = (f"seccomp filter is not cached in {directory_path}: {_reason(error)}",)
         return made
     finally:
         posix.close(directory)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posix
 
-from pyoci import phase
+from pyoci import log, phase
 from pyoci.errors import ContainerError
 from pyoci.init import exec_sequence, main
 from pyoci.kernel import process
@@ -46,6 +46,8 @@ def spawn(
         # cgroup_procs_write_permission): the host moves it afterwards
         cgroup_fd = -1
     host, container = messages.pair()
+    if log.is_verbose():
+        host.on_debug = _tell_calls()
     birth, visit = namespaces.birth, None
     if birth == VISITED:
         from pyoci.host import namespace_visit
@@ -105,6 +107,8 @@ def enter(plan: ExecPlan, inherited: Inherited, group: Cgroup, on_terminal: Call
     phase("clone")
     process.set_dumpable(False)
     host, container = messages.pair()
+    if log.is_verbose():
+        host.on_debug = _tell_calls()
     # The second process begins where the first one is. Not where its number would be one too many for a moment, and
     # where the caller's CPUs count until the process is in its cgroup.
     cgroup_fd = -1 if plan.pids_limited or plan.process.cpu_affinity else group.clone_fd()
@@ -142,12 +146,22 @@ def change_mounts(plan: Plan, action: str, inherited: Inherited) -> Child:
 
     process.set_dumpable(False)
     host, container = messages.pair()
+    if log.is_verbose():
+        host.on_debug = _tell_calls()
     pid, pidfd = process.clone(0, -1)
     if pid == 0:
         host.close()
         main.run_in(inherited, container, lambda channel: mounts_sequence.change(plan, action, inherited, channel))
     container.close()
     return Child(pid=pid, pidfd=pidfd, channel=host)
+
+
+def _tell_calls() -> Callable[[str], None]:
+    """Every system call to the log, from now on; the container's side tells its own."""
+    from pyoci.kernel import call_log
+
+    call_log.install(lambda words: log.debug(f"call: {words}"))
+    return lambda words: log.debug(f"container's side: {words}")
 
 
 def _number(text: str) -> int:

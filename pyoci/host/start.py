@@ -8,7 +8,7 @@ import errno
 import posix
 
 from pyoci import log, phase
-from pyoci.errors import HookError, StateError, SyscallError
+from pyoci.errors import ContainerNotFound, HookError, StateError, SyscallError
 from pyoci.state import status
 from pyoci.state.store import START_SOCKET
 from pyoci.wire import messages
@@ -34,8 +34,9 @@ def start(entry: Entry) -> Readiness | None:
     container is then destroyed.
     """
     phase("status")
+    # Read before the lock, which `create` holds while its hooks may call us; what was made does not change any more.
+    state = status.made(entry, "cannot start container")
     entry.lock()
-    state = entry.read()
     current = status.status(entry, state)
     if current != status.CREATED:
         refusal = _REFUSALS.get(current, f"cannot start a container in the {current} state")
@@ -108,9 +109,17 @@ def _run_poststart(entry: Entry, state: State) -> None:
     try:
         runner.run(hooks, document(state, status.RUNNING), "poststart", state.bundle)
     except HookError:
-        entry.lock()
-        _give_up(entry, state)
+        _destroy_unless_gone(entry, state)
         raise
+
+
+def _destroy_unless_gone(entry: Entry, state: State) -> None:
+    """Unlocked as we were, somebody may have deleted the container, and made another of that ID."""
+    try:
+        entry.lock()
+    except ContainerNotFound:
+        return
+    _give_up(entry, state)
 
 
 def _give_up(entry: Entry, state: State) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyoci.errors import ContainerNotFound
 from pyoci.state import status
 from pyoci.state.store import Entry
 
@@ -12,9 +13,16 @@ if TYPE_CHECKING:
     from pyoci.state.model import State
 
 
-def state_document(entry: Entry, state: State) -> dict[str, Any]:
-    """The document, with the status of this moment. Raises SyscallError, CgroupError."""
-    return document(state, status.status(entry, state))
+def state_document(entry: Entry) -> dict[str, Any]:
+    """The document, with the status of this moment.
+
+    Raises ContainerNotFound while `create` is at work, as with runc: an engine that asks again and again sees no
+    container, and then a created one. Raises what `status.look` does.
+    """
+    state, current = status.look(entry)
+    if current == status.CREATING:
+        raise ContainerNotFound(entry.id, status.BEING_CREATED)
+    return document(state, current)
 
 
 def document(state: State, current: str, pid: int | None = None) -> dict[str, Any]:

@@ -117,6 +117,7 @@ def create(options: Options, report: Report, caller: int) -> None:
     _end_by_exception()
     options.supervised = True
     created = creation.create(options, report.terminal)
+    created.entry.unlock()  # `start` is another process
     # Now: `delete` may take its name away before this process has noticed the end. Who waits has it open as well.
     exit_file = _open_exit_file(created.entry)
     wanted = report.send("created", {"pid": created.pid}, created.pidfd)

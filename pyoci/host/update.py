@@ -21,8 +21,8 @@ def update(entry: Entry, resources: dict[str, Any], schemata: Sequence[str] = ()
     Raises StateError when the container has stopped, UnsupportedError without a cgroup, CgroupError when a
     value is refused; then the former limits are back in force.
     """
-    state = entry.read()
-    if status.status(entry, state) in (status.STOPPED, status.CREATING):
+    state = status.made(entry, "cannot update container")
+    if status.status(entry, state) == status.STOPPED:
         raise StateError(f"update: {NOT_RUNNING}: {state.id!r}")
     if schemata and not state.resctrl:
         raise UnsupportedError(f"update {state.id}: it was made without /linux/intelRdt, so it has no resctrl group")

@@ -8,7 +8,7 @@ import sys
 
 from pyoci import phase
 from pyoci.init import bootstrap
-from pyoci.kernel import mount, namespace, process
+from pyoci.kernel import call, mount, namespace, process
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
@@ -31,6 +31,7 @@ def run(
 ) -> NoReturn:
     """Never a return: an error is sent to the host, whatever it is, and the process ends."""
     gc.disable()
+    _tell_calls(channel)
     if birth == BOOTSTRAPPED:
         phase("begin", side="bootstrap")
     try:
@@ -51,6 +52,7 @@ def prepare_exec(
 ) -> NoReturn:
     """`run` for the process that prepares an exec; it keeps the namespaces that `body` joins."""
     gc.disable()
+    _tell_calls(channel)
     try:
         _keep_only_ours(inherited, channel, -1, preserve_fds)
         body(channel)
@@ -62,6 +64,7 @@ def prepare_exec(
 def run_in(inherited: Inherited, channel: Channel, body: Callable[[Channel], None]) -> NoReturn:
     """`run` for a process that comes to its end when `body` has."""
     gc.disable()
+    _tell_calls(channel)
     try:
         _keep_only_ours(inherited, channel, -1, 0)
         body(channel)
@@ -69,6 +72,12 @@ def run_in(inherited: Inherited, channel: Channel, body: Callable[[Channel], Non
     except BaseException as error:  # noqa: BLE001  # as above
         report(channel, error)
     posix._exit(1)
+
+
+def _tell_calls(channel: Channel) -> None:
+    """With --debug: the log is the host's."""
+    if call.log is not None:
+        call.log = lambda words: channel.send(messages.DEBUG, words)
 
 
 def report(channel: Channel, error: BaseException) -> None:

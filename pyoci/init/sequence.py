@@ -20,7 +20,7 @@ from pyoci.init.inside import (
     working_directory,
 )
 from pyoci.init.outside import devices, loopback, masked_paths, mounts, pivot, readonly_paths, rootfs
-from pyoci.kernel import capabilities, deferred, keyring, namespace, process, uapi
+from pyoci.kernel import capabilities, deferred, keyring, namespace, process, signals, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.kernel.deferred import Call
 from pyoci.wire import messages
@@ -139,6 +139,7 @@ def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
 
     # created; the runtime is gone, `pyoci start` comes next
     phase("wait for start")
+    signals.end_when_asked()
     starter = waiting.for_start(inherited.start_fd)
     phase("confine and execute")
     try:
@@ -202,6 +203,7 @@ def _wait_without_process(plan: Plan, inherited: Inherited, channel: Channel, un
     capabilities.set(0, 0, 0)
     process.forget_caller()
     _hand_over(channel, unseen)
+    signals.end_when_asked()
     while True:
         starter = waiting.for_start(inherited.start_fd)
         starter.send(messages.ERROR, messages.report(ContainerError(f"start {plan.container_id}: no process is set")))

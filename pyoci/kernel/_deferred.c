@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -44,6 +45,22 @@ static int only_descriptor(struct msghdr *message)
         found = -1;
     }
     return found;
+}
+
+static void end_by_signal(int number)
+{
+    _exit(128 + number); /* as shells count */
+}
+
+/* The kernel drops a signal that PID 1 has no handler for (pid_namespaces(7)): a created container would only end by
+ * KILL. runc's ends, since Go handles these. execve(2) takes the handlers away. */
+static void end_when_asked(void)
+{
+    static const int asking[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    struct sigaction action = {.sa_handler = end_by_signal};
+
+    for (size_t i = 0; i < sizeof asking / sizeof *asking; i++)
+        sigaction(asking[i], &action, NULL);
 }
 
 /* The socket to report on. Any other message is ignored, and what came with it closed. */
@@ -184,6 +201,7 @@ PyObject *raw_end(PyObject *module, PyObject *args)
     if (start_fd >= 0) {
         if (in_child)
             close(report_fd);
+        end_when_asked();
         report_fd = wait_for_start(start_fd);
         close(start_fd);
     }

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from pyoci.kernel import _raw
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Whom `kernel.call_log` tells of each call; None without --debug.
+log: Callable[[str], None] | None = None
+
 SYS = _raw.SYS
 syscall = _raw.syscall
 address = _raw.address

@@ -10,6 +10,7 @@ import _struct
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import _raw
+from pyoci.kernel import call as call_state
 from pyoci.kernel.call import SYS, address, encode, shown, syscall
 from pyoci.record import Record
 
@@ -66,6 +67,14 @@ def _strings(words: list[str]) -> list[bytes | None]:
     if any("\0" in word for word in words):
         raise ValueError("a NUL character in an argument or in the environment")
     return [*(encode(word) + b"\0" for word in words), None]
+
+
+def told(calls: list[Call]) -> list[Call]:
+    """`calls`; with --debug they are told, while somebody still listens."""
+    if call_state.log is not None:
+        for call in calls:
+            call_state.log(f"to be made without Python: {call.words}")
+    return calls
 
 
 def end(calls: list[Call], report_fd: int) -> NoReturn:

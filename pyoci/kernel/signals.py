@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import posix
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
+    from typing import NoReturn
 else:
     import _signal
 
@@ -48,6 +51,16 @@ def name(number: int) -> str:
         if candidate.startswith("SIG") and "_" not in candidate and getattr(_signal, candidate) == number:
             return candidate
     return f"signal {number}"
+
+
+def end_when_asked() -> None:
+    """Exit upon a signal that asks for it, as PID 1, too: the kernel drops what that has no handler for."""
+    for asking in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM):
+        _signal.signal(asking, _end)
+
+
+def _end(signal: int, _frame: object) -> NoReturn:
+    posix._exit(128 + signal)  # as shells count
 
 
 def reset() -> None:

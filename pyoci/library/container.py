@@ -186,7 +186,7 @@ class Container:
     def state(self) -> dict[str, Any]:
         """The state as runtime.md has it. Raises ContainerNotFound."""
         with self._open() as entry:
-            return state_document(entry, entry.read())
+            return state_document(entry)
 
     @property
     def status(self) -> str:

@@ -442,9 +442,6 @@ def check_resources(data: object) -> None:
         data__pids = data['pids']
         if not isinstance(data__pids, dict):
             raise Mismatch
-        data__pids__missing = set(['limit']) - data__pids.keys()
-        if data__pids__missing:
-            raise Mismatch
         if 'limit' in data__pids:
             data__pids__limit = data__pids['limit']
             check_limit(data__pids__limit)
@@ -911,9 +908,6 @@ def check_process(data: object) -> None:
         data__user = data['user']
         if not isinstance(data__user, dict):
             raise Mismatch
-        data__user__missing = set(['uid', 'gid']) - data__user.keys()
-        if data__user__missing:
-            raise Mismatch
         if 'uid' in data__user:
             data__user__uid = data__user['uid']
             check_uint32(data__user__uid)
@@ -992,7 +986,7 @@ def check_process(data: object) -> None:
         data__ioPriority = data['ioPriority']
         if not isinstance(data__ioPriority, dict):
             raise Mismatch
-        data__ioPriority__missing = set(['class', 'priority']) - data__ioPriority.keys()
+        data__ioPriority__missing = set(['class']) - data__ioPriority.keys()
         if data__ioPriority__missing:
             raise Mismatch
         if 'class' in data__ioPriority:

@@ -76,9 +76,20 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                                        'user': {'description': "IDs in the container's "
                                                                                'user namespace.',
                                                                 'type': 'object',
-                                                                'required': ['uid', 'gid'],
-                                                                'properties': {'uid': {'$ref': '#/definitions/uint32'},
-                                                                               'gid': {'$ref': '#/definitions/uint32'},
+                                                                'properties': {'uid': {'description': '0 '
+                                                                                                      'when '
+                                                                                                      'missing, '
+                                                                                                      'as '
+                                                                                                      'in '
+                                                                                                      'runc.',
+                                                                                       '$ref': '#/definitions/uint32'},
+                                                                               'gid': {'description': '0 '
+                                                                                                      'when '
+                                                                                                      'missing, '
+                                                                                                      'as '
+                                                                                                      'in '
+                                                                                                      'runc.',
+                                                                                       '$ref': '#/definitions/uint32'},
                                                                                'umask': {'description': 'In '
                                                                                                         'decimal. '
                                                                                                         'umask(2) '
@@ -100,7 +111,8 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                                                                'additionalGids': {'type': 'array',
                                                                                                   'items': {'$ref': '#/definitions/uint32'}},
                                                                                'username': {'description': 'Windows '
-                                                                                                           'only.',
+                                                                                                           'only: '
+                                                                                                           'ignored.',
                                                                                             'type': 'string'}}},
                                                        'rlimits': {'type': 'array',
                                                                    'items': {'$ref': '#/definitions/rlimit'}},
@@ -130,7 +142,7 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                                        'scheduler': {'$ref': '#/definitions/scheduler'},
                                                        'ioPriority': {'description': 'See ioprio_set(2).',
                                                                       'type': 'object',
-                                                                      'required': ['class', 'priority'],
+                                                                      'required': ['class'],
                                                                       'properties': {'class': {'type': 'string',
                                                                                                'enum': ['IOPRIO_CLASS_RT',
                                                                                                         'IOPRIO_CLASS_BE',
@@ -430,7 +442,6 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                                          'memory': {'$ref': '#/definitions/memory'},
                                                          'cpu': {'$ref': '#/definitions/cpu'},
                                                          'pids': {'type': 'object',
-                                                                  'required': ['limit'],
                                                                   'properties': {'limit': {'$ref': '#/definitions/limit'}}},
                                                          'blockIO': {'$ref': '#/definitions/blockIO'},
                                                          'hugepageLimits': {'type': 'array',

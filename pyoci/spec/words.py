@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
 MISSING = ""
 _LENGTH = 80
+_PLACE_LENGTH = 200
 
 
 def line(place: str, found: str, expected: str) -> str:
     """`found` is what `show` made, or MISSING."""
+    if len(place) > _PLACE_LENGTH:  # a key has any length
+        place = place[: _PLACE_LENGTH - 3] + "..."
     # An empty JSON pointer is the whole document.
     return f"{place or 'the document'}: {f'found {found}' if found else 'missing'}, expected {expected}"
 

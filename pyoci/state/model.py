@@ -81,6 +81,8 @@ _TYPES = {
     "hooks": dict,
 }
 
+_NAMES = {int: "an integer", str: "a string", bool: "true or false", dict: "an object"}
+
 
 def to_bytes(state: State) -> bytes:
     """The file's content; ConfigError for a path that JSON cannot hold (not UTF-8)."""
@@ -101,7 +103,7 @@ def from_bytes(data: bytes, what: str) -> State:
     for field, kind in _TYPES.items():
         # type() and not isinstance: true is not a process number.
         if type(found.get(field)) is not kind:
-            raise StateError(f"{what}: {field} is not of type {kind.__name__}")
+            raise StateError(f"{what}: {field} is not {_NAMES[kind]}")
         values[field] = found[field]
     state = State(**values)
     _check(state, what)

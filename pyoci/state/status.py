@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import posix
 
-from pyoci.errors import SyscallError
+from pyoci.errors import StateError, SyscallError
 from pyoci.kernel import proc_stat
 from pyoci.state.store import START_SOCKET, Entry
 
@@ -25,13 +25,40 @@ CREATED = "created"
 RUNNING = "running"
 PAUSED = "paused"
 STOPPED = "stopped"
+BEING_CREATED = "it is being created"
+
+
+def look(entry: Entry) -> tuple[State, str]:
+    """The container's record and one of the words above.
+
+    Raises what `Entry.read` does, SyscallError and CgroupError when the kernel does not tell.
+    """
+    state = entry.read()
+    if state.pid:
+        return state, status(entry, state)
+    if creator_lives(state):
+        return state, CREATING
+    # `create` writes the number of init before it exits, and may have done so since the record was read.
+    state = entry.read()
+    # Without a number it was killed: nothing that it left can still become a container.
+    return state, status(entry, state) if state.pid else STOPPED
+
+
+def made(entry: Entry, action: str) -> State:
+    """The record of a container that `create` has finished, or was killed in: it does not change any more.
+
+    Raises StateError, which says that `action` comes too early, and what `look` raises.
+    """
+    state = entry.read()
+    if not state.pid:
+        state, current = look(entry)
+        if current == CREATING:
+            raise StateError(f"{action} {entry.id}: {BEING_CREATED}")
+    return state
 
 
 def status(entry: Entry, state: State) -> str:
-    """One of the words above. Raises SyscallError and CgroupError when the kernel does not tell."""
-    if not state.pid:
-        # A create that was killed leaves nothing that could still become a container.
-        return CREATING if creator_lives(state) else STOPPED
+    """What has become of a container whose init was made. Raises SyscallError, CgroupError."""
     if not init_lives(state):
         return STOPPED
     if is_frozen(state):

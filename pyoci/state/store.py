@@ -1,14 +1,16 @@
 """The folder of a container's entry: --root/ID.
 
-mkdir(2) is the test that an ID is free, rename(2) makes a write whole, flock(2) on the folder puts `start`
-and `delete` in order. Everything is reached through the folder's descriptor, so that an entry that is removed
-and made anew meanwhile is never mixed up with its predecessor.
+rename(2) makes a write whole, and a new entry too: `create` fills --root/@ID and renames it, so an entry that others
+see has its record. flock(2) on the folder puts `create`, `start` and `delete` in order. Everything is reached through
+the folder's descriptor, so that an entry that is removed and made anew meanwhile is never mixed up with its
+predecessor.
 """
 
 from __future__ import annotations
 
 import errno
 import posix
+import time
 
 from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError, SyscallError
 from pyoci.state import model
@@ -22,6 +24,8 @@ READINESS_FOLDER = "notify"  # host/readiness.py; the container sees it
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-")
 _MAX_ID = 255  # NAME_MAX: an ID is the name of a folder
+_PATIENCE = 10.0  # seconds; a `start` may wait for hooks, a stopped process never ends
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)  # rename(2) onto what is not an empty folder
 _NO_FILE = (errno.ELOOP, errno.ENXIO)  # open(2) of a link with O_NOFOLLOW, of a socket
 _FOLDER = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
 
@@ -47,10 +51,32 @@ class Store:
     def reserve(self, container_id: str) -> Entry:
         """Take `container_id` for a new container; of two callers at once one gets ContainerExists.
 
-        Raises InvalidId, StateError when the store cannot be written.
+        The entry is locked, and invisible to others until `Entry.publish`. Raises InvalidId, StateError when the
+        store cannot be written.
         """
         check_id(container_id)
-        path = f"{self.root}/{container_id}"
+        if _is_taken(f"{self.root}/{container_id}"):
+            raise ContainerExists(container_id)
+        path = _place_while_made(self.root, container_id)
+        is_new = self._make_folder(container_id, path)
+        try:
+            entry = Entry(container_id, self.root, posix.open(path, _FOLDER), path)
+        except FileNotFoundError:
+            raise ContainerExists(container_id) from None  # it was published since
+        except OSError as error:
+            raise StateError(f"make {self.root}/{container_id}: {_reason(error)}") from None
+        try:
+            if not (entry.try_lock() and entry.is_at(path)):
+                raise ContainerExists(container_id)
+            if not is_new:
+                entry.take_over()
+        except BaseException:
+            entry.close()
+            raise
+        return entry
+
+    def _make_folder(self, container_id: str, path: str) -> bool:
+        """False when the folder is there already: of another `create`, or of one that was killed."""
         try:
             try:
                 posix.mkdir(path, 0o700)
@@ -61,25 +87,32 @@ class Store:
                 makedirs(self.root, 0o1700, exist_ok=True)
                 posix.mkdir(path, 0o700)
         except FileExistsError:
-            raise ContainerExists(container_id) from None
+            return False
         except OSError as error:
-            raise StateError(f"make {path}: {_reason(error)}") from None
-        try:
-            return self.open(container_id)
-        except StateError:
-            posix.rmdir(path)  # nobody else can have put anything there: to them the ID is taken
-            raise
+            raise StateError(f"make {self.root}/{container_id}: {_reason(error)}") from None
+        return True
 
     def open(self, container_id: str) -> Entry:
         """The entry of an existing container. Raises ContainerNotFound, InvalidId, StateError."""
         check_id(container_id)
         path = f"{self.root}/{container_id}"
         try:
-            return Entry(container_id, self.root, posix.open(path, _FOLDER))
+            return Entry(container_id, self.root, posix.open(path, _FOLDER), path)
         except FileNotFoundError:
             raise ContainerNotFound(container_id) from None
         except OSError as error:
             raise StateError(f"open {path}: {_reason(error)}") from None
+
+    def remove_half_made(self, container_id: str) -> None:
+        """Remove what a `create` that was killed before it published its entry has left. Raises StateError."""
+        path = _place_while_made(self.root, container_id)
+        try:
+            entry = Entry(container_id, self.root, posix.open(path, _FOLDER), path)
+        except OSError:
+            return  # there is none: the usual case
+        with entry:
+            if entry.try_lock() and entry.is_at(path):
+                entry.remove()
 
     def ids(self) -> list[str]:
         """The IDs of all entries, sorted; also of broken ones."""
@@ -95,13 +128,14 @@ class Store:
 class Entry:
     """One container's folder, held open by `dirfd` until `close` (or the end of a `with`)."""
 
-    __slots__ = ("dirfd", "id", "path", "root")
+    __slots__ = ("_place", "dirfd", "id", "path", "root")
 
-    def __init__(self, container_id: str, root: str, dirfd: int) -> None:
+    def __init__(self, container_id: str, root: str, dirfd: int, place: str) -> None:
         self.id = container_id
         self.root = root
         self.path = f"{root}/{container_id}"
         self.dirfd = dirfd
+        self._place = place  # where the folder is: elsewhere than at `path` until it is published
 
     def __enter__(self) -> Entry:
         return self
@@ -118,14 +152,31 @@ class Entry:
     def lock(self) -> None:
         """Wait until nobody else works on this container; ContainerNotFound when it was deleted meanwhile.
 
-        Children made by fork share the lock and keep it until they close `dirfd` (execve does); so a process
-        that outlives the command must not be made while it is held.
+        StateError when somebody works on it for longer than _PATIENCE. Children made by fork share the lock and keep
+        it until they close `dirfd` (execve does); so a process that outlives the command must not be made while it is
+        held.
         """
-        import fcntl  # a shared object that `state` and `kill` do without
-
-        fcntl.flock(self.dirfd, fcntl.LOCK_EX)
+        end = None
+        while not self.try_lock():
+            now = time.monotonic()
+            end = end or now + _PATIENCE
+            if now > end:
+                raise StateError(
+                    f"lock container {self.id}: another pyoci command has been at work on it for {_PATIENCE:.0f} s"
+                )
+            time.sleep(0.002)
         if self.is_removed():
             raise ContainerNotFound(self.id)
+
+    def try_lock(self) -> bool:
+        """Lock without waiting; False when somebody else works on this container."""
+        import fcntl  # a shared object that `state` and `kill` do without
+
+        try:
+            fcntl.flock(self.dirfd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def unlock(self) -> None:
         """Let others work on this container."""
@@ -137,11 +188,39 @@ class Entry:
         """Whether the folder was deleted since it was opened."""
         return posix.fstat(self.dirfd).st_nlink == 0
 
+    def is_at(self, path: str) -> bool:
+        """Whether the folder is still the one of that name."""
+        try:
+            status = posix.stat(path, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        own = posix.fstat(self.dirfd)
+        return (status.st_dev, status.st_ino) == (own.st_dev, own.st_ino)
+
+    def take_over(self) -> None:
+        """Empty the folder of a `create` that was killed before it published its entry. Raises StateError."""
+        status = posix.fstat(self.dirfd)
+        if status.st_uid != posix.geteuid() or status.st_mode & 0o077:
+            raise StateError(f"make {self.path}: {self._place} belongs to another user; remove it")
+        for name in posix.listdir(self.dirfd):
+            self.unlink(name)
+
+    def publish(self) -> None:
+        """Let others find the entry, with all that was written. Raises ContainerExists, StateError."""
+        try:
+            # An empty folder in its place is replaced: of a `delete` that was killed before its last step.
+            posix.rename(self._place, self.path)
+        except OSError as error:
+            if error.errno in _TAKEN:
+                raise ContainerExists(self.id) from None
+            raise StateError(f"make {self.path}: {_reason(error)}") from None
+        self._place = self.path
+
     def read(self) -> State:
         """The container's state.
 
-        Raises ContainerNotFound when the entry was deleted, StateError when the file is missing (`create` was
-        killed) or not what was written; both then say what to do. SyscallError when it cannot be read just now
+        Raises ContainerNotFound when the entry was deleted, StateError when the file is missing or not what was
+        written; both then say what to do. SyscallError when it cannot be read just now
         (memory, descriptors): the container is then as whole as before.
         """
         data = self.read_file(STATE_FILE)
@@ -164,11 +243,10 @@ class Entry:
             flags = posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_NOCTTY | posix.O_CLOEXEC
             fd = posix.open(name, flags, dir_fd=self.dirfd)
         except FileNotFoundError:
-            if self.is_removed():
+            # `delete` removes the record last of all, and then the empty folder
+            if self.is_removed() or (name == STATE_FILE and not posix.listdir(self.dirfd)):
                 raise ContainerNotFound(self.id) from None
-            raise StateError(
-                f"read {self.path}/{name}: no such file: create was interrupted; {self._way_out()}"
-            ) from None
+            raise StateError(f"read {self.path}/{name}: no such file; {self._way_out()}") from None
         except OSError as error:
             if error.errno not in _NO_FILE:
                 raise SyscallError(error.errno or 0, f"read {self.path}/{name}") from None
@@ -224,11 +302,12 @@ class Entry:
                 elif name != STATE_FILE:
                     self._unlink(name)
             self._unlink(STATE_FILE)
-            # Under the lock nobody else can have put another folder in this place.
+            # Another folder in this place is of a `create` that has replaced ours, and not empty.
             if not self.is_removed():
-                posix.rmdir(self.path)
+                posix.rmdir(self._place)
         except OSError as error:
-            raise StateError(f"remove {self.path}: {_reason(error)}") from None
+            if not self.is_removed():
+                raise StateError(f"remove {self._place}: {_reason(error)}") from None
 
     def _read_all(self, fd: int, name: str) -> bytes:
         status = posix.fstat(fd)
@@ -255,6 +334,20 @@ class Entry:
 
     def _way_out(self) -> str:
         return f"pyoci delete --force {self.id} removes it"
+
+
+def _place_while_made(root: str, container_id: str) -> str:
+    """`@` cannot be in an ID. Two IDs of the greatest length may share a place: then one `create` at a time."""
+    return f"{root}/@{container_id[1 - _MAX_ID :]}"
+
+
+def _is_taken(path: str) -> bool:
+    try:
+        return bool(posix.listdir(path))
+    except (FileNotFoundError, PermissionError):
+        return False  # what may not be looked into shows when the folder is to be made
+    except NotADirectoryError:
+        return posix.access(path, posix.F_OK, follow_symlinks=False)
 
 
 def _is_entry(item: posix.DirEntry[str]) -> bool:

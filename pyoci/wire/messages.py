@@ -21,6 +21,7 @@ from pyoci.errors import (
     PyociError,
     SyscallError,
     UnsupportedError,
+    unexpected,
 )
 
 TYPE_CHECKING = False
@@ -37,6 +38,7 @@ TREE = "TREE"  # host -> init: a detached copy of it, as a descriptor
 TERMINAL = "TERMINAL"  # init -> host: the terminal's master, as a descriptor
 SECCOMP = "SECCOMP"  # init -> host: the seccomp notify descriptor
 READY = "READY"  # init -> host: created, waiting for start
+DEBUG = "DEBUG"  # container's side -> host: a call that was made, with --debug
 ERROR = "ERROR"  # either way: what failed; the sender is gone
 START = "START"  # pyoci start -> init: with the descriptor to report on
 
@@ -58,11 +60,12 @@ _KINDS: dict[str, type[PyociError]] = {
 class Channel:
     """One end of the pair."""
 
-    __slots__ = ("_socket", "_trouble")
+    __slots__ = ("_socket", "_trouble", "on_debug")
 
     def __init__(self, end: _socket.socket) -> None:
         self._socket = end
         self._trouble: Callable[[], str] | None = None
+        self.on_debug: Callable[[str], None] | None = None
 
     @property
     def fd(self) -> int:
@@ -92,6 +95,9 @@ class Channel:
         """
         try:
             packet, ancillary, flags = self._wait()
+            while packet.startswith(b"DEBUG ") and self.on_debug is not None and not ancillary:
+                self.on_debug(packet[6:].decode("utf-8", "replace"))
+                packet, ancillary, flags = self._wait()
         except ConnectionResetError:
             return "", "", -1
         except OSError as error:
@@ -130,8 +136,8 @@ class Channel:
         if kind not in kinds:
             if fd >= 0:
                 posix.close(fd)
-            what = f"said {kind!r}" if kind else "died"
-            raise ContainerError(f"container side {what} where {' or '.join(kinds)} was due")
+            what = f"sent {kind!r}" if kind else "exited"
+            raise ContainerError(f"container init {what} unexpectedly (while waiting for {' or '.join(kinds)})")
         return kind, text, fd
 
     def close(self) -> None:
@@ -155,7 +161,7 @@ def report(error: BaseException) -> str:
             return f"{name} {error}"
     if isinstance(error, PyociError):
         return f"error {error}"
-    return f"error {type(error).__name__}: {error}"
+    return f"error {unexpected(error)}"
 
 
 def raise_reported(text: str) -> NoReturn:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyoci.kernel import proc_stat
 from pyoci.state.model import State
-from pyoci.state.store import START_SOCKET, Entry
+from pyoci.state.store import START_SOCKET, Entry, Store
 
 SLEEP = "/bin/sleep"
 
@@ -31,6 +31,16 @@ def state(container_id: str, **fields: Any) -> State:
         "hooks": {},
     }
     return State(**values | fields)
+
+
+def published(store: Store, container_id: str, **fields: Any) -> Entry:
+    """An entry as others find it, unlocked; with a record when `fields` say what is in it."""
+    entry = store.reserve(container_id)
+    if fields:
+        entry.write(state(container_id, **fields))
+    entry.publish()
+    entry.unlock()
+    return entry
 
 
 class FakeInit:

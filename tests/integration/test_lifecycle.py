@@ -341,6 +341,7 @@ class TestList:
         assert set(runtime.expect("list", option).stdout.split()) == names
 
     def test_none(self, runtime: Runtime) -> None:
+        runtime.root.mkdir()
         assert runtime.expect("list", "--quiet").stdout == ""
         assert json.loads(runtime.expect("list", "--format", "json").stdout) in ([], None)
 

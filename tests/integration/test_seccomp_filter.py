@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.bundle import Bundle
 from helpers.forked import forked
+from helpers.runtime import Runtime
 from helpers.seccomp_bpf import resolved
 
 from pyoci.errors import SyscallError, UnsupportedError
@@ -285,3 +287,10 @@ def test_an_engines_default_profile_holds_for_a_32_bit_program(engine: Callable[
     assert subprocess.run(bpf, check=False).returncode != errno.EPERM
     assert execute(bpf, engine) == errno.EPERM
     assert execute(make_i386(I386_GETUID32), engine) == 0
+
+
+def test_the_state_root_has_containers_only(runtime: Runtime, bundle: Bundle) -> None:
+    """An engine may share it with another runtime, whose `list` takes everything there for a container."""
+    bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW"}
+    container = runtime.create(bundle)
+    assert os.listdir(runtime.root) == [container.id]

@@ -72,11 +72,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(cli, "default_root", lambda: str(folder / "sub"))
     store = Store(str(folder / "sub"))
-    with store.reserve("stopped") as entry:
+    with fake_init.published(store, "stopped") as entry:
         entry.write(fake_init.state("stopped", pid=4_000_000, pid_start=1))
-    with store.reserve("broken") as entry:
+    with fake_init.published(store, "broken") as entry:
         entry.write_file("state.json", b'{"format": 1}')
-    store.reserve("empty").close()
+    fake_init.published(store, "empty").close()
     yield folder
     os.close(reader)
 

@@ -141,12 +141,12 @@ def bound(path: Path, kind: int) -> socket.socket:
 @pytest.mark.parametrize("kind", SOCKET_KINDS)
 def test_what_stands_for_the_start_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.chdir(tmp_path)
-    with Store(str(tmp_path / "root")).reserve("x") as entry:
+    with fake_init.published(Store(str(tmp_path / "root")), "x") as entry:
         entry.write(fake_init.state("x", pid=os.getpid(), pid_start=proc_stat.start_time(os.getpid())))
         kept = SOCKET_KINDS[kind](Path(entry.path, START_SOCKET))
-        found = clean(lambda: status.status(entry, entry.read()))
-        assert found in (None, status.CREATED, status.RUNNING)
-        if found != status.CREATED:
+        found = clean(lambda: status.look(entry))
+        assert found is None or found[1] in (status.CREATED, status.RUNNING)
+        if found is None or found[1] != status.CREATED:
             with pytest.raises(PyociError):
                 start.start(entry)
         if kept:
@@ -167,7 +167,7 @@ def test_what_stands_for_the_console_socket(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("answer", [b"", b"ERROR hook x", b"ERROR", b"READY", b"x" * 59_000])
 def test_what_start_hears_from_init(tmp_path: Path, answer: bytes) -> None:
-    with Store(str(tmp_path)).reserve("x") as entry:
+    with fake_init.published(Store(str(tmp_path)), "x") as entry:
 
         def say(fd: int) -> None:
             socket.socket(fileno=fd).send(answer)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pyoci import log
 from pyoci.errors import HookError
 from pyoci.host import hooks
 
@@ -69,6 +70,7 @@ def test_a_program_that_is_missing() -> None:
 
 
 def test_run_all_goes_on(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    log.setup(None)
     hooks.run_all([shell("exit 1"), shell("touch reached")], STATE, "poststop", str(tmp_path))
     assert (tmp_path / "reached").exists()
     assert "warning: poststop hook 0 /bin/sh: exited with status 1" in capfd.readouterr().err

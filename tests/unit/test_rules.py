@@ -15,9 +15,9 @@ from pyoci.errors import ConfigError
 from pyoci.spec import rules, template
 from pyoci.spec._generated_schemas import SCHEMAS
 from pyoci.spec.bundle import all_problems, check_document
-from pyoci.spec.rules import advice, linux, mounts, namespaces, process, resources
+from pyoci.spec.rules import advice, linux, mounts, namespaces, process, resources, sizes
 
-ALL = (*namespaces.RULES, *mounts.RULES, *process.RULES, *linux.RULES, *resources.RULES)
+ALL = (*namespaces.RULES, *mounts.RULES, *process.RULES, *sizes.RULES, *linux.RULES, *resources.RULES)
 EVERY_NAMESPACE = [{"type": t} for t in ("pid", "network", "mount", "ipc", "uts", "cgroup", "time")]
 MAP = [{"containerID": 0, "hostID": 1000, "size": 10}]
 
@@ -120,6 +120,11 @@ REFUSED = [
         mapped(linux_uidMappings=[mapping(n, n, 1) for n in range(341)]),
         "/linux/uidMappings",
     ),
+    ("labels_fit", config(process_selinuxLabel="x" * 4096), "/process/selinuxLabel"),
+    ("labels_fit", config(process_apparmorProfile="x" * 4091), "/process/apparmorProfile"),
+    ("paths_fit", config(root={"path": "x/" * 2048}), "/root/path"),
+    ("paths_fit", mount(destination="/" + "x" * 256), "/mounts/0/destination"),
+    ("paths_fit", config(hooks={"poststop": [{"path": "/" + "x/" * 2048}]}), "/hooks/poststop/0/path"),
     ("process_ids_are_mapped", mapped(process_user={"uid": 10, "gid": 0}), "/process/user/uid"),
     ("process_ids_are_mapped", mapped(process_user={"uid": 9, "gid": 10}), "/process/user/gid"),
     (
@@ -161,7 +166,6 @@ REFUSED = [
     ("rlimit_types_differ", config(process_rlimits=[rlimit(1, 1), rlimit(2, 2)]), "/process/rlimits/1/type"),
     ("soft_rlimit_is_below_hard", config(process_rlimits=[rlimit(2, 1)]), "/process/rlimits/0/soft"),
     ("no_windows_properties", config(process_commandLine="cmd /c"), "/process/commandLine"),
-    ("no_windows_properties", config(process_user={"uid": 0, "gid": 0, "username": "x"}), "/process/user/username"),
     ("strings_can_be_passed_on", config(process_args=["a" * (1 << 17)]), "/process/args/0"),
     ("strings_can_be_passed_on", config(process_args=["ä" * (1 << 16)]), "/process/args/0"),
     ("strings_can_be_passed_on", config(process_env=["A=1", "B=" + "b" * (1 << 17)]), "/process/env/1"),
@@ -405,6 +409,15 @@ WARNED = [
     ("mappings_say_idmap", mount(uidMappings=MAP, gidMappings=MAP), "/mounts/0/options"),
     ("prestart_is_deprecated", config(hooks={"prestart": [{"path": "/x"}]}), "/hooks/prestart"),
     ("console_size_has_terminal", config(process_consoleSize={"height": 1, "width": 1}), "/process/consoleSize"),
+    ("user_is_complete", config(process_user={"gid": 0}), "/process/user/uid"),
+    ("user_is_complete", config(process_user={"uid": 0}), "/process/user/gid"),
+    ("user_has_no_name", config(process_user={"uid": 0, "gid": 0, "username": "x"}), "/process/user/username"),
+    (
+        "io_priority_is_complete",
+        config(process_ioPriority={"class": "IOPRIO_CLASS_BE"}),
+        "/process/ioPriority/priority",
+    ),
+    ("pids_have_a_limit", config(linux_resources={"pids": {}}), "/linux/resources/pids/limit"),
     ("devices_differ", config(linux_devices=[device(), device(path="/dev/y")]), "/linux/devices/1"),
     ("cache_schema_is_one_line", config(linux_intelRdt={"l3CacheSchema": "MB:0=1"}), "/linux/intelRdt/l3CacheSchema"),
     ("monitoring_has_its_new_name", config(linux_intelRdt={"enableCMT": True}), "/linux/intelRdt/enableCMT"),

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import posix
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -371,5 +372,39 @@ def test_a_full_disk_leaves_no_half_entry(cache: str, monkeypatch: pytest.Monkey
     assert "no space left" in made.warnings[0] and entries(cache) == []
 
 
-def test_the_name_of_the_cache_cannot_be_a_containers(cache: str) -> None:
-    assert "@" in host.DIRECTORY
+def stats(owners: dict[str, int]) -> Callable[..., os.stat_result]:
+    def stat(path: str, **_keywords: object) -> os.stat_result:
+        if path not in owners:
+            raise FileNotFoundError(2, "")
+        return os.stat_result((0o40700, 0, 0, 0, owners[path], 0, 0, 0, 0, 0))
+
+    return stat
+
+
+@pytest.mark.parametrize(
+    ("euid", "owners", "session", "place"),
+    [
+        (0, {"/run": 0}, "/run/user/1", "/run/pyoci-seccomp"),
+        (0, {"/run": 0, "/run/pyoci-seccomp": 0}, "", "/run/pyoci-seccomp"),
+        (0, {"/run": 65534}, "/run/user/1", "/run/user/1/pyoci-seccomp"),
+        (0, {"/run": 0, "/run/pyoci-seccomp": 65534}, "/run/user/1", "/run/user/1/pyoci-seccomp"),
+        (0, {}, "", ""),
+        (1000, {"/run": 0}, "/run/user/1000", "/run/user/1000/pyoci-seccomp"),
+        (1000, {"/run": 0}, "", ""),
+        (1000, {"/run": 0}, "relative", ""),
+    ],
+)
+def test_the_place_of_the_cache(
+    monkeypatch: pytest.MonkeyPatch, euid: int, owners: dict[str, int], session: str, place: str
+) -> None:
+    """Never in the state root: what is no container is no business of `runc list`."""
+    monkeypatch.setattr(posix, "geteuid", lambda: euid)
+    monkeypatch.setattr(posix, "stat", stats(owners))
+    monkeypatch.setitem(posix.environ, b"XDG_RUNTIME_DIR", session.encode())
+    assert host.cache_directory() == place
+
+
+def test_without_a_place_there_is_no_cache() -> None:
+    made = compiled("", syscalls=[rule("read")])
+    assert run(made.code, READ) == ALLOW
+    assert made.warnings == ()

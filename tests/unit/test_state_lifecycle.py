@@ -30,7 +30,7 @@ from pyoci.host.delete import delete
 from pyoci.host.kill import kill
 from pyoci.host.start import start
 from pyoci.kernel import proc_stat
-from pyoci.state.status import status
+from pyoci.state.status import look
 from pyoci.state.store import START_SOCKET, Entry, Store
 from pyoci.wire import messages
 
@@ -51,7 +51,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def entry(store: Store) -> Iterator[Entry]:
-    with store.reserve("x") as made:
+    with fake_init.published(store, "x") as made:
         yield made
 
 
@@ -70,7 +70,7 @@ def record(entry: Entry, init: FakeInit, **fields: Any) -> None:
 
 def current(store: Store) -> str:
     with store.open("x") as entry:
-        return status(entry, entry.read())
+        return look(entry)[1]
 
 
 def pyoci(store: Store, *argv: str) -> subprocess.CompletedProcess[str]:
@@ -150,7 +150,7 @@ def test_start_of_a_stopped_container(entry: Entry, init: FakeInit) -> None:
 def test_start_while_creating(entry: Entry) -> None:
     me = os.getpid()
     entry.write(fake_init.state("x", creator_pid=me, creator_start=proc_stat.start_time(me)))
-    with pytest.raises(StateError, match="cannot start a container in the creating state"):
+    with pytest.raises(StateError, match="cannot start container x: it is being created"):
         start(entry)
 
 
@@ -249,7 +249,7 @@ def test_kill_never_hits_another_process(entry: Entry, init: FakeInit) -> None:
 def test_kill_while_creating(entry: Entry) -> None:
     me = os.getpid()
     entry.write(fake_init.state("x", creator_pid=me, creator_start=proc_stat.start_time(me)))
-    with pytest.raises(StateError, match="container not running: 'x' is creating"):
+    with pytest.raises(StateError, match="container not running: 'x': it is being created"):
         kill(entry, KILL)
 
 
@@ -393,7 +393,7 @@ def test_delete_after_create_was_killed(store: Store, entry: Entry, group: FakeG
 def test_delete_while_creating(store: Store, entry: Entry) -> None:
     creator = subprocess.Popen([fake_init.SLEEP, "60"])
     entry.write(fake_init.state("x", creator_pid=creator.pid, creator_start=proc_stat.start_time(creator.pid)))
-    with pytest.raises(StateError, match="that is not stopped: creating"):
+    with pytest.raises(StateError, match="cannot delete container x: it is being created"):
         delete(store, "x")
     delete(store, "x", force=True)
     assert creator.wait(10) == -KILL
@@ -478,7 +478,8 @@ def test_kill_command_spellings(store: Store, entry: Entry, init: FakeInit, argv
 
 
 def test_list_command(store: Store, entry: Entry, init: FakeInit) -> None:
-    store.reserve("broken").close()
+    with fake_init.published(store, "broken") as broken:
+        broken.write_file("state.json", b"{")
     table = pyoci(store, "list")
     assert table.returncode == 0
     header, row = table.stdout.splitlines()
@@ -497,6 +498,12 @@ def test_list_tells_whose_folder_it_is(store: Store, entry: Entry, init: FakeIni
     assert document["owner"] == pwd.getpwuid(os.getuid()).pw_name
 
 
+def test_list_of_a_root_that_is_not_there(store: Store) -> None:
+    """As in runc, which takes only its default for an empty one."""
+    assert f"list {store.root}: no such directory" in pyoci(store, "list").stderr
+
+
 def test_list_of_nothing(store: Store) -> None:
+    os.mkdir(store.root)
     assert json.loads(pyoci(store, "list", "--format=json").stdout) == []
     assert pyoci(store, "list", "--quiet").stdout == ""

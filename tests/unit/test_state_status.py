@@ -12,15 +12,22 @@ from helpers.fake_init import FakeInit
 
 from pyoci import cgroups
 from pyoci.kernel import proc_stat
-from pyoci.state.status import hold_init, status
+from pyoci.state.model import State
+from pyoci.state.status import hold_init, look
 from pyoci.state.store import START_SOCKET, Entry, Store
+
+
+def status(entry: Entry, state: State) -> str:
+    entry.write(state)
+    return look(entry)[1]
+
 
 NOBODY = 4_194_303  # above any pid_max that a test machine has
 
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Iterator[Entry]:
-    with Store(str(tmp_path)).reserve("x") as made:
+    with fake_init.published(Store(str(tmp_path)), "x") as made:
         yield made
 
 
@@ -42,6 +49,21 @@ def test_stopped_when_create_was_killed(entry: Entry) -> None:
     assert status(entry, fake_init.state("x", creator_pid=NOBODY, creator_start=1)) == "stopped"
     assert status(entry, fake_init.state("x", creator_pid=me, creator_start=1)) == "stopped"
     assert status(entry, fake_init.state("x")) == "stopped"
+
+
+def test_create_that_ends_while_its_record_is_read(
+    entry: Entry, init: FakeInit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has written the number of init and exited since the record was read."""
+    finished = fake_init.state("x", pid=init.pid, pid_start=init.start)
+    entry.write(fake_init.state("x", creator_pid=NOBODY, creator_start=1))
+
+    def has_just_exited(_state: State) -> bool:
+        entry.write(finished)
+        return False
+
+    monkeypatch.setattr("pyoci.state.status.creator_lives", has_just_exited)
+    assert look(entry) == (finished, "created")
 
 
 def test_created_while_init_holds_the_socket(entry: Entry, init: FakeInit) -> None:
@@ -114,7 +136,7 @@ def test_a_dead_container_does_not_ask_for_its_cgroup(entry: Entry, monkeypatch:
 
 def test_a_long_root_does_not_matter(tmp_path: Path) -> None:
     """A socket's name has 108 bytes (unix(7))."""
-    with Store(str(tmp_path / ("d" * 200) / ("e" * 200))).reserve("y" * 200) as entry:
+    with fake_init.published(Store(str(tmp_path / ("d" * 200) / ("e" * 200))), "y" * 200) as entry:
         init = FakeInit(entry)
         state = fake_init.state("y" * 200, pid=init.pid, pid_start=init.start)
         try:

@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def entry(store: Store) -> Iterator[Entry]:
-    with store.reserve("x") as made:
+    with fake_init.published(store, "x") as made:
         yield made
 
 
@@ -49,7 +49,75 @@ def test_reserve_makes_private_folders(store: Store, entry: Entry) -> None:
 
 
 def test_reserve_of_a_taken_id(store: Store, entry: Entry) -> None:
+    entry.write(fake_init.state("x"))
     with pytest.raises(ContainerExists, match="already exists"):
+        store.reserve("x")
+
+
+def test_an_entry_is_invisible_until_it_is_published(store: Store) -> None:
+    with store.reserve("x") as entry:
+        entry.write(fake_init.state("x"))
+        assert store.ids() == []
+        with pytest.raises(ContainerNotFound):
+            store.open("x")
+        entry.publish()
+    with store.open("x") as found:
+        assert found.read().id == "x"
+    assert os.listdir(store.root) == ["x"]
+
+
+def test_one_at_a_time_makes_an_id(store: Store) -> None:
+    with store.reserve("x"), pytest.raises(ContainerExists):
+        store.reserve("x")
+
+
+def test_what_a_killed_create_left_is_taken_over(store: Store) -> None:
+    with store.reserve("x") as killed:  # its end lets go of the lock
+        killed.write_file("config.json", b"{}")
+    with store.reserve("x") as entry:
+        assert os.listdir(entry.dirfd) == []
+
+
+def test_what_a_killed_create_left_is_removed(store: Store) -> None:
+    with store.reserve("x") as killed:
+        killed.write_file("config.json", b"{}")
+        store.remove_half_made("x")
+        assert os.listdir(store.root) == ["@x"], "another create is at work"
+    store.remove_half_made("x")
+    assert os.listdir(store.root) == []
+
+
+def test_an_entry_published_by_another_is_not_overwritten(store: Store) -> None:
+    first = store.reserve("x")
+    first.write(fake_init.state("x"))
+    os.mkdir(f"{store.root}/@another")
+    second = Entry("x", store.root, os.open(f"{store.root}/@another", os.O_RDONLY), f"{store.root}/@another")
+    second.write(fake_init.state("x", pid=2))
+    first.publish()
+    with pytest.raises(ContainerExists):
+        second.publish()
+    assert first.read().pid == 0
+    second.remove()
+    assert os.listdir(store.root) == ["x"]
+    first.close()
+    second.close()
+
+
+def test_an_empty_folder_is_what_a_killed_delete_left(store: Store) -> None:
+    os.makedirs(f"{store.root}/x")
+    with store.open("x") as entry, pytest.raises(ContainerNotFound):
+        entry.read()
+    with store.reserve("x") as entry:
+        entry.write(fake_init.state("x"))
+        entry.publish()
+        assert entry.is_at(f"{store.root}/x")
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o750])
+def test_a_folder_that_others_may_enter_is_not_taken_over(store: Store, mode: int) -> None:
+    os.makedirs(f"{store.root}/@x")
+    os.chmod(f"{store.root}/@x", mode)
+    with pytest.raises(StateError, match="belongs to another user; remove it"):
         store.reserve("x")
 
 
@@ -63,7 +131,9 @@ def test_two_reserves_at_once_one_wins(store: Store) -> None:
             try:
                 os.close(go_write)
                 os.read(go_read, 1)
-                store.reserve("x")
+                made = store.reserve("x")
+                made.write(fake_init.state("x"))
+                made.publish()
                 status = 0
             except ContainerExists:
                 status = 1
@@ -95,13 +165,13 @@ def test_open_does_not_follow_a_link(store: Store, entry: Entry, tmp_path: Path)
 
 def test_relative_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with Store("r").reserve("x") as entry:
+    with fake_init.published(Store("r"), "x") as entry:
         assert entry.path == f"{tmp_path}/r/x"
 
 
 def test_ids_are_sorted_and_only_folders(store: Store, entry: Entry) -> None:
-    store.reserve("b").close()
-    store.reserve("a").close()
+    fake_init.published(store, "b").close()
+    fake_init.published(store, "a").close()
     (Path(store.root) / "file").write_text("")
     os.symlink(entry.path, f"{store.root}/link")
     os.mkdir(f"{store.root}/no id")
@@ -151,7 +221,8 @@ def test_failed_write_keeps_the_old_state(entry: Entry, monkeypatch: pytest.Monk
 
 
 def test_missing_state_says_how_to_clean_up(entry: Entry) -> None:
-    with pytest.raises(StateError, match="interrupted; pyoci delete --force x removes it"):
+    entry.write_file("config.json", b"{}")
+    with pytest.raises(StateError, match="no such file; pyoci delete --force x removes it"):
         entry.read()
 
 
@@ -206,12 +277,12 @@ def test_remove_frees_the_id(store: Store, entry: Entry) -> None:
     assert store.ids() == []
     with pytest.raises(ContainerNotFound):
         entry.read()
-    store.reserve("x").close()
+    fake_init.published(store, "x").close()
 
 
 def test_remove_by_a_stale_entry_spares_the_new_one(store: Store, entry: Entry) -> None:
     entry.remove()
-    store.reserve("x").close()
+    fake_init.published(store, "x").close()
     entry.remove()
     assert store.ids() == ["x"]
 
@@ -219,7 +290,7 @@ def test_remove_by_a_stale_entry_spares_the_new_one(store: Store, entry: Entry) 
 def test_lock_keeps_others_out_until_close(store: Store) -> None:
     import fcntl
 
-    first, second = store.reserve("x"), store.open("x")
+    first, second = fake_init.published(store, "x"), store.open("x")
     first.lock()
     with pytest.raises(BlockingIOError):
         fcntl.flock(second.dirfd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -229,7 +300,7 @@ def test_lock_keeps_others_out_until_close(store: Store) -> None:
 
 
 def test_lock_of_a_deleted_container(store: Store) -> None:
-    first, second = store.reserve("x"), store.open("x")
+    first, second = fake_init.published(store, "x"), store.open("x")
     first.lock()
     first.remove()
     first.close()
@@ -267,4 +338,4 @@ def test_an_id_is_free_when_its_folder_cannot_be_opened(tmp_path: Path, monkeypa
         patched.setattr("pyoci.state.store.posix.open", fail)
         with pytest.raises(StateError, match="EMFILE"):
             store.reserve("x")
-    store.reserve("x").close()
+    fake_init.published(store, "x").close()

@@ -77,4 +77,4 @@ def prepare(
     kernel_process.close_all_but([*range(3, 3 + process.preserve_fds), *keep])
     kernel_process.close_on_exec_from(3 + process.preserve_fds)
     signals.reset()
-    return [*first, *confinement.calls(), deferred.execve(path, process.args, env)]
+    return deferred.told([*first, *confinement.calls(), deferred.execve(path, process.args, env)])

@@ -4,7 +4,7 @@ A rule takes a config that its schema has accepted and yields problems: a JSON p
 (`MISSING` when there is none) and what was expected, in words. Its docstring is the sentence it holds, from
 config.md or config-linux.md unless it names another source.
 
-`namespaces`, `mounts` and `process` are imported for every config, `linux` (its other sections) and
+`namespaces`, `mounts`, `process` and `sizes` are imported for every config, `linux` (its other sections) and
 `resources` only where the config has what they look at.
 """
 
@@ -92,11 +92,12 @@ def lines(found: Iterable[Problem]) -> list[str]:
 
 def _rules(config: Config, whole: bool = False) -> Iterator[Rule]:
     """The rules that have something to look at; all of them with `whole`."""
-    from pyoci.spec.rules import mounts, namespaces, process
+    from pyoci.spec.rules import mounts, namespaces, process, sizes
 
     yield from namespaces.RULES
     yield from mounts.RULES
     yield from process.RULES
+    yield from sizes.RULES
     linux = {} if whole else config.get("linux", {})
     if whole or any(section in linux for section in _LINUX_SECTIONS):
         from pyoci.spec.rules import linux as sections

@@ -48,6 +48,35 @@ def console_size_has_terminal(config: Config) -> Iterator[Problem]:
         yield "/process/consoleSize", process["consoleSize"], "a terminal: it is ignored without one"
 
 
+def user_is_complete(config: Config) -> Iterator[Problem]:
+    """`uid` and `gid` (int, REQUIRED): runc takes 0 for one that is missing."""
+    user = config.get("process", {}).get("user")
+    for name in ("uid", "gid"):
+        if user is not None and name not in user:
+            yield f"/process/user/{name}", MISSING, f"a {name}: 0 is taken for it"
+
+
+def user_has_no_name(config: Config) -> Iterator[Problem]:
+    """`username` is for Windows."""
+    name = config.get("process", {}).get("user", {}).get("username")
+    if name:
+        yield "/process/user/username", name, "uid and gid: a name is for Windows, and ignored"
+
+
+def io_priority_is_complete(config: Config) -> Iterator[Problem]:
+    """`priority` (int, REQUIRED): runc takes 0, the highest, for one that is missing."""
+    entry = config.get("process", {}).get("ioPriority")
+    if entry is not None and "priority" not in entry:
+        yield "/process/ioPriority/priority", MISSING, "an integer from 0 (highest) to 7: 0 is taken for it"
+
+
+def pids_have_a_limit(config: Config) -> Iterator[Problem]:
+    """`limit` (int64, REQUIRED): without it there is nothing to apply."""
+    pids = config.get("linux", {}).get("resources", {}).get("pids")
+    if pids is not None and "limit" not in pids:
+        yield "/linux/resources/pids/limit", MISSING, "the greatest number of processes: none is set"
+
+
 def devices_differ(config: Config) -> Iterator[Problem]:
     """The same `type`, `major` and `minor` SHOULD NOT be used for multiple devices."""
     seen: set[tuple[object, ...]] = set()
@@ -79,6 +108,10 @@ RULES = (
     mappings_say_idmap,
     prestart_is_deprecated,
     console_size_has_terminal,
+    user_is_complete,
+    user_has_no_name,
+    io_priority_is_complete,
+    pids_have_a_limit,
     devices_differ,
     cache_schema_is_one_line,
     monitoring_has_its_new_name,

@@ -98,7 +98,7 @@ def process_ids_are_mapped(config: Config) -> Iterator[Problem]:
     user = config.get("process", {}).get("user")
     if not user or namespaces_of(config).get("user", "joined") is not None:
         return
-    wanted = [("uidMappings", "uid", user["uid"]), ("gidMappings", "gid", user["gid"])]
+    wanted = [("uidMappings", "uid", user.get("uid", 0)), ("gidMappings", "gid", user.get("gid", 0))]
     for index, gid in enumerate(user.get("additionalGids", ())):
         wanted.append(("gidMappings", f"additionalGids/{index}", gid))
     for name, place, number in wanted:

@@ -88,12 +88,10 @@ def soft_rlimit_is_below_hard(config: Config) -> Iterator[Problem]:
 
 
 def no_windows_properties(config: Config) -> Iterator[Problem]:
-    """`commandLine` and `username` are for Windows: they cannot be applied here."""
+    """`commandLine` is for Windows: it cannot be applied here."""
     process = config.get("process", {})
     if process.get("commandLine"):
         yield "/process/commandLine", process["commandLine"], "args: command lines are for Windows"
-    if process.get("user", {}).get("username"):
-        yield "/process/user/username", process["user"]["username"], "uid and gid: names are for Windows"
 
 
 def scheduler_fits_policy(config: Config) -> Iterator[Problem]:

@@ -1,0 +1,30 @@
+"""A signal that asks a command to end: what the command has begun is undone first."""
+
+from __future__ import annotations
+
+from pyoci.errors import Interrupted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+    from typing import NoReturn
+else:
+    import _signal
+
+ENDING = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM)
+
+
+def undo_when_asked_to_end() -> None:
+    """From now on such a signal raises Interrupted, once: the undoing itself is not interrupted.
+
+    A signal that the caller ignores (nohup(1)) stays ignored, and a handler that there is already stays, too.
+    """
+    for number in ENDING:
+        if _signal.getsignal(number) in (_signal.SIG_DFL, _signal.default_int_handler):
+            _signal.signal(number, _interrupt)
+
+
+def _interrupt(signal: int, _frame: object) -> NoReturn:
+    for number in ENDING:
+        _signal.signal(number, _signal.SIG_IGN)
+    raise Interrupted(signal)

@@ -1,0 +1,190 @@
+"""What other commands say while one changes a container: it stands still at each of its system calls meanwhile.
+
+As with runc, whoever polls sees no container, then a created one, a running one, a stopped one, and then none.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.runtime import Container, Runtime
+from helpers.stepped import Stepped
+
+NONE = "does not exist"
+FALSE_ADVICE = ("--force", "interrupted", "no such file")
+
+
+def seen(runtime: Runtime, name: str) -> str:
+    """The status that `state` prints, or NONE."""
+    result = runtime.call("state", name)
+    if result.status == 0:
+        return json.loads(result.stdout)["status"]  # type: ignore[no-any-return]
+    assert f"container {NONE}" in result.stderr
+    assert not any(words in result.stderr for words in FALSE_ADVICE), result.stderr
+    return NONE
+
+
+def statuses(runtime: Runtime, name: str, *command: str) -> list[str]:
+    """What `state` says in turn, each word once, while the command runs and after it."""
+    found: list[str] = []
+    with Stepped(runtime.arguments(*command)) as stepped:
+        for _ in stepped:
+            current = seen(runtime, name)
+            if found[-1:] != [current]:
+                found.append(current)
+        assert stepped.status == 0
+    found.append(seen(runtime, name))
+    return found if found[-1] != found[-2] else found[:-1]
+
+
+@pytest.mark.beyond_runc("says which states there are between")
+@pytest.mark.parametrize("users", ["same", "mapped"])
+def test_state_during_create(runtime: Runtime, bundle: Bundle, users: str) -> None:
+    if users == "mapped":
+        bundle.user_namespace()
+    name = runtime.add(bundle)
+    assert statuses(runtime, name, "create", "--bundle", str(bundle.path), name) == [NONE, "created"]
+
+
+def test_state_during_start(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.sleeps()
+    container = runtime.create(bundle)
+    assert statuses(runtime, container.id, "start", container.id) == ["created", "running"]
+
+
+def test_state_during_delete(runtime: Runtime, bundle: Bundle) -> None:
+    container = ended(runtime, bundle)
+    assert statuses(runtime, container.id, "delete", container.id) == ["stopped", NONE]
+
+
+@pytest.mark.beyond_runc("kills in its own way")
+def test_state_during_delete_by_force(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    assert statuses(runtime, container.id, "delete", "--force", container.id) == ["running", "stopped", NONE]
+
+
+def test_a_failing_create_is_never_seen(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.config["process"]["args"] = ["/nonexistent"]
+    name = runtime.add(bundle)
+    with Stepped(runtime.arguments("create", "--bundle", str(bundle.path), name)) as stepped:
+        assert {seen(runtime, name) for _ in stepped} == {NONE}
+        assert stepped.status == 1
+
+
+@pytest.mark.beyond_runc("its delete removes what another command is making")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("start", "ID"),
+        ("kill", "ID", "KILL"),
+        ("kill", "--all", "ID", "KILL"),
+        ("delete", "ID"),
+        ("exec", "ID", "/bin/true"),
+        ("pause", "ID"),
+        ("resume", "ID"),
+        ("update", "--pids-limit", "7", "ID"),
+        ("ps", "ID"),
+        ("events", "--stats", "ID"),
+    ],
+    ids=" ".join,
+)
+def test_commands_during_create_say_so(runtime: Runtime, bundle: Bundle, words: tuple[str, ...]) -> None:
+    """And change nothing: the container is made as if they had not been there."""
+    name = runtime.add(bundle)
+    said = set()
+    with Stepped(runtime.arguments("create", "--bundle", str(bundle.path), name)) as stepped:
+        for step in stepped:
+            if step % 13 == 0 and seen(runtime, name) == NONE:
+                result = runtime.call(*(name if word == "ID" else word for word in words))
+                assert result.status != 0
+                assert not any(advice in result.stderr for advice in FALSE_ADVICE), result.stderr
+                assert "it is being created" in result.stderr or f"container {NONE}" in result.stderr
+                said.add("it is being created" in result.stderr)
+        assert stepped.status == 0
+    assert said == {False, True}
+    assert runtime.state(name)["status"] == "created"
+
+
+@pytest.mark.beyond_runc("waits in another way")
+def test_delete_cannot_delete_what_create_is_about_to_report(runtime: Runtime, bundle: Bundle) -> None:
+    name = runtime.add(bundle)
+    with Stepped(runtime.arguments("create", "--bundle", str(bundle.path), name)) as stepped:
+        for step in stepped:
+            if seen(runtime, name) == "created" and step % 2 == 0:
+                with pytest.raises(subprocess.TimeoutExpired):  # `create` has the lock until it ends
+                    runtime.call("delete", name, limit=0.3)
+        assert stepped.status == 0
+    assert "created" in runtime.fails("delete", name)
+
+
+@pytest.mark.beyond_runc("its list names it")
+def test_list_during_create(runtime: Runtime, bundle: Bundle) -> None:
+    name = runtime.add(bundle)
+    with Stepped(runtime.arguments("create", "--bundle", str(bundle.path), name)) as stepped:
+        for step in stepped:
+            if step % 13 == 0:
+                result = runtime.expect("list", "--format", "json")
+                assert result.stderr == ""
+                statuses = [document["status"] for document in json.loads(result.stdout)]
+                assert statuses in ([], ["created"])
+
+
+@pytest.mark.beyond_runc("its folder is in the way")
+def test_create_during_delete(runtime: Runtime, bundle: Bundle) -> None:
+    """An ID is taken until the delete is over; the new container is not what it deletes."""
+    container = ended(runtime, bundle)
+    made_at = None
+    with Stepped(runtime.arguments("delete", container.id)) as stepped:
+        for step in stepped:
+            result = runtime.call("create", "--bundle", str(bundle.path), container.id) if made_at is None else None
+            if result is not None and result.status == 0:
+                made_at = step
+        assert stepped.status == 0
+    if made_at is None:
+        runtime.expect("create", "--bundle", str(bundle.path), container.id)
+    assert runtime.state(container.id)["status"] == "created"
+    assert os.listdir(f"{runtime.root}") == [container.id]
+
+
+def test_a_run_that_ends_late_spares_the_next_container(runtime: Runtime, bundle: Bundle) -> None:
+    """It was deleted meanwhile, and its ID and its cgroup are another's."""
+    bundle.sh("until [ -e /tmp/go ]; do sleep 0.02; done")
+    name = runtime.add(bundle)
+    second = None
+    with Stepped(runtime.arguments("run", "--bundle", str(bundle.path), name)) as stepped:
+        for _ in stepped:
+            current = seen(runtime, name) if second is None else ""
+            if current == "running" and is_unlocked(runtime.root / name):
+                (bundle.rootfs / "tmp/go").touch()
+            elif current == "stopped":
+                runtime.expect("delete", name)
+                bundle.sleeps()
+                second = runtime.start(bundle, name=name)
+        assert stepped.status == 0
+    assert second is not None
+    assert second.status == "running"
+
+
+def is_unlocked(folder: Path) -> bool:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def ended(runtime: Runtime, bundle: Bundle) -> Container:
+    bundle.sh("true")
+    container = runtime.start(bundle)
+    container.wait()
+    return container

@@ -1,0 +1,300 @@
+"""Nothing that a command waits for may wait for ever: it ends by itself, or a signal ends it and nothing is left."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from helpers import cgroup
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime, until
+
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def nothing_is_left(runtime: Runtime, bundle: Bundle, name: str) -> None:
+    assert "does not exist" in runtime.fails("state", name)
+    assert not [entry for entry in os.listdir(runtime.root) if name in entry]
+    until(lambda: not cgroup.named(bundle.cgroups_path.strip("/")), "the cgroups are gone")
+
+
+def begin(runtime: Runtime, command: str, bundle: Bundle, name: str, *words: str) -> subprocess.Popen[bytes]:
+    return runtime.popen(
+        command,
+        "--bundle",
+        str(bundle.path),
+        *words,
+        name,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=hears,
+    )
+
+
+def hears() -> None:
+    """A shell starts what runs in the background with SIGINT ignored."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def says(process: subprocess.Popen[bytes], limit: float = 20.0) -> str:
+    _, words = process.communicate(timeout=limit)
+    return words.decode()
+
+
+@pytest.fixture
+def deaf(scratch: Path) -> Iterator[str]:
+    """A socket whose queue is full: connect(2) waits."""
+    path = str(scratch / "deaf.sock")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(path)
+        listener.listen(0)
+        first.connect(path)
+        yield path
+
+
+def in_a_hook(kind: str) -> Callable[[Bundle, str], tuple[str, ...]]:
+    def prepare(bundle: Bundle, _deaf: str) -> tuple[str, ...]:
+        place = "/tmp" if kind == "createContainer" else bundle.path
+        bundle.hook(kind, f"echo > {place}/reached; exec sleep 600")
+        return ()
+
+    return prepare
+
+
+def at_the_console(bundle: Bundle, deaf: str) -> tuple[str, ...]:
+    bundle.process["terminal"] = True
+    return ("--console-socket", deaf)
+
+
+def at_the_pidfd_socket(_bundle: Bundle, deaf: str) -> tuple[str, ...]:
+    return ("--pidfd-socket", deaf)
+
+
+def at_the_seccomp_agent(bundle: Bundle, deaf: str) -> tuple[str, ...]:
+    bundle.linux["seccomp"] = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "listenerPath": deaf,
+        "syscalls": [{"names": ["swapon"], "action": "SCMP_ACT_NOTIFY"}],
+    }
+    return ()
+
+
+WAITS = {
+    "prestart hook": in_a_hook("prestart"),
+    "createRuntime hook": in_a_hook("createRuntime"),
+    "createContainer hook": in_a_hook("createContainer"),
+    "console socket": at_the_console,
+    "pidfd socket": at_the_pidfd_socket,
+    "seccomp agent": at_the_seccomp_agent,
+}
+
+
+@pytest.mark.beyond_runc("leaves its folder and its cgroups")
+@pytest.mark.parametrize("command", ["create", "run"])
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_signal_ends_what_waits_and_undoes_it(
+    runtime: Runtime, bundle: Bundle, deaf: str, command: str, wait: str
+) -> None:
+    words = WAITS[wait](bundle, deaf)
+    name = runtime.add(bundle)
+    process = begin(runtime, command, bundle, name, *words)
+    time.sleep(0.5)
+    assert process.poll() is None, says(process)
+    process.send_signal(signal.SIGTERM)
+    assert "interrupted by SIGTERM" in says(process)
+    assert process.returncode == 128 + signal.SIGTERM
+    nothing_is_left(runtime, bundle, name)
+
+
+@pytest.mark.beyond_runc("leaves its folder and its cgroups")
+@pytest.mark.parametrize("ending", ENDING, ids=lambda number: number.name)
+def test_each_signal_that_asks_to_end_does(runtime: Runtime, bundle: Bundle, ending: signal.Signals) -> None:
+    bundle.hook("createRuntime", f"echo > {bundle.path}/reached; exec sleep 600")
+    name = runtime.add(bundle)
+    process = begin(runtime, "create", bundle, name)
+    until((bundle.path / "reached").exists)
+    process.send_signal(ending)
+    assert f"interrupted by {ending.name}" in says(process)
+    assert process.returncode == 128 + ending
+    nothing_is_left(runtime, bundle, name)
+
+
+@pytest.mark.beyond_runc("leaves its folder and its cgroups")
+def test_what_the_caller_ignores_stays_ignored(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.hook("createRuntime", f"echo > {bundle.path}/reached; sleep 0.5")
+    name = runtime.add(bundle)
+    words = runtime.arguments("create", "--bundle", str(bundle.path), name)
+    null = subprocess.DEVNULL
+    process = subprocess.Popen(
+        ["nohup", *words],
+        stdin=null,
+        stdout=null,
+        stderr=null,
+        preexec_fn=hears,  # noqa: PLW1509  # no threads here
+    )
+    until((bundle.path / "reached").exists)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(20) == 0
+
+
+@pytest.mark.beyond_runc("leaves the container")
+def test_run_is_ended_in_a_start_container_hook(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.hook("startContainer", "echo > /tmp/reached; exec sleep 600")
+    name = runtime.add(bundle)
+    process = begin(runtime, "run", bundle, name)
+    until((bundle.rootfs / "tmp/reached").exists)
+    process.send_signal(signal.SIGTERM)
+    assert "interrupted by SIGTERM" in says(process)
+    nothing_is_left(runtime, bundle, name)
+
+
+@pytest.mark.beyond_runc("waits for ever")
+def test_a_start_that_waits_for_a_hook_ends_by_force(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.hook("startContainer", "echo > /tmp/reached; exec sleep 600")
+    container = runtime.create(bundle)
+    process = runtime.quietly("start", container.id)
+    until((bundle.rootfs / "tmp/reached").exists)
+    runtime.expect("delete", "--force", container.id)
+    process.wait(20)
+    nothing_is_left(runtime, bundle, container.id)
+
+
+@pytest.mark.beyond_runc("hangs, and SIGTERM leaves its folder")
+@pytest.mark.parametrize("command", ["create", "run"])
+def test_too_little_memory_without_oom_killer(runtime: Runtime, bundle: Bundle, command: str) -> None:
+    if cgroup.is_v2():
+        pytest.skip("cgroup v2 cannot disable the OOM killer")
+    bundle.linux["resources"] = {"memory": {"limit": 1 << 16, "disableOOMKiller": True}}
+    name = runtime.add(bundle)
+    process = begin(runtime, command, bundle, name)
+    words = says(process)
+    assert process.returncode == 1
+    assert "memory limit is too low" in words
+    nothing_is_left(runtime, bundle, name)
+
+
+@pytest.mark.beyond_runc("waits for ever")
+def test_exec_without_memory_for_it(runtime: Runtime, bundle: Bundle) -> None:
+    if cgroup.is_v2():
+        pytest.skip("cgroup v2 cannot disable the OOM killer")
+    bundle.mount("/mnt", "tmpfs")
+    bundle.sh("exec dd if=/dev/zero of=/mnt/full bs=64k count=10000")
+    bundle.linux["resources"] = {"memory": {"limit": 16 << 20, "disableOOMKiller": True}}
+    container = runtime.start(bundle)
+    control = cgroup.folder("memory", bundle.cgroups_path) / "memory.oom_control"
+    until(lambda: "under_oom 1" in control.read_text(), "its memory is full")
+    runtime.fails("exec", container.id, "/bin/true", limit=20)  # execve(2) may refuse before it is waited for
+    assert container.status == "running"
+
+
+@pytest.mark.beyond_runc("says it in other words")
+def test_a_full_pids_group(runtime: Runtime, bundle: Bundle) -> None:
+    """No room for a hook: an error, and no waiting."""
+    bundle.linux["resources"] = {"pids": {"limit": 1}}
+    bundle.hook("createContainer", "true")
+    name = runtime.add(bundle)
+    assert "resource temporarily unavailable" in runtime.fails("create", "--bundle", str(bundle.path), name, limit=20)
+    nothing_is_left(runtime, bundle, name)
+
+
+def freeze(bundle: Bundle, frozen: bool) -> None:
+    if cgroup.is_v2():
+        (cgroup.folder("", bundle.cgroups_path) / "cgroup.freeze").write_text("1" if frozen else "0")
+    else:
+        state = cgroup.folder("freezer", bundle.cgroups_path) / "freezer.state"
+        state.write_text("FROZEN" if frozen else "THAWED")
+
+
+@pytest.mark.beyond_runc("waits for ever")
+@pytest.mark.parametrize("how", ["frozen", "stopped"])
+def test_create_of_what_somebody_holds_up(runtime: Runtime, bundle: Bundle, how: str) -> None:
+    bundle.hook("createRuntime", f"cat > {bundle.path}/state; mv {bundle.path}/state {bundle.path}/reached; sleep 1")
+    name = runtime.add(bundle)
+    process = begin(runtime, "create", bundle, name)
+    until((bundle.path / "reached").exists)
+    init = json.loads((bundle.path / "reached").read_text())["pid"]
+    if how == "frozen":
+        freeze(bundle, True)
+    else:
+        os.kill(init, signal.SIGSTOP)
+    words = says(process, 30)
+    assert process.returncode == 1
+    assert how in words
+    nothing_is_left(runtime, bundle, name)
+
+
+@pytest.mark.beyond_runc("waits for ever")
+def test_start_of_a_stopped_init(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.sleeps()
+    container = runtime.create(bundle)
+    os.kill(container.pid, signal.SIGSTOP)
+    assert "is stopped, by a signal or a tracer" in runtime.fails("start", container.id, limit=25)
+    os.kill(container.pid, signal.SIGCONT)
+    until(lambda: container.status == "running", "it starts once it goes on")
+
+
+@pytest.mark.beyond_runc("has no such thing")
+def test_a_command_that_holds_the_lock_for_ever(runtime: Runtime, bundle: Bundle) -> None:
+    container = runtime.create(bundle)
+    folder = os.open(runtime.root / container.id, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        assert "another pyoci command has been at work on it" in runtime.fails("start", container.id, limit=25)
+    finally:
+        os.close(folder)
+    container.start()
+
+
+@pytest.mark.parametrize("ending", [*ENDING, signal.SIGQUIT], ids=lambda n: n.name)
+@pytest.mark.parametrize("hooks", [False, True])
+def test_a_signal_ends_a_created_container(
+    runtime: Runtime, bundle: Bundle, ending: signal.Signals, hooks: bool
+) -> None:
+    """PID 1 without a handler would not hear it."""
+    if hooks:
+        bundle.hook("startContainer", "true")  # then it is Python that waits
+    container = runtime.create(bundle)
+    container.kill(ending.name)
+    assert container.wait(10) in (128 + ending, 2)
+    assert container.status == "stopped"
+
+
+def test_the_program_has_the_defaults_of_these_signals(runtime: Runtime, bundle: Bundle) -> None:
+    assert runtime.sh(bundle, "grep SigCgt /proc/self/status").split()[1].strip("0") == ""
+
+
+@pytest.mark.parametrize("kind", ["host", "joined"])
+def test_kill_reaches_what_outlived_init(runtime: Runtime, bundle: Bundle, kind: str) -> None:
+    """Without a PID namespace of its own nothing ends them with init."""
+    holder = None
+    if kind == "host":
+        bundle.no_namespace("pid")
+    else:
+        holder = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "sleep", "600"])
+        time.sleep(0.3)
+        child = subprocess.check_output(["pgrep", "-P", str(holder.pid)]).split()[0].decode()
+        bundle.namespace("pid", f"/proc/{child}/ns/pid")
+    try:
+        bundle.sh("sleep 600 > /dev/null 2>&1 & echo left > /tmp/left; exit 0")
+        container = runtime.start(bundle)
+        container.wait()
+        procs = cgroup.folder("pids", bundle.cgroups_path) / "cgroup.procs"
+        assert len(procs.read_text().split()) == 1
+        assert "not running" in runtime.fails("kill", container.id, "TERM")
+        container.kill("KILL")
+        until(lambda: not procs.read_text(), "they are gone")
+        assert "not running" in runtime.fails("kill", container.id, "KILL")
+    finally:
+        if holder is not None:
+            holder.kill()
+            holder.wait()

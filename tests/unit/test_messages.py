@@ -1,0 +1,284 @@
+"""Every message: lower case, bounded, without a class of Python's, without a word twice; the value is in it.
+
+A lint of all places that raise or warn, and a property over configurations that are wrong in one place.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import copy
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyoci import errors, log
+from pyoci.cli import main as cli
+from pyoci.errors import ConfigError, PyociError
+from pyoci.plan.build import build
+from pyoci.plan.facts import gather
+from pyoci.plan.request import Request
+from pyoci.spec import bundle as bundles
+from pyoci.spec import rules, template
+from pyoci.wire import messages
+
+PACKAGE = Path(errors.__file__).parent
+ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, PyociError)}
+LOGS = {"warning", "error", "info", "debug"}
+CLASSES = {name for name, value in vars(builtins).items() if isinstance(value, type) and name[:1].isupper()}
+CLASSES |= ERRORS | {"NoneType", "Traceback"}
+# Programmers' errors, which no configuration and no command line reaches.
+PROGRAMMERS = {"record.py", "jsontext.py"}
+
+
+def calls() -> Iterator[tuple[str, ast.Call]]:
+    """Every call that makes a message: an error of ours, or an entry of the log."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.name.startswith("_generated"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            function = node.func
+            is_error = isinstance(function, ast.Name) and function.id in ERRORS
+            is_log = (
+                isinstance(function, ast.Attribute)
+                and function.attr in LOGS
+                and isinstance(function.value, ast.Name)
+                and function.value.id == "log"
+            )
+            if is_error or is_log:
+                yield f"{path.relative_to(PACKAGE)}:{node.lineno}", node
+
+
+def literal(node: ast.expr) -> str | None:
+    """The text of a message, with {} for what is put in; None when it is made elsewhere."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return None
+
+
+def texts() -> list[tuple[str, str]]:
+    found = []
+    for place, call in calls():
+        # A SyscallError's first argument is the number.
+        for argument in call.args:
+            text = literal(argument)
+            if text is not None:
+                found.append((place, text))
+    return found
+
+
+def test_there_are_messages_to_look_at() -> None:
+    assert len(texts()) > 200
+
+
+def test_they_begin_in_lower_case_and_end_without_a_stop() -> None:
+    allowed = ("CPUSET", "I/O", "RLIMIT", "PID", "ID", "JSON", "SELinux", "AppArmor", "CAP_", "SCMP_", "NOTIFY_SOCKET")
+    wrong = [
+        (place, text)
+        for place, text in texts()
+        if (text[:1].isupper() and not text.startswith(allowed)) or re.search(r"[^.]\.$", text)
+    ]
+    assert wrong == []
+
+
+def test_none_says_its_own_name() -> None:
+    """`log.error` does, once: no `pyoci: pyoci: ...`."""
+    assert [(place, text) for place, text in texts() if re.match(r"(pyoci|error|warning): ", text)] == []
+
+
+def test_none_names_a_class_of_python() -> None:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        # Of the library, a TypeError is for whoever programs with it.
+        if path.name in PROGRAMMERS or path.name.startswith("_generated") or path.parent.name == "library":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr) and any(
+                isinstance(part, ast.Attribute) and part.attr == "__name__" for part in ast.walk(node)
+            ):
+                found.append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
+    assert found == []
+
+
+def test_none_says_a_word_twice() -> None:
+    assert [(place, text) for place, text in texts() if re.search(r"\b([a-z]{3,}) \1\b", text)] == []
+
+
+WRONG: list[tuple[str, Any]] = []
+
+
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from leaves(member, (*path, key))
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from leaves(member, (*path, index))
+    else:
+        yield path, value
+
+
+def full_config() -> dict[str, Any]:
+    config = template.default("1.3.0")
+    config["process"]["user"] |= {"umask": 18, "additionalGids": [5]}
+    config["process"] |= {
+        "oomScoreAdj": 1,
+        "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 4},
+        "scheduler": {"policy": "SCHED_BATCH", "nice": 1, "flags": ["SCHED_FLAG_RESET_ON_FORK"]},
+        "execCPUAffinity": {"initial": "0", "final": "0"},
+    }
+    config["hostname"] = "h"
+    config["hooks"] = {"poststop": [{"path": "/bin/true", "args": ["true"], "env": ["A=b"], "timeout": 3}]}
+    config["annotations"] = {"a": "b"}
+    config["linux"] |= {
+        "cgroupsPath": "/x",
+        "sysctl": {"net.ipv4.ip_forward": "1"},
+        "devices": [{"path": "/dev/a", "type": "c", "major": 1, "minor": 3, "fileMode": 420, "uid": 0, "gid": 0}],
+        "rootfsPropagation": "private",
+        "personality": {"domain": "LINUX"},
+        "timeOffsets": {"monotonic": {"secs": 1, "nanosecs": 2}},
+        "seccomp": {
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "architectures": ["SCMP_ARCH_X86_64"],
+            "syscalls": [
+                {
+                    "names": ["read"],
+                    "action": "SCMP_ACT_ERRNO",
+                    "errnoRet": 1,
+                    "args": [{"index": 0, "value": 1, "valueTwo": 2, "op": "SCMP_CMP_EQ"}],
+                }
+            ],
+        },
+        "resources": {
+            "memory": {"limit": 1 << 30, "swappiness": 5},
+            "cpu": {"shares": 5, "cpus": "0", "mems": "0"},
+            "pids": {"limit": 5},
+            "blockIO": {"weight": 10, "throttleReadBpsDevice": [{"major": 1, "minor": 2, "rate": 3}]},
+            "hugepageLimits": [{"pageSize": "2MB", "limit": 5}],
+            "unified": {"memory.high": "5"},
+            "devices": [{"allow": False, "access": "rwm", "type": "a"}],
+        },
+    }
+    config["linux"]["namespaces"].append({"type": "time"})
+    return config
+
+
+LONG = "zq" * 20_000
+NUMBER = 10**18 + 7
+VALUES = (LONG, NUMBER, -NUMBER, True, ["zq"] * 5000, {LONG: LONG})
+
+
+def mutants() -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    config = full_config()
+    for path, _ in leaves(config):
+        for value in VALUES:
+            changed = copy.deepcopy(config)
+            place: Any = changed
+            for part in path[:-1]:
+                place = place[part]
+            place[path[-1]] = value
+            yield "/".join(map(str, path)), value, changed
+
+
+def words_of(config: dict[str, Any]) -> list[str]:
+    """All that create says of a config before it touches anything."""
+    try:
+        bundles.accept(config, "config")
+        problems = rules.check(config)
+        if problems:
+            raise ConfigError(problems)
+        advice = rules.warnings(config)
+        plan = build(config, Request(container_id="c", bundle="/b"), gather())
+        return [errors.bounded(words) for words in advice + plan.warnings]  # as the log has them
+    except PyociError as error:
+        return [str(error), *getattr(error, "problems", ())]
+
+
+def test_a_config_that_is_wrong_in_one_place() -> None:
+    """No class, no endless echo; and a value that is short enough is named."""
+    bad: list[object] = []
+    for place, value, config in mutants():
+        for words in words_of(config):
+            clean = words.replace("zq", "")
+            if len(words) > 3100:
+                bad.append((place, "too long", len(words)))
+            bad.extend((place, name, words[:300]) for name in re.findall(r"[A-Z][A-Za-z]+", clean) if name in CLASSES)
+            if place.rpartition("/")[2] in words and isinstance(value, int) and str(value) not in words.lower():
+                if f"found {json.dumps(value)}" not in words and value is not True:
+                    bad.append((place, value, "is not named", words[:300]))
+    assert bad == []
+
+
+def test_every_message_is_bounded() -> None:
+    for kind in (PyociError, ConfigError, errors.CgroupError):
+        assert len(str(kind("x" * 100_000))) < 3100
+    many = ConfigError([f"/a/{number}: wrong" for number in range(1000)])
+    assert "and 980 more" in str(many)
+    assert len(many.problems) == 1000
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(13, "Permission denied", "/x"), "system call failed on '/x': permission denied (EACCES)"),
+        (MemoryError(), "out of memory"),
+        (KeyError("limit"), "internal error: 'limit'"),
+        (RecursionError(), "internal error: no reason given"),
+    ],
+)
+def test_what_was_not_expected(error: BaseException, words: str) -> None:
+    assert errors.unexpected(error) == words
+    assert messages.report(error) == f"error {words}"
+
+
+# where messages go
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "_sink", log._Sink())
+
+
+def test_a_warning_reaches_standard_error_where_there_is_no_log(capfd: pytest.CaptureFixture[str]) -> None:
+    log.warning("odd")
+    assert capfd.readouterr().err == "pyoci: warning: odd\n"
+
+
+@pytest.mark.parametrize("level", ["warning", "error"])
+def test_every_message_is_in_the_log_once(tmp_path: Path, capfd: pytest.CaptureFixture[str], level: str) -> None:
+    log.setup(str(tmp_path / "log"), log.JSON)
+    getattr(log, level)("odd")
+    [entry] = map(json.loads, (tmp_path / "log").read_text().splitlines())
+    assert (entry["level"], entry["msg"]) == (level, "odd")
+    # podman puts the runtime's name before what it finds here
+    assert capfd.readouterr().err == ("odd\n" if level == "error" else "")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--log", "LOG", "--log-format", "json", "--nonsense", "state", "x"],
+        ["--log=LOG", "--log-format=json", "--rootless=7", "state", "x"],
+        ["-log", "LOG", "-log-format", "json", "--root="],
+        ["--log", "LOG", "--log-format", "json", "nonsense"],
+        ["--log", "LOG", "--log-format", "json", "state"],
+        ["--log", "LOG", "--log-format", "json", "kill", "--nonsense", "x"],
+        ["--log", "LOG", "--log-format", "json", "--root", "/nonexistent", "state", "x"],
+    ],
+)
+def test_a_wrong_command_line_is_in_the_log_too(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], argv: list[str]
+) -> None:
+    path = str(tmp_path / "log")
+    assert cli.main([word.replace("LOG", path) for word in argv]) == 1
+    [entry] = map(json.loads, Path(path).read_text().splitlines())
+    assert entry["level"] == "error"
+    assert capfd.readouterr().err.strip() == log.one_line(entry["msg"])
