@@ -16,6 +16,14 @@ import time
 
 from pyoci.errors import PyociError, bounded
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LEVELS = ("debug", "info", "warning", "error")
+_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3}  # syslog(3)
+_SERVICES = {"syslog": "/dev/log", "journald": "/run/systemd/journal/socket"}
+
 TEXT = "text"
 JSON = "json"
 
@@ -23,10 +31,12 @@ JSON = "json"
 class _Sink:
     """What --log, --log-format and --debug ask for."""
 
-    __slots__ = ("as_json", "fd", "verbose")
+    __slots__ = ("as_json", "fd", "least", "send", "verbose")
 
     def __init__(self) -> None:
         self.fd: int | None = None
+        self.send: Callable[[str, str], None] | None = None  # to syslog or journald
+        self.least = 0
         self.as_json = False
         self.verbose = False
 
@@ -34,15 +44,24 @@ class _Sink:
 _sink = _Sink()
 
 
-def setup(path: str | None, format: str = TEXT, debug: bool = False) -> None:
+def setup(path: str | None, format: str = TEXT, debug: bool = False, level: str = "info") -> None:
     """Send entries to the file `path` (appended to, made when missing; none if empty), in `format`: text or json.
 
-    Raises PyociError when the file cannot be opened.
+    `path` may begin with `file:`, or be `syslog:NAME` or `journald:NAME`. Entries below `level` are left out. Raises
+    PyociError when the file cannot be opened, or nobody listens.
     """
+    _sink.least = _LEVELS.index(level)
+    _sink.send = None
     _sink.as_json = format == JSON
     _sink.verbose = debug
     if not path:
         return
+    kind, colon, name = path.partition(":")
+    if colon and kind in ("syslog", "journald"):
+        _sink.send = _service(kind, name)
+        return
+    if colon and kind == "file":
+        path = name
     try:
         _sink.fd = posix.open(path, posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC, 0o644)
     except (OSError, ValueError) as error:
@@ -92,7 +111,12 @@ def one_line(text: str) -> str:
 
 
 def _log(level: str, message: str, reason: PyociError | None = None) -> bool:
-    """Write an entry to the log file; False when there is none."""
+    """Write an entry to the log, unless it is not severe enough; False when there is no log."""
+    if _LEVELS.index(level) < _sink.least:
+        return _sink.fd is not None or _sink.send is not None or level != "error"
+    if _sink.send is not None:
+        _sink.send(level, one_line(message))
+        return True
     if _sink.fd is None:
         return False
     _write(_sink.fd, _entry(level, message, reason))
@@ -101,8 +125,34 @@ def _log(level: str, message: str, reason: PyociError | None = None) -> bool:
 
 def _say(level: str, prefix: str, message: str, reason: PyociError | None = None) -> None:
     """To standard error."""
-    as_entry = _sink.as_json and _sink.fd is None
+    as_entry = _sink.as_json and _sink.fd is None and _sink.send is None
     _write(2, _entry(level, message, reason) if as_entry else f"{prefix}{one_line(message)}\n")
+
+
+def _service(kind: str, name: str) -> Callable[[str, str], None]:
+    """A function that sends an entry to syslog(3) or journald, as `name`. Raises PyociError when nobody listens."""
+    import _socket
+
+    name = name or "pyoci"
+    path = _SERVICES[kind]
+    if not name.isprintable() or "[" in name:
+        raise PyociError(f"option --log: {name!r} cannot be a name in {kind}")
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
+        connection.connect(path)
+    except OSError as error:
+        connection.close()
+        raise PyociError(f"open log {kind}: connect {path}: {(error.strerror or str(error)).lower()}") from None
+    fd = connection.detach()
+
+    def send(level: str, message: str) -> None:
+        if kind == "syslog":
+            entry = f"<{24 + _PRIORITIES[level]}>{name}[{posix.getpid()}]: {message}"  # LOG_DAEMON
+        else:
+            entry = f"PRIORITY={_PRIORITIES[level]}\nSYSLOG_IDENTIFIER={name}\nMESSAGE={message}\n"
+        _write(fd, entry)
+
+    return send
 
 
 def _entry(level: str, message: str, reason: PyociError | None) -> str:

@@ -15,6 +15,7 @@ from pyoci.host.send_fd import ConsoleSocket
 USAGE = "[options] ID"
 OPTIONS = (
     Option(name="bundle", short="b", value="DIR", default=".", help="the bundle (default: the working directory)"),
+    Option(name="config", value="FILE", default="", help="the configuration (default: config.json in the bundle)"),
     Option(name="console-socket", value="SOCKET", default="", help="where the terminal's master is sent to"),
     Option(name="pidfd-socket", value="SOCKET", default="", help="where a pidfd of the container's process is sent to"),
     Option(name="pid-file", value="FILE", default="", help="write the process number there"),
@@ -32,6 +33,7 @@ def options_of(call: Call, detach: bool) -> host.Options:
     return host.Options(
         container_id=call.args[0],
         bundle=given["bundle"],
+        config=given["config"],
         root=call.settings.root,
         console_socket=given["console-socket"],
         pidfd_socket=given["pidfd-socket"],

@@ -8,10 +8,18 @@ from pyoci.host import delete
 from pyoci.state.store import Store
 
 USAGE = "[options] ID"
-OPTIONS = (Option(name="force", short="f", help="kill it first; clean up after a create that was interrupted"),)
+OPTIONS = (
+    Option(name="force", short="f", help="kill it first; clean up after a create that was interrupted"),
+    Option(name="regex", help="ID is a regular expression: delete every container in whose ID it is found"),
+)
 
 
 def run(call: Call) -> int:
     options.expect_args(call, 1, 1, "one container id")
-    delete.delete(Store(call.settings.root), call.args[0], call.options["force"])
-    return 0
+    store = Store(call.settings.root)
+    if not call.options["regex"]:
+        delete.delete(store, call.args[0], call.options["force"])
+        return 0
+    return options.for_each(
+        options.matching(store, call.args[0]), lambda name: delete.delete(store, name, call.options["force"])
+    )

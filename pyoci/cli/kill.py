@@ -12,6 +12,7 @@ from pyoci.state.store import Store
 USAGE = "[options] ID [SIGNAL]"
 OPTIONS = (
     Option(name="all", short="a", help="signal every process in the container's cgroup"),
+    Option(name="regex", help="ID is a regular expression: signal every container in whose ID it is found"),
     # The OCI command line interface has the option, runc and the engines the argument.
     Option(name="signal", short="s", value="SIGNAL", help="the same as the argument"),
 )
@@ -28,6 +29,13 @@ def run(call: Call) -> int:
         signal = signals.number((words[0] if words else "") or "TERM")
     except ValueError as error:
         raise UsageError(f"kill: {error}") from None
-    with Store(call.settings.root).open(call.args[0]) as entry:
-        kill.kill(entry, signal, call.options["all"])
-    return 0
+    store = Store(call.settings.root)
+
+    def kill_one(name: str) -> None:
+        with store.open(name) as entry:
+            kill.kill(entry, signal, call.options["all"])
+
+    if not call.options["regex"]:
+        kill_one(call.args[0])
+        return 0
+    return options.for_each(options.matching(store, call.args[0]), kill_one)

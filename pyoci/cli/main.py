@@ -28,7 +28,14 @@ pyoci runs containers as the OCI runtime specification says.
 
 GLOBAL = (
     Option(name="root", value="DIR", help="where states of containers are kept"),
-    Option(name="log", value="FILE", help="append messages to FILE, too"),
+    Option(name="log", value="FILE", help="append messages to FILE (or file:FILE, syslog:NAME, journald:NAME), too"),
+    Option(
+        name="log-level",
+        value="LEVEL",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="the least severe messages to log: debug, info, warning or error",
+    ),
     Option(name="log-format", value="FORMAT", choices=("text", "json"), default="text", help="text or json"),
     Option(name="debug", help="say what is done; show tracebacks"),
     Option(
@@ -97,7 +104,7 @@ def main(argv: list[str]) -> int:
         _tidy()
         parsed = options.parse(argv, GLOBAL, stop_at=1)
         settings = _settings(parsed.options)
-        log.setup(settings.log, settings.log_format, settings.debug)
+        log.setup(settings.log, settings.log_format, settings.debug, parsed.options["log-level"])
         if parsed.options["version"]:
             output.write(version())
             return 0
@@ -251,7 +258,7 @@ def _settings(found: dict[str, Any]) -> Settings:
         rootless_mode=found["rootless"],
         log=found["log"],
         log_format=found["log-format"],
-        debug=found["debug"],
+        debug=found["debug"] or found["log-level"] == "debug",
         trace=found["trace"],
         criu=found["criu"] or "",
     )

@@ -16,12 +16,16 @@ from __future__ import annotations
 
 import posix
 
-from pyoci.errors import UsageError
+from pyoci import log
+from pyoci.errors import ContainerNotFound, PyociError, UsageError
 from pyoci.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Protocol
+
+    from pyoci.state.store import Store
 
     class Command(Protocol):
         """A module of `pyoci.cli` that is a command; it may set `STOP_AT: int` too."""
@@ -153,6 +157,36 @@ def expect_args(call: Call, least: int, most: int | None, what: str) -> None:
         raise UsageError(f"{call.command}: {what} required; see pyoci {call.command} --help")
     if most is not None and count > most:
         raise UsageError(f"{call.command}: unexpected argument {call.args[most]!r}; expected {what}")
+
+
+def for_each(names: list[str], act: Callable[[str], None]) -> int:
+    """Do it to each container; one that refuses is told, and the next one follows. The exit status."""
+    failed = 0
+    for name in names:
+        try:
+            act(name)
+        except ContainerNotFound:
+            continue  # somebody else has deleted it since
+        except PyociError as error:
+            log.error(str(error), error)
+            failed = 1
+    return failed
+
+
+def matching(store: Store, pattern: str) -> list[str]:
+    """The IDs in which the regular expression is found somewhere, as crun has it; `^...$` for the whole.
+
+    Raises UsageError for one that is empty or cannot be read.
+    """
+    import re  # only with --regex
+
+    if not pattern:
+        raise UsageError("option --regex: the regular expression is empty, it would match every container")
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"option --regex: {pattern!r} is not a regular expression: {error}") from None
+    return [name for name in store.ids() if expression.search(name)]
 
 
 def usage(name: str, module: Command) -> str:

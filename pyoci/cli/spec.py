@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pyoci import jsontext
+from pyoci import cgroups, jsontext
 from pyoci.cli import options
 from pyoci.cli.main import SPEC_VERSION
 from pyoci.cli.options import Call, Option
@@ -15,6 +15,7 @@ from pyoci.spec.bundle import CONFIG
 USAGE = "[options]"
 OPTIONS = (
     Option(name="bundle", short="b", value="DIR", default=".", help="the bundle's directory, . if absent"),
+    Option(name="file", short="f", value="FILE", default=CONFIG, help="its name there (default: config.json)"),
     Option(name="rootless", help="one that needs no privileges, for the user who calls"),
 )
 
@@ -25,7 +26,11 @@ def run(call: Call) -> int:
         config = template.rootless(SPEC_VERSION, os.geteuid(), os.getegid())
     else:
         config = template.default(SPEC_VERSION)
-    _write_new(os.path.join(call.options["bundle"], CONFIG), jsontext.pretty(config, indent="\t") + "\n")
+    if not cgroups.is_unified():
+        # As runc does: in version 1 the groups of a cgroup mount are bound one by one, and need no namespace.
+        namespaces = config["linux"]["namespaces"]
+        config["linux"]["namespaces"] = [entry for entry in namespaces if entry["type"] != "cgroup"]
+    _write_new(os.path.join(call.options["bundle"], call.options["file"]), jsontext.pretty(config, indent="\t") + "\n")
     return 0
 
 

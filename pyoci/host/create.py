@@ -38,6 +38,7 @@ class Options(Record):
 
     container_id: str
     bundle: str
+    config: str = ""  # a file in the place of the bundle's config.json
     root: str
     console_socket: str = ""
     pidfd_socket: str = ""
@@ -65,7 +66,7 @@ def load(options: Options) -> tuple[Plan, bytes]:
     """The bundle's plan, and its config as it was read. Nothing has been made yet when this raises."""
     phase("read config.json")
     path = _real_path(options.bundle)
-    config, text = bundles.load(path)
+    config, text = bundles.load(path, options.config)
     shared = host_facts.shared_namespaces(config)
     if shared:
         # by its inode, whatever its path is: every rule that asks for a namespace of the container's must see it

@@ -688,9 +688,10 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                          'type': 'string'},
                           'id': {'description': 'Unique on this host.', 'type': 'string'},
                           'status': {'description': 'creating until create has done its work, created '
-                                                    'until start, running while the program runs.',
+                                                    'until start, running while the program runs; '
+                                                    'paused, as in runc, while its cgroup is frozen.',
                                      'type': 'string',
-                                     'enum': ['creating', 'created', 'running', 'stopped']},
+                                     'enum': ['creating', 'created', 'running', 'paused', 'stopped']},
                           'pid': {'description': "Of the container's first process; required while it is "
                                                  'created or running.',
                                   'title': 'a process ID',
@@ -705,7 +706,7 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                           'propertyNames': {'title': 'a key that is not empty',
                                                             'minLength': 1},
                                           'additionalProperties': {'type': 'string'}}},
-           'if': {'properties': {'status': {'enum': ['created', 'running']}}},
+           'if': {'properties': {'status': {'enum': ['created', 'running', 'paused']}}},
            'then': {'required': ['pid']}},
  'features': {'$schema': 'http://json-schema.org/draft-07/schema#',
               'title': 'the features of a runtime',

@@ -26,7 +26,7 @@ def check(data: object) -> None:
         data__status = data['status']
         if not isinstance(data__status, str):
             raise Mismatch
-        if data__status not in ('creating', 'created', 'running', 'stopped'):
+        if data__status not in ('creating', 'created', 'running', 'paused', 'stopped'):
             raise Mismatch
     if 'pid' in data:
         data__pid = data['pid']
@@ -66,7 +66,7 @@ def check(data: object) -> None:
     try:
         if 'status' in data:
             data__status = data['status']
-            if data__status not in ('created', 'running'):
+            if data__status not in ('created', 'running', 'paused'):
                 raise Mismatch
     except Mismatch:
         pass

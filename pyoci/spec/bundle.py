@@ -21,12 +21,12 @@ _S_IFMT = 0o170000
 _S_IFREG = 0o100000
 
 
-def load(bundle: str) -> tuple[dict[str, Any], bytes]:
-    """The configuration in the directory `bundle`, in its schema's shape, and its text.
+def load(bundle: str, file: str = "") -> tuple[dict[str, Any], bytes]:
+    """The configuration in the directory `bundle`, or in `file`, in its schema's shape, and its text.
 
     Raises ConfigError with every problem that the schema finds. What `rules.check` finds comes after that.
     """
-    path = f"{bundle}/{CONFIG}"
+    path = file or f"{bundle}/{CONFIG}"
     data = read_file(path)
     config = jsontext.loads(data, what=path)
     if accept(config, "config"):

@@ -9,7 +9,9 @@ import ast
 import builtins
 import copy
 import json
+import os
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -282,3 +284,45 @@ def test_a_wrong_command_line_is_in_the_log_too(
     [entry] = map(json.loads, Path(path).read_text().splitlines())
     assert entry["level"] == "error"
     assert capfd.readouterr().err.strip() == log.one_line(entry["msg"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry"),
+    [
+        ("syslog", b"<27>box[%d]: a\\nb"),
+        ("journald", b"PRIORITY=3\nSYSLOG_IDENTIFIER=box\nMESSAGE=a\\nb\n"),
+    ],
+)
+def test_services_that_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, entry: bytes) -> None:
+    path = str(tmp_path / "socket")
+    monkeypatch.setitem(log._SERVICES, kind, path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as service:
+        service.bind(path)
+        log.setup(f"{kind}:box")
+        log.error("a\nb")
+        received = service.recv(4096)
+    assert received == (entry % os.getpid() if b"%d" in entry else entry)
+
+
+@pytest.mark.parametrize("kind", ["syslog", "journald"])
+def test_a_service_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setitem(log._SERVICES, kind, str(tmp_path / "none"))
+    with pytest.raises(PyociError, match=f"open log {kind}: connect .*: no such file or directory"):
+        log.setup(f"{kind}:box")
+    assert cli.main(["--log", f"{kind}:box", "state", "x"]) == 1
+
+
+def test_a_file_by_its_kind(tmp_path: Path) -> None:
+    log.setup(f"file:{tmp_path}/log")
+    log.warning("odd")
+    assert "odd" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(("level", "said"), [("error", ["error"]), ("warning", ["warning", "error"])])
+def test_levels(tmp_path: Path, capfd: pytest.CaptureFixture[str], level: str, said: list[str]) -> None:
+    log.setup(str(tmp_path / "log"), log.JSON, level=level)
+    log.info("a")
+    log.warning("b")
+    log.error("c")
+    assert [json.loads(line)["level"] for line in (tmp_path / "log").read_text().splitlines()] == said
+    assert capfd.readouterr().err == "c\n"

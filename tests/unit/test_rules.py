@@ -400,6 +400,7 @@ ACCEPTED = [
 ]
 
 WARNED = [
+    ("annotations_are_known", config(annotations={"run.oci.handler": "krun"}), "/annotations/run.oci.handler"),
     ("destination_is_absolute", config(mounts=[{"destination": "proc"}]), "/mounts/0/destination"),
     (
         "mounts_have_mount_namespace",

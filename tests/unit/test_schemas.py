@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import fake_init
 from helpers.schema_documents import documents
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 from pyoci.errors import ConfigError
+from pyoci.host.status import document
 from pyoci.spec import patterns
 from pyoci.spec._generated_schemas import SCHEMAS
 from pyoci.spec.bundle import check_document
@@ -315,3 +317,11 @@ def test_pattern_function_is_its_expression(expression: str, data: st.DataObject
         st.one_of(st.from_regex(strict), st.text("19.0+-aMKGB:_/rwm\n ,CAP\u0661", max_size=14), st.text(max_size=8))
     )
     assert patterns.BY_EXPRESSION[expression](text) == bool(re.search(strict, text))
+
+
+@pytest.mark.parametrize("status", ["creating", "created", "running", "paused", "stopped"])
+def test_every_state_that_is_printed_is_accepted(status: str) -> None:
+    for notes in ({}, {"a": "b"}):
+        check_document(document(fake_init.state("x", pid=5, annotations=notes), status), "state")
+    with pytest.raises(ConfigError):
+        check_document(document(fake_init.state("x", pid=5), "asleep"), "state")

@@ -507,3 +507,25 @@ def test_list_of_nothing(store: Store) -> None:
     os.mkdir(store.root)
     assert json.loads(pyoci(store, "list", "--format=json").stdout) == []
     assert pyoci(store, "list", "--quiet").stdout == ""
+
+
+def test_delete_by_a_regular_expression(store: Store) -> None:
+    for name in ("a-1", "a-2", "b-1"):
+        with fake_init.published(store, name, pid=4_194_303, pid_start=1):
+            pass
+    assert pyoci(store, "delete", "--regex", "^a-").returncode == 0
+    assert store.ids() == ["b-1"]
+    assert pyoci(store, "delete", "--regex", "nobody").returncode == 0
+    for pattern in ("", "("):
+        assert "--regex" in pyoci(store, "delete", "--regex", "--force", pattern).stderr
+    assert store.ids() == ["b-1"]
+    assert pyoci(store, "delete", "b-").returncode == 1, "without the option it is an ID"
+
+
+def test_kill_by_a_regular_expression(store: Store, entry: Entry, init: FakeInit) -> None:
+    with fake_init.published(store, "xx", pid=4_194_303, pid_start=1):
+        pass
+    result = pyoci(store, "kill", "--regex", "^x", "TERM")
+    assert result.returncode == 1
+    assert "container not running: 'xx'" in result.stderr, "one that has stopped is told, and the next one follows"
+    assert os.waitstatus_to_exitcode(os.waitpid(init.pid, 0)[1]) == -TERM

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyoci.spec.rules import MISSING, namespaces_of
+from pyoci.spec.rules import MISSING, escape, namespaces_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +102,15 @@ def monitoring_has_its_new_name(config: Config) -> Iterator[Problem]:
             yield f"/linux/intelRdt/{name}", rdt[name], "enableMonitoring: this one is ignored"
 
 
+def annotations_are_known(config: Config) -> Iterator[Problem]:
+    """crun's annotations change what is done: one that is not applied here deserves a word."""
+    for name, value in config.get("annotations", {}).items():
+        if name.startswith("run.oci."):
+            yield f"/annotations/{escape(name)}", value, "an annotation that pyoci applies: this one is ignored"
+
+
 RULES = (
+    annotations_are_known,
     destination_is_absolute,
     mounts_have_mount_namespace,
     mappings_say_idmap,
