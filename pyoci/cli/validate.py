@@ -1,4 +1,8 @@
-"""Check a bundle and explain all that is wrong with it; BUNDLE is the current directory if absent."""
+"""Check a bundle and explain all that is wrong with it; BUNDLE is the current directory if absent.
+
+Warnings are what is allowed and probably a mistake: a property or a capability that nobody knows, a root file system,
+a program or a bind source that is not there. The exit status is 1 when something is wrong.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,36 @@ import os
 
 from pyoci import jsontext
 from pyoci.cli import options, output
-from pyoci.cli.options import Call
+from pyoci.cli.options import Call, Option
+from pyoci.errors import UsageError
+from pyoci.host import bundle_doubts, config_doubts
 from pyoci.spec import bundle, rules
 
-USAGE = "[BUNDLE]"
-OPTIONS = ()
+USAGE = "[options] [BUNDLE]"
+OPTIONS = (
+    Option(name="strict", help="take warnings for errors"),
+    Option(name="host", help="judge by this host as well: what create would refuse here, CPUs, system calls"),
+)
 
 
 def run(call: Call) -> int:
     options.expect_args(call, 0, 1, "one bundle")
-    path = os.path.join(call.args[0] if call.args else ".", bundle.CONFIG)
+    folder = os.path.abspath(call.args[0] if call.args else ".")
+    if os.path.isfile(folder):
+        raise UsageError(f"validate: {folder!r} is a file; it takes the bundle, the folder that holds {bundle.CONFIG}")
+    path = os.path.join(folder, bundle.CONFIG)
     config = jsontext.loads(bundle.read_file(path), what=path)
     problems = bundle.all_problems(config)
     if problems:
         output.write("".join(f"{line}\n" for line in problems))
         return 1
-    advice = rules.warnings(config)
-    output.write("".join(f"warning: {line}\n" for line in advice) + "valid\n")
+    warnings = rules.warnings(config)
+    warnings += config_doubts.of_config(config, systemd=call.settings.cgroup_manager == "systemd")
+    warnings += bundle_doubts.of_bundle(folder, config)
+    if call.options["host"]:
+        warnings += bundle_doubts.of_host(folder, config)
+    if warnings and call.options["strict"]:
+        output.write("".join(f"{line}\n" for line in warnings))
+        return 1
+    output.write("".join(f"warning: {line}\n" for line in warnings) + "valid\n")
     return 0

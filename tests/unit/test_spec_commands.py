@@ -25,7 +25,13 @@ def run(capfd: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
 def bundle(folder: Path, **sections: Any) -> str:
     config = {**template.default("1.3.0"), **sections}
     (folder / "config.json").write_text(json.dumps(config))
+    rootfs(folder)
     return str(folder)
+
+
+def rootfs(folder: Path) -> None:
+    (folder / "rootfs/bin").mkdir(parents=True, exist_ok=True)
+    (folder / "rootfs/bin/sh").touch()
 
 
 def test_validate_says_valid(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -58,6 +64,77 @@ def test_validate_warns(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> No
     assert out.endswith("\nvalid\n")
 
 
+def changed(config: dict[str, Any], place: str, value: object) -> dict[str, Any]:
+    """`config` with `value` at the pointer; `-` appends to a list."""
+    at: Any = config
+    *parts, last = place.strip("/").split("/")
+    for part in parts:
+        at = at[int(part)] if isinstance(at, list) else at.setdefault(part, {})
+    if isinstance(at, list) and last == "-":
+        at.append(value)
+    else:
+        at[last] = value
+    return config
+
+
+DOUBTS = [
+    ("/hostName", "x", "/hostName: the specification has no such property; did you mean hostname?"),
+    ("/process/Cwd", "/", "/process/Cwd: the specification has no such property; did you mean cwd?"),
+    ("/process/frobnicate", 1, "/process/frobnicate: the specification has no such property"),
+    ("/linux/maskedpaths", [], "did you mean maskedPaths?"),
+    ("/linux/resources/memory/limits", 5, "did you mean limit?"),
+    ("/mounts/0/option", ["ro"], "/mounts/0/option: the specification has no such property; did you mean options?"),
+    ("/ociVersion", "1.9.0", '/ociVersion: "1.9.0" is newer than 1.3'),
+    ("/process/capabilities/bounding/-", "CAP_NET_RAV", "did you mean CAP_NET_RAW?"),
+    ("/linux/cgroupsPath", "system.slice:a:b", '"system.slice:a:b" is for --systemd-cgroup'),
+    ("/root/path", "elsewhere", '/root/path: "elsewhere": no such file or directory'),
+    ("/process/args", ["/bin/none"], '/process/args/0: there is no "/bin/none" in the root file system'),
+    ("/process/args", ["nobody"], '/process/args/0: there is no "nobody" in a folder of its PATH'),
+    ("/process/args", ["echo hello world"], "args is a list, one word each"),
+    (
+        "/mounts/-",
+        {"destination": "/d", "source": "/nowhere", "options": ["rbind"]},
+        '/source: there is no "/nowhere" to bind',
+    ),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "words"), DOUBTS)
+def test_validate_tells_what_is_probably_wrong(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], place: str, value: object, words: str
+) -> None:
+    path = bundle(tmp_path, **changed(template.default("1.3.0"), place, value))
+    status, out, err = run(capfd, "validate", path)
+    assert (status, err) == (0, "")
+    assert out.startswith("warning: ") and words in out and out.endswith("\nvalid\n")
+    assert out.count("warning: ") == 1
+    status, out, _ = run(capfd, "validate", "--strict", path)
+    assert status == 1
+    assert words in out and "valid\n" not in out
+
+
+def test_validate_judges_this_host(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = changed(template.default("1.3.0"), "/linux/resources/cpu/cpus", "0,8000-8001")
+    path = bundle(tmp_path, **config)
+    assert "8000" not in run(capfd, "validate", path)[1]
+    out = run(capfd, "validate", "--host", path)[1]
+    assert '/linux/resources/cpu/cpus: "0,8000-8001" names CPU 8000, 8001, and this host has 0' in out
+
+
+def test_validate_of_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capfd, "validate", bundle(tmp_path) + "/config.json")
+    assert status == 1
+    assert "is a file; it takes the bundle, the folder that holds config.json" in err
+
+
+def test_validate_follows_links_inside_the_rootfs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = bundle(tmp_path)
+    (tmp_path / "rootfs/bin/sh").unlink()
+    (tmp_path / "rootfs/bin/busybox").touch()
+    (tmp_path / "rootfs/bin/sh").symlink_to("/bin/busybox")
+    assert run(capfd, "validate", path) == (0, "valid\n", "")
+
+
 def test_validate_without_a_config(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capfd, "validate", str(tmp_path))
     assert (status, out) == (1, "")
@@ -68,6 +145,7 @@ def test_spec_writes_a_valid_config(tmp_path: Path, capfd: pytest.CaptureFixture
     assert run(capfd, "spec", "--bundle", str(tmp_path)) == (0, "", "")
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["process"]["args"] == ["sh"]
+    rootfs(tmp_path)
     assert run(capfd, "validate", str(tmp_path)) == (0, "valid\n", "")
 
 
@@ -100,6 +178,7 @@ def test_spec_rootless(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Non
     assert {"type": "user"} in linux["namespaces"]
     assert {"type": "network"} not in linux["namespaces"]
     assert "resources" not in linux
+    rootfs(tmp_path)
     assert run(capfd, "validate", str(tmp_path)) == (0, "valid\n", "")
 
 

@@ -1,0 +1,121 @@
+"""What a bundle lacks, and what this host does: looked for by `validate` alone. Nothing is made or changed."""
+
+from __future__ import annotations
+
+import posix
+
+from pyoci.errors import PyociError
+from pyoci.kernel.beneath import Root
+from pyoci.spec.words import show
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ONLINE = "/sys/devices/system/cpu/online"
+
+
+def of_bundle(bundle: str, config: dict[str, Any]) -> list[str]:
+    """A root file system, a program or a bind source that is not there. Lines as `rules.check` has them."""
+    return [*_rootfs(bundle, config), *_bind_sources(bundle, config)]
+
+
+def of_host(bundle: str, config: dict[str, Any]) -> list[str]:
+    """What `create` would refuse on this host, and CPUs that it lacks."""
+    return [*_refusals(bundle, config), *_cpus(config)]
+
+
+def _rootfs(bundle: str, config: dict[str, Any]) -> Iterator[str]:
+    path = (config.get("root") or {}).get("path") or ""
+    place = path if path.startswith("/") else f"{bundle}/{path}"
+    try:
+        fd = posix.open(place, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    except OSError as error:
+        yield f"/root/path: {show(path)}: {(error.strerror or '').lower()}; it is to be the root file system"
+        return
+    try:
+        yield from _program(Root(fd), config)
+    finally:
+        posix.close(fd)
+
+
+def _program(root: Root, config: dict[str, Any]) -> Iterator[str]:
+    process = config.get("process") or {}
+    args = process.get("args") or []
+    if not args or any(mount.get("destination") in ("/", "/bin", "/usr") for mount in config.get("mounts") or ()):
+        return
+    name = args[0]
+    env = [entry for entry in process.get("env") or () if entry.startswith("PATH=")]
+    folders = (env[0][5:] if env else _DEFAULT_PATH).split(":")
+    cwd = process.get("cwd") or "/"
+    places = [name if name.startswith("/") else f"{cwd}/{name}"] if "/" in name else [f"{f}/{name}" for f in folders]
+    for place in places:
+        try:
+            fd = root.find(place)
+        except PyociError:
+            return  # what cannot be looked into may be there
+        if fd is not None:
+            posix.close(fd)
+            return
+    hint = "; args is a list, one word each" if len(args) == 1 and " " in name else ""
+    where = "in the root file system" if "/" in name else "in a folder of its PATH"
+    yield f"/process/args/0: there is no {show(name)} {where}{hint}"
+
+
+def _bind_sources(bundle: str, config: dict[str, Any]) -> Iterator[str]:
+    for index, mount in enumerate(config.get("mounts") or ()):
+        options = mount.get("options") or ()
+        source = mount.get("source") or ""
+        if mount.get("type") != "bind" and not {"bind", "rbind"} & set(options):
+            continue
+        place = source if source.startswith("/") else f"{bundle}/{source}"
+        if not posix.access(place, posix.F_OK):
+            yield f"/mounts/{index}/source: there is no {show(source)} to bind"
+
+
+def _refusals(bundle: str, config: dict[str, Any]) -> Iterator[str]:
+    from pyoci.plan import facts
+    from pyoci.plan.build import build
+    from pyoci.plan.request import Request
+
+    try:
+        plan = build(config, Request(container_id="validate", bundle=bundle), facts.gather())
+    except PyociError as error:
+        yield f"this host: {error}"
+        return
+    for words in plan.warnings:
+        yield f"this host: {words}"
+    if plan.process is not None and plan.process.seccomp is not None:
+        from pyoci.host import seccomp
+
+        try:
+            for name in seccomp.program(plan.process.seccomp, "").unknown:
+                yield f"/linux/seccomp/syscalls: this libseccomp knows no system call {show(name)}"
+        except PyociError as error:
+            yield f"this host: {error}"
+
+
+def _cpus(config: dict[str, Any]) -> Iterator[str]:
+    wanted = (((config.get("linux") or {}).get("resources") or {}).get("cpu") or {}).get("cpus") or ""
+    try:
+        fd = posix.open(_ONLINE, posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError:
+        return
+    online = posix.read(fd, 4096).decode().strip()
+    posix.close(fd)
+    missing = _numbers(wanted) - _numbers(online)
+    if missing:
+        first = ", ".join(str(number) for number in sorted(missing)[:5])
+        yield f"/linux/resources/cpu/cpus: {show(wanted)} names CPU {first}, and this host has {online}"
+
+
+def _numbers(text: str) -> set[int]:
+    """The CPUs of a list such as `0-3,7`, those below 8192 (CONFIG_NR_CPUS): a longer range is wrong anyway."""
+    found: set[int] = set()
+    for part in text.replace(" ", "").split(","):
+        first, dash, last = part.partition("-")
+        if first.isdigit() and (not dash or last.isdigit()):
+            found.update(range(int(first[:6]), min(int((last or first)[:6]), 8192) + 1))
+    return found

@@ -1,0 +1,89 @@
+"""What is allowed in a config and is probably a mistake: `validate` tells it, no other command looks.
+
+Lines as `rules.check` has them: a JSON pointer and words.
+"""
+
+from __future__ import annotations
+
+from pyoci.kernel import uapi
+from pyoci.spec._generated_schemas import SCHEMAS
+from pyoci.spec.rules import escape
+from pyoci.spec.words import show
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+# The newest version that these schemas know.
+_NEWEST = (1, 3)
+_PLATFORMS = ("windows", "solaris", "freebsd", "vm", "zos")
+
+
+def of_config(config: dict[str, Any], *, systemd: bool) -> list[str]:
+    """Every doubt that needs no look at bundle or host; `systemd`: as --systemd-cgroup would have it."""
+    return [*_unknown_properties(config), *_version(config), *_capabilities(config), *_cgroups_path(config, systemd)]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches  # re and collections with it
+
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    if not close:
+        lower = {name.lower(): name for name in known}
+        close = [lower[word.lower()]] if word.lower() in lower else []
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _unknown_properties(config: dict[str, Any]) -> Iterator[str]:
+    yield from _walk(config, SCHEMAS["config"], "")
+
+
+def _walk(value: object, schema: Any, place: str) -> Iterator[str]:
+    schema = _resolved(schema)
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _walk(item, schema.get("items"), f"{place}/{index}")
+    if not isinstance(value, dict):
+        return
+    known = schema.get("properties")
+    for name, member in value.items():
+        inner = f"{place}/{escape(name)}"
+        if known is None:
+            if isinstance(schema.get("additionalProperties"), dict):
+                yield from _walk(member, schema["additionalProperties"], inner)
+        elif name in known:
+            if place or name not in _PLATFORMS:
+                yield from _walk(member, known[name], inner)
+        elif "additionalProperties" not in schema:
+            yield f"{inner}: the specification has no such property{did_you_mean(name, known)}"
+
+
+def _resolved(schema: Any) -> dict[str, Any]:
+    while isinstance(schema, dict) and "$ref" in schema:
+        target: Any = SCHEMAS["config"]
+        for part in schema["$ref"].partition("#/")[2].split("/"):
+            target = target[part]
+        schema = target
+    return schema if isinstance(schema, dict) else {}
+
+
+def _version(config: dict[str, Any]) -> Iterator[str]:
+    parts = str(config.get("ociVersion", "")).split(".")
+    if len(parts) > 1 and parts[0] == "1" and parts[1].isdigit() and (1, int(parts[1])) > _NEWEST:
+        newest = ".".join(map(str, _NEWEST))
+        yield f"/ociVersion: {show(config['ociVersion'])} is newer than {newest}: pyoci may not know all of it"
+
+
+def _capabilities(config: dict[str, Any]) -> Iterator[str]:
+    for kind, names in ((config.get("process") or {}).get("capabilities") or {}).items():
+        for index, name in enumerate(names or ()):
+            if name not in uapi.CAPABILITIES:
+                place = f"/process/capabilities/{kind}/{index}"
+                yield f"{place}: no capability is called {show(name)}{did_you_mean(name, uapi.CAPABILITIES)}"
+
+
+def _cgroups_path(config: dict[str, Any], systemd: bool) -> Iterator[str]:
+    path = (config.get("linux") or {}).get("cgroupsPath") or ""
+    if path.count(":") == 2 and "/" not in path and not systemd:
+        yield f"/linux/cgroupsPath: {show(path)} is for --systemd-cgroup: without it, it is a folder of that name"
