@@ -34,7 +34,7 @@ LOGS = {"warning", "error", "info", "debug"}
 CLASSES = {name for name, value in vars(builtins).items() if isinstance(value, type) and name[:1].isupper()}
 CLASSES |= ERRORS | {"NoneType", "Traceback"}
 # Programmers' errors, which no configuration and no command line reaches.
-PROGRAMMERS = {"record.py", "jsontext.py"}
+PROGRAMMERS = {"record.py", "jsontext.py", "plainjson.py"}
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
