@@ -85,7 +85,8 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
 
             resctrl.add(state.resctrl, child.pid)
         handshake.set_oom_score(wanted, child.pid, inherited.proc_fd)
-        handshake.set_rlimits(wanted, child.pid)
+        if not plan.limits_itself:
+            handshake.set_rlimits(wanted, child.pid)
         handshake.set_affinity(wanted, child.pid)
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         child.channel.send(messages.GO)

@@ -58,6 +58,8 @@ def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> None:
     limits.place_memory(plan.memory_policy)
     limits.prioritize_io(wanted)
     scheduling = limits.schedule(wanted)
+    if plan.limits_itself:
+        first += limits.own(wanted)
     env = user.environment(wanted, root, inherited.proc_fd)
     working_directory.require(wanted, root)
     rights = confine.prepare(wanted, inherited.proc_fd, inherited.seccomp_program)

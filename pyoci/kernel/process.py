@@ -106,6 +106,12 @@ def set_rlimit(number: int, soft: int, hard: int, name: str, pid: int = 0) -> No
         raise SyscallError(error.errno or 0, f"set {name} soft={soft} hard={hard}") from None
 
 
+def own_rlimit(number: int, soft: int, hard: int, name: str) -> Call:
+    """prlimit(2) on the process that makes it."""
+    limit = _struct.pack("=QQ", soft, hard)
+    return Call(name="prlimit64", arguments=(0, number, limit, 0), words=f"set {name} soft={soft} hard={hard}")
+
+
 def get_rlimit(number: int) -> tuple[int, int]:
     buffer = bytearray(16)
     try:

@@ -206,6 +206,7 @@ CAPABILITIES = (
 )
 CAP_SYS_ADMIN = 21
 CAP_SYS_NICE = 23
+CAP_SYS_RESOURCE = 24
 
 # resource.h: spec name -> number
 RLIMITS = {

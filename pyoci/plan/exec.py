@@ -6,6 +6,7 @@ Pure, as all of `plan`. What the process is not told it has from the container's
 from __future__ import annotations
 
 from pyoci.errors import ConfigError, UsageError
+from pyoci.kernel.uapi import CAP_SYS_RESOURCE
 from pyoci.plan import process as process_plan
 from pyoci.plan.facts import Facts
 from pyoci.plan.request import Request
@@ -66,6 +67,7 @@ def plan(config: dict[str, Any], changes: Changes, request: Request, facts: Fact
         personality=process_plan.personality(linux.get("personality")),
         memory_policy=process_plan.memory_policy(linux.get("memoryPolicy")),
         pids_limited=limit > 0,
+        limits_itself="user" not in kinds and not facts.capabilities >> CAP_SYS_RESOURCE & 1,
         warnings=warnings,
     )
 

@@ -209,6 +209,7 @@ class ExecPlan(Record):
     personality: int | None = None
     memory_policy: MemoryPolicy | None = None
     pids_limited: bool = False
+    limits_itself: bool = False  # the process sets its rlimits: prlimit(2) lets the runtime set no other user's
     warnings: list[str]
 
 

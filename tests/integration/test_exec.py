@@ -116,3 +116,13 @@ class TestFailures:
         container.wait()
         result = runtime.call("exec", container.id, "true")
         assert (result.status, "cannot exec in a stopped container" in result.stderr) == (STATUS, True)
+
+
+class TestLimits:
+    @pytest.mark.parametrize("user", ["0:0", "7:8"])
+    def test_are_the_containers(self, runtime: Runtime, bundle: Bundle, user: str) -> None:
+        bundle.sleeps()
+        bundle.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 60, "hard": 64}]
+        container = runtime.start(bundle)
+        script = "ulimit -Sn; ulimit -Hn"
+        assert runtime.expect("exec", "--user", user, container.id, "sh", "-c", script).stdout.split() == ["60", "64"]

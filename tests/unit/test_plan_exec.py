@@ -190,6 +190,17 @@ class TestPlan:
     def test_no_limit_of_processes(self, resources: Any, limited: bool) -> None:
         assert planned({"linux": {"resources": resources}}, args=["x"]).pids_limited is limited
 
+    @pytest.mark.parametrize(
+        ("capabilities", "kinds", "itself"),
+        [((1 << 41) - 1, [], False), (~(1 << 24), [], True), (0, ["user"], False), (1 << 24, ["user"], False)],
+    )
+    def test_who_sets_the_limits(self, capabilities: int, kinds: list[str], itself: bool) -> None:
+        """prlimit(2) on another user's process takes CAP_SYS_RESOURCE in its user namespace."""
+        facts = Facts(uid=0, gid=0, capabilities=capabilities, apparmor=True, selinux=True)
+        config = {"process": {"cwd": "/"}, "linux": {"namespaces": [{"type": kind} for kind in kinds]}}
+        request = Request(container_id="x", bundle="/b")
+        assert exec_plan.plan(config, changes(args=["x"]), request, facts).limits_itself is itself
+
     def test_nothing_but_a_command(self) -> None:
         plan = planned({}, args=["x"])
         assert (plan.namespaces, plan.personality, plan.memory_policy, plan.warnings) == ([], None, None, [])

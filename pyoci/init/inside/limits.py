@@ -21,6 +21,11 @@ def set_rlimits(wanted: Process) -> None:
         process.set_rlimit(number, soft, hard, name)
 
 
+def own(wanted: Process) -> list[Call]:
+    """Made by the process that becomes the program, without privileges: it can lower limits, and not raise them."""
+    return [process.own_rlimit(number, soft, hard, name) for name, number, soft, hard in wanted.rlimits]
+
+
 def schedule(wanted: Process) -> list[Call]:
     """Made by the process that becomes the program: not every policy goes over to a child (sched(7))."""
     if wanted.scheduler is None:
