@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Raised when an older pyoci could not read what a newer one writes.
-FORMAT = 1
+FORMAT = 2
 _MAX_PID = 1 << 22  # PID_MAX_LIMIT, linux/threads.h
 MAX_BYTES = 16 << 20  # annotations and hooks come from config.json, which has the same limit
 
@@ -97,6 +97,8 @@ def from_bytes(data: bytes, what: str) -> State:
         raise StateError(str(error)) from None
     if type(found) is not dict:
         raise StateError(f"{what}: not an object")
+    if found.get("format") == 1:
+        found = _upgraded(found, what)
     if found.get("format") != FORMAT:
         raise StateError(f"{what}: written by another version of pyoci (format {found.get('format')!r})")
     values = {}
@@ -108,6 +110,15 @@ def from_bytes(data: bytes, what: str) -> State:
     state = State(**values)
     _check(state, what)
     return state
+
+
+def _upgraded(old: dict[str, Any], what: str) -> dict[str, Any]:
+    from pyoci.state import upgrade  # seldom: after an upgrade of pyoci
+
+    try:
+        return upgrade.from_format_1(old)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise StateError(f"{what}: is not what pyoci 0.1.0 wrote") from None
 
 
 def now() -> str:

@@ -47,7 +47,7 @@ def test_a_path_that_is_not_unicode_is_refused_when_written() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("format", 2),
+        ("format", 3),
         ("format", None),
         ("pid", "1"),
         ("pid", True),

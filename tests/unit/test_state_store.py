@@ -228,7 +228,7 @@ def test_missing_state_says_how_to_clean_up(entry: Entry) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"null", b"\xff", b'{"format": 1}', b'{"format": 2}', b"[" * 5000, b"{}{}"],
+    [b"", b"{", b"[]", b"null", b"\xff", b'{"format": 1}', b'{"format": 3}', b"[" * 5000, b"{}{}"],
 )
 def test_corrupt_state_names_the_file_and_the_way_out(entry: Entry, content: bytes) -> None:
     entry.write_file(STATE_FILE, content)
