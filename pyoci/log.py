@@ -50,7 +50,7 @@ def setup(path: str | None, format: str = TEXT, debug: bool = False, level: str 
     `path` may begin with `file:`, or be `syslog:NAME` or `journald:NAME`. Entries below `level` are left out. Raises
     PyociError when the file cannot be opened, or nobody listens.
     """
-    _sink.least = _LEVELS.index(level)
+    _sink.least = 0 if debug else _LEVELS.index(level)
     _sink.send = None
     _sink.as_json = format == JSON
     _sink.verbose = debug

@@ -238,7 +238,6 @@ def _create_with(
     except BaseException:
         group.destroy(cgroups.NOBODY)
         raise
-    state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
     child.channel.watch(lambda: _why_stuck(child.pid, group))
     try:
         open_for_init.let_go(opened)
@@ -266,10 +265,10 @@ def _create_with(
         phase("limits, state")
         if plan.process is not None and (unseen or plan.namespaces.has("user")):
             handshake.set_rlimits(plan.process, child.pid)
-        if unseen:
-            state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
-            if _is_one_too_few(plan):
-                group.update({"pids": {"limit": 1}})
+        # Not before: with the number of init the record is that of a created container, for whoever reads it.
+        state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
+        if unseen and _is_one_too_few(plan):
+            group.update({"pids": {"limit": 1}})
         entry.write(state)
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         child.channel.send(messages.GO)
@@ -278,6 +277,7 @@ def _create_with(
     except BaseException as error:
         out_of_memory = isinstance(error, PyociError) and _lacked_memory(group)
         _abandon(child, group)
+        state.pid = child.pid  # written no more: there was an init, whose poststop hooks are due
         if state.resctrl:
             from pyoci.cgroups import resctrl
 

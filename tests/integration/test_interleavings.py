@@ -126,6 +126,7 @@ def test_delete_cannot_delete_what_create_is_about_to_report(runtime: Runtime, b
 
 @pytest.mark.beyond_runc("its list names it")
 def test_list_during_create(runtime: Runtime, bundle: Bundle) -> None:
+    runtime.root.mkdir()
     name = runtime.add(bundle)
     with Stepped(runtime.arguments("create", "--bundle", str(bundle.path), name)) as stepped:
         for step in stepped:

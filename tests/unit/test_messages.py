@@ -327,3 +327,9 @@ def test_levels(tmp_path: Path, capfd: pytest.CaptureFixture[str], level: str, s
     log.error("c")
     assert [json.loads(line)["level"] for line in (tmp_path / "log").read_text().splitlines()] == said
     assert capfd.readouterr().err == "c\n"
+
+
+def test_debug_is_a_level(tmp_path: Path) -> None:
+    log.setup(str(tmp_path / "log"), debug=True)
+    log.debug("step")
+    assert "step" in (tmp_path / "log").read_text()
