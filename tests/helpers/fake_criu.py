@@ -214,7 +214,9 @@ class FakeCriu:
         folder.mkdir()
         self.folder = folder
         self.path = folder / "criu"
-        self.path.write_text(_PROGRAM.format(python=sys.executable, here=str(folder)))
+        # the virtual environment may lie below /tmp, which is another one on restore
+        python = Path(sys.executable).resolve()
+        self.path.write_text(_PROGRAM.format(python=python, here=str(folder)))
         self.path.chmod(0o755)
         self.does()
 
