@@ -16,6 +16,8 @@ OPTIONS = (
 def run(call: Call) -> int:
     options.expect_args(call, 0, 1, "one command or topic")
     name = call.args[0] if call.args else ""
+    if call.options["man-pages"] == "":
+        raise UsageError("option --man-pages: the path is empty")
     if call.options["man-pages"] is not None:
         _write_pages(call.options["man-pages"])
     elif call.options["man"]:

@@ -22,7 +22,7 @@ from pyoci.state.store import Store
 PATHS = ["sub", "sub/file", "file", ".", "missing/x", "fifo", "\udcff", "x" * 300]
 IDS = ["x", "stopped", "broken", "empty", "..", "../x", "x/y", "x" * 256, "", "é", "-x", "\n"]
 # They look at, or act on, the machine itself, whatever the state root; their own tests give them bad words.
-OF_THE_MACHINE = {"doctor", "try", "top"}
+OF_THE_MACHINE = {"doctor", "help", "try", "top"}
 COMMANDS = sorted(set(cli.COMMANDS) - OF_THE_MACHINE)
 OPTIONS = sorted(
     {f"--{option.name}" for option in cli.GLOBAL}

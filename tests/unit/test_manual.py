@@ -288,3 +288,9 @@ def test_zsh_completes(line: str, expected: str, in_path: dict[str, str], tmp_pa
 )
 def test_what_a_command_takes(usage: str, takes: str) -> None:
     assert Command(name="x", summary="", usage=usage, description="", flags=()).takes == takes
+
+
+def test_man_pages_need_a_folder(capfd: pytest.CaptureFixture[str]) -> None:
+    """An empty path would be the root folder."""
+    assert main.main(["help", "--man-pages", ""]) == 1
+    assert "--man-pages" in capfd.readouterr().err

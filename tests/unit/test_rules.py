@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -521,3 +523,12 @@ def test_no_rule_stumbles_over_what_the_schema_takes(data: st.DataObject) -> Non
 def test_all_problems_of_anything(data: st.DataObject) -> None:
     document = data.draw(documents(SCHEMAS["config"], resolve))
     assert all(isinstance(line, str) for line in all_problems(document))
+
+
+def test_annotations_that_are_applied_are_no_reason_for_a_warning() -> None:
+    """Each annotation of crun's that the code reads, and no other."""
+    package = Path(rules.__file__).resolve().parents[2]
+    code = "".join(path.read_text() for path in package.rglob("*.py") if path.name not in ("advice.py", "features.py"))
+    read = set(re.findall(r'"(run\.oci\.(?!crun)[\w.]+\w)"', code))
+    assert read == set(advice.APPLIED)
+    assert not rules.warnings(config(annotations=dict.fromkeys(advice.APPLIED, "1")))

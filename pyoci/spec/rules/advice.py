@@ -102,10 +102,19 @@ def monitoring_has_its_new_name(config: Config) -> Iterator[Problem]:
             yield f"/linux/intelRdt/{name}", rdt[name], "enableMonitoring: this one is ignored"
 
 
+# Of crun's annotations those that are applied here; docs/compatibility.md has the reasons for the others.
+APPLIED = (
+    "run.oci.hooks.stderr",
+    "run.oci.hooks.stdout",
+    "run.oci.keep_original_groups",
+    "run.oci.mount_context_type",
+)
+
+
 def annotations_are_known(config: Config) -> Iterator[Problem]:
     """crun's annotations change what is done: one that is not applied here deserves a word."""
     for name, value in config.get("annotations", {}).items():
-        if name.startswith("run.oci."):
+        if name.startswith("run.oci.") and name not in APPLIED:
             yield f"/annotations/{escape(name)}", value, "an annotation that pyoci applies: this one is ignored"
 
 
