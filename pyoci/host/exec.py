@@ -139,7 +139,7 @@ def _open(plan: ExecPlan, state: State, options: Options) -> Inherited:
             for kind in plan.namespaces
         ],
     )
-    if "mount" not in plan.namespaces:
+    if not plan.has_root:
         inherited.rootfs_fd = posix.open(f"/proc/{state.pid}/root", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     if not status.init_lives(state):
         raise StateError(f"cannot exec in a container that has stopped: {state.id}")

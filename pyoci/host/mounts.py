@@ -137,7 +137,7 @@ def _open(plan: Plan, action: str, state: State) -> Inherited:
     for kind in kinds:
         path = f"/proc/{state.pid}/ns/{uapi.NAMESPACE_FILES[kind]}"
         inherited.namespaces.append((kind, namespace.open_path(path, kind)))
-    if not plan.namespaces.has("mount"):
+    if "mount" not in plan.namespaces.new:
         inherited.rootfs_fd = posix.open(f"/proc/{state.pid}/root", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     if not status.init_lives(state):
         raise StateError(f"mounts {action}: container {state.id!r} has stopped")

@@ -80,7 +80,7 @@ def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
     phase("masked paths")
     masked_paths.apply(plan.masked_paths, plan.mount_label, root)
     phase("pivot_root")
-    pivot.apply(plan, root)
+    pivot.apply(plan, root, inherited.proc_fd)
 
     phase("inside the root")
     # inside: every path is the container's, and hostile

@@ -64,6 +64,7 @@ def plan(config: dict[str, Any], changes: Changes, request: Request, facts: Fact
     return ExecPlan(
         process=planned,
         namespaces=kinds,
+        has_root=any(entry["type"] == "mount" and not entry.get("path") for entry in linux.get("namespaces") or ()),
         personality=process_plan.personality(linux.get("personality")),
         memory_policy=process_plan.memory_policy(linux.get("memoryPolicy")),
         pids_limited=limit > 0,

@@ -206,6 +206,7 @@ class ExecPlan(Record):
 
     process: Process
     namespaces: list[str]  # the types of which the container has its own; the others are the host's
+    has_root: bool  # the mount namespace was made for the container: its root is the container's
     personality: int | None = None
     memory_policy: MemoryPolicy | None = None
     pids_limited: bool = False

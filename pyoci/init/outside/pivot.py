@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posix
 
-from pyoci.errors import SyscallError
-from pyoci.kernel import mount, uapi
+from pyoci.errors import SyscallError, UnsupportedError
+from pyoci.kernel import mount, namespace, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.wire.plan import Plan
 
 
-def apply(plan: Plan, root: Root) -> None:
+def apply(plan: Plan, root: Root, proc_fd: int) -> None:
     posix.fchdir(root.fd)
     if plan.rootfs.pivot == "pivot_root":
         _pivot_root()
@@ -19,6 +19,28 @@ def apply(plan: Plan, root: Root) -> None:
             _move(root)
         posix.chroot(".")
     posix.chdir("/")
+    if "mount" in plan.namespaces.new:
+        _check_root_of_namespace(proc_fd)
+
+
+def _check_root_of_namespace(proc_fd: int) -> None:
+    """Whoever joins the mount namespace gets its root (mount_namespaces(7)), which must be the rootfs now.
+
+    It is not where the runtime itself was under chroot(2): below the rootfs' own mount, the host's are left, and `exec`
+    would arrive there.
+    """
+    here = posix.stat("/")
+    own = posix.open("self/ns/mnt", posix.O_RDONLY | posix.O_CLOEXEC, dir_fd=proc_fd)
+    try:
+        namespace.join(own, uapi.CLONE_NEWNS, "the container's own mount namespace")
+    finally:
+        posix.close(own)
+    there = posix.stat("/")
+    if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+        raise UnsupportedError(
+            "pivot_root: the runtime is in a root of chroot(2), so that exec would arrive outside of "
+            "the container; enter the root with pivot_root(2) instead of chroot(2)"
+        )
 
 
 def _pivot_root() -> None:

@@ -1,0 +1,38 @@
+"""The runtime runs under chroot(2): its mount namespace has a root of its own, which no container may reach.
+
+setns(2) into a mount namespace leads to the root of that namespace, whatever the root of its processes is. Where the
+runtime's root is another one, pivot_root(2) moves only the runtime's, and `exec` would arrive on the host.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime
+
+
+def test_no_container_that_exec_would_miss(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    if not runtime.is_pyoci:
+        pytest.skip("runc makes such a container")
+    bundle.sleeps()
+    name = runtime.add(bundle)
+    root = scratch / "root"
+    root.mkdir()
+    # a second view of the whole machine, in which everything has the path that it has outside
+    mounted = ["mount", "--rbind", "/", str(root)]
+    inside = ["chroot", str(root), *runtime.arguments("create", "--bundle", str(bundle.path), name)]
+    script = '"$1" "$2" "$3" "$4" && shift 4 && exec "$@"'
+    result = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", script, "sh", *mounted, *inside],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    assert "chroot(2)" in result.stderr
+    assert runtime.call("state", name).status != 0
