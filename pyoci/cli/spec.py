@@ -12,6 +12,10 @@ from pyoci.errors import PyociError
 from pyoci.spec import template
 from pyoci.spec.bundle import CONFIG
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 USAGE = "[options]"
 OPTIONS = (
     Option(name="bundle", short="b", value="DIR", default=".", help="the bundle's directory, . if absent"),
@@ -22,16 +26,19 @@ OPTIONS = (
 
 def run(call: Call) -> int:
     options.expect_args(call, 0, 0, "no arguments")
-    if call.options["rootless"]:
-        config = template.rootless(SPEC_VERSION, os.geteuid(), os.getegid())
-    else:
-        config = template.default(SPEC_VERSION)
+    config = document(call.options["rootless"])
+    _write_new(os.path.join(call.options["bundle"], call.options["file"]), jsontext.pretty(config, indent="\t") + "\n")
+    return 0
+
+
+def document(rootless: bool) -> dict[str, Any]:
+    """A config.json to start from, on this host; `rootless`: for the user who calls."""
+    config = template.rootless(SPEC_VERSION, os.geteuid(), os.getegid()) if rootless else template.default(SPEC_VERSION)
     if not cgroups.is_unified():
         # As runc does: in version 1 the groups of a cgroup mount are bound one by one, and need no namespace.
         namespaces = config["linux"]["namespaces"]
         config["linux"]["namespaces"] = [entry for entry in namespaces if entry["type"] != "cgroup"]
-    _write_new(os.path.join(call.options["bundle"], call.options["file"]), jsontext.pretty(config, indent="\t") + "\n")
-    return 0
+    return config
 
 
 def _write_new(path: str, text: str) -> None:

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pyoci import jsontext
-from pyoci.cli.main import SPEC_VERSION
+from pyoci.cli.spec import document
 from pyoci.errors import ConfigError
 from pyoci.library import values
 from pyoci.spec import bundle as bundles
-from pyoci.spec import template
 
 _Path = str | os.PathLike[str]
 _SETS = ("bounding", "effective", "permitted")
@@ -21,9 +20,7 @@ _SETS = ("bounding", "effective", "permitted")
 
 def default_spec(rootless: bool = False) -> dict[str, Any]:
     """The config.json that `pyoci spec` writes, as a dict of its own; `rootless`: for the user who calls."""
-    if rootless:
-        return template.rootless(SPEC_VERSION, os.geteuid(), os.getegid())
-    return template.default(SPEC_VERSION)
+    return document(rootless)
 
 
 class Config:

@@ -16,7 +16,7 @@ from pyoci.plan.request import Request
 from pyoci.wire.plan import Plan
 
 KINDS = ("pid", "mount", "network", "ipc", "uts")
-FACTS = Facts(uid=0, gid=0, capabilities=0, apparmor=True, selinux=False)
+FACTS = Facts(uid=0, gid=0, capabilities=(1 << 41) - 1, apparmor=True, selinux=False)
 ROOT = "20 10 8:1 /images/rootfs / rw - ext4 /dev/sda1 rw"
 PROC = "21 20 0:30 / /proc rw - proc proc rw"
 
