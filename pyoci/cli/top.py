@@ -25,7 +25,7 @@ USAGE = "[options] [ID ...]"
 OPTIONS = (
     Option(name="interval", value="DURATION", default="1s", help="between two looks: 500ms, 2s"),
     Option(name="once", help="one table, over one interval, and exit"),
-    Option(name="json", help="one JSON object a line, every interval"),
+    Option(name="json", help="one JSON object a line, every interval, described by schemas/top.json"),
 )
 
 

@@ -19,7 +19,7 @@ from pyoci.record import Record
 from pyoci.spec import bundle as bundles
 from pyoci.spec import rules
 from pyoci.state import model
-from pyoci.state.model import State
+from pyoci.state.model import CREATING, STOPPED, State
 from pyoci.state.store import CONFIG_FILE, EXIT_FILE, READINESS_FOLDER, Entry, Store
 from pyoci.wire import messages
 from pyoci.wire.plan import UNSEEN, Plan
@@ -155,7 +155,7 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
     except BaseException:
         undo(entry)
         if state is not None and state.pid:
-            _run_poststop(plan)
+            _run_poststop(state)
         raise
 
 
@@ -233,7 +233,7 @@ def _create_with(
             opened,
             group.clone_fd(),
             preserved,
-            lambda channel: sequence.create(plan, opened, channel),
+            lambda channel: sequence.create(plan, opened, channel, model.document(state, CREATING)),
         )
     except BaseException:
         group.destroy(cgroups.NOBODY)
@@ -256,7 +256,7 @@ def _create_with(
         handshake.until_ready(
             plan.process,
             child,
-            document(plan, child.pid),
+            model.document(state, CREATING, child.pid),
             on_terminal,
             plan.hooks,
             lambda index: _open_in_turn(plan, index, child, opened),
@@ -306,18 +306,6 @@ def _lacked_memory(group: Cgroup) -> bool:
         return False  # there is a failure already, with words of its own, and all to be undone
 
 
-def document(plan: Plan, pid: int) -> dict[str, Any]:
-    """The state as hooks and the seccomp agent get it (runtime.md, "State")."""
-    return {
-        "ociVersion": plan.oci_version,
-        "id": plan.container_id,
-        "status": "creating",
-        "pid": pid,
-        "bundle": plan.bundle,
-        "annotations": plan.annotations,
-    }
-
-
 def _check_terminal(plan: Plan, options: Options) -> None:
     terminal = plan.process is not None and plan.process.terminal
     if terminal and options.detach and not options.console_socket:
@@ -365,13 +353,13 @@ def _abandon(child: spawn.Child, group: Cgroup) -> None:
     group.destroy(cgroups.NOBODY)
 
 
-def _run_poststop(plan: Plan) -> None:
+def _run_poststop(state: State) -> None:
     """runtime.md, step 13. Without the lock and the entry: a hook may call pyoci for this very container."""
-    poststop = plan.hooks.get("poststop")
+    poststop = state.hooks.get("poststop")
     if poststop:
         from pyoci.host import hooks
 
-        hooks.run_all(poststop, document(plan, 0) | {"status": "stopped"}, "poststop", plan.bundle)
+        hooks.run_all(poststop, model.document(state, STOPPED), "poststop", state.bundle)
 
 
 def undo(entry: Entry) -> None:

@@ -69,7 +69,7 @@ def destroy(entry: Entry, state: State, killed: bool = False) -> None:
         from os.path import isdir
 
         from pyoci.host import hooks as runner
-        from pyoci.host.status import document
+        from pyoci.state.model import document
 
         # An engine may have removed the bundle before it deletes the container; the hooks run nevertheless.
         cwd = state.bundle if isdir(state.bundle) else "/"

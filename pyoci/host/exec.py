@@ -9,7 +9,6 @@ from pyoci.errors import PyociError, StateError, UsageError
 from pyoci.host import handshake, passed_fds, spawn
 from pyoci.host.announce import announce
 from pyoci.host.interrupt import undo_when_asked_to_end
-from pyoci.host.status import document
 from pyoci.kernel import namespace, pidfd, procfs, uapi
 from pyoci.plan import exec as exec_plan
 from pyoci.plan import facts as host_facts
@@ -18,7 +17,7 @@ from pyoci.plan.request import Request
 from pyoci.record import Record
 from pyoci.spec import bundle as bundles
 from pyoci.state import status
-from pyoci.state.model import State
+from pyoci.state.model import State, document
 from pyoci.state.store import CONFIG_FILE, Entry
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited

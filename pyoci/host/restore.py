@@ -16,6 +16,7 @@ from pyoci.plan import criu, delegation
 from pyoci.plan import restore as plans
 from pyoci.plan.restore import Found, Wanted
 from pyoci.record import Record
+from pyoci.state import model, status
 from pyoci.state.store import CONFIG_FILE, READINESS_FOLDER, START_SOCKET, Store
 
 TYPE_CHECKING = False
@@ -276,14 +277,14 @@ def _on_notify(work: _Restore, made: _Container, script: str, pid: int, fd: int)
     if fd >= 0:
         posix.close(fd)
     if script == "setup-namespaces":
-        _run_hooks(work, pid)
+        _run_hooks(work, made.state, pid)
     elif script == "post-restore":
         _take_over(work, made, pid)
     elif script == "pre-resume":
         _check(work, made)
 
 
-def _run_hooks(work: _Restore, pid: int) -> None:
+def _run_hooks(work: _Restore, state: State, pid: int) -> None:
     """The namespaces are there, and empty: engines put the network into one by a hook."""
     hooks = work.plan.hooks
     if not (hooks.get("prestart") or hooks.get("createRuntime")):
@@ -292,7 +293,7 @@ def _run_hooks(work: _Restore, pid: int) -> None:
 
     phase("prestart and createRuntime hooks")
     work.hooks_ran = True
-    document = creation.document(work.plan, pid)
+    document = model.document(state, status.CREATING, pid)
     for name in ("prestart", "createRuntime"):
         runner.run(hooks.get(name) or [], document, name, work.plan.bundle)
 
@@ -329,12 +330,10 @@ def _finish(work: _Restore, made: _Container, pid: int) -> Created:
     hooks = made.state.hooks.get("poststart")
     if hooks:
         from pyoci.host import hooks as runner
-        from pyoci.host.status import document
-        from pyoci.state import status
 
         phase("poststart hooks")
         work.hooks_ran = True
-        runner.run(hooks, document(made.state, status.RUNNING), "poststart", made.state.bundle)
+        runner.run(hooks, model.document(made.state, status.RUNNING), "poststart", made.state.bundle)
     return creation.Created(entry=made.entry, state=made.state, plan=work.plan, pid=pid, pidfd=pidfd)
 
 
@@ -356,8 +355,7 @@ def _abandon(work: _Restore, made: _Container) -> None:
         made.entry.unlock()
         from pyoci.host import hooks as runner
 
-        document = creation.document(work.plan, 0) | {"status": "stopped"}
-        runner.run_all(poststop, document, "poststop", work.plan.bundle)
+        runner.run_all(poststop, model.document(made.state, status.STOPPED), "poststop", work.plan.bundle)
 
 
 def _reap(pid: int) -> None:
@@ -388,7 +386,7 @@ def run(options: Options, wanted: Wanted, program: str, *, subreaper: bool) -> i
     try:
         # from here on a signal is the container's, as soon as there is one that could be told to run
         created = restore(options, wanted, program, on_terminal, lambda: watches.append(relay.__enter__()))
-        status = relay.wait(created.pid, created.pidfd)
+        exit_status = relay.wait(created.pid, created.pidfd)
     finally:
         if watches:
             relay.__exit__()
@@ -396,4 +394,4 @@ def run(options: Options, wanted: Wanted, program: str, *, subreaper: bool) -> i
         delete.destroy(created.entry, created.state)
     except PyociError as error:
         log.warning(str(error))
-    return status
+    return exit_status

@@ -104,7 +104,7 @@ def _run_poststart(entry: Entry, state: State) -> None:
         return
     phase("poststart hooks")
     from pyoci.host import hooks as runner
-    from pyoci.host.status import document
+    from pyoci.state.model import document
 
     try:
         runner.run(hooks, document(state, status.RUNNING), "poststart", state.bundle)

@@ -14,38 +14,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_STATUS = {"createContainer": "creating", "startContainer": "created"}
-
 
 def run(
-    plan: Plan,
     kind: str,
     hooks: list[dict[str, Any]] | None,
+    document: dict[str, Any],
     env: list[str],
     before_close: Callable[[], None] | None = None,
     before_exec: Callable[[], None] | None = None,
 ) -> None:
-    """In order; the first that fails ends it with a HookError. `pid` is what the container calls init.
+    """In order; the first that fails ends it with a HookError.
 
+    `document` is the container's state as the host tells it; the hooks read the pid that the container gives init.
     `env` is that of a hook without one of its own. The functions are `hook_exec.run_hook`'s.
     """
     if not hooks:
         return
-    state = {
-        "ociVersion": plan.oci_version,
-        "id": plan.container_id,
-        "status": _STATUS[kind],
-        "pid": posix.getpid(),
-        "bundle": plan.bundle,
-        "annotations": plan.annotations,
-    }
-    document = jsontext.dumps(state).encode("utf-8", "surrogateescape")
+    content = jsontext.dumps({**document, "pid": posix.getpid()}).encode("ascii")
     for index, hook in enumerate(hooks):
         result = hook_exec.run_hook(
             hook["path"],
             hook.get("args") or [hook["path"]],
             hook.get("env", env),
-            document,
+            content,
             hook.get("timeout"),
             None,
             before_close,
@@ -55,7 +46,7 @@ def run(
             raise HookError(f"{kind} hook #{index} {hook['path']}: {hook_exec.describe(result)}")
 
 
-def create_container(plan: Plan, root: Root, umask: int) -> None:
+def create_container(plan: Plan, root: Root, umask: int, document: dict[str, Any]) -> None:
     """Programs of the host, in the container's mount namespace: with the caller's environment, never the image's
     (CVE-2025-23266), the caller's umask, and in the rootfs, as in runc.
     """
@@ -71,4 +62,4 @@ def create_container(plan: Plan, root: Root, umask: int) -> None:
         f"{name.decode('utf-8', 'surrogateescape')}={value.decode('utf-8', 'surrogateescape')}"
         for name, value in posix.environ.items()
     ]
-    run(plan, "createContainer", hooks, env, take_place)
+    run("createContainer", hooks, document, env, take_place)

@@ -30,13 +30,13 @@ from pyoci.wire.plan import UNSEEN, Plan, Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 _SIGKILL = 9
 
 
-def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
-    """init, from the fork to the user's program.
+def create(plan: Plan, inherited: Inherited, channel: Channel, document: dict[str, Any]) -> None:
+    """init, from the fork to the user's program. `document` is the container's state as hooks read it.
 
     In a PID namespace that others are in already (`unseen`) this process is not init, but stays outside of it and
     invisible; init is its child, and is there only once it has no more than the program may have.
@@ -73,7 +73,7 @@ def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
     if plan.hooks.get("prestart") or plan.hooks.get("createRuntime"):
         channel.send(messages.HOOKS)
         channel.expect(messages.GO)
-    hooks.create_container(plan, root, umask)
+    hooks.create_container(plan, root, umask, document)
     # what is still missing is made before anything is read-only
     if plan.process is not None:
         working_directory.make(plan.process, root)
@@ -143,7 +143,7 @@ def create(plan: Plan, inherited: Inherited, channel: Channel) -> None:
     starter = waiting.for_start(inherited.start_fd)
     phase("confine and execute")
     try:
-        hooks.run(plan, "startContainer", start_hooks, env, None, rights.confine)
+        hooks.run("startContainer", start_hooks, {**document, "status": "created"}, env, None, rights.confine)
         deferred.end(execute.prepare(path, plan.process, env, rights, starter.fd), starter.fd)
     except BaseException as error:  # noqa: BLE001  # as above
         main.report(starter, error)

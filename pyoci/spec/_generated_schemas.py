@@ -680,7 +680,8 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                        'maximum': 18446744073709551615}}},
  'state': {'$schema': 'http://json-schema.org/draft-07/schema#',
            'title': 'the state of a container',
-           'description': 'What `state` prints and hooks read, Runtime Specification 1.0 to 1.3.',
+           'description': 'What `state` and `list` print, and what hooks and the seccomp agent read; '
+                          'Runtime Specification 1.0 to 1.3.',
            'type': 'object',
            'required': ['ociVersion', 'id', 'status', 'bundle'],
            'properties': {'ociVersion': {'description': 'Version of the specification that this document '
@@ -701,6 +702,14 @@ SCHEMAS: dict[str, dict[str, object]] = \
                                      'title': 'an absolute path',
                                      'type': 'string',
                                      'pattern': '^/'},
+                          'rootfs': {'description': "The root filesystem's directory; not in the "
+                                                    'specification, as the next two.',
+                                     'type': 'string'},
+                          'created': {'description': 'When the container was created: RFC 3339, in UTC.',
+                                      'type': 'string'},
+                          'owner': {'description': 'The user who created it: a name or #UID in `list`, '
+                                                   'otherwise empty.',
+                                    'type': 'string'},
                           'annotations': {'description': 'Those of config.json.',
                                           'type': 'object',
                                           'propertyNames': {'title': 'a key that is not empty',

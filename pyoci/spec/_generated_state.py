@@ -41,6 +41,18 @@ def check(data: object) -> None:
             raise Mismatch
         if not is_absolute(data__bundle):
             raise Mismatch
+    if 'rootfs' in data:
+        data__rootfs = data['rootfs']
+        if not isinstance(data__rootfs, str):
+            raise Mismatch
+    if 'created' in data:
+        data__created = data['created']
+        if not isinstance(data__created, str):
+            raise Mismatch
+    if 'owner' in data:
+        data__owner = data['owner']
+        if not isinstance(data__owner, str):
+            raise Mismatch
     if 'annotations' in data:
         data__annotations = data['annotations']
         if not isinstance(data__annotations, dict):

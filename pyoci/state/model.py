@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+CREATING, CREATED, RUNNING, PAUSED, STOPPED = "creating", "created", "running", "paused", "stopped"
+
 # Raised when an older pyoci could not read what a newer one writes.
 FORMAT = 2
 _MAX_PID = 1 << 22  # PID_MAX_LIMIT, linux/threads.h
@@ -82,6 +84,28 @@ _TYPES = {
 }
 
 _NAMES = {int: "an integer", str: "a string", bool: "true or false", dict: "an object"}
+
+
+def document(state: State, status: str, pid: int | None = None) -> dict[str, Any]:
+    """The state as `state` prints it and as every hook and the seccomp agent read it (runtime.md, "State").
+
+    `pid` as given, else that of the record, or 0 once the container has stopped: the number may be another's by then.
+    """
+    if pid is None:
+        pid = 0 if status == STOPPED else state.pid
+    fields = {
+        "ociVersion": state.oci_version,
+        "id": state.id,
+        "pid": pid,
+        "status": status,
+        "bundle": state.bundle,
+        "rootfs": state.rootfs,
+        "created": state.created,
+        "owner": state.owner,
+    }
+    if state.annotations:
+        fields["annotations"] = state.annotations
+    return fields
 
 
 def to_bytes(state: State) -> bytes:

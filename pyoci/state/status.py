@@ -13,6 +13,7 @@ import posix
 
 from pyoci.errors import StateError, SyscallError
 from pyoci.kernel import proc_stat
+from pyoci.state import model
 from pyoci.state.store import START_SOCKET, Entry
 
 TYPE_CHECKING = False
@@ -20,11 +21,9 @@ if TYPE_CHECKING:
     from pyoci.cgroups import Cgroup
     from pyoci.state.model import State
 
-CREATING = "creating"
-CREATED = "created"
-RUNNING = "running"
-PAUSED = "paused"
-STOPPED = "stopped"
+CREATING, CREATED, RUNNING, PAUSED, STOPPED = (
+    model.CREATING, model.CREATED, model.RUNNING, model.PAUSED, model.STOPPED
+)  # fmt: skip
 BEING_CREATED = "it is being created"
 
 

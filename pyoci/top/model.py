@@ -86,7 +86,7 @@ def sample(container_id: str, status: str, time: float, stats: dict[str, Any]) -
 def _sum(entries: list[dict[str, Any]] | None, operation: str) -> int | None:
     if entries is None:
         return None
-    total: int = sum(entry["value"] for entry in entries if entry["op"].lower() == operation)
+    total: int = sum(entry.get("value", 0) for entry in entries if entry.get("op", "").lower() == operation)
     return total
 
 

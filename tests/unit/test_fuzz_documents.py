@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from pyoci import cgroups, jsontext
 from pyoci.cgroups import device_program, devices, limits, resources_v1, resources_v2, systemd_units
 from pyoci.errors import ConfigError, PyociError, StateError
-from pyoci.host.status import document
 from pyoci.plan import exec as exec_plan
 from pyoci.plan import process as process_plan
 from pyoci.plan.build import build
@@ -22,6 +21,7 @@ from pyoci.plan.facts import Facts
 from pyoci.plan.request import Request
 from pyoci.spec import bundle, rules, template
 from pyoci.state import model
+from pyoci.state.model import document
 
 FACTS = Facts(uid=0, gid=0, capabilities=(1 << 41) - 1, apparmor=True, selinux=True)
 RESOURCES: dict[str, Any] = {

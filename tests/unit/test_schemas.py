@@ -19,11 +19,11 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 from pyoci.errors import ConfigError
-from pyoci.host.status import document
 from pyoci.spec import patterns
 from pyoci.spec._generated_schemas import SCHEMAS
 from pyoci.spec.bundle import check_document
 from pyoci.spec.explain import explain
+from pyoci.state.model import document
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 UPSTREAM = ROOT.parent / "shared" / "oci" / "schema"

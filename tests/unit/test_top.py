@@ -25,6 +25,8 @@ STATS: dict[str, Any] = {
             {"op": "read", "value": 2},
             {"op": "Write", "value": 4},
             {"op": "Total", "value": 99},
+            {"op": "Read"},  # a number that is 0 is left out, as are the words of a line that has none
+            {"value": 7},
         ]
     },
 }
