@@ -6,7 +6,7 @@ Lines as `rules.check` has them: a JSON pointer and words.
 from __future__ import annotations
 
 from pyoci.kernel import uapi
-from pyoci.spec._generated_schemas import SCHEMAS
+from pyoci.spec._generated_schema import CONFIG
 from pyoci.spec.rules import escape
 from pyoci.spec.words import show
 
@@ -36,7 +36,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _unknown_properties(config: dict[str, Any]) -> Iterator[str]:
-    yield from _walk(config, SCHEMAS["config"], "")
+    yield from _walk(config, CONFIG, "")
 
 
 def _walk(value: object, schema: Any, place: str) -> Iterator[str]:
@@ -61,7 +61,7 @@ def _walk(value: object, schema: Any, place: str) -> Iterator[str]:
 
 def _resolved(schema: Any) -> dict[str, Any]:
     while isinstance(schema, dict) and "$ref" in schema:
-        target: Any = SCHEMAS["config"]
+        target: Any = CONFIG
         for part in schema["$ref"].partition("#/")[2].split("/"):
             target = target[part]
         schema = target

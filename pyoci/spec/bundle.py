@@ -116,7 +116,7 @@ def _drop_nulls(value: Any) -> bool:
 
 
 def check_document(document: object, kind: str) -> None:
-    """Check a document against the schema `kind`: config, process, resources, state or features.
+    """Check a document against schemas/config.json; `kind` says which part of it: config, process or resources.
 
     Raises ConfigError with all problems; without any where jsonschema cannot be imported.
     """
@@ -149,14 +149,6 @@ def all_problems(config: object) -> list[str]:
 
 
 def _check(kind: str) -> Callable[[object], None]:
-    if kind == "state":
-        from pyoci.spec import _generated_state
-
-        return _generated_state.check
-    if kind == "features":
-        from pyoci.spec import _generated_features
-
-        return _generated_features.check
     from pyoci.spec import _generated_config
 
     if kind == "process":

@@ -7,7 +7,7 @@ Imported only once a document has been refused: jsonschema costs 90 ms, more tha
 
 from __future__ import annotations
 
-from pyoci.spec._generated_schemas import SCHEMAS
+from pyoci.spec._generated_schema import CONFIG
 from pyoci.spec.words import MISSING, line, pointer, show
 
 TYPE_CHECKING = False
@@ -28,9 +28,9 @@ Path = tuple["str | int", ...]
 
 
 def explain(document: object, kind: str) -> list[tuple[Path, str]]:
-    """Where, and the line that says what, for each thing that the schema `kind` refuses.
+    """Where, and the line that says what, for each thing that the schema refuses.
 
-    `kind` names a schema, or a definition of the config's: config, state, features, process, resources.
+    `kind` is config, or a definition of the config's schema: process, resources.
     Raises ImportError where jsonschema is missing.
     """
     from jsonschema.exceptions import best_match
@@ -52,13 +52,11 @@ def _validator(kind: str) -> Any:
     types = Draft7Validator.TYPE_CHECKER.redefine("integer", lambda _checker, value: type(value) is int)
     extend: Any = validators.extend  # untyped in its stubs
     strict = extend(Draft7Validator, {"pattern": _pattern}, type_checker=types)
-    # Without their $schema, since that would bring back the plain Draft7Validator behind each $ref.
-    registry: Any = Registry()
-    for name, schema in SCHEMAS.items():
-        bare = {key: value for key, value in schema.items() if key != "$schema"}
-        registry = registry.with_resource(f"{name}.json", DRAFT7.create_resource(bare))
-    ref = f"{kind}.json" if kind in SCHEMAS else f"config.json#/definitions/{kind}"
-    return strict({"$ref": ref}, registry=registry)
+    # Without its $schema, since that would bring back the plain Draft7Validator behind each $ref.
+    bare = {key: value for key, value in CONFIG.items() if key != "$schema"}
+    registry: Any = Registry().with_resource("config.json", DRAFT7.create_resource(bare))
+    reference = "config.json" if kind == "config" else f"config.json#/definitions/{kind}"
+    return strict({"$ref": reference}, registry=registry)
 
 
 def _pattern(validator: Any, pattern: str, instance: object, schema: object) -> Any:
@@ -79,8 +77,7 @@ def _lines(error: ValidationError) -> Iterator[tuple[Path, str]]:
         required: Any = error.validator_value
         for name in required:
             if name not in instance:
-                wanted = _resolve(schema.get("properties", {}).get(name))
-                expected = phrase(wanted) if wanted else "a value: it is required here"
+                expected = phrase(_resolve(schema["properties"][name]))
                 yield (*path, name), line(pointer((*path, name)), MISSING, expected)
     elif "propertyNames" in error.schema_path:
         yield path, line(pointer(path), f"the key {show(instance)}", phrase(schema))
@@ -91,7 +88,7 @@ def _lines(error: ValidationError) -> Iterator[tuple[Path, str]]:
 def _resolve(schema: Any) -> Any:
     """A schema of the config's, its references followed."""
     while isinstance(schema, dict) and "$ref" in schema:
-        target: Any = SCHEMAS["config"]
+        target: Any = CONFIG
         for part in schema["$ref"].partition("#/")[2].split("/"):
             target = target[part]
         schema = target

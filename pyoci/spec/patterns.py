@@ -1,8 +1,7 @@
-"""What the generated checks stand on: their exception, and the patterns of schemas/ as functions.
+"""The exception of the generated check, and the patterns of schemas/config.json as functions.
 
-Functions, so that a valid config does not pay for `re` (7 ms of CPU).
-`hack/generate-checks` puts them where fastjsonschema calls a regular expression and fails for a pattern that
-has none; a unit test compares each with its expression.
+Functions, so that a valid config does not pay for `re` (7 ms of CPU). `hack/generate-checks` has the check call them
+and fails for a pattern that has none; a unit test compares each with its expression.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ _DIGITS = frozenset("0123456789")
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _IDENTIFIER = _DIGITS | _LETTERS | {"-"}
 _CPU_LIST = _DIGITS | {",", " ", "-"}
-_UPPER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 
 
 class Mismatch(Exception):
@@ -74,10 +72,6 @@ def is_page_size(text: str) -> bool:
     return text[-2:] in ("KB", "MB", "GB") and _is_number(digits) and digits != "0"
 
 
-def is_capability_name(text: str) -> bool:
-    return text[:4] == "CAP_" and text != "CAP_" and _UPPER.issuperset(text[4:])
-
-
 BY_EXPRESSION = {
     "^/": is_absolute,
     "^(/|$)": is_absolute_or_empty,
@@ -89,5 +83,4 @@ BY_EXPRESSION = {
     "^[rwm]+$": is_device_access,
     "^[0-9, -]*$": is_cpu_list,
     "^[1-9][0-9]*[KMG]B$": is_page_size,
-    "^CAP_[A-Z_]+$": is_capability_name,
 }

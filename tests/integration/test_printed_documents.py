@@ -9,14 +9,8 @@ from typing import Any
 import pytest
 from helpers.bundle import Bundle
 from helpers.runtime import Container, Runtime
-from jsonschema import Draft7Validator
-from referencing import Registry
-from referencing.jsonschema import DRAFT7
+from helpers.schemas import SCHEMAS, valid
 
-SCHEMAS = {
-    path.stem: json.loads(path.read_text()) for path in (Path(__file__).resolve().parents[2] / "schemas").glob("*.json")
-}
-FILES = Registry().with_resources((f"{name}.json", DRAFT7.create_resource(schema)) for name, schema in SCHEMAS.items())
 HOOKS = {
     "prestart": "creating",
     "createRuntime": "creating",
@@ -33,11 +27,6 @@ ANNOTATIONS: list[dict[str, str] | None] = [{"com.example.key": "välue"}, {}, N
 def _pyoci_only(runtime: Runtime) -> None:
     if not runtime.is_pyoci:
         pytest.skip("the schemas are pyoci's")
-
-
-def valid(document: Any, name: str) -> Any:
-    Draft7Validator(SCHEMAS[name], registry=FILES).validate(document)
-    return document
 
 
 def printed(runtime: Runtime, name: str, *words: str) -> Any:

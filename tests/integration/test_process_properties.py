@@ -16,7 +16,7 @@ import pytest
 from helpers.bundle import CAPABILITIES, Bundle
 from helpers.runtime import Runtime
 
-from pyoci.spec._generated_schemas import SCHEMAS
+from pyoci.spec._generated_schema import CONFIG
 
 
 class Cell(NamedTuple):
@@ -60,7 +60,7 @@ TABLE = {
 
 
 def test_every_property_is_in_the_table() -> None:
-    schema: Any = SCHEMAS["config"]["definitions"]
+    schema: Any = CONFIG["definitions"]
     assert set(TABLE) == set(schema["process"]["properties"])
 
 

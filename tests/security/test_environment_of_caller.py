@@ -15,7 +15,7 @@ from helpers.runtime import Runtime
 
 NAMES = """
 os io abc site codecs json stat posixpath genericpath signal socket struct re enum sitecustomize usercustomize
-encodings zipimport _socket _struct _json fcntl select pyoci jsonschema fastjsonschema prctl pyroute2 typing
+encodings zipimport _socket _struct _json fcntl select pyoci jsonschema prctl pyroute2 typing
 dataclasses runpy __main__ __init__ _sysconfigdata readline
 """.split()
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pyoci.errors import ConfigError
 from pyoci.spec import rules, template
-from pyoci.spec._generated_schemas import SCHEMAS
+from pyoci.spec._generated_schema import CONFIG
 from pyoci.spec.bundle import all_problems, check_document
 from pyoci.spec.rules import advice, linux, mounts, namespaces, process, resources, sizes
 
@@ -496,7 +496,7 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def resolve(name: str, reference: str) -> tuple[str, Any]:
-    schema: Any = SCHEMAS["config"]
+    schema: Any = CONFIG
     for part in reference.partition("#/")[2].split("/"):
         schema = schema[part]
     return name, schema
@@ -505,7 +505,7 @@ def resolve(name: str, reference: str) -> tuple[str, Any]:
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_rule_stumbles_over_what_the_schema_takes(data: st.DataObject) -> None:
-    definitions: Any = SCHEMAS["config"]["definitions"]
+    definitions: Any = CONFIG["definitions"]
     document = config(linux=data.draw(documents(definitions["linux"], resolve)))
     if data.draw(st.booleans()):
         document = config(process=data.draw(documents(definitions["process"], resolve)))
@@ -521,7 +521,7 @@ def test_no_rule_stumbles_over_what_the_schema_takes(data: st.DataObject) -> Non
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_all_problems_of_anything(data: st.DataObject) -> None:
-    document = data.draw(documents(SCHEMAS["config"], resolve))
+    document = data.draw(documents(CONFIG, resolve))
     assert all(isinstance(line, str) for line in all_problems(document))
 
 

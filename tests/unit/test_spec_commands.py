@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.schemas import valid
 
 from pyoci.cli import features
 from pyoci.cli import main as cli
 from pyoci.cli.features import document
 from pyoci.spec import template
-from pyoci.spec.bundle import check_document
 
 
 def run(capfd: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
@@ -186,7 +186,7 @@ def test_features_follow_their_schema(capfd: pytest.CaptureFixture[str]) -> None
     status, out, _ = run(capfd, "features")
     assert status == 0
     assert json.loads(out) == document()
-    check_document(document(), "features")
+    valid(document(), "features")
 
 
 def test_features_are_those_of_the_specification() -> None:
