@@ -57,6 +57,11 @@ class PyociError(Exception):
             message = f"{message[: _LONGEST - _TAIL]} ... {message[-_TAIL:]}"
         super().__init__(message)
 
+    def lead_on(self, words: str) -> None:
+        """Say what to do about it, after the words that engines look for."""
+        if words:
+            self.args = (bounded(f"{self}; {words}"),)
+
 
 class Interrupted(BaseException):
     """A signal asked the command to end: what it has begun is undone on the way out. Not caught with errors."""

@@ -121,7 +121,8 @@ def loads(data: bytes, *, what: str, limit: int = MAX_BYTES) -> Any:
     try:
         value, end = _scan_worded(text, start)
     except StopIteration as error:
-        raise ConfigError(f"{what}: not JSON: {_place(text, error.value)}: expected a value") from None
+        words = f"{_place(text, error.value)}: expected a value{_hint(text, error.value)}"
+        raise ConfigError(f"{what}: not JSON: {words}") from None
     except RecursionError:
         raise ConfigError(f"{what}: nested deeper than {MAX_DEPTH} levels") from None
     except ConfigError as error:
@@ -130,8 +131,9 @@ def loads(data: bytes, *, what: str, limit: int = MAX_BYTES) -> Any:
         raise ConfigError(f"{what}: not JSON: {_words(text, error)}") from None
     rest = text[end:].lstrip(_SPACE)
     if rest:
-        place = _place(text, len(text) - len(rest))
-        raise ConfigError(f"{what}: not JSON: {place}: expected the end, found {rest[:20]!r}")
+        position = len(text) - len(rest)
+        words = f"{_place(text, position)}: expected the end, found {rest[:20]!r}{_hint(text, position)}"
+        raise ConfigError(f"{what}: not JSON: {words}")
     # Each walk is needed only where the text could hold what it looks for: not in an ordinary document.
     if text.count("{") + text.count("[") > MAX_DEPTH and _deeper(value, MAX_DEPTH):
         raise ConfigError(f"{what}: nested deeper than {MAX_DEPTH} levels")
@@ -234,7 +236,27 @@ def _words(text: str, error: ValueError) -> str:
         return "an integer has too many digits"
     position: int = getattr(error, "pos", 0)
     message = message[:1].lower() + message[1:].removesuffix(" at")
-    return f"{_place(text, position)}: {message}"
+    hint = _hint(text, position)
+    if not hint and "',' delimiter" in message and text[position : position + 1] == '"':
+        hint = "; a comma is missing before it"
+    return f"{_place(text, position)}: {message}{hint}"
+
+
+def _hint(text: str, position: int) -> str:
+    """What a person probably did there who knows JavaScript, Python or YAML better than JSON."""
+    here = text[position : position + 8].lstrip(_SPACE + ",")
+    before = text[:position].rstrip(_SPACE)[-1:]
+    if here.startswith(("//", "/*", "#")):
+        return "; JSON has no comments"
+    if here[:1] in ("}", "]") and (before == "," or text[position] == ","):
+        return f"; JSON has no comma before {here[0]}"
+    if here.startswith(("True", "False", "None")):
+        return "; JSON writes true, false and null"
+    if here.startswith("'"):
+        return "; JSON puts strings in double quotes"
+    if here[:1].isalpha() and before in ("", "{", ",", ":", "["):
+        return "; JSON puts strings and names in double quotes" if before else "; JSON begins with {"
+    return ""
 
 
 def _short(text: str) -> str:

@@ -28,7 +28,10 @@ OPTIONS = (
 def options_of(call: Call, detach: bool) -> host.Options:
     """The options of create and run as `host` takes them."""
     if len(call.args) != 1:
-        raise UsageError(f"{call.command} takes one container ID, found {len(call.args)}")
+        from pyoci.cli import mistakes
+
+        hint = mistakes.arguments(call.command, call.args)
+        raise UsageError(f"{call.command} takes one container ID, found {len(call.args)}{hint}")
     given = call.options
     return host.Options(
         container_id=call.args[0],

@@ -28,7 +28,9 @@ def run(call: Call) -> int:
     try:
         signal = signals.number((words[0] if words else "") or "TERM")
     except ValueError as error:
-        raise UsageError(f"kill: {error}") from None
+        from pyoci.cli import mistakes
+
+        raise UsageError(f"kill: {error}{mistakes.signal(words[0])}") from None
     store = Store(call.settings.root)
 
     def kill_one(name: str) -> None:

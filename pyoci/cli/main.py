@@ -227,7 +227,9 @@ def _tell_calls(name: str) -> None:
 
 def _load(name: str) -> Command:
     if name not in COMMANDS and name not in HIDDEN:
-        raise UsageError(f"unknown command {name!r}; pyoci --help lists them")
+        from pyoci.cli import mistakes
+
+        raise UsageError(f"unknown command {name!r}{mistakes.command(name, COMMANDS)}")
     full_name = f"pyoci.cli.{name}"
     try:
         # Not importlib.import_module: importing importlib costs more than the command.

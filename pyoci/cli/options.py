@@ -235,8 +235,9 @@ def _match(word: str, table: tuple[Option, ...]) -> tuple[Option, str | None]:
     for option in table:
         if plain == option.name or plain == option.short != "":
             return option, value if equals else None
-    known = " ".join(f"--{option.name}" for option in table if not option.hidden)
-    raise UsageError(f"unknown option {name}; there are {known}")
+    from pyoci.cli import mistakes
+
+    raise UsageError(f"unknown option {name}{mistakes.option(name, table)}")
 
 
 def _following(option: Option, word: str, argv: list[str], position: int) -> tuple[int, str | None]:

@@ -28,7 +28,7 @@ def run(call: Call) -> int:
     if os.path.isfile(folder):
         raise UsageError(f"validate: {folder!r} is a file; it takes the bundle, the folder that holds {bundle.CONFIG}")
     path = os.path.join(folder, bundle.CONFIG)
-    config = jsontext.loads(bundle.read_file(path), what=path)
+    config = jsontext.loads(bundle.read_file(path, hint=bundle.why_missing), what=path)
     problems = bundle.all_problems(config)
     if problems:
         output.write("".join(f"{line}\n" for line in problems))

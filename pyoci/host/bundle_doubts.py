@@ -5,7 +5,8 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import PyociError
-from pyoci.kernel.beneath import Root
+from pyoci.host import why_program
+from pyoci.host.why_program import View, Wanted
 from pyoci.spec.words import show
 
 TYPE_CHECKING = False
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ONLINE = "/sys/devices/system/cpu/online"
 
 
@@ -35,33 +35,17 @@ def _rootfs(bundle: str, config: dict[str, Any]) -> Iterator[str]:
     except OSError as error:
         yield f"/root/path: {show(path)}: {(error.strerror or '').lower()}; it is to be the root file system"
         return
-    try:
-        yield from _program(Root(fd), config)
-    finally:
-        posix.close(fd)
+    posix.close(fd)
+    yield from _program(bundle, place, config)
 
 
-def _program(root: Root, config: dict[str, Any]) -> Iterator[str]:
+def _program(bundle: str, place: str, config: dict[str, Any]) -> Iterator[str]:
     process = config.get("process") or {}
-    args = process.get("args") or []
-    if not args or any(mount.get("destination") in ("/", "/bin", "/usr") for mount in config.get("mounts") or ()):
-        return
-    name = args[0]
-    env = [entry for entry in process.get("env") or () if entry.startswith("PATH=")]
-    folders = (env[0][5:] if env else _DEFAULT_PATH).split(":")
-    cwd = process.get("cwd") or "/"
-    places = [name if name.startswith("/") else f"{cwd}/{name}"] if "/" in name else [f"{f}/{name}" for f in folders]
-    for place in places:
-        try:
-            fd = root.find(place)
-        except PyociError:
-            return  # what cannot be looked into may be there
-        if fd is not None:
-            posix.close(fd)
-            return
-    hint = "; args is a list, one word each" if len(args) == 1 and " " in name else ""
-    where = "in the root file system" if "/" in name else "in a folder of its PATH"
-    yield f"/process/args/0: there is no {show(name)} {where}{hint}"
+    if process.get("args"):
+        view = View(place, bundle, config.get("mounts") or [])
+        words = why_program.why(view, Wanted.of_config(process), refused=False)
+        if words:
+            yield f"/process/args/0: {show(process['args'][0])} cannot be executed: {words}"
 
 
 def _bind_sources(bundle: str, config: dict[str, Any]) -> Iterator[str]:
@@ -92,9 +76,23 @@ def _refusals(bundle: str, config: dict[str, Any]) -> Iterator[str]:
 
         try:
             for name in seccomp.program(plan.process.seccomp, "").unknown:
-                yield f"/linux/seccomp/syscalls: this libseccomp knows no system call {show(name)}"
+                yield f"/linux/seccomp/syscalls: this libseccomp knows no system call {show(name)}{_near_call(name)}"
         except PyociError as error:
             yield f"this host: {error}"
+
+
+def _near_call(name: str) -> str:
+    """The system call that `name` is one letter away from: libseccomp knows each name, and lists none."""
+    from pyoci.kernel.libseccomp import Library
+
+    library = Library()
+    letters = "abcdefghijklmnopqrstuvwxyz_0123456789"
+    parts = [(name[:at], name[at:]) for at in range(min(len(name), 40) + 1)]
+    near = [head + tail[1:] for head, tail in parts if tail]
+    near += [head + tail[1] + tail[0] + tail[2:] for head, tail in parts if len(tail) > 1]
+    near += [head + letter + tail[1:] for head, tail in parts if tail for letter in letters]
+    near += [head + letter + tail for head, tail in parts for letter in letters]
+    return next((f"; did you mean {other}?" for other in near if (library.number(other) or -1) >= 0), "")
 
 
 def _cpus(config: dict[str, Any]) -> Iterator[str]:

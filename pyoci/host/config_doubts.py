@@ -8,11 +8,11 @@ from __future__ import annotations
 from pyoci.kernel import uapi
 from pyoci.spec._generated_schema import CONFIG
 from pyoci.spec.rules import escape
-from pyoci.spec.words import show
+from pyoci.spec.words import did_you_mean, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import Any
 
 # The newest version that these schemas know.
@@ -23,16 +23,6 @@ _PLATFORMS = ("windows", "solaris", "freebsd", "vm", "zos")
 def of_config(config: dict[str, Any], *, systemd: bool) -> list[str]:
     """Every doubt that needs no look at bundle or host; `systemd`: as --systemd-cgroup would have it."""
     return [*_unknown_properties(config), *_version(config), *_capabilities(config), *_cgroups_path(config, systemd)]
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches  # re and collections with it
-
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    if not close:
-        lower = {name.lower(): name for name in known}
-        close = [lower[word.lower()]] if word.lower() in lower else []
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _unknown_properties(config: dict[str, Any]) -> Iterator[str]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import posix
 
 from pyoci import cgroups, jsontext, log, phase
-from pyoci.errors import CgroupError, ConfigError, ContainerError, PyociError, UnsupportedError, UsageError
+from pyoci.errors import (
+    CgroupError,
+    ConfigError,
+    ContainerError,
+    ContainerExists,
+    PyociError,
+    UnsupportedError,
+    UsageError,
+)
 from pyoci.host import handshake, open_for_init, passed_fds, spawn
 from pyoci.host.announce import announce
 from pyoci.host.interrupt import undo_when_asked_to_end
@@ -132,7 +140,7 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
     plan, text = load(options)
     undo_when_asked_to_end()
     phase("reserve the id, write state")
-    entry = Store(options.root).reserve(options.container_id)
+    entry = _reserve(options)
     state = None
     try:
         group = cgroups.prepare(
@@ -152,10 +160,25 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
             entry.make_folder(READINESS_FOLDER)
         entry.publish()
         return _create(plan, options, entry, state, group, on_terminal)
-    except BaseException:
+    except BaseException as error:
         undo(entry)
         if state is not None and state.pid:
             _run_poststop(state)
+        if isinstance(error, PyociError):
+            from pyoci.host import leads
+
+            leads.of_create(error, text, plan.bundle, plan.rootfs.path)
+        raise
+
+
+def _reserve(options: Options) -> Entry:
+    store = Store(options.root)
+    try:
+        return store.reserve(options.container_id)
+    except ContainerExists as error:
+        from pyoci.host import leads
+
+        leads.of_taken_id(error, store)
         raise
 
 

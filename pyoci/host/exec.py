@@ -21,7 +21,7 @@ from pyoci.state.model import State, document
 from pyoci.state.store import CONFIG_FILE, Entry
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
-from pyoci.wire.plan import ExecPlan
+from pyoci.wire.plan import ExecPlan, Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +75,11 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
     inherited = _open(plan, state, options)
     group = _group(state, options.cgroups)
     undo_when_asked_to_end()
-    child = spawn.enter(plan, inherited, group, on_terminal)
+    try:
+        child = spawn.enter(plan, inherited, group, on_terminal)
+    except PyociError as error:
+        _lead(error, entry, state, wanted)
+        raise
     try:
         phase("join the cgroup, limits")
         group.add(child.pid)
@@ -93,11 +97,19 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
         handshake.until_executed(
             wanted, child, document(state, status.RUNNING), None if options.ignore_paused else group
         )
-    except BaseException:
+    except BaseException as error:
         spawn.destroy(child)
+        if isinstance(error, PyociError):
+            _lead(error, entry, state, wanted)
         raise
     child.channel.close()
     return child
+
+
+def _lead(error: PyociError, entry: Entry, state: State, wanted: Process) -> None:
+    from pyoci.host import leads
+
+    leads.of_exec(error, entry, state, wanted)
 
 
 def _check_status(entry: Entry, state: State, options: Options) -> None:

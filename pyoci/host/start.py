@@ -8,7 +8,7 @@ import errno
 import posix
 
 from pyoci import log, phase
-from pyoci.errors import ContainerNotFound, HookError, StateError, SyscallError
+from pyoci.errors import ContainerNotFound, ExecutableError, HookError, StateError, SyscallError
 from pyoci.state import status
 from pyoci.state.store import START_SOCKET
 from pyoci.wire import messages
@@ -47,6 +47,11 @@ def start(entry: Entry) -> Readiness | None:
         _execute(entry, state)
     except HookError:
         _give_up(entry, state)
+        raise
+    except ExecutableError as error:
+        from pyoci.host import leads
+
+        leads.of_start(error, entry, state)
         raise
     phase("started")
     entry.unlink(START_SOCKET)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 CONFIG = "config.json"
+_LOOKED_AT = 1000  # names of a folder without one
 _S_IFMT = 0o170000
 _S_IFREG = 0o100000
 
@@ -27,7 +28,7 @@ def load(bundle: str, file: str = "") -> tuple[dict[str, Any], bytes]:
     Raises ConfigError with every problem that the schema finds. What `rules.check` finds comes after that.
     """
     path = file or f"{bundle}/{CONFIG}"
-    data = read_file(path)
+    data = read_file(path, hint=why_missing)
     config = jsontext.loads(data, what=path)
     if accept(config, "config"):
         data = jsontext.dumps(config).encode("ascii")
@@ -51,8 +52,8 @@ def read_stream(path: str, limit: int = jsontext.MAX_BYTES) -> bytes:
         raise ConfigError(f"read {path}: {posix.strerror(error.errno or 0).lower()}") from None
 
 
-def read_file(path: str, limit: int = jsontext.MAX_BYTES) -> bytes:
-    """The contents of a regular file of at most `limit` bytes. Raises ConfigError.
+def read_file(path: str, limit: int = jsontext.MAX_BYTES, hint: Callable[[str], str] | None = None) -> bytes:
+    """The contents of a regular file of at most `limit` bytes. Raises ConfigError, with `hint` of what is not there.
 
     A link is followed, as runc does: the bundle is its caller's. Anything else than a file is refused before
     it is opened, since a FIFO would block and opening a device can do things.
@@ -69,7 +70,22 @@ def read_file(path: str, limit: int = jsontext.MAX_BYTES) -> bytes:
     except ValueError:
         raise ConfigError(f"{path!r}: a path cannot hold a NUL") from None
     except OSError as error:
-        raise ConfigError(f"read {path}: {posix.strerror(error.errno or 0).lower()}") from None
+        words = hint(path) if hint is not None and isinstance(error, FileNotFoundError) else ""
+        raise ConfigError(f"read {path}: {posix.strerror(error.errno or 0).lower()}{words}") from None
+
+
+def why_missing(path: str) -> str:
+    """What to do about a config.json that is not there."""
+    folder = path.rpartition("/")[0] or "/"
+    if not posix.access(folder, posix.F_OK):
+        return f"; there is no folder {folder}"
+    names = posix.listdir(folder)[:_LOOKED_AT] if posix.access(folder, posix.R_OK) else []
+    for name in sorted(names):
+        if posix.access(f"{folder}/{name}/{CONFIG}", posix.F_OK):
+            return f"; {folder}/{name} has one: the bundle is the folder that holds {CONFIG}"
+    if posix.access(f"{folder}/../{CONFIG}", posix.F_OK):
+        return f"; the folder above it has one: the bundle is the folder that holds {CONFIG}"
+    return f"; a bundle holds a {CONFIG}, and pyoci spec writes one"
 
 
 def _require_regular(path: str, mode: int) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 MISSING = ""
 _LENGTH = 80
 _PLACE_LENGTH = 200
+_WORD = 40  # no name that the specification or the kernel has is longer
 
 
 def line(place: str, found: str, expected: str) -> str:
@@ -35,6 +36,33 @@ def show(value: object) -> str:
     if len(text) <= _LENGTH:
         return text
     return "an array" if isinstance(value, list) else text[: _LENGTH - 3] + "..."
+
+
+def did_you_mean(word: str, known: Iterable[str], dashes: str = "") -> str:
+    """`; did you mean NAME?` for the one of `known` that `word` probably is, with `dashes` before it; or nothing."""
+    lower = word.lower()
+    nearest, least = "", 1 + max(1, len(word) // 3)
+    for name in known:
+        away = _distance(lower, name.lower(), least)
+        if away < least:
+            nearest, least = name, away
+    return f"; did you mean {dashes}{nearest}?" if nearest else ""
+
+
+def _distance(first: str, second: str, limit: int) -> int:
+    """Letters that are changed, added, left out or swapped with the next one; `limit` when it is no less."""
+    if abs(len(first) - len(second)) >= limit or len(first) > _WORD:
+        return limit
+    before: list[int] = []
+    row = list(range(len(second) + 1))
+    for at, letter in enumerate(first):
+        older, before, row = before, row, [at + 1]
+        for place, other in enumerate(second):
+            cost = min(before[place] + (letter != other), before[place + 1] + 1, row[place] + 1)
+            if at and place and letter == second[place - 1] and first[at - 1] == other:
+                cost = min(cost, older[place - 1] + 1)
+            row.append(cost)
+    return row[-1]
 
 
 def pointer(path: Iterable[str | int]) -> str:

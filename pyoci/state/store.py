@@ -89,7 +89,7 @@ class Store:
         except FileExistsError:
             return False
         except OSError as error:
-            raise StateError(f"make {self.root}/{container_id}: {_reason(error)}") from None
+            raise StateError(f"make {self.root}/{container_id}: {_reason(error)}{_hint(error)}") from None
         return True
 
     def open(self, container_id: str) -> Entry:
@@ -122,7 +122,7 @@ class Store:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise StateError(f"list {self.root}: {_reason(error)}") from None
+            raise StateError(f"list {self.root}: {_reason(error)}{_hint(error)}") from None
 
 
 class Entry:
@@ -356,6 +356,13 @@ def _is_entry(item: posix.DirEntry[str]) -> bool:
     except InvalidId:
         return False
     return item.is_dir(follow_symlinks=False)
+
+
+def _hint(error: OSError) -> str:
+    """For an ordinary user without a session, whose states would be beside root's."""
+    if error.errno != errno.EACCES or posix.geteuid() == 0:
+        return ""
+    return "; an ordinary user has states in $XDG_RUNTIME_DIR/pyoci, or where --root DIR says"
 
 
 def _reason(error: OSError) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import elf
 from helpers.schemas import valid
 
 from pyoci.cli import features
@@ -31,7 +32,8 @@ def bundle(folder: Path, **sections: Any) -> str:
 
 def rootfs(folder: Path) -> None:
     (folder / "rootfs/bin").mkdir(parents=True, exist_ok=True)
-    (folder / "rootfs/bin/sh").touch()
+    (folder / "rootfs/bin/sh").write_bytes(elf.program())
+    (folder / "rootfs/bin/sh").chmod(0o755)
 
 
 def test_validate_says_valid(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -88,9 +90,9 @@ DOUBTS = [
     ("/process/capabilities/bounding/-", "CAP_NET_RAV", "did you mean CAP_NET_RAW?"),
     ("/linux/cgroupsPath", "system.slice:a:b", '"system.slice:a:b" is for --systemd-cgroup'),
     ("/root/path", "elsewhere", '/root/path: "elsewhere": no such file or directory'),
-    ("/process/args", ["/bin/none"], '/process/args/0: there is no "/bin/none" in the root file system'),
-    ("/process/args", ["nobody"], '/process/args/0: there is no "nobody" in a folder of its PATH'),
-    ("/process/args", ["echo hello world"], "args is a list, one word each"),
+    ("/process/args", ["/bin/none"], '/process/args/0: "/bin/none" cannot be executed: the root file system'),
+    ("/process/args", ["nobody"], '/process/args/0: "nobody" cannot be executed: the root file system'),
+    ("/process/args", ["echo hello world"], "/process/args is a list with one word in each string"),
     (
         "/mounts/-",
         {"destination": "/d", "source": "/nowhere", "options": ["rbind"]},
@@ -129,8 +131,7 @@ def test_validate_of_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
 
 def test_validate_follows_links_inside_the_rootfs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = bundle(tmp_path)
-    (tmp_path / "rootfs/bin/sh").unlink()
-    (tmp_path / "rootfs/bin/busybox").touch()
+    (tmp_path / "rootfs/bin/sh").rename(tmp_path / "rootfs/bin/busybox")
     (tmp_path / "rootfs/bin/sh").symlink_to("/bin/busybox")
     assert run(capfd, "validate", path) == (0, "valid\n", "")
 
@@ -138,7 +139,27 @@ def test_validate_follows_links_inside_the_rootfs(tmp_path: Path, capfd: pytest.
 def test_validate_without_a_config(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capfd, "validate", str(tmp_path))
     assert (status, out) == (1, "")
-    assert f"read {tmp_path}/config.json: no such file or directory" in err
+    assert f"read {tmp_path}/config.json: no such file or directory; a bundle holds a config.json" in err
+    assert "pyoci spec writes one" in err
+
+
+def test_validate_of_a_folder_beside_the_bundle(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bundle"
+    path.mkdir()
+    bundle(path)
+    assert f"{path} has one" in run(capfd, "validate", str(tmp_path))[2]
+    assert "the folder above it has one" in run(capfd, "validate", str(path / "rootfs"))[2]
+    assert f"there is no folder {tmp_path}/nowhere" in run(capfd, "validate", str(tmp_path / "nowhere"))[2]
+
+
+@pytest.mark.parametrize("name", ["opennat", "opanat", "openta", "openatt"])
+def test_validate_knows_a_system_call_that_is_alike(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    rule = {"names": [name], "action": "SCMP_ACT_ERRNO"}
+    profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}
+    path = bundle(tmp_path, **changed(template.default("1.3.0"), "/linux/seccomp", profile))
+    assert f'knows no system call "{name}"; did you mean open' in run(capfd, "validate", "--host", path)[1]
 
 
 def test_spec_writes_a_valid_config(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

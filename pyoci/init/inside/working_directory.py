@@ -21,7 +21,7 @@ def require(process: Process, root: Root) -> None:
     """It must be there, and no magic link may lead to it: the kernel would follow /proc/self/fd/N in `chdir`."""
     fd = root.find(process.cwd)
     if fd is None:
-        raise SyscallError(errno.ENOENT, f"chdir to cwd {shown(process.cwd)!r} set in config.json")
+        raise SyscallError(errno.ENOENT, f"chdir to cwd {shown(process.cwd)!r}")
     posix.close(fd)
 
 
@@ -39,7 +39,7 @@ def enter(process: Process) -> None:
     try:
         posix.chdir(process.cwd)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"chdir to cwd {shown(process.cwd)!r} set in config.json") from None
+        raise SyscallError(error.errno or 0, f"chdir to cwd {shown(process.cwd)!r}") from None
     check_inside(process.cwd)
 
 

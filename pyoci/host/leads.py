@@ -1,0 +1,200 @@
+"""What to do about an error of the kernel's, worked out once it has happened: words that follow it.
+
+The words that engines look for stay as they are, at the beginning. Nothing here is loaded unless something has failed.
+"""
+
+from __future__ import annotations
+
+import posix
+
+from pyoci import jsontext
+from pyoci.errors import ContainerExists, ExecutableError, PyociError
+from pyoci.host import why_program
+from pyoci.host.why_program import View, Wanted
+from pyoci.plan import mounts
+from pyoci.record import Record
+from pyoci.spec.words import did_you_mean, show
+from pyoci.state import status
+from pyoci.state.store import CONFIG_FILE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from pyoci.state.model import State
+    from pyoci.state.store import Entry, Store
+    from pyoci.wire.plan import Process
+
+_CPUS = "/sys/devices/system/cpu/online"
+_NODES = "/sys/devices/system/node/online"
+_MEMORY_OF_INIT = 8 << 20  # what `create` takes at most, measured: tests/integration/test_mistakes.py tries it
+
+
+class Context(Record):
+    """Whose failure it was."""
+
+    config: dict[str, Any]
+    bundle: str
+    rootfs: str
+    wanted: Wanted | None = None  # None: the process of the config
+
+
+def of_create(error: PyociError, config: bytes, bundle: str, rootfs: str) -> None:
+    """Let `error` lead on: `config` is the config.json of the container that could not be created."""
+    _lead(error, Context(config=jsontext.loads(config, what="config.json"), bundle=bundle, rootfs=rootfs))
+
+
+def of_start(error: PyociError, entry: Entry, state: State) -> None:
+    config = _config_of(entry)
+    if config is not None:
+        _lead(error, Context(config=config, bundle=state.bundle, rootfs=state.rootfs))
+
+
+def of_exec(error: PyociError, entry: Entry, state: State, process: Process) -> None:
+    config = _config_of(entry)
+    if config is not None:
+        wanted = Wanted(args=process.args, env=process.env, cwd=process.cwd, uid=process.uid, gid=process.gid)
+        _lead(error, Context(config=config, bundle=state.bundle, rootfs=state.rootfs, wanted=wanted))
+
+
+def _config_of(entry: Entry) -> dict[str, Any] | None:
+    try:
+        config: dict[str, Any] = jsontext.loads(entry.read_file(CONFIG_FILE), what=CONFIG_FILE)
+        return config
+    except PyociError:
+        return None  # there is an error already
+
+
+def of_taken_id(error: ContainerExists, store: Store) -> None:
+    """Say in which status the container is that has the ID, and how to remove it."""
+    name = error.container_id
+    try:
+        with store.open(name) as entry:
+            state, current = status.look(entry)
+    except PyociError:
+        return  # it is gone again, or nobody can read it
+    force = "" if current == status.STOPPED else "--force "
+    error.lead_on(f"it is {current}, made {state.created}: pyoci --root {store.root} delete {force}{name} removes it")
+
+
+def _lead(error: PyociError, context: Context) -> None:
+    if isinstance(error, ExecutableError):
+        error.lead_on(_why_program(context))
+        return
+    text = str(error)
+    if text.startswith("chdir to cwd "):
+        given = context.wanted is not None and context.wanted.cwd != (context.config.get("process") or {}).get("cwd")
+        error.lead_on("--cwd or --process names it" if given else "/process/cwd of config.json names it")
+        return
+    for words, judge in _JUDGES:
+        if words in text:
+            try:
+                error.lead_on(judge(text, context.config))
+            except (OSError, ValueError, KeyError):
+                pass  # the error itself is what counts
+            return
+
+
+def _why_program(context: Context) -> str:
+    wanted = context.wanted or Wanted.of_config(context.config.get("process") or {})
+    if context.wanted is not None and wanted.args[0].startswith("-"):
+        return "options of exec stand before the container's ID"
+    return why_program.why(View(context.rootfs, context.bundle, context.config.get("mounts") or []), wanted)
+
+
+def _unknown_parameter(text: str, _: dict[str, Any]) -> str:
+    """Of a mount: the kernel has not known it, and neither did we."""
+    name = _quoted(text.partition("Unknown parameter ")[2])
+    meant = did_you_mean(name, mounts.OPTIONS)
+    if not meant:
+        meant = did_you_mean(name, _FILE_SYSTEM_OPTIONS)
+    return f"neither pyoci nor the file system has an option {show(name)}{meant}"
+
+
+# Of the file systems that containers have: tmpfs(5), devpts (Documentation/filesystems/devpts.rst), proc(5), overlay.
+_FILE_SYSTEM_OPTIONS = (
+    *("size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "huge", "mpol", "inode32", "inode64", "noswap"),
+    *("newinstance", "ptmxmode", "max", "hidepid", "subset"),
+    *("lowerdir", "upperdir", "workdir", "index", "metacopy", "redirect_dir", "userxattr", "volatile", "xino"),
+)
+
+
+def _not_mapped(text: str, config: dict[str, Any]) -> str:
+    kind = "uid" if "Invalid uid" in text else "gid"
+    number = _quoted(text.partition(f"Invalid {kind} ")[2])
+    entries = (config.get("linux") or {}).get(f"{kind}Mappings")
+    if not number.isdigit() or not entries:
+        return ""
+    mapped = ", ".join(f"{entry['containerID']}-{entry['containerID'] + entry['size'] - 1}" for entry in entries[:5])
+    return f"{kind} {number} is not mapped in the container's user namespace: /linux/{kind}Mappings has {mapped}"
+
+
+def _no_file_system(text: str, _: dict[str, Any]) -> str:
+    name = text.partition(" type=")[2].split(":")[0].split(" ")[0]
+    known = [line.split("\t")[-1] for line in _file("/proc/filesystems").splitlines()]
+    return "/proc/filesystems has no such one" + did_you_mean(name, known) if name not in known else ""
+
+
+def _cpus(_: str, config: dict[str, Any]) -> str:
+    asked = config["linux"]["resources"]["cpu"]["cpus"]
+    return f"/linux/resources/cpu/cpus is {show(asked)}, and this host has the CPUs {_file(_CPUS)}"
+
+
+def _nodes(_: str, config: dict[str, Any]) -> str:
+    asked = config["linux"]["resources"]["cpu"]["mems"]
+    return f"/linux/resources/cpu/mems is {show(asked)}, and this host has the memory nodes {_file(_NODES) or '0'}"
+
+
+def _memory(_: str, config: dict[str, Any]) -> str:
+    limit = config["linux"]["resources"]["memory"].get("limit")
+    if not limit or limit < 0:
+        return f"/linux/resources/memory: a container starts with {_MEMORY_OF_INIT >> 20} MiB"
+    return f"/linux/resources/memory/limit is {limit} bytes, and a container starts with {_MEMORY_OF_INIT}"
+
+
+def _sysctl(text: str, _: dict[str, Any]) -> str:
+    name = text.partition("set sysctl ")[2].split(" ")[0]
+    *folders, last = name.split(".")
+    place = "/".join(["/proc/sys", *folders])
+    meant = did_you_mean(last, posix.listdir(place), ".".join([*folders, ""])) if ".." not in folders else ""
+    return f"this kernel has no sysctl {name}{meant}"
+
+
+def _rootfs(_: str, config: dict[str, Any]) -> str:
+    return f"/root/path of config.json is {show(config['root']['path'])}, below the bundle unless it begins with /"
+
+
+def _console(text: str, _: dict[str, Any]) -> str:
+    return "--console-socket names a socket on which the caller listens already, for the terminal's descriptor"
+
+
+# Words of an error, and who knows more about it; the first that fit.
+_JUDGES: tuple[tuple[str, Callable[[str, dict[str, Any]], str]], ...] = (
+    ("Unknown parameter '", _unknown_parameter),
+    ("Invalid gid '", _not_mapped),
+    ("Invalid uid '", _not_mapped),
+    ("(is the file system in this kernel?)", _no_file_system),
+    ("cpu.cpus: write ", _cpus),
+    ("cpu.mems: write ", _nodes),
+    ("container init was OOM-killed", _memory),
+    ("set sysctl ", _sysctl),
+    ("open rootfs ", _rootfs),
+    ("send /dev/ptmx to socket ", _console),
+)
+
+
+def _quoted(text: str) -> str:
+    return text[1:].partition("'")[0]
+
+
+def _file(path: str) -> str:
+    """The beginning of a file of the kernel's; empty when there is none."""
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return posix.read(fd, 4096).decode("ascii", "replace").strip()
+    finally:
+        posix.close(fd)

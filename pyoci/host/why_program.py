@@ -1,0 +1,378 @@
+"""Why a program of a root file system cannot be executed, in words: for an error's sake, and for `validate`.
+
+The files are the container's, and are only looked at: each path is resolved below a descriptor of the root file system
+(or of a bind mount's source) without following anything on the way, nothing but a regular file is opened, and at most a
+page of it read. Where a path leads into a mount whose contents are not known here, nothing is said.
+"""
+
+from __future__ import annotations
+
+import _stat as stat
+import _struct
+import errno
+import posix
+
+from pyoci.errors import PyociError
+from pyoci.kernel import uapi
+from pyoci.kernel.beneath import openat2
+from pyoci.record import Record
+from pyoci.spec.words import did_you_mean, show
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_FURTHER = (*DEFAULT_PATH.split(":"), "/app", "/opt/bin", "/")  # where programs lie that PATH does not name
+_LINKS = 40  # path_resolution(7)
+_PAGE = 4096
+_LINE = 256  # of a script, linux/binfmts.h: BINPRM_BUF_SIZE
+_SCRIPTS = 4  # interpreters that are scripts themselves, fs/exec.c
+_NAMES = 2000  # of a folder, looked at for one that is alike
+_SHOWN = 5
+_FOLDERS_OF_A_ROOT = {"bin", "etc", "usr", "lib", "sbin", "var"}
+_HOW = uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_MAGICLINKS | uapi.RESOLVE_NO_SYMLINKS
+
+# elf.h: e_machine, and the machine of uname(2) that runs it
+_MACHINES = {
+    2: "sparc", 3: "i386", 8: "mips", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm", 43: "sparc64", 62: "x86_64",
+    183: "aarch64", 243: "riscv64", 247: "bpf", 258: "loongarch64",
+}  # fmt: skip
+_ALSO_RUNS = {"x86_64": ("i386",), "aarch64": ("arm",), "s390x": ("s390x",), "ppc64le": ("ppc64",), "armv7l": ("arm",)}
+_FOREIGN = {
+    b"MZ": "a program for Windows",
+    b"\xcf\xfa\xed\xfe": "a program for macOS",
+    b"\xca\xfe\xba\xbe": "a program for macOS",
+    b"\x1f\x8b": "a gzip archive",
+    b"PK": "a zip archive",
+    b"\xef\xbb\xbf": "a text that begins with a byte order mark",
+}
+_PT_INTERP = 3
+
+
+class Unseen(Exception):
+    """The path leads to where nothing is known from here."""
+
+
+class View:
+    """The root file system as the container will see it, as far as config.json and the host's files tell."""
+
+    __slots__ = ("_mounts", "path")
+
+    def __init__(self, path: str, bundle: str, mounts: list[dict[str, Any]]) -> None:
+        self.path = path
+        self._mounts: list[tuple[str, str]] = []
+        for mount in mounts:
+            options = mount.get("options") or ()
+            source = ""
+            if mount.get("type") == "bind" or "bind" in options or "rbind" in options:
+                source = str(mount.get("source") or "")
+                source = source if source.startswith("/") else f"{bundle}/{source}"
+            if f"{source}/".startswith("/proc/"):
+                source = ""  # its magic links lead where no path of theirs says (proc(5))
+            place = "/".join(["", *(part for part in mount["destination"].split("/") if part not in ("", "."))])
+            self._mounts.append((place, source))
+
+    def open(self, path: str) -> int | None:
+        """An O_PATH descriptor of what is there, links followed; None for nothing. Raises Unseen."""
+        todo = _parts(path)
+        done: list[str] = []
+        links = 0
+        fd = self._open(done)
+        while todo:
+            name = todo.pop(0)
+            if name == "..":
+                del done[-1:]
+                continue
+            _close(fd)
+            fd = self._open([*done, name])
+            if fd is None:
+                return None
+            mode = posix.fstat(fd).st_mode
+            if stat.S_ISLNK(mode):
+                links += 1
+                target = posix.readlink("", dir_fd=fd)
+                _close(fd)
+                fd = None
+                if links > _LINKS:
+                    return None
+                done = [] if target.startswith("/") else done
+                todo[:0] = _parts(target)
+                continue
+            if todo and not stat.S_ISDIR(mode):
+                _close(fd)
+                return None
+            done.append(name)
+        if fd is None:
+            fd = self._open(done)
+        return fd
+
+    def _open(self, parts: list[str]) -> int | None:
+        path = "/" + "/".join(parts)
+        place, source = "", self.path
+        for destination, bound in reversed(self._mounts):  # a later mount lies on top of an earlier one
+            if path == destination or path.startswith(f"{destination}/"):
+                if not bound:
+                    raise Unseen
+                place, source = destination, bound
+                break
+        try:
+            root = posix.open(source, posix.O_PATH | posix.O_CLOEXEC)
+        except OSError:
+            raise Unseen from None
+        rest = path[len(place) :].strip("/")
+        if not rest:
+            return root
+        try:
+            return openat2(root, rest, posix.O_PATH | posix.O_NOFOLLOW, _HOW)
+        except PyociError as error:
+            if getattr(error, "errno", 0) in (errno.ENOENT, errno.ENOTDIR):
+                return None
+            raise Unseen from None
+        finally:
+            posix.close(root)
+
+    @property
+    def mount_points(self) -> set[str]:
+        """Names of the root folder that `create` makes where they are missing."""
+        return {"dev", *(place.split("/")[1] for place, _ in self._mounts if place)}
+
+    def names(self, path: str) -> list[str]:
+        """Of the entries of a folder, not all where there are thousands."""
+        fd = self.open(path)
+        if fd is None:
+            return []
+        try:
+            if not stat.S_ISDIR(posix.fstat(fd).st_mode):
+                return []
+            with posix.scandir(f"/proc/self/fd/{fd}") as entries:
+                return sorted(entry.name for entry, _ in zip(entries, range(_NAMES), strict=False))
+        except OSError:
+            raise Unseen from None
+        finally:
+            posix.close(fd)
+
+
+class Wanted(Record):
+    """What is to be executed, and as whom."""
+
+    args: list[str]
+    env: list[str]
+    cwd: str
+    uid: int
+    gid: int
+
+    @classmethod
+    def of_config(cls, process: dict[str, Any]) -> Wanted:
+        user = process.get("user") or {}
+        return cls(
+            args=list(process.get("args") or []),
+            env=list(process.get("env") or []),
+            cwd=process.get("cwd") or "/",
+            uid=user.get("uid") or 0,
+            gid=user.get("gid") or 0,
+        )
+
+
+def why(view: View, wanted: Wanted, *, refused: bool = True) -> str:
+    """Words, or nothing when nothing is wrong that can be seen from here.
+
+    `refused`: the kernel has refused the permission, so that what is unusual about it is worth telling.
+    """
+    try:
+        return _why(view, wanted, refused)
+    except (Unseen, OSError, PyociError, ValueError):
+        return ""
+
+
+def _why(view: View, wanted: Wanted, refused: bool) -> str:
+    name = wanted.args[0] if wanted.args else ""
+    if not name:
+        return "/process/args/0 is empty: it names the program"
+    place, fd = _look_up(view, wanted)
+    if fd is None:
+        return _why_missing(view, wanted)
+    try:
+        return _why_not_executable(view, wanted, place, fd, refused, 0)
+    finally:
+        posix.close(fd)
+
+
+def _look_up(view: View, wanted: Wanted) -> tuple[str, int | None]:
+    """The path of the program, and a descriptor of it when it is there."""
+    for place in _places(wanted):
+        fd = view.open(place)
+        if fd is not None:
+            return place, fd
+    return wanted.args[0], None
+
+
+def _places(wanted: Wanted) -> Iterator[str]:
+    name = wanted.args[0]
+    if "/" in name:
+        yield name if name.startswith("/") else f"{wanted.cwd}/{name}"
+        return
+    for folder in _search_path(wanted.env).split(":"):
+        yield f"{folder or wanted.cwd}/{name}" if (folder or "/").startswith("/") else f"{wanted.cwd}/{folder}/{name}"
+
+
+def _search_path(env: list[str]) -> str:
+    return next((entry[5:] for entry in env if entry.startswith("PATH=")), DEFAULT_PATH)
+
+
+def _why_missing(view: View, wanted: Wanted) -> str:
+    name = wanted.args[0]
+    names = [other for other in view.names("/") if other not in view.mount_points]
+    if len(wanted.args) == 1 and len(name.split()) > 1:
+        return f"/process/args is a list with one word in each string: write {show(name.split())}"
+    rootfs = f"the root file system {view.path}"
+    if not names:
+        return f"{rootfs} is empty: unpack an image into it"
+    if not _FOLDERS_OF_A_ROOT & set(names):
+        for inner in names[:_SHOWN]:
+            if len(_FOLDERS_OF_A_ROOT & set(view.names(f"/{inner}"))) > 1:
+                return f"{rootfs} holds only {_listed(names)}: set /root/path to {view.path}/{inner}"
+        return f"{rootfs} holds only {_listed(names)}"
+    if "/" in name:
+        folder, _, last = next(_places(wanted)).rpartition("/")
+        seen = view.names(folder or "/")
+        if not seen:
+            return f"{rootfs} has no folder {folder}" + ("" if name.startswith("/") else f" (cwd is {wanted.cwd})")
+        return f"{rootfs} has no such file" + did_you_mean(last, seen, f"{folder}/")
+    return _why_not_in_path(view, wanted, rootfs)
+
+
+def _why_not_in_path(view: View, wanted: Wanted, rootfs: str) -> str:
+    name, path = wanted.args[0], _search_path(wanted.env)
+    folders = path.split(":")
+    for folder in _FURTHER:
+        if folder not in folders:
+            fd = view.open(f"{folder}/{name}")
+            _close(fd)
+            if fd is not None:
+                return f"{folder.rstrip('/')}/{name} is there, and PATH in /process/env is {show(path)}"
+    if not any(entry.startswith("PATH=") for entry in wanted.env):
+        return f"/process/env has no PATH, and {rootfs} has no {name} in {path}"
+    seen = [other for folder in folders if folder.startswith("/") for other in view.names(folder)]
+    return f"{rootfs} has none in {path}" + did_you_mean(name, seen)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(show(name) for name in names[:_SHOWN]) + more
+
+
+def _why_not_executable(view: View, wanted: Wanted, place: str, fd: int, refused: bool, depth: int) -> str:
+    found = posix.fstat(fd)
+    if stat.S_ISDIR(found.st_mode):
+        return f"{place} is a folder: /process/args names a program in it"
+    if not stat.S_ISREG(found.st_mode):
+        return f"{place} is no regular file"
+    mode = stat.S_IMODE(found.st_mode)
+    if not mode & 0o111:
+        return f"the mode of {place} is {mode:04o}, without an execute bit: chmod +x"
+    if refused and mode & 0o111 != 0o111 and wanted.uid != 0:
+        return (
+            f"the mode of {place} is {mode:04o}, its owner on the host is {found.st_uid}:{found.st_gid}, and the "
+            f"process is to be {wanted.uid}:{wanted.gid}"
+        )
+    data = _read(fd, 0)
+    if data.startswith(b"#!"):
+        return _why_not_script(view, wanted, place, data, refused, depth)
+    if data.startswith(b"\x7fELF"):
+        return _why_not_elf(view, place, fd, data)
+    if not data:
+        return f"{place} is empty"
+    for begin, kind in _FOREIGN.items():
+        if data.startswith(begin):
+            return f"{place} is {kind}"
+    return f"{place} is neither an ELF program nor a script: a script begins with #! and its interpreter"
+
+
+def _why_not_script(view: View, wanted: Wanted, place: str, data: bytes, refused: bool, depth: int) -> str:
+    line, end, _ = data[2:_LINE].partition(b"\n")
+    words = line.strip(b" \t").replace(b"\t", b" ").split(b" ")
+    interpreter = words[0].decode("utf-8", "surrogateescape")
+    if not interpreter or "\0" in interpreter:
+        return f"the first line of {place} names no interpreter after #!"
+    if not end and len(words) == 1 and len(data) >= _LINE:
+        return f"the first line of {place} is longer than the {_LINE} bytes that the kernel reads"
+    if line.endswith(b"\r"):
+        last = line.split(b" ")[-1].decode("utf-8", "replace")
+        return (
+            f"the first line of {place} ends with a carriage return (CRLF, as Windows has it), which the kernel takes "
+            f"for a part of {show(last)}: save it with line feeds only"
+        )
+    inner = interpreter if interpreter.startswith("/") else f"{wanted.cwd}/{interpreter}"
+    fd = view.open(inner)
+    if fd is None:
+        return f"the first line of {place} asks for the interpreter {show(interpreter)}, which is not there"
+    try:
+        if depth >= _SCRIPTS:
+            return f"{place} is a script whose interpreter is a script, and so on: the kernel stops after {_SCRIPTS}"
+        return _why_not_executable(view, wanted, inner, fd, refused, depth + 1)
+    finally:
+        posix.close(fd)
+
+
+def _why_not_elf(view: View, place: str, fd: int, data: bytes) -> str:
+    """elf(5)."""
+    if len(data) < 64 or data[4] not in (1, 2) or data[5] not in (1, 2):
+        return f"{place} begins like an ELF program, and is none: was it cut off?"
+    order = "<" if data[5] == 1 else ">"
+    machine = _struct.unpack_from(f"{order}H", data, 18)[0]
+    host = posix.uname().machine
+    name = _MACHINES.get(machine, f"machine {machine} of elf.h")
+    if machine == 21 and data[5] == 1:
+        name = "ppc64le"
+    if name != host and name not in _ALSO_RUNS.get(host, ()) and not host.startswith(name):
+        return f"{place} is a program for {name}, and this host is {host}"
+    loader = _loader(fd, data, order)
+    if not loader:
+        return ""
+    found = view.open(loader)
+    _close(found)
+    if found is not None:
+        return ""
+    return (
+        f"{place} needs the loader {show(loader)}, which is not there: the root file system must have the libraries "
+        "that the program was built with, or the program must be static"
+    )
+
+
+def _loader(fd: int, data: bytes, order: str) -> str:
+    """PT_INTERP of the program headers; empty for a static program."""
+    wide = data[4] == 2
+    start = _struct.unpack_from(f"{order}Q" if wide else f"{order}I", data, 32 if wide else 28)[0]
+    size, count = _struct.unpack_from(f"{order}HH", data, 54 if wide else 42)
+    table = _read(fd, start) if start < 1 << 40 else b""
+    least = 56 if wide else 32
+    for index in range(min(count, _PAGE // least)):
+        header = table[index * size : index * size + least]
+        if size < least or len(header) < least:
+            return ""
+        if _struct.unpack_from(f"{order}I", header)[0] == _PT_INTERP:
+            form, offset_at, size_at = (f"{order}Q", 8, 32) if wide else (f"{order}I", 4, 16)
+            offset, length = (_struct.unpack_from(form, header, at)[0] for at in (offset_at, size_at))
+            text = _read(fd, offset)[:length] if offset < 1 << 40 else b""
+            return text.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    return ""
+
+
+def _read(path_fd: int, offset: int) -> bytes:
+    """A page of a regular file. O_NONBLOCK: somebody may have a lease on it (fcntl(2), F_SETLEASE)."""
+    fd = posix.open(f"/proc/self/fd/{path_fd}", posix.O_RDONLY | posix.O_NONBLOCK | posix.O_NOCTTY | posix.O_CLOEXEC)
+    try:
+        return posix.pread(fd, _PAGE, offset)
+    finally:
+        posix.close(fd)
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _close(fd: int | None) -> None:
+    if fd is not None:
+        posix.close(fd)

@@ -1,0 +1,294 @@
+"""What new users do wrong, and the words that help them on: one row for each mistake.
+
+The words that engines look for stand first, and what to do about it follows. docs/errors.md has each of these, too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers import elf, errors_page
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime
+
+pytestmark = pytest.mark.beyond_runc("the words are pyoci's")
+PAGE = errors_page.rows("The program") | errors_page.rows("What the kernel refuses")
+
+Prepare = Callable[[Bundle], None]
+
+
+def program(data: bytes, mode: int = 0o755, args: tuple[str, ...] = ("/app",)) -> Prepare:
+    def prepare(bundle: Bundle) -> None:
+        (bundle.rootfs / "app").write_bytes(data)
+        (bundle.rootfs / "app").chmod(mode)
+        bundle.process["args"] = list(args)
+
+    return prepare
+
+
+def args(*words: str) -> Prepare:
+    return changed(args=list(words))
+
+
+def resources(section: str, **values: object) -> Prepare:
+    return lambda bundle: bundle.linux["resources"].update({section: values})
+
+
+def mount(kind: str, *options: str, source: str = "") -> Prepare:
+    def prepare(bundle: Bundle) -> None:
+        bundle.mount("/mnt", kind, list(options), source)
+
+    return prepare
+
+
+def changed(**properties: object) -> Prepare:
+    return lambda bundle: bundle.process.update(properties)
+
+
+def empty(bundle: Bundle) -> None:
+    shutil.rmtree(bundle.rootfs)
+    bundle.rootfs.mkdir()
+
+
+def too_deep(bundle: Bundle) -> None:
+    bundle.rootfs.rename(bundle.path / "other")
+    bundle.rootfs.mkdir()
+    (bundle.path / "other").rename(bundle.rootfs / "alpine")
+
+
+def no_rootfs(bundle: Bundle) -> None:
+    shutil.rmtree(bundle.rootfs)
+
+
+def unmapped_terminal_group(bundle: Bundle) -> None:
+    bundle.user_namespace(size=5)
+    next(entry for entry in bundle.config["mounts"] if entry["type"] == "devpts")["options"].append("gid=5")
+
+
+# What is wrong with the bundle, and the words of `run` about it.
+BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
+    "an interpreter that is missing": (
+        program(b"#!/bin/bash\n"),
+        ("exec /app: no such file or directory; ", 'asks for the interpreter "/bin/bash", which is not there'),
+    ),
+    "a script with Windows' line ends": (
+        program(b"#!/bin/sh\r\necho\r\n"),
+        ("no such file or directory; ", "ends with a carriage return (CRLF", '"/bin/sh\\r"'),
+    ),
+    "a dynamic program without its loader": (
+        program(elf.program(loader="/lib64/ld-linux-x86-64.so.2")),
+        ("no such file or directory; ", 'needs the loader "/lib64/ld-linux-x86-64.so.2"'),
+    ),
+    "a program for another machine": (
+        program(elf.program(machine=258)),
+        ("exec format error; ", "/app is a program for loongarch64, and this host is"),
+    ),
+    "neither a program nor a script": (
+        program(b"echo hello\n"),
+        ("exec format error; ", "/app is neither an ELF program nor a script"),
+    ),
+    "an empty file": (program(b""), ("exec format error; ", "/app is empty")),
+    "a program for Windows": (program(b"MZ\x90"), ("exec format error; ", "/app is a program for Windows")),
+    "no execute bit": (
+        program(b"#!/bin/sh\n", 0o644),
+        ("permission denied; ", "the mode of /app is 0644, without an execute bit: chmod +x"),
+    ),
+    "an interpreter without an execute bit": (
+        program(b"#!/etc/passwd\n"),
+        ("permission denied; ", "the mode of /etc/passwd is 0644"),
+    ),
+    "a folder": (args("/bin"), ("permission denied; ", "/bin is a folder")),
+    "one string with spaces": (
+        args("echo hello world"),
+        ("executable file not found in $PATH; ", 'write ["echo","hello","world"]'),
+    ),
+    "one path with spaces": (args("/bin/echo hello"), ("no such file or directory; ", 'write ["/bin/echo","hello"]')),
+    "a program that is misspelt": (args("/bin/ehco"), ("no such file or directory; ", "did you mean /bin/echo?")),
+    "a program that PATH misses": (
+        program(b"#!/bin/sh\n", args=("app",)),
+        ("executable file not found in $PATH; ", '/app is there, and PATH in /process/env is "/bin"'),
+    ),
+    "an empty root file system": (empty, ("no such file or directory; ", "rootfs is empty: unpack an image into it")),
+    "a root file system one folder too deep": (too_deep, ('holds only "alpine": set /root/path to ',)),
+    "no root file system": (no_rootfs, ("open rootfs ", '/root/path of config.json is "rootfs"')),
+    "a working directory that is a file": (
+        changed(cwd="/bin/sh"),
+        ("chdir to cwd '/bin/sh': not a directory", "/process/cwd of config.json names it"),
+    ),
+    "a quota below a millisecond": (
+        resources("cpu", quota=500, period=100000),
+        ("cpu.quota: 500 is not between 1000 and ", " microseconds"),
+    ),
+    "CPUs that this host lacks": (
+        resources("cpu", cpus="0-500"),
+        ('/linux/resources/cpu/cpus is "0-500", and this host has the CPUs 0',),
+    ),
+    "memory nodes that this host lacks": (
+        resources("cpu", mems="60"),
+        ('/linux/resources/cpu/mems is "60", and this host has the memory nodes 0',),
+    ),
+    "a memory limit that is too low": (
+        resources("memory", limit=4096),
+        ("its memory limit is too low; ", "/linux/resources/memory/limit is 4096 bytes, and a container starts with "),
+    ),
+    "a group of the terminals that is not mapped": (
+        unmapped_terminal_group,
+        ("Invalid gid '5'", "gid 5 is not mapped in the container's user namespace: /linux/gidMappings has 0-4"),
+    ),
+    "a mount option that nobody knows": (
+        mount("tmpfs", "noexce"),
+        ("Unknown parameter 'noexce'", "did you mean noexec?"),
+    ),
+    "an option of a file system that is misspelt": (
+        mount("tmpfs", "sizes=1m"),
+        ("Unknown parameter 'sizes'", "did you mean size?"),
+    ),
+    "a file system that nobody knows": (mount("tmpsf"), ("no such device", "did you mean tmpfs?")),
+    "a bind source that is not there": (
+        mount("none", "bind", source="/no/such/source"),
+        ("bind /no/such/source: no such file or directory",),
+    ),
+    "a sysctl that is misspelt": (
+        lambda bundle: bundle.linux.update(sysctl={"net.ipv4.ip_fowrard": "1"}),
+        ("this kernel has no sysctl net.ipv4.ip_fowrard; did you mean net.ipv4.ip_forward?",),
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", BUNDLES)
+def test_run_says_what_is_wrong_with_the_bundle(runtime: Runtime, bundle: Bundle, mistake: str) -> None:
+    prepare, words = BUNDLES[mistake]
+    prepare(bundle)
+    name = runtime.add(bundle)
+    check(runtime.fails("run", "--bundle", str(bundle.path), name), (*words, *PAGE.get(mistake, ())))
+    assert "does not exist" in runtime.fails("state", name)  # nothing is left
+
+
+def test_the_page_of_errors_has_them_all() -> None:
+    assert set(PAGE) == set(BUNDLES)
+
+
+class TestExecutingInAContainer:
+    @pytest.mark.parametrize(
+        ("data", "words"),
+        [
+            (b"#!/bin/bash\n", 'asks for the interpreter "/bin/bash", which is not there'),
+            (b"echo\n", "neither an ELF program nor a script"),
+        ],
+    )
+    def test_exec_says_why_a_program_cannot_be_executed(
+        self, runtime: Runtime, bundle: Bundle, data: bytes, words: str
+    ) -> None:
+        bundle.sleeps()
+        container = runtime.start(bundle)
+        program(data)(bundle)
+        result = container.exec("/app")
+        assert result.status == 255
+        check(result.stderr, (words,))
+
+    def test_exec_knows_its_own_path(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.sleeps()
+        program(b"#!/bin/sh\n", args=bundle.process["args"])(bundle)
+        container = runtime.start(bundle)
+        check(container.exec("ehco").stderr, ("executable file not found in $PATH; ", "did you mean echo?"))
+        check(container.exec("echo hello").stderr, ('write ["echo","hello"]',))
+        assert runtime.call("exec", "--env", "PATH=/", container.id, "app").status == 0
+        words = runtime.fails("exec", "--env", "PATH=/etc", container.id, "app")
+        check(words, ("executable file not found in $PATH; ", 'PATH in /process/env is "/etc"'))
+
+    def test_exec_says_that_the_folder_is_its_own_options(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.sleeps()
+        container = runtime.start(bundle)
+        words = runtime.fails("exec", "--cwd", "/nowhere", container.id, "true")
+        check(words, ("chdir to cwd '/nowhere': no such file or directory", "; --cwd or --process names it"))
+        assert "config.json" not in words
+        check(container.exec("--cwd", "/", "true").stderr, ("; options of exec stand before the container's ID",))
+
+
+class TestCommands:
+    @pytest.mark.parametrize("kind", ["created", "running", "stopped"])
+    def test_an_id_that_is_taken(self, runtime: Runtime, bundle: Bundle, kind: str) -> None:
+        bundle.sleeps()
+        container = runtime.create(bundle)
+        if kind != "created":
+            container.start()
+        if kind == "stopped":
+            container.kill("KILL")
+            container.wait()
+        words = runtime.fails("create", "--bundle", str(bundle.path), container.id)
+        check(words, (f"already exists: '{container.id}'; it is {kind}, made 2", f"--root {runtime.root} delete "))
+        command = re.search(r"pyoci (--root .*) removes it", words)
+        assert command is not None
+        assert runtime.call(*command[1].split()[2:]).status == 0
+        assert "does not exist" in runtime.fails("state", container.id)
+
+    def test_a_bundle_as_an_argument(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.write()
+        words = runtime.fails("run", str(bundle.path), "x")
+        check(words, ("takes one container ID, found 2; ", f"write pyoci run --bundle {bundle.path} x"))
+
+    def test_a_command_as_an_argument(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.write()
+        words = runtime.fails("run", "--bundle", str(bundle.path), "x", "echo", "hello")
+        check(words, ("found 3; ", "/process/args of config.json"))
+
+    def test_a_folder_that_is_no_bundle(self, runtime: Runtime, scratch: Path) -> None:
+        check(
+            runtime.fails("run", "--bundle", str(scratch), "x"),
+            (f"read {scratch}/config.json: no such file or directory; ", "pyoci spec writes one"),
+        )
+
+    @pytest.mark.parametrize("command", ["create", "run"])
+    def test_a_console_socket_that_is_not_there(self, runtime: Runtime, bundle: Bundle, command: str) -> None:
+        bundle.process["terminal"] = True
+        name = runtime.add(bundle)
+        words = runtime.fails(command, "--bundle", str(bundle.path), "--console-socket", "/no/socket", name)
+        check(words, ("to socket /no/socket: no such file or directory; ", "on which the caller listens already"))
+
+    def test_a_console_socket_where_nobody_listens(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+        bundle.process["terminal"] = True
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(scratch / "socket"))
+            words = runtime.refuses(bundle, "--console-socket", str(scratch / "socket"))
+        check(words, ("connection refused; ", "on which the caller listens already"))
+
+    def test_not_root(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.write()
+        name = runtime.add(bundle)
+
+        words = runtime.call("run", "--bundle", str(bundle.path), name, preexec=become_nobody).stderr
+        check(words, ("takes CAP_SYS_ADMIN", "user 65534", "pyoci spec --rootless"))
+
+    def test_states_of_root_are_not_an_ordinary_users(self, runtime: Runtime) -> None:
+        runtime.root.mkdir(mode=0o700)
+
+        words = runtime.call("list", preexec=become_nobody).stderr
+        check(words, (f"list {runtime.root}: permission denied", "--root DIR", "XDG_RUNTIME_DIR"))
+
+
+def test_a_container_starts_with_as_little_memory_as_the_message_says(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.linux["resources"]["memory"] = {"limit": 4096}
+    found = re.search(r"a container starts with ([0-9]+)", runtime.refuses(bundle))
+    assert found is not None
+    bundle.linux["resources"]["memory"] = {"limit": int(found[1])}
+    bundle.process["args"] = ["/bin/echo", "it started"]
+    for _ in range(3):
+        assert runtime.run(bundle).stdout == "it started\n"
+
+
+def become_nobody() -> None:
+    os.setgid(65534)
+    os.setuid(65534)
+
+
+def check(text: str, words: tuple[str, ...]) -> None:
+    for part in words:
+        assert part in text, text
+    lines = [line for line in text.splitlines() if "warning: " not in line]
+    assert len(lines) == 1, f"an error is one line: {text}"
