@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 
-from pyoci.errors import NOT_RUNNING, StateError, UnsupportedError
+from pyoci.errors import NOT_RUNNING, CgroupError, StateError, UnsupportedError
 from pyoci.kernel import pidfd
 from pyoci.state import status
 
@@ -69,7 +69,14 @@ def _stats(state: State, group: Cgroup) -> dict[str, Any]:
 def _hold(state: State) -> int:
     init = status.hold_init(state)
     if init is None:
-        raise StateError(f"events: {NOT_RUNNING}: {state.id!r}")
+        from pyoci.host import why_ended
+
+        error = StateError(f"events: {NOT_RUNNING}: {state.id!r}")
+        try:
+            error.lead_on(why_ended.out_of_memory(state))
+        except CgroupError:
+            pass
+        raise error
     return init
 
 

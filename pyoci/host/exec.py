@@ -53,7 +53,12 @@ def execute(entry: Entry, options: Options) -> int:
         return 0
     phase("wait for the program's end")
     with relay:
-        return relay.wait(child.pid, child.pidfd)
+        exit_status = relay.wait(child.pid, child.pidfd)
+    if exit_status > 128:
+        from pyoci.host import why_ended
+
+        why_ended.tell(exit_status, entry, child.pid)
+    return exit_status
 
 
 def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None]) -> spawn.Child:

@@ -59,6 +59,10 @@ def _foreground(created: Created, relay: Relay | None, keep: bool, subreaper: bo
         watcher.readiness = begin(created)
         phase("wait for the program's end")
         status = watcher.wait(created.pid, created.pidfd)
+    if status > 128:
+        from pyoci.host import why_ended
+
+        why_ended.tell(status, created.entry, created.pid)
     if not keep:
         try:
             if _lock(created):

@@ -1,0 +1,100 @@
+"""A program that the kernel has killed: the log says why, and not only the exit status 137 or 159."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from helpers.bundle import Bundle
+from helpers.runtime import Runtime, until
+
+pytestmark = pytest.mark.beyond_runc("runc says nothing")
+
+GROWS = "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done"
+SWAPS = len(Path("/proc/swaps").read_text().splitlines()) > 1
+
+
+def limited(bundle: Bundle) -> None:
+    bundle.linux["resources"]["memory"] = {"limit": 16 << 20}
+
+
+def filtered(bundle: Bundle, **seccomp: object) -> None:
+    rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL_PROCESS"}
+    bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule], **seccomp}
+
+
+@pytest.mark.skipif(SWAPS, reason="this machine swaps: a memory limit is not reached soon")
+class TestOutOfMemory:
+    WORDS = "the kernel has killed a process of it for lack of memory (OOM killer)"
+
+    def test_run_warns(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+        limited(bundle)
+        bundle.process["args"] = ["/bin/sh", "-c", GROWS]
+        result = runtime.run(bundle)
+        assert result.status == 137
+        assert f"warning: container {next(iter(runtime.known))}: {self.WORDS}" in result.stderr
+        assert runtime.run(bundle, options=["--log", str(scratch / "log")]).status == 137
+        assert self.WORDS in (scratch / "log").read_text()
+
+    def test_run_warns_of_a_child(self, runtime: Runtime, bundle: Bundle) -> None:
+        limited(bundle)
+        bundle.process["args"] = ["/bin/sh", "-c", f"sh -c '{GROWS}'; exit $?"]
+        result = runtime.run(bundle)
+        assert result.status == 137
+        assert self.WORDS in result.stderr
+
+    def test_exec_warns(self, runtime: Runtime, bundle: Bundle) -> None:
+        limited(bundle)
+        bundle.sleeps()
+        result = runtime.start(bundle).exec("/bin/sh", "-c", GROWS)
+        assert result.status == 137
+        assert self.WORDS in result.stderr
+
+    def test_events_say_so_afterwards(self, runtime: Runtime, bundle: Bundle) -> None:
+        limited(bundle)
+        bundle.process["args"] = ["/bin/sh", "-c", GROWS]
+        container = runtime.start(bundle)
+        until(lambda: container.status == "stopped")
+        words = runtime.fails("events", "--stats", container.id)
+        assert "container not running" in words
+        assert self.WORDS in words
+
+
+class TestSeccomp:
+    @pytest.mark.parametrize("command", ["run", "exec"])
+    def test_it_warns(self, runtime: Runtime, bundle: Bundle, command: str) -> None:
+        filtered(bundle)
+        if command == "run":
+            bundle.process["args"] = ["/bin/mkdir", "/tmp/x"]
+            result = runtime.run(bundle)
+        else:
+            bundle.sleeps()
+            result = runtime.start(bundle).exec("/bin/mkdir", "/tmp/x")
+        assert result.status == 159
+        assert "the program was killed by /linux/seccomp (SIGSYS), for " in result.stderr
+        if os.access("/dev/kmsg", os.R_OK) and sees_the_first_namespace():
+            assert "for the system call mkdir" in result.stderr
+
+    def test_a_call_that_the_profile_does_not_name(self, runtime: Runtime, bundle: Bundle) -> None:
+        filtered(bundle, syscalls=[])
+        bundle.linux["seccomp"]["defaultAction"] = "SCMP_ACT_KILL_PROCESS"
+        bundle.linux["seccomp"]["syscalls"] = [
+            {"names": ["execve", "brk", "arch_prctl", "mmap", "exit_group"], "action": "SCMP_ACT_ALLOW"}
+        ]
+        result = runtime.run(bundle)
+        assert result.status == 159
+        assert "the program was killed by /linux/seccomp (SIGSYS), for " in result.stderr
+
+
+@pytest.mark.parametrize(("signal", "status"), [("KILL", 137), ("SYS", 159), ("TERM", 143)])
+def test_nothing_is_said_of_a_signal_from_elsewhere(runtime: Runtime, bundle: Bundle, signal: str, status: int) -> None:
+    bundle.no_namespace("pid")
+    bundle.process["args"] = ["/bin/sh", "-c", f"kill -{signal} $$"]
+    result = runtime.run(bundle)
+    assert (result.status, result.stderr) == (status, "")
+
+
+def sees_the_first_namespace() -> bool:
+    """Whether numbers of processes here are those of the kernel's log: PROC_PID_INIT_INO, linux/proc_ns.h."""
+    return os.readlink("/proc/self/ns/pid") == "pid:[4026531836]"
