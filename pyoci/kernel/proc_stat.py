@@ -43,7 +43,16 @@ def is_alive(pid: int, start: int) -> bool:
 
 
 def boot_id() -> str:
-    """The kernel's name for this boot; empty where /proc/sys does not tell (hidden by a sandbox)."""
+    """The kernel's name for this boot; empty where /proc/sys does not tell (hidden by a sandbox). Read once."""
+    if not _boot:
+        _boot.append(_read_boot_id())
+    return _boot[0]
+
+
+_boot: list[str] = []
+
+
+def _read_boot_id() -> str:
     try:
         fd = posix.open("/proc/sys/kernel/random/boot_id", posix.O_RDONLY | posix.O_CLOEXEC)
     except OSError:
