@@ -161,6 +161,12 @@ def _sysctl(text: str, _: dict[str, Any]) -> str:
     return f"this kernel has no sysctl {name}{meant}"
 
 
+def _rlimit(text: str, _: dict[str, Any]) -> str:
+    if "EPERM" not in text:
+        return ""
+    return "the caller's own hard limit is lower, and to raise it takes CAP_SYS_RESOURCE: /process/rlimits asks for it"
+
+
 def _rootfs(_: str, config: dict[str, Any]) -> str:
     return f"/root/path of config.json is {show(config['root']['path'])}, below the bundle unless it begins with /"
 
@@ -180,6 +186,7 @@ _JUDGES: tuple[tuple[str, Callable[[str, dict[str, Any]], str]], ...] = (
     ("container init was OOM-killed", _memory),
     ("set sysctl ", _sysctl),
     ("open rootfs ", _rootfs),
+    ("set RLIMIT_", _rlimit),
     ("send /dev/ptmx to socket ", _console),
 )
 

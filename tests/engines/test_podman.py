@@ -21,9 +21,10 @@ from helpers.runtime import Result, until
 pytestmark = pytest.mark.skipif(not shutil.which("podman"), reason="podman is not installed")
 
 # No events to journald; locks in files, not in the machine's shared memory; limits that need no CAP_SYS_RESOURCE.
-CONTAINERS_CONF = """
+LIMITS = 'default_ulimits = ["nofile=1024:1024", "nproc=8192:8192"]'
+CONTAINERS_CONF = f"""
 [containers]
-default_ulimits = ["nofile=1024:1024", "nproc=8192:8192"]
+{LIMITS}
 log_driver = "k8s-file"
 [engine]
 lock_type = "file"
@@ -352,3 +353,35 @@ def test_volumes(podman: Podman, how: str) -> None:
     words = [word.replace("FOLDER", str(folder)) for word in VOLUMES[how]]
     result = podman.call(*podman.run_words("--rm", *words, NAME, "grep", "-c", " /data ", "/proc/self/mountinfo"))
     assert (result.stdout.strip(), result.status) == ("1", 0), result.stderr
+
+
+class TestUlimits:
+    """A machine whose hard limits are low and cannot be raised: README, "podman says it cannot set ulimits"."""
+
+    def call(self, podman: Podman, limits: str, *words: str) -> Result:
+        """As root without CAP_SYS_RESOURCE, which alone may raise a hard limit; `limits` of containers.conf."""
+        path = podman.folder / "limits.conf"
+        path.write_text(CONTAINERS_CONF.replace(LIMITS, limits))
+        without = [
+            "setpriv",
+            "--bounding-set=-sys_resource",
+            "--inh-caps=-sys_resource",
+            "prlimit",
+            "--nofile=1000:1000",
+        ]
+        command = podman.command("run", "--rm", "--network=none", *words, NAME, "sh", "-c", "ulimit -n")
+        return podman.world.call(*without, *command, env={**podman.env, "CONTAINERS_CONF": str(path)})
+
+    def test_more_than_the_machine_allows(self, podman: Podman) -> None:
+        result = self.call(podman, 'default_ulimits = ["nofile=5000:5000"]')
+        assert result.status == 126
+        assert "RLIMIT_NOFILE" in result.stderr and "operation not permitted" in result.stderr.lower()
+        assert "the caller's own hard limit is lower" in result.stderr
+
+    def test_advice_with_an_option(self, podman: Podman) -> None:
+        result = self.call(podman, 'default_ulimits = ["nofile=5000:5000"]', "--ulimit", "nofile=1000:1000")
+        assert (result.status, result.stdout) == (0, "1000\n"), result.stderr
+
+    def test_advice_with_a_file(self, podman: Podman) -> None:
+        result = self.call(podman, "default_ulimits = []")
+        assert (result.status, result.stdout) == (0, "1000\n"), result.stderr
