@@ -120,13 +120,9 @@ class SyscallError(PyociError):
     """
 
     def __init__(self, errno: int, call: str) -> None:
-        import errno as names  # a builtin module: no file is opened, even inside the container
-        import posix
-
         self.errno = errno
         self.call = call
-        name = names.errorcode.get(errno, str(errno))
-        super().__init__(f"{call}: {posix.strerror(errno).lower()} ({name})")
+        super().__init__(f"{call}: {reason(errno)}")
 
 
 class CgroupError(PyociError):
@@ -171,8 +167,16 @@ def unexpected(error: BaseException) -> str:
         return "out of memory"
     if not isinstance(error, OSError):
         return f"internal error: {str(error) or 'no reason given'}"
-    import errno as names
-
-    name = names.errorcode.get(error.errno or 0, str(error.errno))
     place = f" on {error.filename!r}" if error.filename else ""
-    return f"system call failed{place}: {(error.strerror or str(error)).lower()} ({name})"
+    return f"system call failed{place}: {reason(error)}"
+
+
+def reason(error: OSError | ValueError | int) -> str:
+    """Why the system refused, from an error or its number: `no such file or directory (ENOENT)`."""
+    number = error if isinstance(error, int) else getattr(error, "errno", None)
+    if not number:
+        return str(error)  # Python's own, such as "AF_UNIX path too long"
+    import errno as names  # a builtin module: no file is opened, even inside the container
+    import posix
+
+    return f"{posix.strerror(number).lower()} ({names.errorcode.get(number, number)})"

@@ -6,12 +6,11 @@ cannot block us. Its output is read as it comes, and only the tail is kept.
 
 from __future__ import annotations
 
-import errno
 import posix
 import select
 import time
 
-from pyoci.errors import SyscallError
+from pyoci.errors import SyscallError, reason
 from pyoci.kernel import deferred, process, signals
 from pyoci.record import Record
 
@@ -220,5 +219,5 @@ def _words(error: BaseException) -> str:
     if isinstance(error, SyscallError) and not error.call.startswith("exec "):
         return f"{error}"
     if isinstance(error, (OSError, SyscallError)) and error.errno:
-        return f"{posix.strerror(error.errno).lower()} ({errno.errorcode.get(error.errno, error.errno)})"
+        return reason(error.errno)
     return f"{error}"

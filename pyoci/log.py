@@ -14,7 +14,7 @@ from __future__ import annotations
 import posix
 import time
 
-from pyoci.errors import PyociError, bounded
+from pyoci.errors import PyociError, bounded, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ def setup(path: str | None, format: str = TEXT, debug: bool = False, level: str 
     try:
         _sink.fd = posix.open(path, posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC, 0o644)
     except (OSError, ValueError) as error:
-        reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
-        raise PyociError(f"open log file {path!r}: {reason}") from None
+        raise PyociError(f"open log file {path!r}: {reason(error)}") from None
 
 
 def error(message: str, reason: PyociError | None = None) -> None:
@@ -142,7 +141,7 @@ def _service(kind: str, name: str) -> Callable[[str, str], None]:
         connection.connect(path)
     except OSError as error:
         connection.close()
-        raise PyociError(f"open log {kind}: connect {path}: {(error.strerror or str(error)).lower()}") from None
+        raise PyociError(f"open log {kind}: connect {path}: {reason(error)}") from None
     fd = connection.detach()
 
     def send(level: str, message: str) -> None:

@@ -20,7 +20,7 @@ import time
 
 import pyoci
 from pyoci import jsontext, log
-from pyoci.errors import PyociError
+from pyoci.errors import PyociError, reason
 from pyoci.record import Record
 
 TYPE_CHECKING = False
@@ -99,7 +99,7 @@ class Recording:
         try:
             _write(self._path, b"")
         except (OSError, ValueError) as error:
-            raise PyociError(f"write trace file {self._path!r}: {_reason(error)}") from None
+            raise PyociError(f"write trace file {self._path!r}: {reason(error)}") from None
         pyoci.recorder = Recorder()
 
     def __exit__(self, *_exception: object) -> None:
@@ -109,7 +109,7 @@ class Recording:
             try:
                 _write(self._path, text.encode("ascii") + b"\n")
             except OSError as error:
-                log.warning(f"write trace file {self._path!r}: {_reason(error)}")
+                log.warning(f"write trace file {self._path!r}: {reason(error)}")
 
 
 def document(marks: list[Mark], command: str) -> dict[str, Any]:
@@ -158,9 +158,3 @@ def _write(path: str, data: bytes) -> None:
             data = data[posix.write(fd, data) :]
     finally:
         posix.close(fd)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error)

@@ -110,6 +110,7 @@ def library(runtime: Runtime, bundle: Bundle) -> Library:
 @pytest.fixture
 def namespace_holder(scratch: Path) -> Iterator[Callable[..., int]]:
     """`namespace_holder("net")` is the PID of a process that lives in new namespaces (names of unshare(1))."""
+    del scratch  # which looks for what is left, after this fixture's end
     processes: list[subprocess.Popen[bytes]] = []
 
     def make(*kinds: str) -> int:

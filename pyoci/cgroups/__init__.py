@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import posix
 
-from pyoci.errors import CgroupError
+from pyoci.errors import CgroupError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -184,9 +184,7 @@ def is_unified() -> bool:
     try:
         fd = posix.open(ROOT, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     except OSError as error:
-        raise CgroupError(
-            f"open {ROOT}: {posix.strerror(error.errno or 0).lower()}; mount a cgroup file system there"
-        ) from None
+        raise CgroupError(f"open {ROOT}: {reason(error)}; mount a cgroup file system there") from None
     try:
         return magic(fd) == uapi.CGROUP2_SUPER_MAGIC
     finally:

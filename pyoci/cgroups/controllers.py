@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 
 from pyoci.cgroups import files
-from pyoci.errors import CgroupError
+from pyoci.errors import CgroupError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _enable_each(path: str, names: list[str], refused: dict[str, str]) -> None:
         try:
             files.write_raw(f"{path}/cgroup.subtree_control", f"+{name}")
         except OSError as error:
-            words = f"write '+{name}' to {path}/cgroup.subtree_control: {files.reason(error)}"
+            words = f"write '+{name}' to {path}/cgroup.subtree_control: {reason(error)}"
             if error.errno == errno.EBUSY:
                 words += "; the group has processes of its own, which excludes limits for groups in it"
             elif error.errno == errno.EOPNOTSUPP:

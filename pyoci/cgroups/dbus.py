@@ -14,7 +14,7 @@ import time
 from jeepney import DBusAddress, HeaderFields, MessageType, new_method_call
 from jeepney.low_level import Message, Parser
 
-from pyoci.errors import CgroupError
+from pyoci.errors import CgroupError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Manager:
                 self._call(new_method_call(_BUS, "Hello"))
         except OSError as error:
             self._socket.close()
-            raise CgroupError(f"talk to systemd at {path}: {error.strerror or error}") from None
+            raise CgroupError(f"talk to systemd at {path}: {reason(error)}") from None
         except BaseException:
             self._socket.close()
             raise
@@ -102,7 +102,7 @@ class Manager:
         except TimeoutError:
             raise _NoAnswer(f"ask systemd for {method}: no answer within {seconds:g} s") from None
         except OSError as error:
-            raise CgroupError(f"ask systemd for {method}: {error.strerror or error}") from None
+            raise CgroupError(f"ask systemd for {method}: {reason(error)}") from None
         if reply.header.message_type is MessageType.error:
             words = str(reply.body[0]) if reply.body else "no reason given"
             raise Refused(str(reply.header.fields.get(HeaderFields.error_name, "")), words)
@@ -141,7 +141,7 @@ def _connect(user: bool) -> tuple[socket.socket, str]:
             return found, path
         except OSError as error:
             found.close()
-            why += f"; {path}: {(error.strerror or str(error)).lower()}"
+            why += f"; {path}: {reason(error)}"
     raise CgroupError(f"connect to systemd{why}; is this system run by systemd?")
 
 

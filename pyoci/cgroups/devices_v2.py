@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import posix
 
-from pyoci.cgroups import device_program, files
-from pyoci.errors import CgroupError, SyscallError
+from pyoci.cgroups import device_program
+from pyoci.errors import CgroupError, SyscallError, reason
 from pyoci.kernel import bpf
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ def restrict(group: str, rules: list[Rule]) -> None:
     try:
         group_fd = posix.open(group, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
     except OSError as error:
-        raise CgroupError(f"open {group}: {files.reason(error)}") from None
+        raise CgroupError(f"open {group}: {reason(error)}") from None
     try:
         fd = bpf.load_device_program(program, PROGRAM_NAME)
         try:

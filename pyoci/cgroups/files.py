@@ -5,17 +5,12 @@ from __future__ import annotations
 import errno
 import posix
 
-from pyoci.errors import CgroupError
+from pyoci.errors import CgroupError, reason
 
 GONE = (errno.ENOENT, errno.ENODEV)  # the group was removed; ENODEV: while the file was open
 FOLDER = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
+SIGKILL = 9  # not from kernel.signals: `state` loads this module, and sends nothing
 _SHOWN = 200  # characters of a value in a message
-
-
-def reason(error: OSError) -> str:
-    """An error number in words and by name."""
-    number = error.errno or 0
-    return f"{posix.strerror(number).lower()} ({errno.errorcode.get(number, number)})"
 
 
 def shown(value: str) -> str:

@@ -7,7 +7,7 @@ import select
 import time
 
 from pyoci.cgroups import files
-from pyoci.errors import CgroupError
+from pyoci.errors import CgroupError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,11 +76,11 @@ def _read(group: Group, fd: int, name: str) -> str:
     try:
         return files.read_raw(name, fd)
     except OSError as error:
-        raise CgroupError(f"read {group.path}/{name}: {files.reason(error)}") from None
+        raise CgroupError(f"read {group.path}/{name}: {reason(error)}") from None
 
 
 def _write(group: Group, fd: int, name: str, value: str) -> None:
     try:
         files.write_raw(name, value, fd)
     except OSError as error:
-        raise CgroupError(f"write {value!r} to {group.path}/{name}: {files.reason(error)}") from None
+        raise CgroupError(f"write {value!r} to {group.path}/{name}: {reason(error)}") from None

@@ -17,7 +17,7 @@ import posix
 import time
 
 from pyoci.cgroups import files
-from pyoci.errors import CgroupError
+from pyoci.errors import CgroupError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Group:
         except OSError as error:
             if error.errno in files.GONE:
                 raise Gone(f"cgroup {self.path}: it was removed") from None
-            raise CgroupError(f"open cgroup {self.path}: {files.reason(error)}") from None
+            raise CgroupError(f"open cgroup {self.path}: {reason(error)}") from None
         if posix.fstat(fd).st_ino != self.inode:
             posix.close(fd)
             raise self._another()
@@ -90,7 +90,7 @@ class Group:
             try:
                 below = posix.open(part, files.FOLDER, dir_fd=here)
             except OSError as error:
-                raise CgroupError(f"open cgroup {self.path}/{leaf}: {files.reason(error)}") from None
+                raise CgroupError(f"open cgroup {self.path}/{leaf}: {reason(error)}") from None
             finally:
                 posix.close(here)
             here = below
@@ -130,7 +130,7 @@ class Group:
         except OSError as error:
             if error.errno in files.GONE:
                 return False
-            raise CgroupError(f"look at cgroup {self.path}: {files.reason(error)}") from None
+            raise CgroupError(f"look at cgroup {self.path}: {reason(error)}") from None
 
     def check(self) -> None:
         """Raise Gone unless the path stands for the container's group."""
@@ -147,7 +147,7 @@ class Group:
         except OSError as error:
             if error.errno in files.GONE:
                 return False
-            raise CgroupError(f"open cgroup {self.path}: {files.reason(error)}") from None
+            raise CgroupError(f"open cgroup {self.path}: {reason(error)}") from None
         from pyoci.cgroups import members
 
         try:
@@ -163,7 +163,7 @@ class Group:
             if error.errno in files.GONE:
                 self.made = True
                 return
-            raise CgroupError(f"open cgroup {self.path}: {files.reason(error)}") from None
+            raise CgroupError(f"open cgroup {self.path}: {reason(error)}") from None
         from pyoci.cgroups import members
 
         self.made = False
@@ -201,7 +201,7 @@ class Group:
             posix.setxattr(self.path, MARK, container_id.encode())
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EACCES, errno.ENOSPC):
-                raise CgroupError(f"mark cgroup {self.path}: {files.reason(error)}") from None
+                raise CgroupError(f"mark cgroup {self.path}: {reason(error)}") from None
 
     def _is_left_over(self) -> bool:
         """Whether the group is of a container that has ended: it has a mark, or marks cannot be read here."""
@@ -242,7 +242,7 @@ class Group:
                 return f"cgroup {self.path} stays: it is in use, and create was killed before it could tell its number"
             time.sleep(0.01)
         if number not in (0, *files.GONE):
-            raise CgroupError(f"remove {self.path}: {posix.strerror(number).lower()}")
+            raise CgroupError(f"remove {self.path}: {reason(number)}")
         return ""
 
     def _remove_busy(self, fd: int, patience: float) -> str:
@@ -257,7 +257,7 @@ class Group:
             if number in (0, errno.ENOENT):
                 return ""
             if number not in _BUSY:
-                raise CgroupError(f"remove {self.path}: {posix.strerror(number).lower()}")
+                raise CgroupError(f"remove {self.path}: {reason(number)}")
             keeps_nested = not self.made and walk.has_nested(fd)
             if keeps_nested or time.monotonic() > deadline:
                 return self._why_busy(fd)
@@ -282,7 +282,7 @@ def has_mark(group: int) -> bool:
     except OSError as error:
         if error.errno in (errno.ENODATA, errno.EOPNOTSUPP, errno.EPERM, *files.GONE):
             return False
-        raise CgroupError(f"look for the mark of a cgroup: {files.reason(error)}") from None
+        raise CgroupError(f"look for the mark of a cgroup: {reason(error)}") from None
     return True
 
 
@@ -305,7 +305,7 @@ def remove_made(paths: list[str]) -> None:
     for path in reversed(paths):
         number = _rmdir(path)
         if number not in (0, errno.ENOENT, *_BUSY):
-            raise CgroupError(f"remove {path}: {posix.strerror(number).lower()}")
+            raise CgroupError(f"remove {path}: {reason(number)}")
     paths.clear()
 
 

@@ -11,12 +11,14 @@ import errno
 import posix
 
 from pyoci.cgroups import files, walk
-from pyoci.errors import CgroupError
+from pyoci.errors import CgroupError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
     from collections.abc import Callable, Iterator
+
+    from pyoci.cgroups import Cgroup
 else:
     import _signal
 
@@ -45,7 +47,7 @@ def direct(group: int, alone: bool = False) -> list[int]:
     except OSError as error:
         if error.errno in files.GONE or error.errno == errno.EOPNOTSUPP:
             return []  # EOPNOTSUPP: a threaded group, whose processes are listed above it
-        raise CgroupError(f"read cgroup.procs of a container: {files.reason(error)}") from None
+        raise CgroupError(f"read cgroup.procs of a container: {reason(error)}") from None
     return [pid for pid in map(int, text.split()) if pid]  # 0: this PID namespace does not see it
 
 
@@ -65,6 +67,23 @@ def signal_until_quiet(top: int, signal: int, entered: Callable[[int], bool] | N
         if not sum(_signal_group(group, signal, signalled, alone) for group in walk.groups(top, entered)):
             return
     raise CgroupError(f"send signal {signal}: the processes of the container fork faster than they are signalled")
+
+
+def signal_standing_still(cgroup: Cgroup, top: int, signal: int) -> None:
+    """Signal all of the group's processes while they are frozen, so that none forks meanwhile. Raises CgroupError."""
+    was_frozen = cgroup.is_frozen()
+    try:
+        if not was_frozen:
+            cgroup.freeze(True)
+    except CgroupError:
+        # there is no freezer, or a process in the kernel does not freeze in time
+        signal_until_quiet(top, signal)
+        return
+    try:
+        signal_once(top, signal)
+    finally:
+        if not was_frozen:
+            cgroup.freeze(False)
 
 
 def _signal_group(group: int, signal: int, signalled: set[int] | None, alone: bool) -> int:
@@ -98,7 +117,7 @@ def _hold(pid: int) -> int:
         # EINVAL, ENOENT since Linux 6.9: a thread, or the leader has exited before its threads; ESRCH: all have
         if error.errno in (errno.ESRCH, errno.EINVAL, errno.ENOENT):
             return -1
-        raise CgroupError(f"open process {pid}: {files.reason(error)}") from None
+        raise CgroupError(f"open process {pid}: {reason(error)}") from None
 
 
 def _send(fd: int, pid: int, signal: int) -> int:
@@ -107,5 +126,5 @@ def _send(fd: int, pid: int, signal: int) -> int:
     except ProcessLookupError:
         return 0
     except OSError as error:
-        raise CgroupError(f"send signal {signal} to process {pid}: {files.reason(error)}") from None
+        raise CgroupError(f"send signal {signal} to process {pid}: {reason(error)}") from None
     return 1

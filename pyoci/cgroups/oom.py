@@ -6,7 +6,7 @@ import os
 import select
 
 from pyoci.cgroups import files
-from pyoci.errors import CgroupError
+from pyoci.errors import CgroupError, reason
 
 
 class WatchV1:
@@ -22,7 +22,7 @@ class WatchV1:
         try:
             self._control = os.open(f"{group}/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise CgroupError(f"open {group}/memory.oom_control: {files.reason(error)}") from None
+            raise CgroupError(f"open {group}/memory.oom_control: {reason(error)}") from None
         self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         try:
             files.write(f"{group}/cgroup.event_control", f"{self.fd} {self._control}")
@@ -53,7 +53,7 @@ class WatchV2:
         try:
             self.fd = os.open(f"{group}/memory.events", os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise CgroupError(f"open {group}/memory.events: {files.reason(error)}") from None
+            raise CgroupError(f"open {group}/memory.events: {reason(error)}") from None
         self._count = self._read()
 
     def happened(self) -> bool:

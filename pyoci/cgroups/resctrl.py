@@ -9,7 +9,7 @@ import errno
 import posix
 
 from pyoci.cgroups import files
-from pyoci.errors import CgroupError, UnsupportedError
+from pyoci.errors import CgroupError, UnsupportedError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -185,8 +185,8 @@ def _write_schema(root: str, place: str, line: str) -> None:
         files.write_raw(f"{place}/schemata", line + "\n")
     except OSError as error:
         why = (files.read_optional(f"{root}/info/last_cmd_status") or "").strip()
-        reason = f"{files.reason(error)}: {why}" if why and why != "ok" else files.reason(error)
-        raise CgroupError(f"/linux/intelRdt: write {files.shown(line)} to {place}/schemata: {reason}") from None
+        words = f"{reason(error)}: {why}" if why and why != "ok" else reason(error)
+        raise CgroupError(f"/linux/intelRdt: write {files.shown(line)} to {place}/schemata: {words}") from None
     masks = [line] if line.lstrip().startswith(_HEX) else []
     if differences(masks, files.read(f"{place}/schemata")):
         raise CgroupError(f"/linux/intelRdt: {place}/schemata took {files.shown(line)}, and does not hold it")
@@ -203,7 +203,7 @@ def _make(path: str) -> bool:
         return False
     except OSError as error:
         hint = "; there are no more classes of service, or monitoring IDs" if error.errno == errno.ENOSPC else ""
-        raise CgroupError(f"/linux/intelRdt: make {path}: {files.reason(error)}{hint}") from None
+        raise CgroupError(f"/linux/intelRdt: make {path}: {reason(error)}{hint}") from None
     return True
 
 
@@ -213,7 +213,7 @@ def _rmdir(path: str) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise CgroupError(f"remove {path}: {files.reason(error)}") from None
+        raise CgroupError(f"remove {path}: {reason(error)}") from None
 
 
 def _place(root: str, group: str) -> str:

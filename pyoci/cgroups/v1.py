@@ -15,7 +15,7 @@ from pyoci.cgroups.group import (
     is_not_marked,
     remove_made,
 )
-from pyoci.errors import CgroupError
+from pyoci.errors import CgroupError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pyoci.cgroups.writes import Write
     from pyoci.wire.cgroup import CgroupMounts
 
-_SIGKILL = 9
 _NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _UNIFIED = ""  # the controllers of a cgroup2 hierarchy, as /proc/PID/cgroup has them
 
@@ -146,7 +145,7 @@ class LegacyCgroup:
                 files.write_raw("cgroup.procs", text, fd)
             except OSError as error:
                 why = _why_not_in(error, name)
-                raise CgroupError(f"move process {pid} into {group.path}: {files.reason(error)}{why}") from None
+                raise CgroupError(f"move process {pid} into {group.path}: {reason(error)}{why}") from None
             finally:
                 posix.close(fd)
 
@@ -228,7 +227,7 @@ class LegacyCgroup:
 
     def destroy(self, left: str) -> str:
         if left != NOBODY:
-            self._kill(_SIGKILL, nested=left == ALL)
+            self._kill(files.SIGKILL, nested=left == ALL)
         why, patience = "", PATIENCE
         for group in self.groups.values():
             stays = group.remove(patience)
@@ -260,7 +259,7 @@ class LegacyCgroup:
             if self._tolerant and error.errno in _NOT_PERMITTED:
                 del self.groups[name]
                 return
-            raise CgroupError(f"make cgroup {group.path}: {files.reason(error)}") from None
+            raise CgroupError(f"make cgroup {group.path}: {reason(error)}") from None
         group.made |= self._adopted
 
     def _require(self, planned: Limits) -> None:
@@ -344,28 +343,11 @@ class LegacyCgroup:
                 entered = is_not_marked if nested and group.made else _nothing
                 members.signal_until_quiet(fd, signal, entered)
             else:
-                self._kill_standing_still(fd, signal)
-            if signal == _SIGKILL and self.is_frozen():
+                members.signal_standing_still(self, fd, signal)
+            if signal == files.SIGKILL and self.is_frozen():
                 self._let_die(fd, entered)
         finally:
             posix.close(fd)
-
-    def _kill_standing_still(self, fd: int, signal: int) -> None:
-        from pyoci.cgroups import members
-
-        was_frozen = self.is_frozen()
-        try:
-            if not was_frozen:
-                self.freeze(True)
-        except CgroupError:
-            # there is no freezer, or a process in the kernel does not freeze in time
-            members.signal_until_quiet(fd, signal)
-            return
-        try:
-            members.signal_once(fd, signal)
-        finally:
-            if not was_frozen:
-                self.freeze(False)
 
     def _let_die(self, fd: int, entered: Callable[[int], bool] | None) -> None:
         """Have frozen processes take the signal: a task that the v1 freezer holds does not die, not even of SIGKILL."""
@@ -382,7 +364,7 @@ class LegacyCgroup:
                     files.write_raw(f"{group.mount}/cgroup.procs", str(pid))
                 except OSError as error:
                     if error.errno != errno.ESRCH:
-                        raise CgroupError(f"move process {pid} out of a frozen cgroup: {files.reason(error)}") from None
+                        raise CgroupError(f"move process {pid} out of a frozen cgroup: {reason(error)}") from None
 
 
 def _nothing(_group: int) -> bool:

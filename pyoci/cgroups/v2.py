@@ -7,7 +7,7 @@ import posix
 
 from pyoci.cgroups import ALL, NOBODY, RELATIVE_TO, ROOT, files
 from pyoci.cgroups.group import Gone, Group, is_frozen_v2, is_not_marked, remove_made
-from pyoci.errors import CgroupError
+from pyoci.errors import CgroupError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pyoci.cgroups.writes import Write
     from pyoci.wire.cgroup import CgroupMounts
 
-_SIGKILL = 9
 _NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
 # What can be delegated where the kernel does not list it (config-linux.md, "Cgroup ownership").
 _DELEGATED = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
@@ -131,7 +130,7 @@ class UnifiedCgroup:
                     from pyoci.cgroups.none import NoCgroup
 
                     return NoCgroup()
-                raise CgroupError(f"make cgroup {self.group.path}: {files.reason(error)}") from None
+                raise CgroupError(f"make cgroup {self.group.path}: {reason(error)}") from None
             self.group.made |= self._adopted
             self.group.mark(self._id)
             controllers.enable_all(self.group)
@@ -158,7 +157,7 @@ class UnifiedCgroup:
         except OSError as error:
             if error.errno != errno.EBUSY or not self._add_beside_others(fd, pid):
                 hint = "; it has controllers enabled for nested groups" if error.errno == errno.EBUSY else ""
-                raise CgroupError(f"move process {pid} into {self._where}: {files.reason(error)}{hint}") from None
+                raise CgroupError(f"move process {pid} into {self._where}: {reason(error)}{hint}") from None
         finally:
             posix.close(fd)
 
@@ -221,7 +220,7 @@ class UnifiedCgroup:
 
     def destroy(self, left: str) -> str:
         if left != NOBODY:
-            self._kill(_SIGKILL, nested=left == ALL)
+            self._kill(files.SIGKILL, nested=left == ALL)
         why = self.group.remove()
         remove_made(self._undo)  # parents, when this very object made them
         return why
@@ -269,26 +268,10 @@ class UnifiedCgroup:
             if below and (not nested or self.group.has_others_below(fd)):
                 entered = is_not_marked if nested and self.group.made else _nothing
                 members.signal_until_quiet(fd, signal, entered)
-            elif signal != _SIGKILL or not _kill_all(fd):
-                self._kill_standing_still(fd, signal)
+            elif signal != files.SIGKILL or not _kill_all(fd):
+                members.signal_standing_still(self, fd, signal)
         finally:
             posix.close(fd)
-
-    def _kill_standing_still(self, fd: int, signal: int) -> None:
-        from pyoci.cgroups import members
-
-        was_frozen = self.is_frozen()
-        try:
-            if not was_frozen:
-                self.freeze(True)
-        except CgroupError:
-            members.signal_until_quiet(fd, signal)  # a process in the kernel may not freeze in time
-            return
-        try:
-            members.signal_once(fd, signal)
-        finally:
-            if not was_frozen:
-                self.freeze(False)
 
     def _apply(self, planned: Limits, restore: bool = False) -> None:
         if planned.devices is not None and not self._rootless:
@@ -308,7 +291,7 @@ class UnifiedCgroup:
             except FileNotFoundError:
                 continue  # not every file that can be delegated exists in every group
             except OSError as error:
-                raise CgroupError(f"give {path} to user {uid}: {files.reason(error)}") from None
+                raise CgroupError(f"give {path} to user {uid}: {reason(error)}") from None
 
     def _check_type(self, limited: bool) -> None:
         """A group below a threaded one, or below one with processes of its own, may be unfit for a
@@ -363,5 +346,5 @@ def _kill_all(fd: int) -> bool:
             return True
         if error.errno in (errno.ENOENT, errno.EOPNOTSUPP):  # EOPNOTSUPP: a threaded group
             return False
-        raise CgroupError(f"write '1' to cgroup.kill of the container: {files.reason(error)}") from None
+        raise CgroupError(f"write '1' to cgroup.kill of the container: {reason(error)}") from None
     return True

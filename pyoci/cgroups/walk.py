@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 import posix
 
-from pyoci.cgroups.files import FOLDER, GONE, reason
-from pyoci.errors import CgroupError
+from pyoci.cgroups.files import FOLDER, GONE
+from pyoci.errors import CgroupError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from pyoci.cgroups import files
-from pyoci.errors import CgroupError
+from pyoci.errors import CgroupError, reason
 from pyoci.record import Record
 
 TYPE_CHECKING = False
@@ -110,7 +110,7 @@ def _try(item: Write, path_of: Callable[[Write], str | None], former: list[tuple
 def _words(item: Write, error: OSError) -> str:
     path: str = error.filename
     group, _, name = path.rpartition("/")
-    text = f"{item.name}: write {files.shown(dict(item.targets)[name])} to {path}: {files.reason(error)}"
+    text = f"{item.name}: write {files.shown(dict(item.targets)[name])} to {path}: {reason(error)}"
     if error.errno == errno.EBUSY and name == "memory.limit_in_bytes":
         text += f"; {files.read(f'{group}/memory.usage_in_bytes').strip()} bytes are in use"
     if error.errno == errno.EINVAL and name.startswith("memory."):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyoci.cli import main, options, output
 from pyoci.cli.options import Call, Option
-from pyoci.errors import PyociError, UsageError
+from pyoci.errors import PyociError, UsageError, reason
 
 USAGE = "[options] [COMMAND | TOPIC]"
 OPTIONS = (
@@ -69,4 +69,4 @@ def _write_pages(folder: str) -> None:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(roff.page(manual, name) or "")
         except OSError as error:
-            raise PyociError(f"write {path}: {(error.strerror or '').lower()}") from None
+            raise PyociError(f"write {path}: {reason(error)}") from None

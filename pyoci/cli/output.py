@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posix
 
-from pyoci.errors import PyociError
+from pyoci.errors import PyociError, reason
 
 
 def write(text: str) -> None:
@@ -15,4 +15,4 @@ def write(text: str) -> None:
             data = data[posix.write(1, data) :]
     except OSError as error:
         # `state` must not succeed unless the state was written (OCI command line interface, state).
-        raise PyociError(f"write to standard output: {posix.strerror(error.errno or 0).lower()}") from None
+        raise PyociError(f"write to standard output: {reason(error)}") from None

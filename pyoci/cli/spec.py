@@ -8,7 +8,7 @@ from pyoci import cgroups, jsontext
 from pyoci.cli import options
 from pyoci.cli.main import SPEC_VERSION
 from pyoci.cli.options import Call, Option
-from pyoci.errors import PyociError
+from pyoci.errors import PyociError, reason
 from pyoci.spec import template
 from pyoci.spec.bundle import CONFIG
 
@@ -48,4 +48,4 @@ def _write_new(path: str, text: str) -> None:
     except FileExistsError:
         raise PyociError(f"write {path}: it exists; remove it first") from None
     except OSError as error:
-        raise PyociError(f"write {path}: {os.strerror(error.errno or 0).lower()}") from None
+        raise PyociError(f"write {path}: {reason(error)}") from None

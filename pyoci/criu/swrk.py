@@ -11,7 +11,7 @@ import posix
 
 from pyoci import phase
 from pyoci.criu import codec, rpc
-from pyoci.errors import CriuError, PyociError, SyscallError, UnsupportedError
+from pyoci.errors import CriuError, PyociError, SyscallError, UnsupportedError, reason
 from pyoci.kernel import process
 from pyoci.wire import messages
 
@@ -203,8 +203,8 @@ def why_failed(answer: dict[str, Any], log: bytes) -> str:
     told = [words for words in told if not words.endswith("failed with -1")] or told
     if not told:
         number = answer.get("cr_errno", 0)
-        reason = answer.get("cr_errmsg") or (posix.strerror(number).lower() if number else "no reason is given")
-        return str(reason)[:_WORDS_MAX]
+        words = answer.get("cr_errmsg") or (reason(number) if number else "no reason is given")
+        return str(words)[:_WORDS_MAX]
     said = [told[0][:_WORDS_MAX]]
     if told[-1] != told[0]:
         said.append(told[-1][:_WORDS_MAX])

@@ -14,7 +14,7 @@ from pyoci import cgroups
 from pyoci.cgroups import hierarchies
 from pyoci.doctor import engines
 from pyoci.doctor.model import Host
-from pyoci.errors import CgroupError, PyociError
+from pyoci.errors import CgroupError, PyociError, reason
 from pyoci.kernel import beneath, keyring, mount, namespace, pidfd, proc_stat, process, seccomp, uapi
 
 _SUBORDINATE = ("subuid", "subgid")
@@ -242,7 +242,7 @@ def _make_group(place: str) -> None:
     try:
         os.mkdir(path)
     except OSError as error:
-        raise PyociError(f"make {path}: {os.strerror(error.errno or 0).lower()}") from None
+        raise PyociError(f"make {path}: {reason(error)}") from None
     os.rmdir(path)
 
 

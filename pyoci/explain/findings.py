@@ -213,7 +213,8 @@ _MEMORY_DEVICES = {(1, 1): "/dev/mem", (1, 2): "/dev/kmem", (1, 4): "/dev/port"}
 
 def findings(config: Config, plan: Plan, warnings: list[str]) -> list[Finding]:
     """Everything found, the worst first; `warnings` are those of the rules and of the plan."""
-    found = [made(rule, pointer, value) for find in _FINDERS for rule, pointer, value in find(config, plan)]
+    found = [made(*parts) for find in _FINDERS for parts in find(plan)]
+    found += [made(*parts) for parts in _joined_namespaces(config)]
     for line in warnings:
         pointer, colon, text = line.partition(": ")
         found.append(made("advice", pointer if colon else "", text or line))
@@ -232,7 +233,7 @@ def made(rule: str, pointer: str, value: str) -> Finding:
     )
 
 
-def _binds(config: Config, plan: Plan) -> Iterator[Found]:
+def _binds(plan: Plan) -> Iterator[Found]:
     for index, mount in enumerate(plan.mounts):
         if mount.kind != "bind":
             continue
@@ -257,7 +258,7 @@ def _below(path: str, folders: tuple[str, ...]) -> bool:
     return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
 
 
-def _propagation(config: Config, plan: Plan) -> Iterator[Found]:
+def _propagation(plan: Plan) -> Iterator[Found]:
     if plan.rootfs.propagation == "shared":
         yield "shared-root", "/linux/rootfsPropagation", plan.rootfs.propagation
     for index, mount in enumerate(plan.mounts):
@@ -265,7 +266,7 @@ def _propagation(config: Config, plan: Plan) -> Iterator[Found]:
             yield "shared-mount", f"/mounts/{index}/options", mount.destination
 
 
-def _capabilities(config: Config, plan: Plan) -> Iterator[Found]:
+def _capabilities(plan: Plan) -> Iterator[Found]:
     if plan.process is None or plan.namespaces.has("user"):
         return
     sets = plan.process.capabilities
@@ -275,21 +276,24 @@ def _capabilities(config: Config, plan: Plan) -> Iterator[Found]:
             yield "capability", "/process/capabilities", name
 
 
-def _user(config: Config, plan: Plan) -> Iterator[Found]:
+def _user(plan: Plan) -> Iterator[Found]:
     if plan.process is not None and plan.process.uid == 0 and not plan.namespaces.has("user"):
         yield "host-root-user", "/linux/namespaces", ""
 
 
-def _namespaces(config: Config, plan: Plan) -> Iterator[Found]:
+def _namespaces(plan: Plan) -> Iterator[Found]:
     for kind in _NAMESPACES:
         if not plan.namespaces.has(kind):
             yield f"host-{kind}-namespace", "/linux/namespaces", ""
+
+
+def _joined_namespaces(config: Config) -> Iterator[Found]:
     for index, entry in enumerate((config.get("linux") or {}).get("namespaces") or ()):
         if (entry.get("path") or "").startswith("/proc/1/ns/"):
             yield "joined-host-namespace", f"/linux/namespaces/{index}/path", entry["path"]
 
 
-def _kernel_file_systems(config: Config, plan: Plan) -> Iterator[Found]:
+def _kernel_file_systems(plan: Plan) -> Iterator[Found]:
     for index, mount in enumerate(plan.mounts):
         if mount.attributes_set & uapi.MOUNT_ATTR_RDONLY or mount.recursive_set & uapi.MOUNT_ATTR_RDONLY:
             continue
@@ -301,7 +305,7 @@ def _kernel_file_systems(config: Config, plan: Plan) -> Iterator[Found]:
             yield "writable-sysfs", f"/mounts/{index}/options", mount.destination
 
 
-def _protected_paths(config: Config, plan: Plan) -> Iterator[Found]:
+def _protected_paths(plan: Plan) -> Iterator[Found]:
     there = tuple(place for place, kind in (("/proc", "proc"), ("/sys", "sysfs")) if _shows(plan.mounts, place, kind))
     masks, fixed = set(plan.masked_paths), {*plan.readonly_paths, *plan.masked_paths}
     bare = [path for path in MASKED if _below(path, there) and not _below(path, tuple(masks))]
@@ -316,7 +320,7 @@ def _shows(mounts: list[Mount], place: str, kind: str) -> bool:
     return any(mount.destination == place and (mount.fstype == kind or mount.source == place) for mount in mounts)
 
 
-def _confinement(config: Config, plan: Plan) -> Iterator[Found]:
+def _confinement(plan: Plan) -> Iterator[Found]:
     if plan.process is None:
         return
     if plan.process.seccomp is None:
@@ -329,7 +333,7 @@ def _confinement(config: Config, plan: Plan) -> Iterator[Found]:
         yield "no-new-privileges-missing", "/process/noNewPrivileges", ""
 
 
-def _devices(config: Config, plan: Plan) -> Iterator[Found]:
+def _devices(plan: Plan) -> Iterator[Found]:
     rules = (plan.resources or {}).get("devices") or ()
     for index, rule in enumerate(rules):
         if not rule["allow"] or not set(rule.get("access") or "rwm") & {"r", "w"}:
@@ -360,14 +364,14 @@ def _number(value: int | None) -> str:
     return "*" if value is None or value < 0 else str(value)
 
 
-def _hooks(config: Config, plan: Plan) -> Iterator[Found]:
+def _hooks(plan: Plan) -> Iterator[Found]:
     for kind in ("prestart", "createRuntime", "createContainer", "poststart", "poststop"):
         for index, hook in enumerate(plan.hooks.get(kind) or ()):
             if kind != "createContainer":
                 yield "host-hook", f"/hooks/{kind}/{index}", hook["path"]
 
 
-def _limits(config: Config, plan: Plan) -> Iterator[Found]:
+def _limits(plan: Plan) -> Iterator[Found]:
     resources = plan.resources or {}
     unified = resources.get("unified") or {}
     if ((resources.get("memory") or {}).get("limit") or -1) < 0 and unified.get("memory.max", "max") == "max":

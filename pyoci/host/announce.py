@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posix
 
-from pyoci.errors import PyociError
+from pyoci.errors import PyociError, reason
 
 
 def announce(pid: int, pidfd: int, pid_file: str, pidfd_socket: str) -> None:
@@ -27,4 +27,4 @@ def _write_pid_file(path: str, pid: int) -> None:
         posix.close(fd)
         posix.rename(temporary, path)
     except OSError as error:
-        raise PyociError(f"write pid file {path}: {posix.strerror(error.errno or 0).lower()}") from None
+        raise PyociError(f"write pid file {path}: {reason(error)}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posix
 
-from pyoci.errors import PyociError
+from pyoci.errors import PyociError, reason
 from pyoci.host import why_program
 from pyoci.host.why_program import View, Wanted
 from pyoci.spec.words import show
@@ -33,7 +33,7 @@ def _rootfs(bundle: str, config: dict[str, Any]) -> Iterator[str]:
     try:
         fd = posix.open(place, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     except OSError as error:
-        yield f"/root/path: {show(path)}: {(error.strerror or '').lower()}; it is to be the root file system"
+        yield f"/root/path: {show(path)}: {reason(error)}; it is to be the root file system"
         return
     posix.close(fd)
     yield from _program(bundle, place, config)

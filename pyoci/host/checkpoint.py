@@ -6,6 +6,7 @@ container end.
 
 from __future__ import annotations
 
+import _stat as stat
 import posix
 
 from pyoci import jsontext, log, phase
@@ -141,7 +142,7 @@ def _stream(pid: int, number: int, mounts: list[MountPoint]) -> str:
         return ""  # closed
     if any(mount.id == mount_id for mount in mounts):
         return ""
-    if facts.st_mode & 0o170000 == 0o020000 and posix.major(facts.st_rdev) in _TERMINALS:
+    if stat.S_ISCHR(facts.st_mode) and posix.major(facts.st_rdev) in _TERMINALS:
         return f"tty[{facts.st_rdev:x}:{facts.st_dev:x}]"
     return f"file[{mount_id:x}:{facts.st_ino:x}]"
 

@@ -77,7 +77,7 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
         raise UsageError("--console-socket is given, but the process has no terminal")
     phase("open namespaces")
     passed_fds.check(wanted.preserve_fds)
-    inherited = _open(plan, state, options)
+    inherited = _open(plan, state)
     group = _group(state, options.cgroups)
     undo_when_asked_to_end()
     try:
@@ -142,7 +142,7 @@ def _plan(entry: Entry, state: State, options: Options) -> ExecPlan:
     return plan
 
 
-def _open(plan: ExecPlan, state: State, options: Options) -> Inherited:
+def _open(plan: ExecPlan, state: State) -> Inherited:
     """The namespaces of the container's init, opened while it is known to be that process."""
     init = status.hold_init(state)
     if init is None:

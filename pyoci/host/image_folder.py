@@ -7,14 +7,14 @@ links in it.
 
 from __future__ import annotations
 
+import _stat as stat
 import posix
 
 from pyoci import log
-from pyoci.errors import CriuError, SyscallError, UnsupportedError
+from pyoci.errors import CriuError, SyscallError, UnsupportedError, reason
 
 PARENT = "parent"  # the link that criu makes to the images of the pre-dump before
 _PARENTS_MAX = 64
-_TYPE, _FOLDER, _FILE, _LINK = 0o170000, 0o040000, 0o100000, 0o120000
 _FLAGS = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC
 
 
@@ -42,7 +42,7 @@ class Folder:
                 if name != keep and self._before.get(name) != facts:
                     posix.unlink(name, dir_fd=self.fd)
         except OSError as error:
-            log.warning(f"remove what the failed checkpoint left in {self.path}: {posix.strerror(error.errno or 0)}")
+            log.warning(f"remove what the failed checkpoint left in {self.path}: {reason(error)}")
         for path in reversed(self._made):
             try:
                 posix.rmdir(path)
@@ -106,7 +106,7 @@ class Folder:
         found = {}
         for name in posix.listdir(self.fd):
             facts = posix.stat(name, dir_fd=self.fd, follow_symlinks=False)
-            if facts.st_mode & _TYPE != _FOLDER:
+            if not stat.S_ISDIR(facts.st_mode):
                 found[name] = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
         return found
 
@@ -170,10 +170,10 @@ def _check_entries(fd: int, path: str) -> bool:
     """Whether there is a parent."""
     has_parent = False
     for name in posix.listdir(fd):
-        kind = posix.stat(name, dir_fd=fd, follow_symlinks=False).st_mode & _TYPE
-        if name == PARENT and kind in (_LINK, _FOLDER):
+        kind = stat.S_IFMT(posix.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+        if name == PARENT and kind in (stat.S_IFLNK, stat.S_IFDIR):
             has_parent = True
-        elif kind not in (_FILE, _FOLDER):
+        elif kind not in (stat.S_IFREG, stat.S_IFDIR):
             raise UnsupportedError(
                 f"image folder {path}: {name!r} is not a plain file; criu would follow it, so it must not be there"
             )

@@ -171,7 +171,7 @@ def _rootfs(_: str, config: dict[str, Any]) -> str:
     return f"/root/path of config.json is {show(config['root']['path'])}, below the bundle unless it begins with /"
 
 
-def _console(text: str, _: dict[str, Any]) -> str:
+def _console(_text: str, _: dict[str, Any]) -> str:
     return "--console-socket names a socket on which the caller listens already, for the terminal's descriptor"
 
 

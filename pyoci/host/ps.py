@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyoci.errors import PyociError, UnsupportedError, UsageError
+from pyoci.errors import PyociError, UnsupportedError, UsageError, reason
 from pyoci.state import status
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ def table(wanted: list[int], options: list[str]) -> str:
         command = ["ps", *options]  # found in the caller's PATH, as runc does
         done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
     except OSError as error:
-        raise PyociError(f"run ps: {error.strerror}; pyoci ps --format json does without") from None
+        raise PyociError(f"run ps: {reason(error)}; pyoci ps --format json does without") from None
     if done.returncode:
         words = done.stderr.decode("utf-8", "replace").strip()
         raise PyociError(f"ps {' '.join(options)}: exit status {done.returncode}: {words}")

@@ -14,7 +14,7 @@ import posix
 import select
 
 from pyoci import log, phase
-from pyoci.errors import SyscallError
+from pyoci.errors import SyscallError, reason
 from pyoci.plan.readiness import SOCKET
 from pyoci.state import status
 from pyoci.state.store import READINESS_FOLDER
@@ -76,9 +76,8 @@ class Readiness:
             if not stay:
                 _wait_until_read(manager)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
             words = self._manager.decode("utf-8", "surrogateescape")
-            log.warning(f"pass READY=1 on to NOTIFY_SOCKET={words}: {reason}")
+            log.warning(f"pass READY=1 on to NOTIFY_SOCKET={words}: {reason(error)}")
         return True
 
 
@@ -107,7 +106,7 @@ def listen(entry: Entry, state: State) -> Readiness | None:
 def _connect(manager: bytes) -> _socket.socket:
     """sd_notify(3): an absolute path, or a name in the abstract namespace after an @."""
     if not manager.startswith((b"/", b"@")):
-        raise OSError(errno.EAFNOSUPPORT, posix.strerror(errno.EAFNOSUPPORT))
+        raise OSError(errno.EAFNOSUPPORT, "")
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
     socket.connect(b"\0" + manager[1:] if manager.startswith(b"@") else manager)
     return socket

@@ -6,12 +6,12 @@ import posix
 
 from pyoci import cgroups, jsontext, log, phase
 from pyoci.criu import rpc, swrk
-from pyoci.errors import CriuError, PyociError, UnsupportedError
+from pyoci.errors import CriuError, PyociError, UnsupportedError, reason
 from pyoci.host import create as creation
 from pyoci.host import image_folder, open_for_init, restored
 from pyoci.host.announce import announce
 from pyoci.init import restore_stage
-from pyoci.kernel import mount, proc_stat, process
+from pyoci.kernel import mount, proc_stat, process, signals
 from pyoci.plan import criu, delegation
 from pyoci.plan import restore as plans
 from pyoci.plan.restore import Found, Wanted
@@ -251,7 +251,7 @@ def _config_path(plan: Plan) -> str:
     try:
         return f"/proc/{posix.getpid()}/fd/{posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)}"
     except OSError as error:
-        raise CriuError(f"{criu.CONFIG_ANNOTATION}: open {path}: {posix.strerror(error.errno or 0).lower()}") from None
+        raise CriuError(f"{criu.CONFIG_ANNOTATION}: open {path}: {reason(error)}") from None
 
 
 def _streams(images: Folder) -> list[tuple[str, int]]:
@@ -345,7 +345,7 @@ def _abandon(work: _Restore, made: _Container) -> None:
             from pyoci.host import delete
 
             delete.stop(made.state)
-        made.group.kill(9)
+        made.group.kill(signals.KILL)
         _reap(made.state.pid)
         made.group.destroy(cgroups.NOBODY)
     except PyociError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import CriuError, SyscallError
-from pyoci.kernel import uapi
+from pyoci.kernel import signals, uapi
 from pyoci.plan import restore as plans
 from pyoci.plan.restore import Process
 
@@ -34,7 +34,7 @@ def kill(init: int, pids: list[int], criu: int) -> None:
     """Kill the processes of the container, and not criu."""
     for pid in {init, *_of_container(pids, criu)}:
         try:
-            posix.kill(pid, 9)
+            posix.kill(pid, signals.KILL)
         except ProcessLookupError:
             continue
 

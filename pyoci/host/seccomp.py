@@ -19,7 +19,7 @@ import posix
 from _blake2 import blake2b  # beneath hashlib, which would load OpenSSL (+8 ms)
 
 from pyoci import log
-from pyoci.errors import UnsupportedError
+from pyoci.errors import UnsupportedError, reason
 from pyoci.kernel.call import encode
 from pyoci.wire.seccomp import SeccompProgram
 
@@ -81,7 +81,7 @@ def program(plan: SeccompPlan, directory_path: str) -> SeccompProgram:
     try:
         directory = _open_directory(directory_path)
     except OSError as error:
-        return _compile(plan, (f"seccomp filters are not cached in {directory_path}: {_reason(error)}",))[0]
+        return _compile(plan, (f"seccomp filters are not cached in {directory_path}: {reason(error)}",))[0]
     try:
         found = _look_up(directory, name)
         if found is not None:
@@ -90,7 +90,7 @@ def program(plan: SeccompPlan, directory_path: str) -> SeccompProgram:
         try:
             _store(directory, name, stamp, made)
         except OSError as error:
-            made.warnings = (f"seccomp filter is not cached in {directory_path}: {_reason(error)}",)
+            made.warnings = (f"seccomp filter is not cached in {directory_path}: {reason(error)}",)
         return made
     finally:
         posix.close(directory)
@@ -119,7 +119,7 @@ def _open_directory(path: str) -> int:
         fd = posix.open(path, flags)
     if not _is_ours(posix.fstat(fd)):
         posix.close(fd)
-        raise PermissionError(1, "it is not a directory of this user alone (mode 0700)")
+        raise OSError("it is not a directory of this user alone (mode 0700)")
     return fd
 
 
@@ -255,7 +255,3 @@ def _make_room(directory: int) -> None:
             posix.unlink(name, dir_fd=directory)
         except FileNotFoundError:
             pass
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -6,7 +6,7 @@ import _socket
 import _struct
 import posix
 
-from pyoci.errors import PyociError
+from pyoci.errors import PyociError, reason
 
 
 def send_descriptor(path: str, fd: int, name: bytes) -> None:
@@ -16,9 +16,7 @@ def send_descriptor(path: str, fd: int, name: bytes) -> None:
         connection.connect(path)
         connection.sendmsg([name], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))])
     except OSError as error:
-        # "AF_UNIX path too long" is Python's own, without a number
-        reason = (error.strerror or str(error)).lower()
-        raise PyociError(f"send {name.decode()} to socket {path}: {reason}") from None
+        raise PyociError(f"send {name.decode()} to socket {path}: {reason(error)}") from None
     finally:
         connection.close()
 

@@ -7,7 +7,7 @@ import posix
 from pyoci import log, phase
 from pyoci.errors import ContainerError
 from pyoci.init import exec_sequence, main
-from pyoci.kernel import process
+from pyoci.kernel import process, signals
 from pyoci.kernel.pidfd import wait as wait_for_exit
 from pyoci.record import Record
 from pyoci.wire import messages
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from pyoci.cgroups import Cgroup
 
-_SIGKILL = 9
 _PATIENCE = 10.0  # seconds
 
 
@@ -132,7 +131,7 @@ def enter(plan: ExecPlan, inherited: Inherited, group: Cgroup, on_terminal: Call
             _, text, _ = host.expect(messages.PID)
         number = _number(text)
     except BaseException:
-        posix.kill(pid, _SIGKILL)
+        posix.kill(pid, signals.KILL)
         host.close()  # a second process, whose number has not come, ends with it
         raise
     finally:
@@ -173,7 +172,7 @@ def _number(text: str) -> int:
 def destroy(child: Child) -> None:
     """Kill init and wait for it: on the way out of a failed create."""
     try:
-        posix.kill(child.pid, _SIGKILL)  # our own child, not waited for yet: the number cannot mean another process
+        posix.kill(child.pid, signals.KILL)  # our own child, not waited for yet: the number cannot mean another process
     except ProcessLookupError:
         pass
     try:

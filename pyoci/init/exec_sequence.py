@@ -13,13 +13,11 @@ import posix
 from pyoci import phase
 from pyoci.init import bootstrap, main, terminal
 from pyoci.init.inside import confine, execute, limits, user, working_directory
-from pyoci.kernel import deferred, keyring, process
+from pyoci.kernel import deferred, keyring, lsm, process, signals
 from pyoci.kernel.beneath import Root
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
 from pyoci.wire.plan import ExecPlan
-
-_SIGKILL = 9
 
 
 def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> None:
@@ -27,18 +25,20 @@ def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> None:
     phase("join the namespaces", side="process")
     wanted = plan.process
     process.set_name("pyoci:exec")
-    process.die_with_parent(_SIGKILL)
+    process.die_with_parent(signals.KILL)
     bootstrap.set_affinity(wanted.cpu_affinity[0] if wanted.cpu_affinity else "", wanted.cpu_affinity is not None)
     bootstrap.join_all(inherited.namespaces)
     # container's namespaces except the PID namespace, all capabilities over its user namespace
     in_user_namespace = "user" in plan.namespaces
     if in_user_namespace:
         bootstrap.become_root()
-        process.die_with_parent(_SIGKILL)  # cleared by the change of ids
+        process.die_with_parent(signals.KILL)  # cleared by the change of ids
     for _, fd in inherited.namespaces:
         posix.close(fd)
     posix.umask(0)
     if wanted.keyring is not None:
+        if wanted.selinux_label:
+            lsm.set_selinux_key(inherited.proc_fd, wanted.selinux_label)
         keyring.join_session(wanted.keyring, others_may_search=in_user_namespace)
     main.forget_imports()
 

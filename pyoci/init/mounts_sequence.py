@@ -13,7 +13,7 @@ from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.init import bootstrap, main
 from pyoci.init.outside import mounts
 from pyoci.init.outside.places import Places
-from pyoci.kernel import mount, namespace, process, uapi
+from pyoci.kernel import mount, namespace, process, signals, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.kernel.call import shown
 from pyoci.wire import messages
@@ -21,19 +21,17 @@ from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
 from pyoci.wire.plan import Mount, Plan
 
-_SIGKILL = 9
-
 
 def change(plan: Plan, action: str, inherited: Inherited, channel: Channel) -> None:
     """# host's namespaces, runtime's ids and capabilities"""
     phase("join the namespaces", side="mounts")
     process.set_name("pyoci:mounts")
-    process.die_with_parent(_SIGKILL)
+    process.die_with_parent(signals.KILL)
     pid_namespace = next((fd for kind, fd in inherited.namespaces if kind == "pid"), -1)
     bootstrap.join_all([(kind, fd) for kind, fd in inherited.namespaces if kind != "pid"])
     if plan.namespaces.has("user"):
         bootstrap.become_root()
-        process.die_with_parent(_SIGKILL)  # cleared by the change of ids
+        process.die_with_parent(signals.KILL)  # cleared by the change of ids
     posix.umask(0)
     main.forget_imports()
     if inherited.rootfs_fd >= 0:

@@ -8,6 +8,7 @@ this namespace only: whoever dies, nothing stays mounted.
 
 from __future__ import annotations
 
+import _stat as stat
 import posix
 
 from pyoci.errors import SyscallError
@@ -122,7 +123,7 @@ def _find(names: list[str], root: Root) -> list[tuple[str, int]]:
 def _put(fd: int, sources: int, number: str) -> None:
     """A copy of the mount itself, without what lies on it: that has a name of its own."""
     copy = mount.open_tree(fd, "")
-    if posix.fstat(fd).st_mode & 0o170000 == 0o040000:
+    if stat.S_ISDIR(posix.fstat(fd).st_mode):
         posix.mkdir(number, 0o755, dir_fd=sources)
     else:
         posix.close(posix.open(number, posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o644, dir_fd=sources))

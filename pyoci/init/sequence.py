@@ -20,7 +20,7 @@ from pyoci.init.inside import (
     working_directory,
 )
 from pyoci.init.outside import devices, loopback, masked_paths, mounts, pivot, readonly_paths, rootfs
-from pyoci.kernel import capabilities, deferred, keyring, namespace, process, signals, uapi
+from pyoci.kernel import capabilities, deferred, keyring, lsm, namespace, process, signals, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.kernel.deferred import Call
 from pyoci.wire import messages
@@ -32,8 +32,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-_SIGKILL = 9
-
 
 def create(plan: Plan, inherited: Inherited, channel: Channel, document: dict[str, Any]) -> None:
     """init, from the fork to the user's program. `document` is the container's state as hooks read it.
@@ -44,20 +42,22 @@ def create(plan: Plan, inherited: Inherited, channel: Channel, document: dict[st
     unseen = plan.namespaces.birth == UNSEEN
     phase("wait for the host", side="init")
     process.set_name("pyoci:init")
-    process.die_with_parent(_SIGKILL)
+    process.die_with_parent(signals.KILL)
     channel.expect(messages.GO)
 
     phase("identity, keyring, loopback")
     # host's mount table (a copy of it when there is a new mount namespace), all capabilities over own namespaces
     if plan.namespaces.user is not None:
         bootstrap.become_root()
-        process.die_with_parent(_SIGKILL)  # cleared by the change of ids
+        process.die_with_parent(signals.KILL)  # cleared by the change of ids
     posix.setsid()
     umask = posix.umask(0)
     process.reset_cpu_affinity()
     if "cgroup" in plan.namespaces.new:
         namespace.unshare(uapi.CLONE_NEWCGROUP, "cgroup namespace")
     if plan.process is not None and plan.process.keyring is not None:
+        if plan.process.selinux_label:
+            lsm.set_selinux_key(inherited.proc_fd, plan.process.selinux_label)
         keyring.join_session(plan.process.keyring, others_may_search=plan.namespaces.has("user"))
     if "network" in plan.namespaces.new:
         loopback.bring_up()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posix
 
-from pyoci.errors import SyscallError, UnsupportedError
+from pyoci.errors import SyscallError, UnsupportedError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,8 +103,7 @@ class Library:
         error = self._calls.add_arch(context, arch)
         if error and error != _EEXIST:
             raise UnsupportedError(
-                f"libseccomp {self.version_text()} cannot add architecture {arch:#x} to a filter here:"
-                f" {posix.strerror(error).lower()}"
+                f"libseccomp {self.version_text()} cannot add architecture {arch:#x} to a filter here: {reason(error)}"
             )
 
     def _add_rules(self, context: Context, default_action: int, rules: Sequence[Rule]) -> list[str]:
@@ -123,7 +122,7 @@ class Library:
                 if error:
                     raise UnsupportedError(
                         f"{where}: libseccomp {self.version_text()} refuses the rule for {name}:"
-                        f" {posix.strerror(error).lower()}{_HINTS.get(error, '')}"
+                        f" {reason(error)}{_HINTS.get(error, '')}"
                     )
                 added += 1
         if added >= _TREE_PAYS_FROM:

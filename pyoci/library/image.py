@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from pyoci.errors import ConfigError, PyociError, UnsupportedError
+from pyoci.errors import ConfigError, PyociError, UnsupportedError, reason
 from pyoci.kernel import beneath
 from pyoci.library import layers
 from pyoci.library.config import Config
@@ -229,7 +229,7 @@ def _open_file(path: str) -> IO[bytes]:
             raise ConfigError(f"image: {path} is not a regular file")
         return open(fd, "rb")
     except OSError as error:
-        raise ConfigError(f"image: read {path}: {os.strerror(error.errno or 0).lower()}") from None
+        raise ConfigError(f"image: read {path}: {reason(error)}") from None
 
 
 def _load(path: str) -> dict[str, Any]:

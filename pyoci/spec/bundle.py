@@ -5,10 +5,11 @@ A valid one costs what `_generated_config.py` costs; jsonschema is imported only
 
 from __future__ import annotations
 
+import _stat as stat
 import posix
 
 from pyoci import jsontext
-from pyoci.errors import ConfigError
+from pyoci.errors import ConfigError, reason
 from pyoci.spec.patterns import Mismatch
 
 TYPE_CHECKING = False
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 CONFIG = "config.json"
 _LOOKED_AT = 1000  # names of a folder without one
-_S_IFMT = 0o170000
-_S_IFREG = 0o100000
 
 
 def load(bundle: str, file: str = "") -> tuple[dict[str, Any], bytes]:
@@ -49,7 +48,7 @@ def read_stream(path: str, limit: int = jsontext.MAX_BYTES) -> bytes:
     except ValueError:
         raise ConfigError(f"{path!r}: a path cannot hold a NUL") from None
     except OSError as error:
-        raise ConfigError(f"read {path}: {posix.strerror(error.errno or 0).lower()}") from None
+        raise ConfigError(f"read {path}: {reason(error)}") from None
 
 
 def read_file(path: str, limit: int = jsontext.MAX_BYTES, hint: Callable[[str], str] | None = None) -> bytes:
@@ -71,7 +70,7 @@ def read_file(path: str, limit: int = jsontext.MAX_BYTES, hint: Callable[[str], 
         raise ConfigError(f"{path!r}: a path cannot hold a NUL") from None
     except OSError as error:
         words = hint(path) if hint is not None and isinstance(error, FileNotFoundError) else ""
-        raise ConfigError(f"read {path}: {posix.strerror(error.errno or 0).lower()}{words}") from None
+        raise ConfigError(f"read {path}: {reason(error)}{words}") from None
 
 
 def why_missing(path: str) -> str:
@@ -89,7 +88,7 @@ def why_missing(path: str) -> str:
 
 
 def _require_regular(path: str, mode: int) -> None:
-    if mode & _S_IFMT != _S_IFREG:
+    if not stat.S_ISREG(mode):
         raise ConfigError(f"read {path}: not a regular file")
 
 

@@ -59,7 +59,7 @@ def _validator(kind: str) -> Any:
     return strict({"$ref": reference}, registry=registry)
 
 
-def _pattern(validator: Any, pattern: str, instance: object, schema: object) -> Any:
+def _pattern(validator: Any, pattern: str, instance: object, _schema: object) -> Any:
     """JSON Schema's `$` is the end; Python's also stands before a final newline."""
     import re
 

@@ -12,7 +12,7 @@ import errno
 import posix
 import time
 
-from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError, SyscallError
+from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError, SyscallError, reason
 from pyoci.state import model
 from pyoci.state.model import State
 
@@ -64,7 +64,7 @@ class Store:
         except FileNotFoundError:
             raise ContainerExists(container_id) from None  # it was published since
         except OSError as error:
-            raise StateError(f"make {self.root}/{container_id}: {_reason(error)}") from None
+            raise StateError(f"make {self.root}/{container_id}: {reason(error)}") from None
         try:
             if not (entry.try_lock() and entry.is_at(path)):
                 raise ContainerExists(container_id)
@@ -89,7 +89,7 @@ class Store:
         except FileExistsError:
             return False
         except OSError as error:
-            raise StateError(f"make {self.root}/{container_id}: {_reason(error)}{_hint(error)}") from None
+            raise StateError(f"make {self.root}/{container_id}: {reason(error)}{_hint(error)}") from None
         return True
 
     def open(self, container_id: str) -> Entry:
@@ -101,7 +101,7 @@ class Store:
         except FileNotFoundError:
             raise ContainerNotFound(container_id) from None
         except OSError as error:
-            raise StateError(f"open {path}: {_reason(error)}") from None
+            raise StateError(f"open {path}: {reason(error)}") from None
 
     def remove_half_made(self, container_id: str) -> None:
         """Remove what a `create` that was killed before it published its entry has left. Raises StateError."""
@@ -122,7 +122,7 @@ class Store:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise StateError(f"list {self.root}: {_reason(error)}{_hint(error)}") from None
+            raise StateError(f"list {self.root}: {reason(error)}{_hint(error)}") from None
 
 
 class Entry:
@@ -213,7 +213,7 @@ class Entry:
         except OSError as error:
             if error.errno in _TAKEN:
                 raise ContainerExists(self.id) from None
-            raise StateError(f"make {self.path}: {_reason(error)}") from None
+            raise StateError(f"make {self.path}: {reason(error)}") from None
         self._place = self.path
 
     def read(self) -> State:
@@ -250,7 +250,7 @@ class Entry:
         except OSError as error:
             if error.errno not in _NO_FILE:
                 raise SyscallError(error.errno or 0, f"read {self.path}/{name}") from None
-            raise StateError(f"read {self.path}/{name}: {_reason(error)}; {self._way_out()}") from None
+            raise StateError(f"read {self.path}/{name}: {reason(error)}; {self._way_out()}") from None
         try:
             return self._read_all(fd, name)
         except OSError as error:
@@ -273,7 +273,7 @@ class Entry:
             posix.rename(temporary, name, src_dir_fd=self.dirfd, dst_dir_fd=self.dirfd)
         except OSError as error:
             self._unlink(temporary)
-            raise StateError(f"write {self.path}/{name}: {_reason(error)}") from None
+            raise StateError(f"write {self.path}/{name}: {reason(error)}") from None
 
     def make_folder(self, name: str) -> None:
         """A folder that every user may look into, who can reach it. Raises StateError."""
@@ -281,14 +281,14 @@ class Entry:
             posix.mkdir(name, dir_fd=self.dirfd)
             posix.chmod(name, 0o755, dir_fd=self.dirfd)
         except OSError as error:
-            raise StateError(f"make {self.path}/{name}: {_reason(error)}") from None
+            raise StateError(f"make {self.path}/{name}: {reason(error)}") from None
 
     def unlink(self, name: str) -> None:
         """Remove a file of this entry; it is no error when it is not there. Raises StateError."""
         try:
             self._unlink(name)
         except OSError as error:
-            raise StateError(f"remove {self.path}/{name}: {_reason(error)}") from None
+            raise StateError(f"remove {self.path}/{name}: {reason(error)}") from None
 
     def remove(self) -> None:
         """Delete the entry and free its ID. Raises StateError.
@@ -307,7 +307,7 @@ class Entry:
                 posix.rmdir(self._place)
         except OSError as error:
             if not self.is_removed():
-                raise StateError(f"remove {self._place}: {_reason(error)}") from None
+                raise StateError(f"remove {self._place}: {reason(error)}") from None
 
     def _read_all(self, fd: int, name: str) -> bytes:
         status = posix.fstat(fd)
@@ -363,8 +363,3 @@ def _hint(error: OSError) -> str:
     if error.errno != errno.EACCES or posix.geteuid() == 0:
         return ""
     return "; an ordinary user has states in $XDG_RUNTIME_DIR/pyoci, or where --root DIR says"
-
-
-def _reason(error: OSError) -> str:
-    name = errno.errorcode.get(error.errno or 0, "")
-    return f"{posix.strerror(error.errno or 0).lower()} ({name})"

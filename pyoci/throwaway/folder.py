@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pyoci.errors import PyociError
+from pyoci.errors import PyociError, reason
 from pyoci.kernel import mount
 
 _TRIES = 100
@@ -105,7 +105,7 @@ def locked(place: str) -> Iterator[None]:
             raise PyociError(f"use {place}: it is not a folder that only this user can write to; remove it")
         lock = os.open(f"{place}/lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise PyociError(f"use {place}: {os.strerror(error.errno or 0).lower()}") from None
+        raise PyociError(f"use {place}: {reason(error)}") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

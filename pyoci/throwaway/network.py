@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import zlib
 
-from pyoci.errors import PyociError
+from pyoci.errors import PyociError, reason
 from pyoci.kernel import namespace, uapi
 from pyoci.throwaway import folder as folders
 from pyoci.throwaway import plan
@@ -38,8 +38,7 @@ def make(place: str, folder: folders.Folder) -> int:
     except ImportError:
         raise PyociError("option --net: pyroute2 is not installed: pip install pyroute2") from None
     except OSError as error:
-        words = os.strerror(error.errno or 0).lower()
-        raise PyociError(f"option --net: {error.filename or 'make the network'}: {words}") from None
+        raise PyociError(f"option --net: {error.filename or 'make the network'}: {reason(error)}") from None
 
 
 def _make(place: str, folder: folders.Folder) -> int:

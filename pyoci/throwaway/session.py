@@ -10,7 +10,7 @@ import subprocess
 import sysconfig
 
 from pyoci import jsontext
-from pyoci.errors import PyociError, SyscallError
+from pyoci.errors import PyociError, SyscallError, reason
 from pyoci.kernel import process
 from pyoci.record import Record
 from pyoci.throwaway import changes, folder, layers, network, plan, user, user_network
@@ -127,8 +127,7 @@ def _layers(request: Request, situation: Situation, memory: str) -> Layers:
         where = f" with its changes in {request.keep}" if request.keep else ""
         raise PyociError(f"lay an overlay over {request.root}{where}: {error}") from None
     except OSError as error:
-        words = os.strerror(error.errno or 0).lower()
-        raise PyociError(f"lay an overlay over {request.root}: {error.filename}: {words}") from None
+        raise PyociError(f"lay an overlay over {request.root}: {error.filename}: {reason(error)}") from None
 
 
 def _hold(storage: str) -> None:
@@ -140,7 +139,7 @@ def _hold(storage: str) -> None:
     except BlockingIOError:
         raise PyociError(f"option --keep: another `pyoci try` uses {storage}") from None
     except OSError as error:
-        raise PyociError(f"option --keep: {storage}: {os.strerror(error.errno or 0).lower()}") from None
+        raise PyociError(f"option --keep: {storage}: {reason(error)}") from None
 
 
 def _start(host: Host, own: Folder) -> subprocess.Popen[bytes]:

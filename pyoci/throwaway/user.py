@@ -12,8 +12,6 @@ from pyoci.kernel import namespace, uapi
 from pyoci.record import Record
 from pyoci.wire.plan import IdMapping
 
-_NETWORK_TOOLS = ("pasta", "slirp4netns")
-
 
 class Subordinate(Record):
     """The first range of IDs of a user."""

@@ -48,4 +48,5 @@ def engine_world(place: Path, request: pytest.FixtureRequest) -> Iterator[World]
 
 @pytest.fixture
 def groups_before(engine_world: World) -> set[Path]:
+    del engine_world  # first: it makes groups, too
     return set(cgroup.named(sandbox.MARK))

@@ -289,7 +289,8 @@ def goes_on(podman: Podman, name: str, before: int) -> None:
 
 
 @needs_criu
-def test_checkpoint_and_restore(podman: Podman, counter: str) -> None:
+@pytest.mark.usefixtures("counter")
+def test_checkpoint_and_restore(podman: Podman) -> None:
     before = number(podman, "counter")
     podman.expect("container", "checkpoint", "counter")
     assert podman.expect("inspect", "--format={{.State.Status}}", "counter") == "exited"
@@ -298,14 +299,16 @@ def test_checkpoint_and_restore(podman: Podman, counter: str) -> None:
 
 
 @needs_criu
-def test_checkpoint_leaves_it_running(podman: Podman, counter: str) -> None:
+@pytest.mark.usefixtures("counter")
+def test_checkpoint_leaves_it_running(podman: Podman) -> None:
     before = number(podman, "counter")
     podman.expect("container", "checkpoint", "--leave-running", "counter")
     goes_on(podman, "counter", before)
 
 
 @needs_criu
-def test_checkpoint_is_exported_and_imported(podman: Podman, counter: str) -> None:
+@pytest.mark.usefixtures("counter")
+def test_checkpoint_is_exported_and_imported(podman: Podman) -> None:
     before = number(podman, "counter")
     archive = str(podman.folder / "counter.tar.gz")
     podman.expect("container", "checkpoint", f"--export={archive}", "counter")
@@ -315,7 +318,8 @@ def test_checkpoint_is_exported_and_imported(podman: Podman, counter: str) -> No
 
 
 @needs_criu
-def test_pre_checkpoint(podman: Podman, counter: str) -> None:
+@pytest.mark.usefixtures("counter")
+def test_pre_checkpoint(podman: Podman) -> None:
     before = number(podman, "counter")
     podman.expect("container", "checkpoint", "--pre-checkpoint", "counter")
     goes_on(podman, "counter", before)

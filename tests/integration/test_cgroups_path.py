@@ -126,7 +126,8 @@ def test_a_frozen_group_is_refused(runtime: Runtime, bundle: Bundle, occupied: l
     assert "frozen" in runtime.refuses(bundle)
 
 
-def test_an_empty_group_is_used(runtime: Runtime, bundle: Bundle, occupied: list[Path]) -> None:
+@pytest.mark.usefixtures("occupied")
+def test_an_empty_group_is_used(runtime: Runtime, bundle: Bundle) -> None:
     container = runtime.create(bundle)
     assert set(groups_of(container.pid).values()) == {bundle.cgroups_path}
 

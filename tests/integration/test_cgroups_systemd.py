@@ -82,7 +82,8 @@ def test_annotations_are_properties_of_the_unit(runtime: Runtime, bundle: Bundle
     assert scope.show("Description") == "asked for"
 
 
-def test_an_annotation_that_is_no_property_is_refused(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+@pytest.mark.usefixtures("scope")
+def test_an_annotation_that_is_no_property_is_refused(runtime: Runtime, bundle: Bundle) -> None:
     bundle.config["annotations"] = {"org.systemd.property.CollectMode": "inactive"}
     assert "org.systemd.property.CollectMode" in runtime.refuses(bundle, options=SYSTEMD)
 
@@ -110,8 +111,9 @@ GPU = {"type": "c", "major": 1, "minor": 11}  # the numbers of /dev/kmsg, which 
 
 
 @pytest.mark.parametrize("options", [SYSTEMD, []], ids=["systemd", "cgroupfs"])
+@pytest.mark.usefixtures("scope")
 def test_a_reload_of_systemd_keeps_devices_that_are_allowed(
-    runtime: Runtime, bundle: Bundle, scope: Scope, options: list[str]
+    runtime: Runtime, bundle: Bundle, options: list[str]
 ) -> None:
     """GPUs were lost by it with runc 1.0 to 1.1.2 (opencontainers/runc#3708 and its kin)."""
     if not options:

@@ -323,7 +323,7 @@ def test_a_chain_of_pre_dumps(counter: Counter, scratch: Path) -> None:
     counter.go_on()
 
 
-def test_lazy_pages(counter: Counter, scratch: Path) -> None:
+def test_lazy_pages(counter: Counter) -> None:
     container = counter.begin()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -169,7 +169,8 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_others(case: Case, reaper: None, name: str) -> None:
+@pytest.mark.usefixtures("reaper")
+def test_others(case: Case, name: str) -> None:
     """The container outlives a failure of what is done to it, and goes when it is told to."""
     side, words = COMMANDS[name]
     case.bundle.process["args"] = ["/bin/sleep", "100"]

@@ -133,7 +133,8 @@ def machine() -> Iterator[None]:
 
 
 @pytest.mark.beyond_runc("its refusals are worded in another way, and it accepts what the schema refuses")
-def test_create(runtime: Runtime, bundle: Bundle, outside: Path, machine: None) -> None:
+@pytest.mark.usefixtures("machine")
+def test_create(runtime: Runtime, bundle: Bundle, outside: Path) -> None:
     config = rich(bundle, outside)
     runtime.create(bundle).delete("--force")
     before = tree(outside)

@@ -35,7 +35,7 @@ def blocks() -> list[tuple[str, str, int]]:
     return found
 
 
-def test_the_page(scratch: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+def test_the_page(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _make_rootfs(scratch / "rootfs")
     (scratch / "state").mkdir()
     # the default root of the state is the machine's own

@@ -192,7 +192,7 @@ def test_the_container_ends_meanwhile(container: Container) -> None:
         container.exec(["true"])
 
 
-def test_a_supervisor_that_is_killed(library: Library, container: Container) -> None:
+def test_a_supervisor_that_is_killed(container: Container) -> None:
     with container.popen(["sleep", "300"]) as process:
         os.kill(process._supervised.popen.pid, signal.SIGKILL)
         with pytest.raises(pyoci.PyociError, match="supervisor was killed"):

@@ -30,11 +30,11 @@ def plain(bundle: Bundle, entry: Config) -> None:
     """Opened by init."""
 
 
-def user_namespace(bundle: Bundle, entry: Config) -> None:
+def user_namespace(bundle: Bundle, _entry: Config) -> None:
     bundle.user_namespace()
 
 
-def idmapped(bundle: Bundle, entry: Config) -> None:
+def idmapped(_bundle: Bundle, entry: Config) -> None:
     for kind in ("uidMappings", "gidMappings"):
         entry[kind] = [{"containerID": 0, "hostID": 0, "size": 65536}]
     entry["options"].append("idmap")

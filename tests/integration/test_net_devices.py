@@ -37,12 +37,14 @@ def test_moved_with_its_permanent_addresses_and_up(runtime: Runtime, bundle: Bun
     assert "out0" not in ip("link")
 
 
-def test_renamed(runtime: Runtime, bundle: Bundle, ip: Ip) -> None:
+@pytest.mark.usefixtures("ip")
+def test_renamed(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["netDevices"] = {"out0": {"name": "inside0"}}
     assert "inside0" in runtime.sh(bundle, "ip link")
 
 
-def test_a_template_lets_the_kernel_choose_the_number(runtime: Runtime, bundle: Bundle, ip: Ip) -> None:
+@pytest.mark.usefixtures("ip")
+def test_a_template_lets_the_kernel_choose_the_number(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["netDevices"] = {"out0": {"name": "net%d"}}
     assert "net0" in runtime.sh(bundle, "ip link")
 
@@ -53,6 +55,7 @@ def test_a_name_that_is_taken_is_an_error(runtime: Runtime, bundle: Bundle, ip: 
     assert "out0" in ip("link")
 
 
-def test_a_device_that_is_not_there_is_an_error(runtime: Runtime, bundle: Bundle, ip: Ip) -> None:
+@pytest.mark.usefixtures("ip")
+def test_a_device_that_is_not_there_is_an_error(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["netDevices"] = {"missing0": {}}
     assert "missing0" in runtime.refuses(bundle)

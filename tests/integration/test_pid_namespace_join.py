@@ -28,7 +28,8 @@ def second(holder: Container, new_bundle: Callable[[], Bundle]) -> Bundle:
     return bundle
 
 
-def test_it_sees_the_others_in_its_procfs(runtime: Runtime, second: Bundle, holder: Container) -> None:
+@pytest.mark.usefixtures("holder")
+def test_it_sees_the_others_in_its_procfs(runtime: Runtime, second: Bundle) -> None:
     words = runtime.sh(second, "echo $$; cat /proc/1/comm; ls -d /proc/[0-9]* | wc -l; readlink /proc/self").split()
     assert int(words[0]) > 1
     assert words[1] == "sh"
@@ -137,7 +138,8 @@ def test_an_error_leaves_nothing(runtime: Runtime, second: Bundle) -> None:
     assert "no such file" in runtime.refuses(second)
 
 
-def test_the_runtime_is_killed(runtime: Runtime, second: Bundle, holder: Container) -> None:
+@pytest.mark.usefixtures("holder")
+def test_the_runtime_is_killed(runtime: Runtime, second: Bundle) -> None:
     """Neither the process that prepares init nor init outlives a runtime that is killed."""
     second.hook("createContainer", "sleep 5")
     name = runtime.add(second)

@@ -34,7 +34,7 @@ def test_a_link_is_followed_inside(runtime: Runtime, bundle: Bundle) -> None:
     assert runtime.sh(bundle, "readlink /proc/self/cwd") == "/etc"
 
 
-def test_a_folder_that_only_the_user_may_enter(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+def test_a_folder_that_only_the_user_may_enter(runtime: Runtime, bundle: Bundle) -> None:
     folder = bundle.rootfs / "home/alice"
     folder.mkdir(mode=0o700)
     os.chown(folder, 1000, 1000)

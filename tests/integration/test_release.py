@@ -196,7 +196,7 @@ def test_what_the_runtime_may_do_is_told(empty: EmptyRoot) -> None:
     assert "runtime: uid 0, without" in done.stderr
 
 
-def test_other_processors(program: Path, tmp_path: Path) -> None:
+def test_other_processors(program: Path) -> None:
     """The snapshot holds no choice that was made for the processor of the machine that built it."""
     emulator = shutil.which("qemu-x86_64-static")
     if emulator is None:

@@ -23,7 +23,8 @@ def root(container: Container) -> set[str]:
 
 
 @pytest.mark.beyond_runc("runc 1.1 leaves the rootfs private whatever the word")
-def test_shared_is_a_peer_group_of_its_own(runtime: Runtime, bundle: Bundle, host_mount: None) -> None:
+@pytest.mark.usefixtures("host_mount")
+def test_shared_is_a_peer_group_of_its_own(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["rootfsPropagation"] = "shared"
     container = runtime.create(bundle)
     assert "shared" in root(container)
@@ -48,7 +49,8 @@ def test_unbindable(runtime: Runtime, bundle: Bundle) -> None:
 
 
 @pytest.mark.beyond_runc("runc cuts the rootfs off from the host before it makes it a slave")
-def test_slave_sees_what_the_host_mounts(runtime: Runtime, bundle: Bundle, host_mount: None) -> None:
+@pytest.mark.usefixtures("host_mount")
+def test_slave_sees_what_the_host_mounts(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["rootfsPropagation"] = "slave"
     container = runtime.create(bundle)
     sandbox.mount("-t", "tmpfs", "tmpfs", bundle.rootfs / "mnt")
@@ -56,9 +58,8 @@ def test_slave_sees_what_the_host_mounts(runtime: Runtime, bundle: Bundle, host_
 
 
 @pytest.mark.parametrize("how", ["private", "unbindable"])
-def test_private_does_not_see_what_the_host_mounts(
-    runtime: Runtime, bundle: Bundle, host_mount: None, how: str
-) -> None:
+@pytest.mark.usefixtures("host_mount")
+def test_private_does_not_see_what_the_host_mounts(runtime: Runtime, bundle: Bundle, how: str) -> None:
     bundle.linux["rootfsPropagation"] = how
     container = runtime.create(bundle)
     sandbox.mount("-t", "tmpfs", "tmpfs", bundle.rootfs / "mnt")

@@ -153,14 +153,15 @@ def test_every_flag_is_taken_by_this_kernel(load: Load, flag: str) -> None:
     assert forked(inside) == errno.EPERM
 
 
-def test_flags_that_the_kernel_lacks_are_named(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("load")
+def test_flags_that_the_kernel_lacks_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     unknown = 1 << 30
     monkeypatch.setitem(seccomp._FLAG_NAMES, unknown, "FROM_THE_FUTURE")
     with pytest.raises(UnsupportedError, match="this kernel has no flag FROM_THE_FUTURE"):
         forked(lambda: seccomp.load(b"\x06\0\0\0\0\0\xff\x7f", unknown).make())
 
 
-def test_a_filter_without_no_new_privs_takes_privilege(tmp_path: Path) -> None:
+def test_a_filter_without_no_new_privs_takes_privilege() -> None:
     def inside() -> None:
         os.setresuid(65534, 65534, 65534)
         seccomp.load(b"\x06\0\0\0\0\0\xff\x7f", seccomp.FLAG_SPEC_ALLOW).make()

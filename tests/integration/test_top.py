@@ -47,7 +47,7 @@ def test_pipe_gets_one_plain_table(runtime: Runtime, bundle: Bundle) -> None:
     assert row.split()[:2] == [container.id, "running"]
 
 
-def test_named_container_only(runtime: Runtime, bundle: Bundle, new_bundle: object) -> None:
+def test_named_container_only(runtime: Runtime, bundle: Bundle) -> None:
     first = runtime.create(bundle)
     bundle.linux["cgroupsPath"] += "-2"
     second = runtime.create(bundle)

@@ -43,7 +43,7 @@ def test_to_another_file(runtime: Runtime, bundle: Bundle, outside: Outside, use
     outside.check()
 
 
-def test_to_another_file_of_procfs(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+def test_to_another_file_of_procfs(runtime: Runtime, bundle: Bundle) -> None:
     """The victim is a sysctl of the network namespace, in place of sysrq-trigger."""
     victim = "net/ipv4/ip_default_ttl"
     ttl = Path("/proc/sys", victim).read_text()

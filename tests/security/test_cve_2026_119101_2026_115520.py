@@ -35,7 +35,7 @@ def real(runtime: Runtime, bundle: Bundle, scratch: Path) -> Case:
     return Case(runtime, bundle, scratch)
 
 
-def volume(case: Case, scratch: Path) -> Path:
+def volume(scratch: Path) -> Path:
     folder = scratch / "volume"
     folder.mkdir()
     (folder / "own").write_text("the container's own")
@@ -50,7 +50,7 @@ def sources(case: Case) -> dict[str, str]:
 
 def test_link_that_ends_the_name_and_goes_on(case: Case, scratch: Path, outside: Outside) -> None:
     (case.bundle.rootfs / "evil").symlink_to(f"/x]:{outside.path}")
-    case.bundle.bind(volume(case, scratch), "/evil")
+    case.bundle.bind(volume(scratch), "/evil")
     case.make_images()
     assert "bracket" in case.restore_fails()
     assert not case.criu.requests(RESTORE)
@@ -60,7 +60,7 @@ def test_link_that_ends_the_name_and_goes_on(case: Case, scratch: Path, outside:
 @pytest.mark.parametrize("link", ["{outside}", "../../../../../../..{outside}", "/proc/self/root{outside}"])
 def test_link_to_a_folder_of_the_host_is_no_source(case: Case, scratch: Path, outside: Outside, link: str) -> None:
     (case.bundle.rootfs / "evil").symlink_to(link.format(outside=outside.path))
-    case.bundle.bind(volume(case, scratch), "/evil")
+    case.bundle.bind(volume(scratch), "/evil")
     case.make_images()
     try:
         case.restore()
@@ -74,7 +74,7 @@ def test_link_to_a_folder_of_the_host_is_no_source(case: Case, scratch: Path, ou
 
 @pytest.mark.parametrize("kind", ["readonlyPaths", "maskedPaths"])
 def test_link_in_a_volume_is_no_source(case: Case, scratch: Path, outside: Outside, kind: str) -> None:
-    folder = volume(case, scratch)
+    folder = volume(scratch)
     (folder / "evil").symlink_to(outside.path)
     case.bundle.bind(folder, "/v")
     case.bundle.linux[kind] = ["/v/evil"]
@@ -86,7 +86,7 @@ def test_link_in_a_volume_is_no_source(case: Case, scratch: Path, outside: Outsi
 
 def test_mount_points_are_made_beneath_the_rootfs(case: Case, scratch: Path, outside: Outside) -> None:
     (case.bundle.rootfs / "link").symlink_to(outside.path)
-    case.bundle.bind(volume(case, scratch), "/link/new/place")
+    case.bundle.bind(volume(scratch), "/link/new/place")
     case.bundle.mount("/link/another", "tmpfs")
     case.make_images()
     case.restore()
@@ -96,7 +96,7 @@ def test_mount_points_are_made_beneath_the_rootfs(case: Case, scratch: Path, out
 
 def test_real_restore_through_a_link(real: Case, scratch: Path, outside: Outside) -> None:
     """The rootfs changes between checkpoint and restore: the mount point becomes a link to the host."""
-    real.bundle.bind(volume(real, scratch), "/data")
+    real.bundle.bind(volume(scratch), "/data")
     container = real.start()
     real.checkpoint(container.id)
     container.wait()
@@ -107,7 +107,7 @@ def test_real_restore_through_a_link(real: Case, scratch: Path, outside: Outside
 
 def test_real_restore_of_a_read_only_path_in_a_volume(real: Case, scratch: Path, outside: Outside) -> None:
     """Another container swaps the folder in the volume for a link (CVE-2026-119614 is criu's part of it)."""
-    folder = volume(real, scratch)
+    folder = volume(scratch)
     (folder / "ro").mkdir()
     real.bundle.bind(folder, "/v")
     real.bundle.linux["readonlyPaths"] = ["/v/ro"]

@@ -140,7 +140,7 @@ def assert_holds_nothing(caught: list[Caught], rootfs: list[str]) -> None:
         assert one.shown.startswith(one.name.encode())
 
 
-def callers(runtime: Runtime) -> dict[str, Any]:
+def callers() -> dict[str, Any]:
     return {"env": {"PATH": os.environ["PATH"], "TOKEN": SECRET}}
 
 
@@ -164,7 +164,7 @@ def test_exec(runtime: Runtime, bundle: Bundle, filtered: bool) -> None:
     container = runtime.start(bundle)
 
     def execs() -> None:
-        runtime.call("exec", "--env", "A=1", "--user", "0:0", container.id, "/bin/true", **callers(runtime))
+        runtime.call("exec", "--env", "A=1", "--user", "0:0", container.id, "/bin/true", **callers())
 
     caught = watched(container, 6, execs)
     assert_holds_nothing(caught, sorted(os.listdir(container.bundle.rootfs)))
@@ -184,7 +184,7 @@ def test_a_variable_of_the_command_line(runtime: Runtime, container: Container) 
     assert not [one.shown for one in caught if SECRET.encode() in one.shown]
 
 
-def stop_for_ever(times: int) -> int:
+def stop_for_ever() -> int:
     """Stops every process of the runtime as often as it can."""
     Path("/tmp/watching").touch()
     stopped = 0
@@ -216,7 +216,7 @@ def test_a_container_that_stops_it_does_not_hold_exec(runtime: Runtime, containe
         finally:
             (tmp / "done").touch()
             os._exit(0)
-    stopped = inside(container.pid, lambda: stop_for_ever(0), TRACER)
+    stopped = inside(container.pid, stop_for_ever, TRACER)
     os.waitpid(pid, 0)
     status, seconds, words = answer.read_text().split(" ", 2)
     assert float(seconds) < 20
@@ -243,7 +243,7 @@ def test_create_in_the_pid_namespace_of_a_tracer(
 
     def creates() -> None:
         for _ in range(16):
-            runtime.run(second, **callers(runtime))
+            runtime.run(second, **callers())
 
     caught = watched(container, 6, creates)
     assert caught, "the spy was never in time"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
@@ -71,7 +70,7 @@ def test_the_kernel_log_is_not_eaten(runtime: Runtime, bundle: Bundle) -> None:
     assert not [line for line in trace.read_text().splitlines() if "/fd/" in line and "kmsg" in line]
 
 
-def test_ptmx_is_not_a_device_of_the_images_choice(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+def test_ptmx_is_not_a_device_of_the_images_choice(runtime: Runtime, bundle: Bundle) -> None:
     """/dev/pts is a folder of the image, and ptmx in it a FIFO, whose opening would wait for ever."""
     bundle.config["mounts"] = [
         entry for entry in bundle.config["mounts"] if not entry["destination"].startswith("/dev")

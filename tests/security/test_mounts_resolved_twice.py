@@ -57,7 +57,8 @@ def changed() -> list[Config]:
 
 @pytest.mark.beyond_runc("runc 1.1 looks paths up again")
 @pytest.mark.parametrize("entries", [ro_tmpfs, by_mount_2, remounted, changed])
-def test_flags_reach_the_mount_that_was_made(runtime: Runtime, bundle: Bundle, volume: Path, entries: object) -> None:
+@pytest.mark.usefixtures("volume")
+def test_flags_reach_the_mount_that_was_made(runtime: Runtime, bundle: Bundle, entries: object) -> None:
     assert callable(entries)
     bundle.config["mounts"] += entries()
     made = 0

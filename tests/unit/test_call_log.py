@@ -23,6 +23,7 @@ def posix_of(module: object) -> Any:
 @pytest.fixture(autouse=True)
 def undone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The modules have their own again afterwards."""
+    del monkeypatch  # undone after this
     import posix
     import sys
 

@@ -128,7 +128,7 @@ class TestSignal:
         held: list[int] = []
         most = 0
 
-        def hold(pid: int) -> int:
+        def hold(_pid: int) -> int:
             nonlocal most
             held.append(os.open("/dev/null", os.O_RDONLY))
             most = max(most, len(os.listdir("/proc/self/fd")))

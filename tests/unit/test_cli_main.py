@@ -134,11 +134,11 @@ def test_traceback_only_with_debug() -> None:
 
 
 def test_an_unexpected_exception_gives_a_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from pyoci.cli import list as command
 
-    def fail(call: options.Call) -> int:
+    def fail(_call: options.Call) -> int:
         raise ZeroDivisionError("surprise")
 
     monkeypatch.setattr(command, "run", fail)
@@ -175,7 +175,7 @@ def test_unwritable_output_is_an_error() -> None:
     with open("/dev/full", "w") as full:
         result = pyoci("--version", capture_output=False, stdout=full, stderr=subprocess.PIPE)
     assert result.returncode == 1
-    assert result.stderr == "pyoci: write to standard output: no space left on device\n"
+    assert result.stderr == "pyoci: write to standard output: no space left on device (ENOSPC)\n"
 
 
 def test_output_to_a_reader_that_is_gone() -> None:
@@ -186,7 +186,7 @@ def test_output_to_a_reader_that_is_gone() -> None:
     finally:
         os.close(write)
     assert result.returncode == 1
-    assert result.stderr == "pyoci: write to standard output: broken pipe\n"
+    assert result.stderr == "pyoci: write to standard output: broken pipe (EPIPE)\n"
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,8 @@ def test_update(tree: FakeResctrl) -> None:
             update_command.schemata({**given, name: text})
 
 
-def test_statistics(tree: FakeResctrl) -> None:
+@pytest.mark.usefixtures("tree")
+def test_statistics() -> None:
     saved = made({"l3CacheSchema": "L3:0=7", "enableMonitoring": True})
     assert resctrl.stats(saved) == {
         "l3_cache_schema_root": "L3:0=7ff;1=7ff",

@@ -200,21 +200,21 @@ def outside(tmp_path: Path) -> Path:
 
 
 ESCAPES: list[Callable[[Path], list[bytes]]] = [
-    lambda out: [tar(file("../outside/new", b"x"))],
+    lambda _out: [tar(file("../outside/new", b"x"))],
     lambda out: [tar(file(f"{out}/secret", b"x"))],
     lambda out: [tar(link("l", str(out)), file("l/secret", b"x"))],
-    lambda out: [tar(link("l", "../outside"), file("l/secret", b"x"))],
+    lambda _out: [tar(link("l", "../outside"), file("l/secret", b"x"))],
     lambda out: [tar(link("l", str(out))), tar(file("l/.wh.secret"))],
     lambda out: [tar(link("l", str(out))), tar(file("l/.wh..wh..opq"))],
-    lambda out: [tar(file(".wh..."), file(".wh...")), tar(file(".wh.."))],
+    lambda _out: [tar(file(".wh..."), file(".wh...")), tar(file(".wh.."))],
     lambda out: [tar(link("a", str(out)), other("h", tarfile.LNKTYPE, linkname="a/secret"), file("h", b"x"))],
     lambda out: [tar(other("h", tarfile.LNKTYPE, linkname=f"{out}/secret"), file("h", b"x"))],
-    lambda out: [tar(other("h", tarfile.LNKTYPE, linkname="../outside/secret"))],
+    lambda _out: [tar(other("h", tarfile.LNKTYPE, linkname="../outside/secret"))],
     lambda out: [tar(link("f", f"{out}/secret"), file("f", b"x"))],
     lambda out: [tar(link("f", f"{out}/secret"), other("g", tarfile.LNKTYPE, linkname="f"), file("g", b"x"))],
     lambda out: [tar(link("d", str(out)), folder("d", mode=0o777))],
     lambda out: [tar(link("p", "/proc/self/root"), file(f"p{out}/secret", b"x"))],
-    lambda out: [tar(link("p", f"/proc/{os.getpid()}/cwd"), file("p/new", b"x"))],
+    lambda _out: [tar(link("p", f"/proc/{os.getpid()}/cwd"), file("p/new", b"x"))],
 ]
 
 
@@ -263,7 +263,8 @@ def test_sizes_are_bounded(unpack: Callable[..., Path]) -> None:
         unpack(tar(file("bomb", bytes(50_000_000))), compress=True, max_bytes=1_000_000)
 
 
-def test_the_number_of_files_is_bounded(layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("layout")
+def test_the_number_of_files_is_bounded(tmp_path: Path) -> None:
     blob = tar(*(file(f"f{number}") for number in range(20)))
     limits = layers.Limits(max_files=10)
     digest = hashlib.sha256(blob).hexdigest()
@@ -349,13 +350,15 @@ def test_a_digest_is_no_path(layout: Layout, digest: str) -> None:
         Image.open(layout.write())
 
 
-def test_diff_ids_are_checked(layout: Layout, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("layout")
+def test_diff_ids_are_checked(tmp_path: Path) -> None:
     blob = tar(file("a"))
     with pytest.raises(ConfigError, match="has the digest"):
         layers.unpack(io.BytesIO(blob), TAR, str(tmp_path), "sha256:" + "0" * 64, layers.Limits())
 
 
-def test_media_types(layout: Layout, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("layout")
+def test_media_types(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match="which is no tar"):
         layers.unpack(io.BytesIO(b""), "application/wasm", str(tmp_path), "sha256:" + "0" * 64, layers.Limits())
 

@@ -71,7 +71,7 @@ def attributes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in place of /proc/self, as the kernel side opens it."""
     (tmp_path / "attr").mkdir()
 
-    def open_self(proc_fd: int, path: str, flags: int) -> int:
+    def open_self(_proc_fd: int, path: str, flags: int) -> int:
         try:
             return os.open(tmp_path / path, flags)
         except OSError as error:
@@ -105,7 +105,8 @@ def test_selinux_labels_go_where_they_count(attributes: Path) -> None:
     assert (attributes / "keycreate").read_text() == "key:label"
 
 
-def test_a_label_without_a_place_is_an_error(attributes: Path) -> None:
+@pytest.mark.usefixtures("attributes")
+def test_a_label_without_a_place_is_an_error() -> None:
     with pytest.raises(SyscallError, match="attr/exec"):
         kernel.set_apparmor_exec(-1, "docker-default")
     with pytest.raises(SyscallError, match="attr/exec"):

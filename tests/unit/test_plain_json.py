@@ -61,13 +61,15 @@ def test_refuses_with_the_same_words(text: str, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("text", ["[1,]", '{"a":1,}'])
-def test_a_trailing_comma_is_refused(text: str, plain: None) -> None:
+@pytest.mark.usefixtures("plain")
+def test_a_trailing_comma_is_refused(text: str) -> None:
     """CPython 3.13 has other words for it than 3.11."""
     with pytest.raises(ConfigError, match="not JSON"):
         jsontext.loads(text.encode(), what="config")
 
 
-def test_state_of_a_container_survives(plain: None) -> None:
+@pytest.mark.usefixtures("plain")
+def test_state_of_a_container_survives() -> None:
     state = {
         "id": "a\u20acb\U0001f600",
         "pid": 7,

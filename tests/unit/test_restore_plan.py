@@ -187,7 +187,7 @@ def test_why_it_failed_is_the_first_and_the_last_error_of_the_log() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [({"cr_errno": 95}, "operation not supported"), ({"cr_errmsg": "so"}, "so"), ({}, "no reason is given")],
+    [({"cr_errno": 95}, "operation not supported (ENOTSUP)"), ({"cr_errmsg": "so"}, "so"), ({}, "no reason is given")],
 )
 def test_why_it_failed_without_a_log(answer: dict[str, Any], words: str) -> None:
     assert swrk.why_failed(answer, b"") == words

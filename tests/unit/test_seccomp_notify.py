@@ -104,7 +104,7 @@ def test_no_agent_is_an_error(tmp_path: Path, notify_fd: int) -> None:
         seccomp_notify.send(str(tmp_path / "nobody"), None, notify_fd, 43, STATE)
 
 
-def test_a_path_longer_than_a_socket_address_is_an_error(tmp_path: Path, notify_fd: int) -> None:
+def test_a_path_longer_than_a_socket_address_is_an_error(notify_fd: int) -> None:
     with pytest.raises(SyscallError, match="file name too long"):
         seccomp_notify.send("/" + "x" * 200, None, notify_fd, 43, STATE)
 

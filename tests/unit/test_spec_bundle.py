@@ -73,7 +73,9 @@ def test_load_follows_a_link_to_a_file(tmp_path: Path) -> None:
 
 
 def test_no_bundle_and_no_config(tmp_path: Path) -> None:
-    assert refused(tmp_path).startswith(f"read {tmp_path}/config.json: no such file or directory; a bundle holds")
+    assert refused(tmp_path).startswith(
+        f"read {tmp_path}/config.json: no such file or directory (ENOENT); a bundle holds"
+    )
     assert "no such file or directory" in refused(tmp_path / "absent")
     assert "NUL" in refused(Path("/tmp/a\0b"))
 

@@ -114,7 +114,7 @@ class FakeGroup:
 @pytest.fixture
 def group(monkeypatch: pytest.MonkeyPatch) -> FakeGroup:
     made = FakeGroup()
-    monkeypatch.setattr(cgroups, "reopen", lambda saved: made)
+    monkeypatch.setattr(cgroups, "reopen", lambda _saved: made)
     return made
 
 
@@ -130,7 +130,8 @@ def test_start_runs_the_program(store: Store, entry: Entry, init: FakeInit) -> N
     assert not os.path.exists(f"{entry.path}/{START_SOCKET}")
 
 
-def test_start_twice(store: Store, entry: Entry, init: FakeInit) -> None:
+@pytest.mark.usefixtures("init")
+def test_start_twice(store: Store, entry: Entry) -> None:
     start(entry)
     with (
         store.open("x") as other,
@@ -259,7 +260,8 @@ def test_kill_all_signals_the_cgroup(entry: Entry, init: FakeInit, group: FakeGr
     assert group.calls == [("kill", TERM)]
 
 
-def test_kill_all_without_a_cgroup(entry: Entry, init: FakeInit) -> None:
+@pytest.mark.usefixtures("init")
+def test_kill_all_without_a_cgroup(entry: Entry) -> None:
     with pytest.raises(UnsupportedError, match="no cgroup"):
         kill(entry, TERM, everyone=True)
     kill(entry, KILL, everyone=True)  # its PID namespace goes with init
@@ -329,7 +331,8 @@ def test_delete_of_a_container_of_another_boot(
 
 
 @pytest.mark.parametrize("started", [False, True])
-def test_delete_of_one_that_has_not_stopped(store: Store, entry: Entry, init: FakeInit, started: bool) -> None:
+@pytest.mark.usefixtures("init")
+def test_delete_of_one_that_has_not_stopped(store: Store, entry: Entry, started: bool) -> None:
     """runtime.md, Delete: an error and no effect, for a created one too."""
     if started:
         start(entry)
@@ -460,7 +463,8 @@ def test_state_command(store: Store, entry: Entry, init: FakeInit) -> None:
     assert (stopped["status"], stopped["pid"]) == ("stopped", 0)
 
 
-def test_a_lifecycle_by_commands(store: Store, entry: Entry, init: FakeInit) -> None:
+@pytest.mark.usefixtures("entry")
+def test_a_lifecycle_by_commands(store: Store, init: FakeInit) -> None:
     assert pyoci(store, "start", "x").returncode == 0
     assert json.loads(pyoci(store, "state", "x").stdout)["status"] == "running"
     assert "that is not stopped: running" in pyoci(store, "delete", "x").stderr
@@ -472,12 +476,14 @@ def test_a_lifecycle_by_commands(store: Store, entry: Entry, init: FakeInit) -> 
 
 
 @pytest.mark.parametrize("argv", [["x"], ["x", "TERM"], ["--signal", "15", "x"], ["-s", "SIGTERM", "x"]])
-def test_kill_command_spellings(store: Store, entry: Entry, init: FakeInit, argv: list[str]) -> None:
+@pytest.mark.usefixtures("entry")
+def test_kill_command_spellings(store: Store, init: FakeInit, argv: list[str]) -> None:
     assert pyoci(store, "kill", *argv).returncode == 0
     assert os.waitstatus_to_exitcode(os.waitpid(init.pid, 0)[1]) == -TERM
 
 
-def test_list_command(store: Store, entry: Entry, init: FakeInit) -> None:
+@pytest.mark.usefixtures("entry")
+def test_list_command(store: Store, init: FakeInit) -> None:
     with fake_init.published(store, "broken") as broken:
         broken.write_file("state.json", b"{")
     table = pyoci(store, "list")
@@ -522,7 +528,8 @@ def test_delete_by_a_regular_expression(store: Store) -> None:
     assert pyoci(store, "delete", "b-").returncode == 1, "without the option it is an ID"
 
 
-def test_kill_by_a_regular_expression(store: Store, entry: Entry, init: FakeInit) -> None:
+@pytest.mark.usefixtures("entry")
+def test_kill_by_a_regular_expression(store: Store, init: FakeInit) -> None:
     with fake_init.published(store, "xx", pid=4_194_303, pid_start=1):
         pass
     result = pyoci(store, "kill", "--regex", "^x", "TERM")

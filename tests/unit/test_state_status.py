@@ -124,7 +124,7 @@ class _Group:
 def test_paused_when_the_cgroup_is_frozen(
     entry: Entry, init: FakeInit, monkeypatch: pytest.MonkeyPatch, frozen: bool, word: str
 ) -> None:
-    monkeypatch.setattr(cgroups, "reopen", lambda saved: _Group(frozen))
+    monkeypatch.setattr(cgroups, "reopen", lambda _saved: _Group(frozen))
     state = fake_init.state("x", pid=init.pid, pid_start=init.start, cgroup={"some": "group"})
     assert status(entry, state) == word
 

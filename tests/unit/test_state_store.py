@@ -157,7 +157,7 @@ def test_open_of_an_unknown_id(store: Store) -> None:
         store.open("x")
 
 
-def test_open_does_not_follow_a_link(store: Store, entry: Entry, tmp_path: Path) -> None:
+def test_open_does_not_follow_a_link(store: Store, entry: Entry) -> None:
     os.symlink(entry.path, f"{store.root}/link")
     with pytest.raises(StateError, match="open"):
         store.open("link")
@@ -209,7 +209,7 @@ def test_failed_write_keeps_the_old_state(entry: Entry, monkeypatch: pytest.Monk
     state = fake_init.state("x")
     entry.write(state)
 
-    def full(fd: int, data: bytes) -> int:
+    def full(_fd: int, _data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(posix, "write", full)
@@ -309,7 +309,7 @@ def test_lock_of_a_deleted_container(store: Store) -> None:
     second.close()
 
 
-def test_store_cannot_be_written(tmp_path: Path) -> None:
+def test_store_cannot_be_written() -> None:
     with pytest.raises(StateError, match="make /proc/nowhere/x"):
         Store("/proc/nowhere").reserve("x")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _stat as stat
+
 from pyoci.spec.rules import MISSING, escape, namespaces_of
 from pyoci.spec.rules.process import is_list
 
@@ -15,8 +17,7 @@ if TYPE_CHECKING:
 _MAJOR_MAX = (1 << 12) - 1
 _MINOR_MAX = (1 << 20) - 1
 # inode(7): what fileMode may say of the type, besides nothing
-_TYPE_BITS = 0o170000
-_TYPES = {"c": 0o020000, "u": 0o020000, "b": 0o060000, "p": 0o010000}
+_TYPES = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
 _NAME_MAX = 15  # netdevice(7), IFNAMSIZ with its NUL
 # ipc_namespaces(7); the rest of /proc/sys/kernel is the host's
 _IPC_SYSCTLS = (
@@ -46,7 +47,7 @@ def device_mode_is_of_its_type(config: Config) -> Iterator[Problem]:
     """`fileMode` (uint32): file mode for the device. podman writes all of st_mode (0020666)."""
     for index, device in enumerate(config.get("linux", {}).get("devices", ())):
         mode = device.get("fileMode", 0)
-        if mode & _TYPE_BITS not in (0, _TYPES[device["type"]]):
+        if stat.S_IFMT(mode) not in (0, _TYPES[device["type"]]):
             yield f"/linux/devices/{index}/fileMode", mode, f"permissions, of a device of type {device['type']}"
 
 

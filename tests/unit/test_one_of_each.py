@@ -1,0 +1,94 @@
+"""One form of each: what all of pyoci writes the same way is written in one place."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "pyoci"
+SOURCES = {str(path.relative_to(PACKAGE)): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+
+# A pattern, the files that may have it, and what the others use.
+FORMS = {
+    "an error number in words": (
+        r"\bstrerror\b|\berrorcode\b",
+        # whose words engines match, or which look like those of strace(1)
+        {"errors.py", "init/inside/execute.py", "wire/messages.py", "kernel/call_log.py"},
+        "errors.reason",
+    ),
+    "the type of a file from its mode": (
+        r"0o170000|0o100000|0o040000|0o020000",
+        {"state/store.py"},  # `state` loads it, and no module that it can do without
+        "stat.S_ISREG and its kin, with `import _stat as stat`",
+    ),
+    "the number of SIGKILL": (
+        r"(?m)^_?(SIG)?KILL = |\b(kill|die_with_parent)\((.*, )?9\)",
+        {"kernel/signals.py", "cgroups/files.py"},
+        "kernel.signals.KILL, cgroups.files.SIGKILL",
+    ),
+}
+
+
+# Names that Python, the launcher or hack/ use, and what programs import.
+USED_ELSEWHERE = {"__getattr__", "__dir__", "__all__", "find_spec", "IS_PROGRAM", "BY_EXPRESSION"}
+LIBRARY = ("library/", "api.py", "aio.py")
+
+
+def names_defined(tree: ast.Module) -> Iterator[str]:
+    """At the top of a module, and methods."""
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))
+        if isinstance(node, ast.ClassDef):
+            names = [member.name for member in node.body if isinstance(member, ast.FunctionDef)]
+            yield from (name for name in names if not name.startswith("__"))
+
+
+def names_used(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from re.findall(r"^[\w.]+$", node.value)  # getattr and its kin
+
+
+def test_nothing_is_dead() -> None:
+    """What only tests use, or nobody, is not there."""
+    trees = {file: ast.parse(text) for file, text in SOURCES.items()}
+    used = {name.rpartition(".")[2] for tree in trees.values() for name in names_used(tree)}
+    defined = {
+        f"{file}: {name}"
+        for file, tree in trees.items()
+        if not file.startswith(LIBRARY)
+        for name in names_defined(tree)
+    }
+    known = used | USED_ELSEWHERE | {"TYPE_CHECKING"}
+    assert not {place for place in defined if place.rpartition(" ")[2] not in known}
+
+
+def test_every_marker_marks_a_test() -> None:
+    settings = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())
+    tests = "".join(path.read_text() for path in (PACKAGE.parent / "tests").rglob("test_*.py"))
+    for line in settings["tool"]["pytest"]["ini_options"]["markers"]:
+        name = line.partition(":")[0]
+        assert f"pytest.mark.{name}" in tests, name
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_form(name: str) -> None:
+    pattern, places, instead = FORMS[name]
+    found = {file for file, text in SOURCES.items() if re.search(pattern, text)}
+    assert found <= places, f"{found - places}: {name}: use {instead}"
+    assert places <= found, f"{places - found} are without it now"
