@@ -383,7 +383,8 @@ class TestUlimits:
         assert "the caller's own hard limit is lower" in result.stderr
 
     def test_advice_with_an_option(self, podman: Podman) -> None:
-        result = self.call(podman, 'default_ulimits = ["nofile=5000:5000"]', "--ulimit", "nofile=1000:1000")
+        limits = ["--ulimit", "nofile=1000:1000", "--ulimit", "nproc=4000:4000"]
+        result = self.call(podman, 'default_ulimits = ["nofile=5000:5000"]', *limits)
         assert (result.status, result.stdout) == (0, "1000\n"), result.stderr
 
     def test_advice_with_a_file(self, podman: Podman) -> None:
