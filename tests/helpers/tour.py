@@ -18,7 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-PAGES = sorted((Path(__file__).resolve().parents[2] / "docs/tour").glob("[0-9]*.md"))
+PAGES = sorted(
+    (Path(__file__).resolve().parents[2] / "docs/tour").glob("[0-9]*.md"),
+    key=lambda path: int(path.name.partition("-")[0]),
+)
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _NEEDS = re.compile(r"<!-- needs: (.*?) -->")
 _MARK = "end-of-command"
@@ -104,13 +107,17 @@ def _has(*programs: str) -> str:
     return f"not installed: {', '.join(lacking)}" if lacking else ""
 
 
+def _has_thin_target() -> str:
+    if shutil.which("modprobe"):
+        subprocess.run(["modprobe", "--quiet", "dm-thin-pool"], check=False)
+    targets = subprocess.run(["dmsetup", "targets"], capture_output=True, text=True, check=False).stdout
+    return "" if "thin-pool" in targets else "this kernel has no thin target of device mapper"
+
+
 NEEDS: dict[str, Callable[[], str]] = {
     "overlay": lambda: _has_file_system("overlay"),
     "btrfs": lambda: _has_file_system("btrfs") or _has("mkfs.btrfs", "btrfs", "losetup"),
-    "device mapper": lambda: (
-        _has("dmsetup", "losetup", "mkfs.ext4")
-        or ("" if os.path.exists("/dev/mapper/control") else "this kernel has no device mapper")
-    ),
+    "device mapper": lambda: _has("dmsetup", "losetup", "mkfs.ext4") or _has_thin_target(),
     "iproute2": lambda: _has("ip"),
     "util-linux": lambda: _has("unshare", "nsenter", "setpriv", "ipcmk", "ipcs"),
     "user namespaces": lambda: (
