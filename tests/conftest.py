@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posix
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from helpers.library import Library
 from helpers.runtime import Runtime, kill_process, runtime_command, until
 
 from pyoci import log
+from pyoci.kernel import _raw, call
 
 NEED_ROOT = {"integration", "security", "engines"}
 
@@ -41,6 +43,22 @@ def silent_log() -> Iterator[None]:
     if sink.fd is not None:
         os.close(sink.fd)
     sink.__init__()  # type: ignore[misc]  # the sink is a module's only one
+
+
+@pytest.fixture(autouse=True)
+def silent_calls() -> Iterator[None]:
+    """Nobody is told of system calls: what --debug puts in a module's place is taken out again."""
+    yield
+    call.log = None
+    call_log = sys.modules.get("pyoci.kernel.call_log")
+    if call_log is None:
+        return
+    for name, module in list(sys.modules.items()):
+        if name.startswith(call_log._PLACES):
+            if isinstance(getattr(module, "posix", None), call_log._Traced):
+                module.posix = posix  # type: ignore[attr-defined]
+            if getattr(getattr(module, "syscall", None), "__module__", "") == call_log.__name__:
+                module.syscall = _raw.syscall  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")

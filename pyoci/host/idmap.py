@@ -67,9 +67,11 @@ def namespace_of(user: UserNamespace, proc_fd: int) -> int:
     reader, writer = posix.pipe()
     pid, pidfd = process.clone(uapi.CLONE_NEWUSER)
     if pid == 0:
-        posix.close(writer)
-        posix.read(reader, 1)  # until the host has opened the namespace, or is gone
-        posix._exit(0)
+        try:
+            posix.close(writer)
+            posix.read(reader, 1)  # until the host has opened the namespace, or is gone
+        finally:
+            posix._exit(0)
     posix.close(reader)
     try:
         write_maps(pid, user, proc_fd)

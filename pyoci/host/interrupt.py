@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posix
+
 from pyoci.errors import Interrupted
 
 TYPE_CHECKING = False
@@ -19,12 +21,17 @@ def undo_when_asked_to_end() -> None:
 
     A signal that the caller ignores (nohup(1)) stays ignored, and a handler that there is already stays, too.
     """
+    owner = posix.getpid()
+
+    def interrupt(signal: int, _frame: object) -> NoReturn:
+        if posix.getpid() != owner:
+            # A fork, of a library, too, has this handler and the way back through our own code: it would undo what its
+            # parent goes on with.
+            posix._exit(128 + signal)  # as shells count
+        for number in ENDING:
+            _signal.signal(number, _signal.SIG_IGN)
+        raise Interrupted(signal)
+
     for number in ENDING:
         if _signal.getsignal(number) in (_signal.SIG_DFL, _signal.default_int_handler):
-            _signal.signal(number, _interrupt)
-
-
-def _interrupt(signal: int, _frame: object) -> NoReturn:
-    for number in ENDING:
-        _signal.signal(number, _signal.SIG_IGN)
-    raise Interrupted(signal)
+            _signal.signal(number, interrupt)

@@ -5,7 +5,10 @@ A cold path: pyroute2 speaks netlink here, and costs more to import than a whole
 
 from __future__ import annotations
 
+import posix
+
 from pyoci.errors import ConfigError, PyociError
+from pyoci.kernel import namespace, uapi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +23,10 @@ def move(devices: dict[str, str], pid: int) -> None:
 
     Raises ConfigError for a device that is not there, PyociError when the kernel refuses (a name that is taken).
     """
-    from pyroute2 import IPRoute, NetNS
+    from pyroute2 import IPRoute
     from pyroute2.netlink.exceptions import NetlinkError
 
-    with IPRoute() as host, NetNS(f"/proc/{pid}/ns/net", flags=0) as container:
+    with IPRoute() as host, IPRoute(fileno=_socket_in(pid)) as container:
         for name, new_name in devices.items():
             index = _index(host, name)
             addresses = _addresses(host, index)
@@ -35,6 +38,30 @@ def move(devices: dict[str, str], pid: int) -> None:
                 _finish(container, before, addresses)
             except NetlinkError as error:
                 raise PyociError(f"move network device {name} to {new_name}: {str(error).lower()}") from None
+
+
+def _socket_in(pid: int) -> int:
+    """A netlink socket of the network namespace of `pid`.
+
+    Not pyroute2's NetNS: it makes its socket in a fork of this process, which it ends by SIGTERM; our handler of that
+    signal then undoes, in the fork, what this process has begun.
+    """
+    import socket
+
+    own = namespace.open_path("/proc/self/ns/net", "network")
+    theirs = -1
+    try:
+        theirs = namespace.open_path(f"/proc/{pid}/ns/net", "network")
+        namespace.join(theirs, uapi.CLONE_NEWNET, "the container's network namespace")
+        try:
+            made = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, 0)
+        finally:
+            namespace.join(own, uapi.CLONE_NEWNET, "the runtime's own network namespace again")
+    finally:
+        posix.close(own)
+        if theirs >= 0:
+            posix.close(theirs)
+    return made.detach()
 
 
 def _index(host: Any, name: str) -> int:

@@ -313,7 +313,11 @@ def _remove(created: Created) -> None:
 def _end_by_exception() -> None:
     """A signal while something is made has it undone."""
 
+    owner = posix.getpid()
+
     def stop(number: int, _frame: object) -> NoReturn:
+        if posix.getpid() != owner:
+            posix._exit(128 + number)  # a fork must not undo what this process has made
         raise _Ended(f"ended by signal {number} while it was made")
 
     for number in _ENDINGS:

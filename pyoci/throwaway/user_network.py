@@ -7,7 +7,7 @@ import shutil
 import signal
 
 from pyoci.errors import PyociError
-from pyoci.kernel import namespace, process, uapi
+from pyoci.kernel import namespace, process, signals, uapi
 
 # The address of slirp4netns' own server of names
 _SLIRP_SERVER = "nameserver 10.0.2.3\n"
@@ -27,6 +27,11 @@ class Helper:
         if not os.path.exists(_TUN):
             raise PyociError(
                 f"option --net: there is no {_TUN}, which {self.tool} needs: modprobe tun, or run it as root"
+            )
+        if not os.access(_TUN, os.R_OK | os.W_OK, effective_ids=True):
+            raise PyociError(
+                f"option --net: this user may not open {_TUN}, which {self.tool} needs (it is mode "
+                f"{os.stat(_TUN).st_mode & 0o7777:04o}, most systems have 0666): chmod 666 {_TUN}, or run it as root"
             )
         owner = os.getpid()
         waits, self._go = os.pipe()
@@ -64,6 +69,7 @@ class Helper:
             words = ["--configure", "--mtu=65520", "--disable-host-loopback", f"--ready-fd={tells}", str(owner), "tap0"]
             os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
             os.dup2(1, 2)
+            signals.reset()
             os.execv(self.tool, [self.tool, *words])
         place = f"/proc/{owner}/ns"
         words = ["--config-net", "--quiet", "--netns", f"{place}/net", "--userns", f"{place}/user", "--foreground"]
@@ -71,9 +77,11 @@ class Helper:
         child = os.fork()
         if child == 0:
             process.die_with_parent(signal.SIGKILL)
+            signals.reset()  # Debian 12's pasta takes an ignored SIGPIPE for an error
             os.execv(self.tool, [self.tool, *words])
-        if _wait_for_interface(owner, child):
-            os.write(tells, b"x")
+        if not _wait_for_interface(owner, child):
+            return
+        os.write(tells, b"x")
         os.close(tells)
         signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
         os.waitpid(child, 0)

@@ -82,12 +82,12 @@ def test_many_short_options(runtime: Runtime, bundle: Bundle) -> None:
     assert "size=818176k" in runtime.create(bundle).mounts()["/mnt"].super_options
 
 
-@pytest.mark.parametrize("length, word", [(255, ""), (256, "ENAMETOOLONG")])
+@pytest.mark.parametrize("length, word", [(255, ""), (256, "/mounts/6/destination")])
 def test_a_name_of_the_destination(runtime: Runtime, bundle: Bundle, length: int, word: str) -> None:
     bundle.mount(f"/{'d' * length}", "tmpfs")
     if word:
         words = runtime.refuses(bundle)
-        assert word in words and len(words) < 900
+        assert word in words and "at most 255 bytes" in words and len(words) < 900
     else:
         assert f"/{'d' * length}" in runtime.create(bundle).mounts()
 
@@ -95,7 +95,7 @@ def test_a_name_of_the_destination(runtime: Runtime, bundle: Bundle, length: int
 def test_a_destination_longer_than_a_path(runtime: Runtime, bundle: Bundle) -> None:
     bundle.mount("/" + "/".join(["d" * 200] * 25), "tmpfs")
     words = runtime.refuses(bundle)
-    assert "ENAMETOOLONG" in words and len(words) < 900
+    assert "fewer than 4096 bytes (it has 5025)" in words and len(words) < 900
 
 
 @pytest.mark.parametrize("kind", ["overlay", "tmpfs", "no such file system " + "x" * 5000])

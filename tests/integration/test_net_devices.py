@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
@@ -41,6 +43,24 @@ def test_moved_with_its_permanent_addresses_and_up(runtime: Runtime, bundle: Bun
 def test_renamed(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["netDevices"] = {"out0": {"name": "inside0"}}
     assert "inside0" in runtime.sh(bundle, "ip link")
+
+
+@pytest.mark.usefixtures("ip")
+def test_no_further_process_is_made(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    """A fork of the runtime has its handlers of signals: what ends it makes it undo what the runtime does."""
+    if shutil.which("strace") is None:
+        pytest.skip("needs strace")
+    bundle.process["args"] = ["/bin/true"]
+    made = []
+    for moved in (False, True):
+        bundle.linux["netDevices"] = {"out0": {}} if moved else {}
+        bundle.write()
+        words = runtime.arguments("run", "--bundle", str(bundle.path), runtime.add(bundle))
+        trace = ["strace", "-f", "-qq", "-o", str(scratch / "trace"), "-e", "trace=clone,clone3,fork,vfork"]
+        subprocess.run([*trace, *words], check=True, stdin=subprocess.DEVNULL, timeout=60)
+        made.append(len((scratch / "trace").read_text().splitlines()))
+    assert made[0] > 0
+    assert made[1] == made[0]
 
 
 @pytest.mark.usefixtures("ip")

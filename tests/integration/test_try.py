@@ -88,7 +88,7 @@ def left(runtime: Runtime) -> list[str]:
     """Folders, containers and cgroups that are left."""
     place = Path(f"{runtime.root}-try")
     folders = [path.name for path in place.glob("try-*")] if place.exists() else []
-    containers = json.loads(runtime.expect("list", "--format", "json").stdout)
+    containers = json.loads(runtime.expect("list", "--format", "json").stdout) if runtime.root.is_dir() else []
     return [*folders, *(document["id"] for document in containers)]
 
 
@@ -102,6 +102,8 @@ def running_container(runtime: Runtime) -> str:
     """The ID of the one container, once it runs."""
 
     def running() -> list[str]:
+        if not runtime.root.is_dir():
+            return []  # `try` makes it; `list` refuses one that is not there
         documents = json.loads(runtime.expect("list", "--format", "json").stdout or "[]")
         return [document["id"] for document in documents if document["status"] == "running"]
 
@@ -397,9 +399,12 @@ def test_ordinary_user_and_network(runtime: Runtime, ordinary: list[str]) -> Non
     if installed and not os.path.exists("/dev/net/tun"):
         assert "/dev/net/tun" in call(runtime, "--net", "--", "true", before=ordinary).stderr
         pytest.skip("this kernel has no tun device")
+    elif installed and os.stat("/dev/net/tun").st_mode & 0o006 != 0o006:
+        assert "may not open /dev/net/tun" in call(runtime, "--net", "--", "true", before=ordinary).stderr
+        pytest.skip("an ordinary user may not open /dev/net/tun here")
     elif installed:
         out = expect(runtime, "--net", "--", "ls", "/sys/class/net", before=ordinary)
-        assert len(out.split()) == 2
+        assert len([name for name in out.split() if not name.startswith("ifb")]) == 2  # some kernels make ifb0 always
     else:
         result = call(runtime, "--net", "--", "true", before=ordinary)
         assert result.returncode == 1

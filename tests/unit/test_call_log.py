@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pyoci.kernel import _raw, beneath, call, call_log, mount, namespace, uapi
+from pyoci.kernel import beneath, call, call_log, mount, namespace, uapi
 
 LINES: list[str] = []
 
@@ -21,21 +20,8 @@ def posix_of(module: object) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def undone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The modules have their own again afterwards."""
-    del monkeypatch  # undone after this
-    import posix
-    import sys
-
+def empty() -> None:
     LINES.clear()
-    yield
-    call.log = None
-    for name, module in list(sys.modules.items()):
-        if name.startswith(("pyoci.kernel.", "pyoci.init.", "pyoci.cgroups.")):
-            if isinstance(getattr(module, "posix", None), call_log._Traced):
-                module.posix = posix  # type: ignore[attr-defined]
-            if getattr(getattr(module, "syscall", None), "__module__", "") == call_log.__name__:
-                module.syscall = _raw.syscall  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

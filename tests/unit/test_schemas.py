@@ -170,10 +170,15 @@ def assert_same_verdict(document: object, kind: str, upstream: bool) -> None:
     ours = problems(document, kind)
     assert is_valid(document, kind) == (not ours), "the generated check and jsonschema disagree"
     if not upstream:
-        assert ours, "laxer than the specification's schema"
+        assert ours or is_known_to_be_laxer(document, kind), "laxer than the specification's schema"
         return
     for where, line in ours:
         assert any(re.fullmatch(known, where) for known in STRICTER[kind]), f"stricter, and no reason known: {line}"
+
+
+def is_known_to_be_laxer(document: Any, kind: str) -> bool:
+    """runtime.md, "State": "Additional values MAY be defined by the runtime"; the specification's schema has none."""
+    return kind == "state" and document["status"] == "paused"
 
 
 @pytest.fixture(scope="module")

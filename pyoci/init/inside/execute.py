@@ -13,6 +13,7 @@ from pyoci.kernel.call import shown
 from pyoci.kernel.deferred import Call
 from pyoci.wire.plan import Process
 
+_LINKS = 40  # of one path, as many as the kernel follows: path_resolution(7)
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -48,6 +49,8 @@ def _check(name: str, path: str) -> None:
     try:
         found = posix.stat(path)
     except (FileNotFoundError, NotADirectoryError):
+        if _leads_through_self(path):
+            return
         raise ExecutableError(f'exec: "{shown(name)}": stat {shown(path)}: {NO_SUCH_FILE}') from None
     except OSError as error:
         raise ExecutableError(
@@ -57,6 +60,36 @@ def _check(name: str, path: str) -> None:
         raise ExecutableError(f'exec: "{shown(name)}": is a directory: {PERMISSION_DENIED}')
     if not posix.access(path, posix.X_OK, effective_ids=True):
         raise ExecutableError(f'exec: "{shown(name)}": {PERMISSION_DENIED}')
+
+
+def _leads_through_self(path: str) -> bool:
+    """Only execve(2) can tell: /proc/self leads nowhere for us, who have not gone into procfs' PID namespace ourselves.
+
+    It is a link that cannot be read then (proc(5)). The way to it is `path` or links on it, e.g. /dev/fd.
+    """
+    for _ in range(_LINKS):
+        parts = path.split("/")
+        for count in range(1, len(parts) + 1):
+            link = "/".join(parts[:count])
+            try:
+                target = posix.readlink(link or "/")
+            except FileNotFoundError:
+                return _is_there(link)
+            except OSError:
+                continue  # not a link
+            path = "/".join([target if target[:1] == "/" else f"{link.rpartition('/')[0]}/{target}", *parts[count:]])
+            break
+        else:
+            return False
+    return False
+
+
+def _is_there(path: str) -> bool:
+    try:
+        posix.lstat(path)
+    except OSError:
+        return False
+    return True
 
 
 def prepare(

@@ -27,7 +27,7 @@ def paths_fit(config: Config) -> Iterator[Problem]:
         if len(path) * 4 < _NAME:
             continue
         if _bytes(path) >= _PATH:
-            yield place, path, f"a path below {_PATH} bytes, found {_bytes(path)}"
+            yield place, path, f"a path of fewer than {_PATH} bytes (it has {_bytes(path)})"
         elif max(map(_bytes, path.split("/"))) > _NAME:
             yield place, path, f"names of at most {_NAME} bytes in a path"
 
