@@ -116,6 +116,7 @@ _PATH_MAX = 3800  # PATH_MAX without what lies around it: mount point, file name
 RELATIVE_TO = "/pyoci/"  # where relative paths start, whoever calls (config-linux.md, "Cgroups Path": consistently)
 NOBODY, DIRECT, ALL = "nobody", "direct", "all"
 CGROUPFS, SYSTEMD, DISABLED = "cgroupfs", "systemd", "disabled"  # --cgroup-manager
+SUBGROUP, DELEGATE = "run.oci.systemd.subgroup", "run.oci.delegate-cgroup"  # annotations: see `subgroups`
 
 
 def prepare(
@@ -131,10 +132,15 @@ def prepare(
     """The groups that a new container gets; nothing is made yet.
 
     `cgroups_path` is `linux.cgroupsPath`, `config_resources` is `linux.resources`; `annotations` may hold properties
-    for systemd, `manager` is CGROUPFS, SYSTEMD or DISABLED. `adopted`: somebody else (criu) makes the groups and puts
-    processes in them, before `create`. With `rootless`, a caller that may not make groups is no error as long as
-    neither of the two asks for them. Raises CgroupError for a path that is broken and for a limit that cannot be had.
+    for systemd and names of groups below the container's (`subgroups`), `manager` is CGROUPFS, SYSTEMD or DISABLED.
+    `adopted`: somebody else (criu) makes the groups and puts processes in them, before `create`. With `rootless`, a
+    caller that may not make groups is no error as long as neither of the two asks for them. Raises CgroupError for a
+    path that is broken and for a limit that cannot be had.
     """
+    if annotations and annotations.get(DELEGATE):
+        from pyoci.cgroups import subgroups
+
+        subgroups.delegated(annotations, is_unified())
     if manager == DISABLED:
         from pyoci.cgroups import none
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from pyoci.cgroups import NOBODY, ROOT, hierarchies, is_unified, limits, systemd_annotations, systemd_units
+from pyoci.cgroups import NOBODY, ROOT, hierarchies, is_unified, limits, subgroups, systemd_annotations, systemd_units
 from pyoci.cgroups.dbus import Manager, Refused
 from pyoci.cgroups.group import Group
 from pyoci.errors import CgroupError
@@ -39,6 +39,7 @@ def prepare(
     user = rootless
     parent, unit = systemd_units.parse(cgroups_path, container_id, user)
     asked = systemd_annotations.properties(annotations or {})
+    leaf = subgroups.subgroup(annotations or {})
     path = f"{systemd_units.expand_slice(parent)}/{unit}"
     inner: UnifiedCgroup | LegacyCgroup
     if unified:
@@ -49,14 +50,15 @@ def prepare(
         controllers.require((item for batch in planned.batches for item in batch), ROOT)
         group = Group(ROOT, _manager_group(user) + path)
         group.look_for_user()
-        inner = UnifiedCgroup(group, container_id, rootless, limits=planned, adopted=True)
+        inner = UnifiedCgroup(group, container_id, rootless, limits=planned, adopted=True, leaf=leaf)
     else:
         from pyoci.cgroups.v1 import LegacyCgroup
 
         groups = _v1_groups(path)
         for group in groups.values():
             group.look_for_user()
-        inner = LegacyCgroup(groups, container_id, rootless, adopted=True)
+        leaves = dict.fromkeys(groups, leaf) if leaf else None
+        inner = LegacyCgroup(groups, container_id, rootless, adopted=True, leaves=leaves)
         planned = inner.plan(resources)
     properties = systemd_units.properties(planned.batches, unified, {})
     return SystemdCgroup(inner, unit, parent, user, asked=[*properties, *asked])
@@ -135,6 +137,9 @@ class SystemdCgroup:
             self._start(pid)
             # What systemd has no property for; and on v1 the hierarchies that it does not manage.
             self._inner.create(self._owner)
+            self._inner.add(pid)
+            self._inner.enable_leaf()
+            return
         self._inner.add(pid)
 
     def update(self, resources: dict[str, Any]) -> None:

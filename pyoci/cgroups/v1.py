@@ -129,10 +129,25 @@ class LegacyCgroup:
             if self.groups:
                 self._listing().mark(self._id)
             self._apply(planned, fresh=not self._adopted)
+            # now that the limits are there, of which some are copied
+            self._make_leaves()
         except CgroupError:
             remove_made(self._undo)
             raise
         return self
+
+    def _make_leaves(self) -> None:
+        for name, leaf in self.leaves.items():
+            from pyoci.cgroups import subgroups
+
+            group = self.groups.get(name)
+            if group is not None:
+                subgroups.make(group, leaf)
+                if "cpuset" in name.split(","):
+                    _fill_cpuset(f"{group.path}/{leaf}", group.mount)
+
+    def enable_leaf(self) -> None:
+        """In v1 every group has its hierarchy's controllers."""
 
     def clone_fd(self) -> int:
         return -1
@@ -245,7 +260,8 @@ class LegacyCgroup:
             name = group.mount.rpartition("/")[2]
             options = f"none,{controllers}" if controllers.startswith("name=") else controllers
             fstype = "cgroup" if controllers else "cgroup2"
-            entries.append(CgroupMount(name=name, host_path=group.path, fstype=fstype, options=options))
+            place = f"{group.path}/{self.leaves[controllers]}" if self.leaves.get(controllers) else group.path
+            entries.append(CgroupMount(name=name, host_path=place, fstype=fstype, options=options))
             links += [(part, name) for part in controllers.split(",") if "," in controllers and part != name]
         return CgroupMounts(tmpfs=True, fresh=cgroup_namespace, entries=tuple(entries), links=tuple(links))
 

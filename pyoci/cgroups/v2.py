@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pyoci.wire.cgroup import CgroupMounts
 
 _NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
-# What can be delegated where the kernel does not list it (config-linux.md, "Cgroup ownership").
-_DELEGATED = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
 # Controllers that work in a threaded group (cgroup-v2.rst, "Threads").
 _THREADED = frozenset(("cpu", "cpuset", "perf_event", "pids"))
 
@@ -136,8 +134,13 @@ class UnifiedCgroup:
             controllers.enable_all(self.group)
             self._check_type(bool(planned.batches))
             self._apply(planned)
-            if owner is not None:
-                self._give(*owner)
+            if self.leaf or owner is not None:
+                from pyoci.cgroups import subgroups
+
+                if self.leaf:
+                    subgroups.make(self.group, self.leaf)
+                if owner is not None:
+                    subgroups.give(self._where, *owner)
         except CgroupError:
             remove_made(self._undo)
             raise
@@ -160,6 +163,13 @@ class UnifiedCgroup:
                 raise CgroupError(f"move process {pid} into {self._where}: {reason(error)}{hint}") from None
         finally:
             posix.close(fd)
+
+    def enable_leaf(self) -> None:
+        """Give the leaf the controllers of the group, in which no process is any more. Raises CgroupError."""
+        if self.leaf:
+            from pyoci.cgroups import subgroups
+
+            subgroups.enable(self.group, self.leaf)
 
     def update(self, resources: dict[str, Any]) -> None:
         self.apply_update(self.plan_update(resources))
@@ -228,7 +238,7 @@ class UnifiedCgroup:
     def mounts(self, cgroup_namespace: bool) -> CgroupMounts:
         from pyoci.wire.cgroup import CgroupMount, CgroupMounts
 
-        entry = CgroupMount(name="", host_path=self.group.path, fstype="cgroup2", options="")
+        entry = CgroupMount(name="", host_path=self._where, fstype="cgroup2", options="")
         return CgroupMounts(tmpfs=False, fresh=cgroup_namespace, entries=(entry,))
 
     @property
@@ -279,19 +289,6 @@ class UnifiedCgroup:
 
             devices_v2.restrict(self.group.path, planned.devices)
         apply(self.group, planned.batches, restore)
-
-    def _give(self, uid: int, gid: int) -> None:
-        """config-linux.md, "Cgroup ownership"."""
-        listed = files.read_optional("/sys/kernel/cgroup/delegate")
-        names = _DELEGATED if listed is None else tuple(listed.split())
-        place = self.group.path
-        for path in (place, *(f"{place}/{name}" for name in names)):
-            try:
-                posix.chown(path, uid, gid)
-            except FileNotFoundError:
-                continue  # not every file that can be delegated exists in every group
-            except OSError as error:
-                raise CgroupError(f"give {path} to user {uid}: {reason(error)}") from None
 
     def _check_type(self, limited: bool) -> None:
         """A group below a threaded one, or below one with processes of its own, may be unfit for a

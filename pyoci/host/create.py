@@ -98,6 +98,8 @@ def load(options: Options) -> tuple[Plan, bytes]:
     plan = build(config, request, host_facts.gather())
     for words in plan.warnings:
         log.warning(words)
+    if plan.annotations.get(cgroups.SUBGROUP) and options.cgroup_manager != cgroups.SYSTEMD:
+        log.warning(f"/annotations/{cgroups.SUBGROUP}: needs --systemd-cgroup; it is ignored")
     _check_terminal(plan, options)
     if plan.process is not None:
         passed_fds.check(plan.process.preserve_fds)
@@ -246,7 +248,8 @@ def _create_with(
         opened.seccomp_program = seccomp.for_container(plan.process.seccomp)
     phase("make the cgroup")
     # removes what it made when it fails, and nothing that others made
-    group = group.create(delegation.owner(plan.namespaces, plan.mounts, plan.process))
+    owner = delegation.owner(plan.namespaces, plan.mounts, plan.process)
+    group = group.create(None if plan.annotations.get(cgroups.DELEGATE) else owner)
     try:
         if any(mount.kind == "cgroup" for mount in plan.mounts):
             opened.cgroup = group.mounts("cgroup" in plan.namespaces.new)
@@ -292,6 +295,7 @@ def _create_with(
         state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
         if unseen and _is_one_too_few(plan):
             group.update({"pids": {"limit": 1}})
+        _delegate(plan, state, child.pid, owner)
         entry.write(state)
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         child.channel.send(messages.GO)
@@ -308,6 +312,15 @@ def _create_with(
         if out_of_memory:
             raise ContainerError("container init was OOM-killed: its memory limit is too low") from None
         raise
+
+
+def _delegate(plan: Plan, state: State, pid: int, owner: tuple[int, int] | None) -> None:
+    """Into the group that the container manages by itself: not before, since its cgroup namespace begins above it."""
+    if plan.annotations.get(cgroups.DELEGATE):
+        from pyoci.cgroups import subgroups
+
+        path = subgroups.delegated(plan.annotations, unified=True)
+        state.cgroup = subgroups.hand_over(state.cgroup, path, pid, owner)
 
 
 def _open_in_turn(plan: Plan, index: str, child: spawn.Child, opened: Inherited) -> int:

@@ -529,6 +529,6 @@ def test_annotations_that_are_applied_are_no_reason_for_a_warning() -> None:
     """Each annotation of crun's that the code reads, and no other."""
     package = Path(rules.__file__).resolve().parents[2]
     code = "".join(path.read_text() for path in package.rglob("*.py") if path.name not in ("advice.py", "features.py"))
-    read = set(re.findall(r'"(run\.oci\.(?!crun)[\w.]+\w)"', code))
+    read = set(re.findall(r'"(run\.oci\.(?!crun)[\w.-]+\w)"', code))
     assert read == set(advice.APPLIED)
     assert not rules.warnings(config(annotations=dict.fromkeys(advice.APPLIED, "1")))

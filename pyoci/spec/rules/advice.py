@@ -104,10 +104,12 @@ def monitoring_has_its_new_name(config: Config) -> Iterator[Problem]:
 
 # Of crun's annotations those that are applied here; docs/compatibility.md has the reasons for the others.
 APPLIED = (
+    "run.oci.delegate-cgroup",
     "run.oci.hooks.stderr",
     "run.oci.hooks.stdout",
     "run.oci.keep_original_groups",
     "run.oci.mount_context_type",
+    "run.oci.systemd.subgroup",
 )
 
 
