@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posix
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ NEED_ROOT = {"integration", "security", "engines"}
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "beyond_runc(reason): asks more than Debian's runc does; skipped with runc")
+    # Ignored where a shell has started pytest in the background; the commands under test would ignore it, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
