@@ -168,7 +168,9 @@ def _rlimit(text: str, _: dict[str, Any]) -> str:
 
 
 def _rootfs(_: str, config: dict[str, Any]) -> str:
-    return f"/root/path of config.json is {show(config['root']['path'])}, below the bundle unless it begins with /"
+    path = config["root"]["path"]
+    below = "" if path.startswith("/") else ", a path below the bundle"
+    return f"/root/path of config.json is {show(path)}{below}"
 
 
 def _console(_text: str, _: dict[str, Any]) -> str:

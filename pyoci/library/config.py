@@ -229,6 +229,8 @@ class Config:
         name = values.text(os.fspath(network), "network")
         if name == "host":
             return self.without_namespace("network")
+        if name != "none" and not name.startswith("/"):
+            raise ConfigError(f"network: found {name[:200]!r}, expected none, host or an absolute path")
         return self.with_namespace("network", None if name == "none" else name)
 
     def with_namespace(self, kind: str, path: _Path | None = None) -> Config:

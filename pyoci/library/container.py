@@ -324,13 +324,15 @@ class Container:
         """
         words = exec_words(self.id, args, env=env, cwd=cwd, user=user, terminal=False, options=options)
         keywords = text_keywords(text, encoding, errors)
-        stdin = DEVNULL if input is None else PIPE
+        data = encode(input, encoding)
+        values.output_limit(max_output)
+        stdin = DEVNULL if data is None else PIPE
         deadline = Deadline(timeout)
         process: Process[Any] = start(
             self.program, self.root, words, [os.fspath(word) for word in args], keywords, deadline, _cancel,
             stdin=stdin, stdout=PIPE, stderr=PIPE,
         )  # fmt: skip
-        return finish(process, input, deadline, max_output, check, _cancel)
+        return finish(process, data, deadline, max_output, check, _cancel)
 
     @overload
     def popen(

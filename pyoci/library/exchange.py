@@ -12,6 +12,7 @@ import select
 from collections.abc import Callable
 from typing import IO, Any
 
+from pyoci.library import values
 from pyoci.library.outcome import OutputLimit
 from pyoci.library.waiting import Cancelled, Deadline
 
@@ -33,7 +34,7 @@ class Exchange:
     ) -> None:
         self.stdout = bytearray()
         self.stderr = bytearray()
-        self._max = max_output
+        self._max = values.output_limit(max_output)
         self._cancel = cancel
         self._stdin = stdin
         self._input = memoryview(input or b"")

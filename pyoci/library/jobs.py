@@ -8,10 +8,11 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 from pyoci.cli.main import default_root
 from pyoci.errors import ConfigError
+from pyoci.library import values
 from pyoci.library.config import Config
 from pyoci.library.container import new_id, start
 from pyoci.library.outcome import Finished
-from pyoci.library.process import DEVNULL, MAX_OUTPUT, PIPE, Process, finish, text_keywords
+from pyoci.library.process import DEVNULL, MAX_OUTPUT, PIPE, Process, encode, finish, text_keywords
 from pyoci.library.program import call, find_program
 from pyoci.library.waiting import Cancelled, Deadline
 from pyoci.state.store import Store
@@ -108,13 +109,15 @@ def run(
     program = program or find_program()
     document = wanted.require_rootfs().to_bytes()
     deadline = Deadline(timeout)
-    stdin = DEVNULL if input is None else PIPE
+    data = encode(input, encoding)
+    values.output_limit(max_output)
+    stdin = DEVNULL if data is None else PIPE
     try:
         process: Process[Any] = start(
             program, place, ["run", name], wanted.args, keywords, deadline, _cancel,
             stdin=stdin, stdout=PIPE, stderr=PIPE, config=document,
         )  # fmt: skip
-        return finish(process, input, deadline, max_output, check, _cancel)
+        return finish(process, data, deadline, max_output, check, _cancel)
     except (KeyboardInterrupt, TimeoutError, Cancelled):
         # Its supervisor may have been killed before it was done.
         if name in Store(place).ids():

@@ -39,6 +39,24 @@ def cpu_quota(cpus: float, name: str = "cpus") -> int:
     return round(cpus * PERIOD)
 
 
+def seconds(value: float, name: str) -> float:
+    """A time to wait, zero or more. ConfigError."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name}: takes a number of seconds or None, found {type(value).__name__}")
+    if not value >= 0:
+        raise ConfigError(f"{name}: found {value}, expected zero seconds or more, or None for no limit")
+    return value
+
+
+def output_limit(value: int | None) -> int | None:
+    """Bytes that a program may write, None for no limit. ConfigError."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise TypeError(f"max_output: takes a number of bytes or None, found {type(value).__name__}")
+    if value is not None and value < 0:
+        raise ConfigError(f"max_output: found {value}, expected zero bytes or more, or None for no limit")
+    return value
+
+
 def arguments(args: Sequence[str | os.PathLike[str]]) -> list[str]:
     """A command line as a list of words. A string is none: it would become a list of letters."""
     if isinstance(args, (str, bytes)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import time
 
+from pyoci.library import values
 from pyoci.library.outcome import Timeout
 
 
@@ -18,6 +19,8 @@ class Deadline:
     __slots__ = ("_at", "_seconds")
 
     def __init__(self, seconds: float | None) -> None:
+        if seconds is not None:
+            values.seconds(seconds, "timeout")
         self._seconds = seconds
         self._at = None if seconds is None else time.monotonic() + seconds
 

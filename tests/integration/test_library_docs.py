@@ -10,6 +10,7 @@ import types
 from pathlib import Path
 
 import pytest
+from helpers import tour
 from helpers.bundle import _make_rootfs
 from helpers.library import ROOT, descriptors
 
@@ -50,8 +51,10 @@ def test_the_page(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         output = io.StringIO()
         with contextlib.redirect_stdout(output):
             exec(compile("\n" * line + code, str(PAGE), "exec"), vars(module))  # noqa: S102  # that is what it is there for
-        shown = [text.rstrip() for text in output.getvalue().rstrip().splitlines()]
-        assert shown == [text.rstrip() for text in expected.rstrip().splitlines()], f"{PAGE}:{line}"
+        shown, wanted = (
+            "\n".join(part.rstrip() for part in text.rstrip().splitlines()) for text in (output.getvalue(), expected)
+        )
+        assert tour.matches(wanted, shown), f"{PAGE}:{line}: {shown}"
     assert len(page) >= 10
     assert descriptors() == before
     assert os.listdir(scratch / "state") == []

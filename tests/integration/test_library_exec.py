@@ -6,7 +6,9 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.library import Library, descriptors
@@ -210,3 +212,56 @@ def commands(container: Container) -> str:
         except OSError:
             continue
     return "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ({"timeout": -1}, pyoci.ConfigError),
+        ({"timeout": float("nan")}, pyoci.ConfigError),
+        ({"timeout": "5"}, TypeError),
+        ({"max_output": -1}, pyoci.ConfigError),
+        ({"input": 5}, TypeError),
+        ({"input": "\u20ac", "encoding": "ascii"}, UnicodeEncodeError),
+        ({"env": {"A=B": "1"}}, pyoci.UsageError),
+        ({"env": {"A": 1}}, TypeError),
+        ({"cwd": "tmp"}, pyoci.ConfigError),
+        ({"user": "alice"}, pyoci.ConfigError),
+    ],
+)
+def test_what_exec_does_not_take_starts_nothing(
+    container: Container, what: dict[str, Any], error: type[BaseException]
+) -> None:
+    with pytest.raises(error):
+        container.exec(["touch", "/tmp/started"], **what)
+    assert container.exec(["ls", "/tmp"]).stdout == b""
+
+
+def test_a_string_is_no_list_of_words(container: Container) -> None:
+    for args in ("echo hi", b"echo"):
+        with pytest.raises(TypeError, match="takes a list of words"):
+            container.exec(args)  # type: ignore[arg-type]
+
+
+def test_text_that_is_none_is_an_error_of_decoding(container: Container) -> None:
+    with pytest.raises(UnicodeDecodeError):
+        container.exec(["cat"], input=b"\xff", text=True)
+    assert container.exec(["cat"], input=b"\xff", text=True, errors="replace").stdout == "\ufffd"
+
+
+def test_a_job_runner_of_twenty_commands_in_one_container(container: Container) -> None:
+    """From four threads: each gets its own status, streams and input, and nothing is left open."""
+    container.exec(["true"])
+    before = descriptors()
+
+    def job(number: int) -> tuple[int | None, bytes, bytes]:
+        script = f"cat; echo {number} >&2; head -c {number * 1000} /dev/urandom | wc -c; exit {number}"
+        done = container.exec(["sh", "-c", script], input=bytes([number, 255]), timeout=30)
+        return done.returncode, done.stdout, done.stderr
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(job, range(236, 256)))
+    for number, (status, out, err) in zip(range(236, 256), results, strict=True):
+        assert (status, err) == (number, f"{number}\n".encode())
+        assert out == bytes([number, 255]) + f"{number * 1000}\n".encode()
+    assert descriptors() == before
