@@ -5,9 +5,9 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import PyociError, reason
-from pyoci.host import why_program
+from pyoci.host import leads, why_program
 from pyoci.host.why_program import View, Wanted
-from pyoci.spec.words import show
+from pyoci.spec.words import did_you_mean, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def of_bundle(bundle: str, config: dict[str, Any]) -> list[str]:
 
 def of_host(bundle: str, config: dict[str, Any]) -> list[str]:
     """What `create` would refuse on this host, and CPUs that it lacks."""
-    return [*_refusals(bundle, config), *_cpus(config)]
+    return [*_refusals(bundle, config), *_cpus(config), *_memory(config), *_file_systems(config), *_places(config)]
 
 
 def _rootfs(bundle: str, config: dict[str, Any]) -> Iterator[str]:
@@ -107,6 +107,38 @@ def _cpus(config: dict[str, Any]) -> Iterator[str]:
     if missing:
         first = ", ".join(str(number) for number in sorted(missing)[:5])
         yield f"/linux/resources/cpu/cpus: {show(wanted)} names CPU {first}, and this host has {online}"
+
+
+def _memory(config: dict[str, Any]) -> Iterator[str]:
+    limit = (((config.get("linux") or {}).get("resources") or {}).get("memory") or {}).get("limit") or 0
+    if 0 < limit < leads.MEMORY_OF_INIT:
+        yield f"/linux/resources/memory/limit: {limit} bytes; a container starts with {leads.MEMORY_OF_INIT}"
+
+
+def _file_systems(config: dict[str, Any]) -> Iterator[str]:
+    """Also one whose module the kernel would load is none that is missing: a warning."""
+    known = [line.split("\t")[-1].strip() for line in leads.file("/proc/filesystems").splitlines()]
+    for index, mount in enumerate(config.get("mounts") or ()):
+        kind = mount.get("type") or ""
+        binds = {"bind", "rbind", "remount"} & set(mount.get("options") or ())
+        if kind and known and not binds and kind not in (*known, "bind", "none", "cgroup", "cgroup2"):
+            hint = did_you_mean(kind, known)
+            yield f"/mounts/{index}/type: this kernel has no file system {show(kind)} (a module may have it){hint}"
+
+
+def _places(config: dict[str, Any]) -> Iterator[str]:
+    """Files of the host's that the config names: namespaces, hooks, sysctls."""
+    linux = config.get("linux") or {}
+    for index, entry in enumerate(linux.get("namespaces") or ()):
+        if entry.get("path") and not posix.access(entry["path"], posix.F_OK):
+            yield f"/linux/namespaces/{index}/path: there is no {show(entry['path'])} to join"
+    for kind, hooks in (config.get("hooks") or {}).items():
+        for index, hook in enumerate(hooks if kind != "startContainer" else ()):
+            if not posix.access(hook["path"], posix.X_OK):
+                yield f"/hooks/{kind}/{index}/path: there is no program {show(hook['path'])}"
+    for name in linux.get("sysctl") or {}:
+        if not posix.access(f"/proc/sys/{name.replace('.', '/')}", posix.F_OK):
+            yield f"/linux/sysctl: {leads.unknown_sysctl(name)}"
 
 
 def _numbers(text: str) -> set[int]:

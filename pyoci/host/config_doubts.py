@@ -5,7 +5,10 @@ Lines as `rules.check` has them: a JSON pointer and words.
 
 from __future__ import annotations
 
+from pyoci.cgroups import ranges
+from pyoci.errors import CgroupError
 from pyoci.kernel import uapi
+from pyoci.plan import mounts
 from pyoci.spec._generated_schema import CONFIG
 from pyoci.spec.rules import escape
 from pyoci.spec.words import did_you_mean, show
@@ -17,12 +20,32 @@ if TYPE_CHECKING:
 
 # The newest version that these schemas know.
 _NEWEST = (1, 3)
+# tmpfs(5), devpts (Documentation/filesystems/devpts.rst), proc(5), mqueue, sysfs and cgroups have no more.
+FILE_SYSTEM_OPTIONS: dict[str, tuple[str, ...]] = {
+    "bind": (),
+    "tmpfs": (
+        *("size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "huge", "mpol", "inode32", "inode64", "noswap"),
+        *("quota", "usrquota", "grpquota", "usrquota_block_hardlimit", "usrquota_inode_hardlimit"),
+        *("grpquota_block_hardlimit", "grpquota_inode_hardlimit", "casefold", "strict_encoding"),
+    ),
+    "devpts": ("newinstance", "ptmxmode", "mode", "uid", "gid", "max"),
+    "proc": ("hidepid", "gid", "subset"),
+    "mqueue": (),
+    "sysfs": (),
+}
 _PLATFORMS = ("windows", "solaris", "freebsd", "vm", "zos")
 
 
 def of_config(config: dict[str, Any], *, systemd: bool) -> list[str]:
     """Every doubt that needs no look at bundle or host; `systemd`: as --systemd-cgroup would have it."""
-    return [*_unknown_properties(config), *_version(config), *_capabilities(config), *_cgroups_path(config, systemd)]
+    return [
+        *_unknown_properties(config),
+        *_version(config),
+        *_capabilities(config),
+        *_mount_options(config),
+        *_resources(config),
+        *_cgroups_path(config, systemd),
+    ]
 
 
 def _unknown_properties(config: dict[str, Any]) -> Iterator[str]:
@@ -71,6 +94,29 @@ def _capabilities(config: dict[str, Any]) -> Iterator[str]:
             if name not in uapi.CAPABILITIES:
                 place = f"/process/capabilities/{kind}/{index}"
                 yield f"{place}: no capability is called {show(name)}{did_you_mean(name, uapi.CAPABILITIES)}"
+
+
+def _mount_options(config: dict[str, Any]) -> Iterator[str]:
+    """Those of a bind mount, and of file systems whose own options are all known here."""
+    for index, mount in enumerate(config.get("mounts") or ()):
+        options = mount.get("options") or ()
+        kind = "bind" if {"bind", "rbind"} & set(options) else mount.get("type", "")
+        if kind not in FILE_SYSTEM_OPTIONS:
+            continue
+        known = (*mounts.OPTIONS, *FILE_SYSTEM_OPTIONS[kind])
+        for place, option in enumerate(options):
+            name = option.partition("=")[0]
+            if name not in known and not name.endswith("context") and name not in ("copy", "nocopy", "X-mount.idmap"):
+                where = f"/mounts/{index}/options/{place}"
+                yield f"{where}: no option of a mount of type {kind} is called {show(name)}{did_you_mean(name, known)}"
+
+
+def _resources(config: dict[str, Any]) -> Iterator[str]:
+    """Numbers that no kernel takes, whatever the layout of its cgroups."""
+    try:
+        ranges.check((config.get("linux") or {}).get("resources") or {})
+    except CgroupError as error:
+        yield f"/linux/resources: {error}"
 
 
 def _cgroups_path(config: dict[str, Any], systemd: bool) -> Iterator[str]:

@@ -10,6 +10,7 @@ import posix
 from pyoci import jsontext
 from pyoci.errors import ContainerExists, ExecutableError, PyociError
 from pyoci.host import why_program
+from pyoci.host.config_doubts import FILE_SYSTEM_OPTIONS
 from pyoci.host.why_program import View, Wanted
 from pyoci.plan import mounts
 from pyoci.record import Record
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _CPUS = "/sys/devices/system/cpu/online"
 _NODES = "/sys/devices/system/node/online"
-_MEMORY_OF_INIT = 8 << 20  # what `create` takes at most, measured: tests/integration/test_mistakes.py tries it
+MEMORY_OF_INIT = 8 << 20  # what `create` takes at most, measured: tests/integration/test_mistakes.py tries it
 
 
 class Context(Record):
@@ -79,6 +80,9 @@ def of_taken_id(error: ContainerExists, store: Store) -> None:
 
 
 def _lead(error: PyociError, context: Context) -> None:
+    if str(error).startswith("mount ") and "(EACCES)" in str(error):
+        error.lead_on(_closed_folder(context))
+        return
     if isinstance(error, ExecutableError):
         error.lead_on(_why_program(context))
         return
@@ -106,18 +110,9 @@ def _why_program(context: Context) -> str:
 def _unknown_parameter(text: str, _: dict[str, Any]) -> str:
     """Of a mount: the kernel has not known it, and neither did we."""
     name = _quoted(text.partition("Unknown parameter ")[2])
-    meant = did_you_mean(name, mounts.OPTIONS)
-    if not meant:
-        meant = did_you_mean(name, _FILE_SYSTEM_OPTIONS)
+    kind = text.partition(" type=")[2].split(":")[0].split(" ")[0]
+    meant = did_you_mean(name, (*mounts.OPTIONS, *FILE_SYSTEM_OPTIONS.get(kind, ())))
     return f"neither pyoci nor the file system has an option {show(name)}{meant}"
-
-
-# Of the file systems that containers have: tmpfs(5), devpts (Documentation/filesystems/devpts.rst), proc(5), overlay.
-_FILE_SYSTEM_OPTIONS = (
-    *("size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "huge", "mpol", "inode32", "inode64", "noswap"),
-    *("newinstance", "ptmxmode", "max", "hidepid", "subset"),
-    *("lowerdir", "upperdir", "workdir", "index", "metacopy", "redirect_dir", "userxattr", "volatile", "xino"),
-)
 
 
 def _not_mapped(text: str, config: dict[str, Any]) -> str:
@@ -132,33 +127,36 @@ def _not_mapped(text: str, config: dict[str, Any]) -> str:
 
 def _no_file_system(text: str, _: dict[str, Any]) -> str:
     name = text.partition(" type=")[2].split(":")[0].split(" ")[0]
-    known = [line.split("\t")[-1] for line in _file("/proc/filesystems").splitlines()]
+    known = [line.split("\t")[-1] for line in file("/proc/filesystems").splitlines()]
     return "/proc/filesystems has no such one" + did_you_mean(name, known) if name not in known else ""
 
 
 def _cpus(_: str, config: dict[str, Any]) -> str:
     asked = config["linux"]["resources"]["cpu"]["cpus"]
-    return f"/linux/resources/cpu/cpus is {show(asked)}, and this host has the CPUs {_file(_CPUS)}"
+    return f"/linux/resources/cpu/cpus is {show(asked)}, and this host has the CPUs {file(_CPUS)}"
 
 
 def _nodes(_: str, config: dict[str, Any]) -> str:
     asked = config["linux"]["resources"]["cpu"]["mems"]
-    return f"/linux/resources/cpu/mems is {show(asked)}, and this host has the memory nodes {_file(_NODES) or '0'}"
+    return f"/linux/resources/cpu/mems is {show(asked)}, and this host has the memory nodes {file(_NODES) or '0'}"
 
 
 def _memory(_: str, config: dict[str, Any]) -> str:
     limit = config["linux"]["resources"]["memory"].get("limit")
     if not limit or limit < 0:
-        return f"/linux/resources/memory: a container starts with {_MEMORY_OF_INIT >> 20} MiB"
-    return f"/linux/resources/memory/limit is {limit} bytes, and a container starts with {_MEMORY_OF_INIT}"
+        return f"/linux/resources/memory: a container starts with {MEMORY_OF_INIT >> 20} MiB"
+    return f"/linux/resources/memory/limit is {limit} bytes, and a container starts with {MEMORY_OF_INIT}"
 
 
 def _sysctl(text: str, _: dict[str, Any]) -> str:
-    name = text.partition("set sysctl ")[2].split(" ")[0]
+    return unknown_sysctl(text.partition("set sysctl ")[2].split(" ")[0])
+
+
+def unknown_sysctl(name: str) -> str:
     *folders, last = name.split(".")
     place = "/".join(["/proc/sys", *folders])
-    meant = did_you_mean(last, posix.listdir(place), ".".join([*folders, ""])) if ".." not in folders else ""
-    return f"this kernel has no sysctl {name}{meant}"
+    names = posix.listdir(place) if "/" not in name and posix.access(place, posix.R_OK) else []
+    return f"this kernel has no sysctl {name}{did_you_mean(last, names, '.'.join([*folders, '']))}"
 
 
 def _rlimit(text: str, _: dict[str, Any]) -> str:
@@ -175,6 +173,27 @@ def _rootfs(_: str, config: dict[str, Any]) -> str:
 
 def _console(_text: str, _: dict[str, Any]) -> str:
     return "--console-socket names a socket on which the caller listens already, for the terminal's descriptor"
+
+
+def _closed_folder(context: Context) -> str:
+    """On the way to the rootfs, one that the root of the container's user namespace cannot pass."""
+    mappings = (context.config.get("linux") or {}).get("uidMappings") or ()
+    root = next((entry["hostID"] for entry in mappings if entry["containerID"] == 0), 0)
+    if not root:
+        return ""
+    parts = context.rootfs.strip("/").split("/")
+    for count in range(1, len(parts) + 1):
+        path = "/" + "/".join(parts[:count])
+        try:
+            found = posix.stat(path)
+        except OSError:
+            return ""
+        if found.st_uid != root and not found.st_mode & 0o001:
+            return (
+                f"the folder {path} (mode {found.st_mode & 0o7777:04o}, owner {found.st_uid}) is closed to the "
+                f"container's root, which is {root} on the host (/linux/uidMappings): chown it, or chmod o+x"
+            )
+    return ""
 
 
 # Words of an error, and who knows more about it; the first that fit.
@@ -197,7 +216,7 @@ def _quoted(text: str) -> str:
     return text[1:].partition("'")[0]
 
 
-def _file(path: str) -> str:
+def file(path: str) -> str:
     """The beginning of a file of the kernel's; empty when there is none."""
     try:
         fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)

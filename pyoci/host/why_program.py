@@ -31,6 +31,21 @@ _LINE = 256  # of a script, linux/binfmts.h: BINPRM_BUF_SIZE
 _SCRIPTS = 4  # interpreters that are scripts themselves, fs/exec.c
 _NAMES = 2000  # of a folder, looked at for one that is alike
 _SHOWN = 5
+_OF_THE_SHELL = (
+    "cd",
+    "export",
+    "set",
+    "source",
+    "umask",
+    "ulimit",
+    "exec",
+    "eval",
+    "trap",
+    "if",
+    "for",
+    "while",
+    "alias",
+)
 _FOLDERS_OF_A_ROOT = {"bin", "etc", "usr", "lib", "sbin", "var"}
 _HOW = uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_MAGICLINKS | uapi.RESOLVE_NO_SYMLINKS
 
@@ -224,8 +239,9 @@ def _search_path(env: list[str]) -> str:
 def _why_missing(view: View, wanted: Wanted) -> str:
     name = wanted.args[0]
     names = [other for other in view.names("/") if other not in view.mount_points]
-    if len(wanted.args) == 1 and len(name.split()) > 1:
-        return f"/process/args is a list with one word in each string: write {show(name.split())}"
+    if len(name.split()) > 1:
+        words = [*name.split(), *wanted.args[1:]]
+        return f"/process/args is a list with one word in each string: write {show(words)}"
     rootfs = f"the root file system {view.path}"
     if not names:
         return f"{rootfs} is empty: unpack an image into it"
@@ -246,6 +262,8 @@ def _why_missing(view: View, wanted: Wanted) -> str:
 def _why_not_in_path(view: View, wanted: Wanted, rootfs: str) -> str:
     name, path = wanted.args[0], _search_path(wanted.env)
     folders = path.split(":")
+    if name in _OF_THE_SHELL:
+        return f"{name} is a word of the shell: write {show(['sh', '-c', ' '.join(wanted.args)])}"
     for folder in _FURTHER:
         if folder not in folders:
             fd = view.open(f"{folder}/{name}")

@@ -97,7 +97,13 @@ def _trimmed(words: str) -> str:
     return words.removesuffix("\n")
 
 
+def _load_module(name: str) -> None:
+    if shutil.which("modprobe"):
+        subprocess.run(["modprobe", "--quiet", name], check=False)
+
+
 def _has_file_system(name: str) -> str:
+    _load_module(name)
     with open("/proc/filesystems") as file:
         return "" if name in file.read().split() else f"this kernel has no {name}"
 
@@ -108,8 +114,7 @@ def _has(*programs: str) -> str:
 
 
 def _has_thin_target() -> str:
-    if shutil.which("modprobe"):
-        subprocess.run(["modprobe", "--quiet", "dm-thin-pool"], check=False)
+    _load_module("dm-thin-pool")
     targets = subprocess.run(["dmsetup", "targets"], capture_output=True, text=True, check=False).stdout
     return "" if "thin-pool" in targets else "this kernel has no thin target of device mapper"
 

@@ -66,6 +66,12 @@ def no_rootfs(bundle: Bundle) -> None:
     shutil.rmtree(bundle.rootfs)
 
 
+def closed_to_its_root(bundle: Bundle) -> None:
+    bundle.user_namespace()
+    os.chown(bundle.rootfs, 0, 0)
+    bundle.rootfs.chmod(0o700)
+
+
 def unmapped_terminal_group(bundle: Bundle) -> None:
     bundle.user_namespace(size=5)
     next(entry for entry in bundle.config["mounts"] if entry["type"] == "devpts")["options"].append("gid=5")
@@ -108,6 +114,10 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
         args("echo hello world"),
         ("executable file not found in $PATH; ", 'write ["echo","hello","world"]'),
     ),
+    "a word of the shell": (
+        args("cd", "/tmp"),
+        ("executable file not found in $PATH; ", 'cd is a word of the shell: write ["sh","-c","cd /tmp"]'),
+    ),
     "one path with spaces": (args("/bin/echo hello"), ("no such file or directory; ", 'write ["/bin/echo","hello"]')),
     "a program that is misspelt": (args("/bin/ehco"), ("no such file or directory; ", "did you mean /bin/echo?")),
     "a program that PATH misses": (
@@ -140,6 +150,10 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     "a group of the terminals that is not mapped": (
         unmapped_terminal_group,
         ("Invalid gid '5'", "gid 5 is not mapped in the container's user namespace: /linux/gidMappings has 0-4"),
+    ),
+    "a root file system that is closed to its root": (
+        closed_to_its_root,
+        ("permission denied (EACCES); the folder ", "(mode 0700, owner 0) is closed to the container's root, which is"),
     ),
     "a mount option that nobody knows": (
         mount("tmpfs", "noexce"),
@@ -241,7 +255,7 @@ class TestCommands:
     def test_a_folder_that_is_no_bundle(self, runtime: Runtime, scratch: Path) -> None:
         check(
             runtime.fails("run", "--bundle", str(scratch), "x"),
-            (f"read {scratch}/config.json: no such file or directory; ", "pyoci spec writes one"),
+            (f"read {scratch}/config.json: no such file or directory (ENOENT); ", "pyoci spec writes one"),
         )
 
     @pytest.mark.parametrize("command", ["create", "run"])
@@ -249,14 +263,20 @@ class TestCommands:
         bundle.process["terminal"] = True
         name = runtime.add(bundle)
         words = runtime.fails(command, "--bundle", str(bundle.path), "--console-socket", "/no/socket", name)
-        check(words, ("to socket /no/socket: no such file or directory; ", "on which the caller listens already"))
+        check(
+            words,
+            (
+                "to socket /no/socket: no such file or directory",
+                "; --console-socket names a socket on which the caller listens already",
+            ),
+        )
 
     def test_a_console_socket_where_nobody_listens(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
         bundle.process["terminal"] = True
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(str(scratch / "socket"))
             words = runtime.refuses(bundle, "--console-socket", str(scratch / "socket"))
-        check(words, ("connection refused; ", "on which the caller listens already"))
+        check(words, ("connection refused", "; --console-socket names a socket on which the caller listens already"))
 
     def test_not_root(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.write()

@@ -93,6 +93,14 @@ DOUBTS = [
     ("/process/args", ["/bin/none"], '/process/args/0: "/bin/none" cannot be executed: the root file system'),
     ("/process/args", ["nobody"], '/process/args/0: "nobody" cannot be executed: the root file system'),
     ("/process/args", ["echo hello world"], "/process/args is a list with one word in each string"),
+    ("/mounts/1/options/-", "noexce", 'no option of a mount of type tmpfs is called "noexce"; did you mean noexec?'),
+    ("/mounts/1/options/-", "sized=1m", "did you mean size?"),
+    ("/linux/resources/cpu/quota", 500, "cpu.quota: 500 is not between 1000 and "),
+    (
+        "/mounts/-",
+        {"destination": "/d", "source": "/etc", "options": ["bind", "mode=755"]},
+        'no option of a mount of type bind is called "mode"',
+    ),
     (
         "/mounts/-",
         {"destination": "/d", "source": "/nowhere", "options": ["rbind"]},
@@ -123,6 +131,24 @@ def test_validate_judges_this_host(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert '/linux/resources/cpu/cpus: "0,8000-8001" names CPU 8000, 8001, and this host has 0' in out
 
 
+HOST_DOUBTS = [
+    ("/linux/resources/memory/limit", 4096, "/linux/resources/memory/limit: 4096 bytes; a container starts with "),
+    ("/mounts/-", {"destination": "/d", "type": "tmpsf"}, 'has no file system "tmpsf"'),
+    ("/linux/namespaces/-", {"type": "user", "path": "/no/ns"}, 'there is no "/no/ns" to join'),
+    ("/hooks", {"createRuntime": [{"path": "/no/hook"}]}, 'createRuntime/0/path: there is no program "/no/hook"'),
+    ("/linux/sysctl", {"net.ipv4.ip_fowrard": "1"}, "no sysctl net.ipv4.ip_fowrard; did you mean net.ipv4.ip_forward?"),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "words"), HOST_DOUBTS)
+def test_validate_looks_at_this_host(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], place: str, value: object, words: str
+) -> None:
+    path = bundle(tmp_path, **changed(template.default("1.3.0"), place, value))
+    assert words not in run(capfd, "validate", path)[1]
+    assert words in run(capfd, "validate", "--host", path)[1]
+
+
 def test_validate_of_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     status, _, err = run(capfd, "validate", bundle(tmp_path) + "/config.json")
     assert status == 1
@@ -139,7 +165,7 @@ def test_validate_follows_links_inside_the_rootfs(tmp_path: Path, capfd: pytest.
 def test_validate_without_a_config(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capfd, "validate", str(tmp_path))
     assert (status, out) == (1, "")
-    assert f"read {tmp_path}/config.json: no such file or directory; a bundle holds a config.json" in err
+    assert f"read {tmp_path}/config.json: no such file or directory (ENOENT); a bundle holds a config.json" in err
     assert "pyoci spec writes one" in err
 
 

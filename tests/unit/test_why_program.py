@@ -109,6 +109,8 @@ def test_an_execute_bit_for_others(rootfs: Path) -> None:
         (["hs"], "has none in /bin; did you mean sh?"),
         (["/nothing/here/sh"], "has no folder /nothing/here"),
         (["echo hi there"], 'a list with one word in each string: write ["echo","hi","there"]'),
+        (["/bin/sh -c", "echo hi"], 'write ["/bin/sh","-c","echo hi"]'),
+        (["cd", "/tmp"], 'cd is a word of the shell: write ["sh","-c","cd /tmp"]'),
         (["/bin"], "/bin is a folder"),
         (["./app"], "has no such file"),
         ([""], "/process/args/0 is empty"),
