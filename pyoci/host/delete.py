@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Seconds: a killed process may have much memory to free, or be in a system call that must end first.
 PATIENCE = 10.0
+_MOMENT = 1.0
 
 
 def delete(store: Store, container_id: str, force: bool = False) -> None:
@@ -98,6 +99,8 @@ def stop(state: State) -> bool:
             # Its end closes the pipe that the container side waits on, which then exits too.
             pidfd.send(init, signals.KILL)
         phase("wait for its end")
+        if not pidfd.wait(init, _MOMENT):
+            _kill_all(state)
         if not pidfd.wait(init, PATIENCE):
             raise StateError(
                 f"kill container {state.id}: process {state.pid or state.creator_pid} "
@@ -106,6 +109,13 @@ def stop(state: State) -> bool:
     finally:
         pidfd.close(init)
     return True
+
+
+def _kill_all(state: State) -> None:
+    """What traces a process of the container keeps init from ending: criu, when its `restore` was killed, or strace."""
+    group = status.cgroup_left(state) if state.own_pid_namespace else None
+    if group is not None:
+        group.kill(signals.KILL)
 
 
 def _delete_stopped(entry: Entry) -> None:
