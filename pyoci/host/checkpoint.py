@@ -60,9 +60,10 @@ def checkpoint(entry: Entry, wanted: Wanted, program: str) -> None:
         images.check_files()
         work = image_folder.make(wanted.work_path, "work folder") if wanted.work_path else None
         options |= _folders(images, work, wanted)
-        _dump(program, wanted, options, images, work or images)
         if not wanted.pre_dump:
+            # before criu: with --lazy-pages the restore begins while criu still hands out memory
             images.write(criu.DESCRIPTORS_FILE, jsontext.dumps(found.streams).encode("ascii"))
+        _dump(program, wanted, options, images, work or images)
     except BaseException:
         # a log in a folder of its own stays: containerd and podman show it
         images.undo()
