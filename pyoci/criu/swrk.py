@@ -28,6 +28,9 @@ else:
 # iptables, ip and criu itself are there, and not in everyone's PATH.
 _MORE_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+# Seconds: what is left to do is little then. criu hangs when it fails there: it waits for the end of the first process
+# of a PID namespace, which waits until criu has reaped the other ones, which it traces.
+_PATIENCE_ONCE_RESTORED = 60.0
 _PACKET_MAX = 1 << 20
 _SIGNALS = (_signal.SIGPIPE, _signal.SIGXFSZ)  # Python ignores them, and what is ignored stays so over execve(2)
 # Lines of the log that say nothing: its last words, and a limit that criu does without.
@@ -107,6 +110,11 @@ class Conversation:
                 pass
             self.pid = 0
 
+    def kill(self) -> None:
+        """End a criu that cannot undo what it did. The processes that it traces would run on."""
+        if self.pid:
+            posix.kill(self.pid, _signal.SIGKILL)
+
     def request(
         self,
         kind: int,
@@ -117,8 +125,9 @@ class Conversation:
         """Send a request; its answer, whether it tells of success or not.
 
         `on_notify` gets the script's name, a process number or 0, and a descriptor (its own to close) or -1. When it
-        raises, criu is told to give up, and the error goes on once criu has undone its work. Raises CriuError when
-        criu hangs up without an answer.
+        raises, criu is told to give up, and the error goes on once criu has undone its work. From `pre-resume` on criu
+        cannot undo it: the error is raised at once, and `kill` must end criu. Raises CriuError when criu hangs up
+        without an answer, or does not answer although it has restored the processes.
         """
         request: dict[str, Any] = {"type": kind}
         if options is not None:
@@ -144,9 +153,13 @@ class Conversation:
                     on_notify(notify.get("script", ""), notify.get("pid", 0), fd)
                 elif fd >= 0:
                     posix.close(fd)
-            except BaseException as error:  # noqa: BLE001  # an interrupt, too, must not leave criu without an answer
+            except BaseException as error:  # an interrupt, too, must not leave criu without an answer
                 failure = error
+                if notify.get("script") in ("pre-resume", "post-resume"):
+                    raise
             self._send({"type": rpc.NOTIFY, "notify_success": failure is None})
+            if notify.get("script") == "post-restore":
+                self._socket.settimeout(_PATIENCE_ONCE_RESTORED)
 
     def _send(self, request: dict[str, Any]) -> None:
         data = codec.encode(rpc.REQUEST, request)
@@ -166,6 +179,9 @@ class Conversation:
             )
         except ConnectionResetError:
             return None, -1
+        except TimeoutError:
+            words = f"has not answered for {_PATIENCE_ONCE_RESTORED:.0f} s after it had restored the processes"
+            raise CriuError(f"criu {words}") from None
         except OSError as error:
             raise SyscallError(error.errno or 0, "receive from criu") from None
         found = messages.descriptors(ancillary)

@@ -14,6 +14,7 @@ from pyoci import log
 from pyoci.errors import CriuError, SyscallError, UnsupportedError, reason
 
 PARENT = "parent"  # the link that criu makes to the images of the pre-dump before
+_YARD = ".criu.cgyard."
 _PARENTS_MAX = 64
 _FLAGS = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC
 
@@ -57,6 +58,15 @@ class Folder:
             pass
         except OSError as error:
             raise SyscallError(error.errno or 0, f"remove {self.path}/{name}") from None
+
+    def remove_yards(self) -> None:
+        """Remove the empty folders that a killed criu leaves: it mounts its view of the cgroups on one."""
+        for name in posix.listdir(self.fd):
+            if name.startswith(_YARD):
+                try:
+                    posix.rmdir(name, dir_fd=self.fd)
+                except OSError as error:
+                    log.warning(f"remove {self.path}/{name}: {posix.strerror(error.errno or 0).lower()}")
 
     def write(self, name: str, data: bytes) -> None:
         self.unlink(name)

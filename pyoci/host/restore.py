@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pyoci.state.model import State
     from pyoci.state.store import Entry
     from pyoci.wire.inherited import Inherited
+    from pyoci.wire.messages import Channel
     from pyoci.wire.plan import Plan
 
 DEFAULT_FOLDER = "checkpoint"
@@ -48,6 +49,7 @@ class _Restore(Record):
     logs: Folder
     on_terminal: Callable[[int, str], None]
     before_it_runs: Callable[[], object]
+    criu_version: int
     hooks_ran: bool = False  # those whose work the poststop hooks undo
     criu: int = 0
 
@@ -80,7 +82,7 @@ def restore(
     logs = images
     try:
         logs = image_folder.open(wanted.work_path, "work folder") if wanted.work_path else images
-        _check_criu(program, plan, wanted)
+        version = _check_criu(program, plan, wanted)
         work = _Restore(
             plan=plan,
             options=options,
@@ -90,6 +92,7 @@ def restore(
             logs=logs,
             on_terminal=on_terminal,
             before_it_runs=before_it_runs,
+            criu_version=version,
         )
         return _make(work, text)
     finally:
@@ -109,14 +112,17 @@ def _open_images(wanted: Wanted) -> Folder:
     return images
 
 
-def _check_criu(program: str, plan: Plan, wanted: Wanted) -> None:
+def _check_criu(program: str, plan: Plan, wanted: Wanted) -> int:
+    """criu's version."""
     phase("criu's version and features")
     reasons = criu.reasons(plan, wanted, _config_file(plan), joins=True)
     reasons += ["--lsm-profile"] if wanted.lsm_profile else []
     reasons += ["--lsm-mount-context"] if wanted.lsm_mount_context else []
-    criu.require_version(swrk.version(program), reasons)
+    version = swrk.version(program)
+    criu.require_version(version, reasons)
     if wanted.lazy_pages:
         swrk.require_feature(program, "lazy_pages", "--lazy-pages")
+    return version
 
 
 def _config_file(plan: Plan) -> str:
@@ -189,6 +195,9 @@ def _run_criu(work: _Restore, made: _Container) -> int:
     work.logs.unlink(criu.RESTORE_LOG)
     try:
         answer = _ask_criu(work, made, inherited, streams, {"images_dir_fd": work.images.fd, "work_dir_fd": folder})
+    except BaseException:
+        work.logs.remove_yards()
+        raise
     finally:
         for fd in (folder, *(fd for _, fd in streams)):
             posix.close(fd)
@@ -222,7 +231,7 @@ def _ask_criu(
     with swrk.Conversation(
         work.program,
         passed,
-        lambda channel: restore_stage.prepare(work.plan, inherited, folders["work_dir_fd"], channel),
+        lambda channel: _prepare(work, inherited, folders["work_dir_fd"], channel),
         note_source,
     ) as conversation:
         work.criu = conversation.pid
@@ -240,7 +249,22 @@ def _ask_criu(
         request = plans.options(work.plan, work.wanted, found)
         request |= folders
         phase("criu restore")
-        return conversation.request(rpc.RESTORE, request, lambda *words: _on_notify(work, made, *words))
+        try:
+            return conversation.request(rpc.RESTORE, request, lambda *words: _on_notify(work, made, *words))
+        except BaseException:
+            if made.state.pid:
+                # criu holds them still, and takes no refusal any more: what it lets go must be dead
+                restored.kill(made.state.pid, made.group.pids(), work.criu)
+                conversation.kill()
+            raise
+
+
+def _prepare(work: _Restore, inherited: Inherited, folder: int, channel: Channel) -> None:
+    """In the process that becomes criu."""
+    restore_stage.prepare(work.plan, inherited, folder, channel)
+    program = work.plan.process
+    if program is not None and program.no_new_privileges and not criu.keeps_no_new_privileges(work.criu_version):
+        process.set_no_new_privs()  # what criu forks inherits it
 
 
 def _config_path(plan: Plan) -> str:
@@ -311,14 +335,11 @@ def _take_over(work: _Restore, made: _Container, pid: int) -> None:
 
 
 def _check(work: _Restore, made: _Container) -> None:
-    """All is restored, credentials too, and every thread stands still. criu takes no refusal any more, so kill."""
+    """All is restored, credentials too, and every thread stands still."""
     phase("check what was restored")
-    pids = made.group.pids()
-    try:
-        restored.check(work.plan, made.state.pid, pids, work.criu)
-    except PyociError:
-        restored.kill(made.state.pid, pids, work.criu)
-        raise
+    restored.check(work.plan, made.state.pid, made.group.pids(), work.criu)
+    if work.plan.rootfs.readonly:
+        restored.make_root_readonly(made.state.pid)
 
 
 def _finish(work: _Restore, made: _Container, pid: int) -> Created:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import CriuError, SyscallError
-from pyoci.kernel import signals, uapi
+from pyoci.kernel import mount, namespace, signals, uapi
 from pyoci.plan import restore as plans
 from pyoci.plan.restore import Process
 
@@ -37,6 +37,30 @@ def kill(init: int, pids: list[int], criu: int) -> None:
             posix.kill(pid, signals.KILL)
         except ProcessLookupError:
             continue
+
+
+def make_root_readonly(init: int) -> None:
+    """criu before 4.2 leaves the flags of the root out. Raises SyscallError."""
+    place = posix.open(f"/proc/{init}/ns/mnt", posix.O_RDONLY | posix.O_CLOEXEC)
+    pid = posix.fork()
+    if pid == 0:
+        posix._exit(_make_readonly_there(place))
+    posix.close(place)
+    number = posix.waitstatus_to_exitcode(posix.waitpid(pid, 0)[1])
+    if number:
+        raise SyscallError(max(number, 0), f"make the root of restored process {init} read-only")
+
+
+def _make_readonly_there(place: int) -> int:
+    """An error number, or 0. This process ends with it: setns(2) has given it the container's root."""
+    try:
+        namespace.join(place, uapi.CLONE_NEWNS, "mount namespace")
+        mount.setattr(posix.open("/", posix.O_PATH | posix.O_CLOEXEC), set=uapi.MOUNT_ATTR_RDONLY)
+    except (OSError, SyscallError) as error:
+        return error.errno or 255
+    except BaseException:  # noqa: BLE001  # whatever it is, it must not go on in there
+        return 255
+    return 0
 
 
 def _check(allowed: plans.Confinement, init: int, pids: list[int], criu: int) -> None:

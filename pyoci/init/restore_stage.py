@@ -48,6 +48,7 @@ def prepare(plan: Plan, inherited: Inherited, work: int, channel: Channel) -> No
     plain = mount.open_tree(uapi.AT_FDCWD, plan.rootfs.path, recursive=True)
     _open_sources(plan, inherited)
     places = _make_place()
+    mount.setattr(work, propagation=uapi.MS_PRIVATE)  # what criu mounts on it would come to the host, and stay there
     mount.move(work, _reopen(places, "pyoci-work"), "mount criu's work folder")
     mount.move(plain, _reopen(places, "pyoci-root"), f"mount rootfs {plan.rootfs.path}")
     mount.move(tree, _reopen(places, "pyoci-stage"), f"mount rootfs {plan.rootfs.path}")

@@ -61,6 +61,10 @@ def no_new_privs() -> Call:
     return Call(name="prctl", arguments=(uapi.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), words="set no_new_privs")
 
 
+def set_no_new_privs() -> None:
+    prctl(uapi.PR_SET_NO_NEW_PRIVS, 1, what="set no_new_privs")
+
+
 def close_on_exec_from(first: int) -> None:
     """Mark every descriptor from `first` on as close-on-exec."""
     try:

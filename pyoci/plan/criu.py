@@ -91,6 +91,11 @@ def require_version(found: int, reasons: list[str]) -> None:
         raise CriuError(f"criu {_words(found)} is too old for {reason}: {_words(oldest)} or newer is needed")
 
 
+def keeps_no_new_privileges(version: int) -> bool:
+    """Whether it gives restored processes their no_new_privs back: criu's commit a605cc9f3."""
+    return version >= 31900
+
+
 def _words(version: int) -> str:
     sublevel = f".{version % 100}" if version % 100 else ""
     return f"{version // 10000}.{version // 100 % 100}{sublevel}"

@@ -68,10 +68,10 @@ class Case:
     def restore_words(self, *more: str) -> list[str]:
         return ["restore", "--detach", "--bundle", str(self.bundle.path), "--image-path", str(self.images), *more]
 
-    def restore_fails(self, *more: str) -> str:
+    def restore_fails(self, *more: str, **keywords: Any) -> str:
         """It leaves no state, no cgroup, no process (`scratch` looks for those) and no mount."""
         name = self.runtime.add(self.bundle)
-        words = self.runtime.fails(*self.restore_words(*more), name, options=self.options)
+        words = self.runtime.fails(*self.restore_words(*more), name, options=self.options, **keywords)
         assert self.runtime.call("state", name).status != 0
         assert not (self.runtime.root / name).exists()
         reap()

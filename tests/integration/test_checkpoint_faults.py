@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,9 @@ from helpers.checkpoint import Case
 from helpers.fake_criu import FakeCriu
 from helpers.runtime import Runtime, kill_process, reap, until
 from helpers.sandbox import MARK
+
+from pyoci.criu import rpc, swrk
+from pyoci.errors import CriuError
 
 DUMP, RESTORE, PRE_DUMP = 1, 2, 4
 
@@ -218,7 +223,8 @@ def test_restore_in_the_foreground_ends_with_the_container(case: Case) -> None:
     process = case.runtime.popen(*words, name, options=case.options)
     until(lambda: case.runtime.call("state", name).status == 0 and case.runtime.state(name)["status"] == "running")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) in (7, 128 + signal.SIGTERM)
+    # it may end pyoci, which then ends what it has restored
+    assert process.wait(10) in (7, 128 + signal.SIGTERM, -signal.SIGTERM)
     assert case.runtime.call("state", name).status != 0
 
 
@@ -277,6 +283,61 @@ def test_killed_restore_leaves_only_what_delete_removes(case: Case, point: str) 
     reap()
     assert case.runtime.call("state", name).status != 0
     assert not [group for group in cgroup.named(MARK) if group.name != MARK]
+
+
+# criu fails after it has seized what it restored: it waits for init, which waits until its tracer has reaped the other.
+HOLD = """
+import ctypes, os, sys, time
+if ctypes.CDLL(None, use_errno=True).ptrace(0x4206, int(sys.argv[1]), None, None):  # PTRACE_SEIZE
+    sys.exit(os.strerror(ctypes.get_errno()))
+print("holds", flush=True)
+time.sleep(60)
+"""
+
+
+def test_delete_by_force_ends_the_criu_that_holds_a_process(case: Case) -> None:
+    case.bundle.sh("sleep 1000 & wait")
+    container = case.runtime.start(case.bundle)
+    children = Path(f"/proc/{container.pid}/task/{container.pid}/children")
+    child = until(children.read_text, "a child").strip()
+    holder = subprocess.Popen([sys.executable, "-IS", "-c", HOLD, child], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"holds\n"
+        for controller, group in cgroup.of_process(container.pid).items():
+            place = cgroup.hierarchies()[controller] / group.lstrip("/")
+            (place / "cgroup.procs").write_text(str(holder.pid))
+        case.runtime.expect("delete", "--force", container.id)
+        assert holder.wait(10) == -signal.SIGKILL
+    finally:
+        kill_process(holder)
+        assert holder.stdout is not None
+        holder.stdout.close()
+
+
+HANGS = """#!{python} -IS
+import socket, sys, time
+link = socket.socket(fileno=int(sys.argv[2]))
+link.recv(1 << 20)
+script = b"post-restore"
+words = bytes([0x0A, len(script)]) + script
+link.send(bytes([0x08, 6, 0x10, 1, 0x2A, len(words)]) + words)  # the type NOTIFY, success, and that
+link.recv(1 << 16)
+time.sleep(60)
+"""
+
+
+def test_criu_that_never_answers_once_all_is_restored(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swrk, "_PATIENCE_ONCE_RESTORED", 0.3)
+    program = scratch / "criu-that-hangs"
+    program.write_text(HANGS.format(python=Path(sys.executable).resolve()))
+    program.chmod(0o755)
+    heard = []
+    with swrk.Conversation(str(program)) as conversation:
+        with pytest.raises(CriuError, match="has not answered"):
+            conversation.request(rpc.RESTORE, {}, lambda script, *_: heard.append(script))
+        conversation.kill()
+    assert heard == ["post-restore"]
 
 
 def test_restore_finds_its_rootfs_and_volumes_at_places_of_our_own(case: Case, scratch: Path) -> None:

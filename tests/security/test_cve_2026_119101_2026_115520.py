@@ -200,8 +200,18 @@ def test_image_without_a_namespace(case: Case, kind: str) -> None:
 def test_image_with_more_rights(case: Case, more: str, said: str) -> None:
     case.bundle.process["noNewPrivileges"] = True
     case.make_images()
-    case.criu.does(**{more: True})
+    case.criu.does(version=[3, 19, 0], **{more: True})
     assert said in case.restore_fails()
+
+
+@pytest.mark.parametrize("version", [[3, 17, 1], [3, 18, 0]])
+def test_old_criu_cannot_let_processes_gain_privileges(case: Case, version: list[int]) -> None:
+    """criu restores no_new_privs from 3.19 on; an older one has it, and so have the processes that it makes."""
+    case.bundle.process["noNewPrivileges"] = True
+    case.make_images()
+    case.criu.does(version=version, may_gain=True)
+    name = case.restore()
+    assert "NoNewPrivs:\t1" in Path(f"/proc/{case.runtime.state(name)['pid']}/status").read_text()
 
 
 def test_image_without_the_seccomp_filter(case: Case) -> None:
