@@ -42,7 +42,7 @@ def of_config(config: dict[str, Any], *, systemd: bool) -> list[str]:
         *_unknown_properties(config),
         *_version(config),
         *_capabilities(config),
-        *_mount_options(config),
+        *unknown_mount_options(config),
         *_resources(config),
         *_cgroups_path(config, systemd),
     ]
@@ -96,7 +96,7 @@ def _capabilities(config: dict[str, Any]) -> Iterator[str]:
                 yield f"{place}: no capability is called {show(name)}{did_you_mean(name, uapi.CAPABILITIES)}"
 
 
-def _mount_options(config: dict[str, Any]) -> Iterator[str]:
+def unknown_mount_options(config: dict[str, Any]) -> Iterator[str]:
     """Those of a bind mount, and of file systems whose own options are all known here."""
     for index, mount in enumerate(config.get("mounts") or ()):
         options = mount.get("options") or ()

@@ -9,7 +9,7 @@ import posix
 
 from pyoci import jsontext
 from pyoci.errors import ContainerExists, ExecutableError, PyociError
-from pyoci.host import why_program
+from pyoci.host import config_doubts, why_program
 from pyoci.host.config_doubts import FILE_SYSTEM_OPTIONS
 from pyoci.host.why_program import View, Wanted
 from pyoci.plan import mounts
@@ -107,22 +107,31 @@ def _why_program(context: Context) -> str:
     return why_program.why(View(context.rootfs, context.bundle, context.config.get("mounts") or []), wanted)
 
 
-def _unknown_parameter(text: str, _: dict[str, Any]) -> str:
-    """Of a mount: the kernel has not known it, and neither did we."""
-    name = _quoted(text.partition("Unknown parameter ")[2])
-    kind = text.partition(" type=")[2].split(":")[0].split(" ")[0]
-    meant = did_you_mean(name, (*mounts.OPTIONS, *FILE_SYSTEM_OPTIONS.get(kind, ())))
-    return f"neither pyoci nor the file system has an option {show(name)}{meant}"
-
-
-def _not_mapped(text: str, config: dict[str, Any]) -> str:
-    kind = "uid" if "Invalid uid" in text else "gid"
-    number = _quoted(text.partition(f"Invalid {kind} ")[2])
-    entries = (config.get("linux") or {}).get(f"{kind}Mappings")
-    if not number.isdigit() or not entries:
+def _refused_option(text: str, config: dict[str, Any]) -> str:
+    """Of a mount: the kernel names the option or does not (since 6.8 for devpts), so config.json is looked at."""
+    place = text.partition(" dst=")[2].partition(" type=")[0].partition(": ")[0]
+    entry = next((mount for mount in config.get("mounts") or () if mount["destination"] == place), None)
+    if entry is None:
         return ""
-    mapped = ", ".join(f"{entry['containerID']}-{entry['containerID'] + entry['size'] - 1}" for entry in entries[:5])
-    return f"{kind} {number} is not mapped in the container's user namespace: /linux/{kind}Mappings has {mapped}"
+    linux = config.get("linux") or {}
+    for option in entry.get("options") or ():
+        kind, _, number = option.partition("=")
+        mappings = linux.get(f"{kind}Mappings") if kind in ("uid", "gid") else None
+        if mappings and number.isdigit() and not _is_mapped(int(number), mappings):
+            mapped = ", ".join(f"{own['containerID']}-{own['containerID'] + own['size'] - 1}" for own in mappings[:5])
+            return (
+                f"{kind} {number} is not mapped in the container's user namespace: /linux/{kind}Mappings has {mapped}"
+            )
+    name = text.partition("Unknown parameter '")[2].partition("'")[0]
+    kind = entry.get("type") or ""
+    known = (*mounts.OPTIONS, *FILE_SYSTEM_OPTIONS.get(kind, ()))
+    if name:
+        return f"neither pyoci nor the file system has an option {show(name)}{did_you_mean(name, known)}"
+    return next(config_doubts.unknown_mount_options({"mounts": [entry]}), "").partition(": ")[2]
+
+
+def _is_mapped(number: int, mappings: list[dict[str, int]]) -> bool:
+    return any(0 <= number - own["containerID"] < own["size"] for own in mappings)
 
 
 def _no_file_system(text: str, _: dict[str, Any]) -> str:
@@ -198,10 +207,8 @@ def _closed_folder(context: Context) -> str:
 
 # Words of an error, and who knows more about it; the first that fit.
 _JUDGES: tuple[tuple[str, Callable[[str, dict[str, Any]], str]], ...] = (
-    ("Unknown parameter '", _unknown_parameter),
-    ("Invalid gid '", _not_mapped),
-    ("Invalid uid '", _not_mapped),
     ("(is the file system in this kernel?)", _no_file_system),
+    (": mount type=", _refused_option),
     ("cpu.cpus: write ", _cpus),
     ("cpu.mems: write ", _nodes),
     ("container init was OOM-killed", _memory),
@@ -210,10 +217,6 @@ _JUDGES: tuple[tuple[str, Callable[[str, dict[str, Any]], str]], ...] = (
     ("set RLIMIT_", _rlimit),
     ("send /dev/ptmx to socket ", _console),
 )
-
-
-def _quoted(text: str) -> str:
-    return text[1:].partition("'")[0]
 
 
 def file(path: str) -> str:

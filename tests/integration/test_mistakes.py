@@ -149,7 +149,10 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     ),
     "a group of the terminals that is not mapped": (
         unmapped_terminal_group,
-        ("Invalid gid '5'", "gid 5 is not mapped in the container's user namespace: /linux/gidMappings has 0-4"),
+        (
+            "invalid argument (EINVAL); ",
+            "gid 5 is not mapped in the container's user namespace: /linux/gidMappings has 0-4",
+        ),
     ),
     "a root file system that is closed to its root": (
         closed_to_its_root,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -26,30 +27,31 @@ def filtered(bundle: Bundle, **seccomp: object) -> None:
 
 @pytest.mark.skipif(SWAPS, reason="this machine swaps: a memory limit is not reached soon")
 class TestOutOfMemory:
-    WORDS = "the kernel has killed a process of it for lack of memory (OOM killer)"
+    WORDS = re.compile(r"the kernel has killed (a process|[0-9]+ processes) of it for lack of memory \(OOM killer\)")
 
     def test_run_warns(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
         limited(bundle)
         bundle.process["args"] = ["/bin/sh", "-c", GROWS]
         result = runtime.run(bundle)
         assert result.status == 137
-        assert f"warning: container {next(iter(runtime.known))}: {self.WORDS}" in result.stderr
+        assert f"warning: container {next(iter(runtime.known))}: " in result.stderr
+        assert self.WORDS.search(result.stderr)
         assert runtime.run(bundle, options=["--log", str(scratch / "log")]).status == 137
-        assert self.WORDS in (scratch / "log").read_text()
+        assert self.WORDS.search((scratch / "log").read_text())
 
     def test_run_warns_of_a_child(self, runtime: Runtime, bundle: Bundle) -> None:
         limited(bundle)
         bundle.process["args"] = ["/bin/sh", "-c", f"sh -c '{GROWS}'; exit $?"]
         result = runtime.run(bundle)
         assert result.status == 137
-        assert self.WORDS in result.stderr
+        assert self.WORDS.search(result.stderr)
 
     def test_exec_warns(self, runtime: Runtime, bundle: Bundle) -> None:
         limited(bundle)
         bundle.sleeps()
         result = runtime.start(bundle).exec("/bin/sh", "-c", GROWS)
         assert result.status == 137
-        assert self.WORDS in result.stderr
+        assert self.WORDS.search(result.stderr)
 
     def test_events_say_so_afterwards(self, runtime: Runtime, bundle: Bundle) -> None:
         limited(bundle)
@@ -58,7 +60,7 @@ class TestOutOfMemory:
         until(lambda: container.status == "stopped")
         words = runtime.fails("events", "--stats", container.id)
         assert "container not running" in words
-        assert self.WORDS in words
+        assert self.WORDS.search(words)
 
 
 class TestSeccomp:
