@@ -96,7 +96,8 @@ After a reboot no container runs and /run is empty. A service of systemd starts 
     WantedBy=multi-user.target
 
 To uninstall: delete the containers (pyoci list --quiet | xargs -n 1 pyoci delete --force), uninstall the package (pip
-uninstall pyoci-runtime), remove /run/pyoci and /run/pyoci-try. Nothing else is kept anywhere.
+uninstall pyoci-runtime), remove /run/pyoci, /run/pyoci-try and /run/pyoci-seccomp (compiled filters). Nothing else is
+kept anywhere.
 """,
     ),
 }
