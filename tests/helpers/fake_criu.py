@@ -203,7 +203,10 @@ misbehave("restored")
 if notify("pre-resume") is False:
     while True:
         signal.pause()  # criu waits for the first process, which waits for the others that criu traces
-os.write(went, b"g")
+try:
+    os.write(went, b"g")
+except BrokenPipeError:
+    pass  # the runtime has killed it
 notify("post-resume")
 answer(RESTORE, 1, field(4, field(1, does.get("pid", pid))))
 '''
