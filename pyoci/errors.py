@@ -66,9 +66,9 @@ class PyociError(Exception):
 class Interrupted(BaseException):
     """A signal asked the command to end: what it has begun is undone on the way out. Not caught with errors."""
 
-    def __init__(self, signal: int) -> None:
+    def __init__(self, signal: int, outcome: str) -> None:
         self.exit_status = 128 + signal  # as shells count
-        super().__init__(f"interrupted by {_ENDING.get(signal, f'signal {signal}')}: what was begun is undone")
+        super().__init__(f"interrupted by {_ENDING.get(signal, f'signal {signal}')}: {outcome}")
 
 
 class UsageError(PyociError):

@@ -16,11 +16,8 @@ from pyoci.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import signal as _signal
     from collections.abc import Callable
     from typing import NoReturn
-else:
-    import _signal
 
 TAIL = 2048  # bytes of output kept for the error message
 _READ = 65536  # a pipe's capacity, see pipe(7)
@@ -85,13 +82,21 @@ def run_hook(
         document = _document(stdin, opened)
         output, output_end = _pipe(opened)
         failure, failure_end = _pipe(opened)
-        pid = posix.fork()
-        if pid == 0:
-            _child(path, argv, env, document, output_end, failure_end, cwd, before_close, before_exec)
-        for fd in (document, output_end, failure_end):
-            posix.close(fd)
-            opened.remove(fd)
-        tail, timed_out = _watch(pid, output, timeout)
+        pid = -1
+        try:
+            with signals.Delayed():
+                pid = posix.fork()
+                if pid == 0:
+                    _child(path, argv, env, document, output_end, failure_end, cwd, before_close, before_exec)
+            for fd in (document, output_end, failure_end):
+                posix.close(fd)
+                opened.remove(fd)
+            tail, timed_out = _watch(pid, output, timeout)
+        except BaseException:  # a signal has asked the runtime to end, for one
+            if pid > 0:
+                _kill_group(pid)
+                posix.waitpid(pid, 0)
+            raise
         status = posix.waitstatus_to_exitcode(posix.waitpid(pid, 0)[1])
         # Closed by execve; a descendant cannot hold it, so this does not wait.
         refused = posix.read(failure, TAIL).decode("utf-8", "replace")
@@ -131,6 +136,7 @@ def _child(
 ) -> NoReturn:
     """The child between fork and execve."""
     try:
+        signals.let_through()
         posix.setpgid(0, 0)  # so that the time limit reaches what the hook starts
         process.die_with_parent(signals.KILL)  # a runtime that is killed leaves no hook of a create behind
         # dup2 to the same number would leave it close-on-exec, so first out of the way of 0 to 2.
@@ -187,7 +193,7 @@ def _watch(pid: int, output: int, timeout: float | None) -> tuple[bytes, bool]:
             if end is not None and not timed_out and time.monotonic() >= end:
                 timed_out = True
                 end = None
-                _kill_group(pid, process_fd)
+                _kill_group(pid)
         # What is still in the pipe; not up to its end: a daemon that was left behind may keep it open.
         for _ in range(_LAST_READS):
             tail = (tail + _read(output))[-TAIL:]
@@ -203,16 +209,13 @@ def _read(fd: int) -> bytes:
         return b""
 
 
-def _kill_group(pid: int, process_fd: int) -> None:
+def _kill_group(pid: int) -> None:
     """Kill the hook and what it started; it is not yet waited for, so its numbers are still its own."""
     try:
         posix.killpg(pid, signals.KILL)
     except ProcessLookupError:
         pass  # it has not come as far as making the group
-    try:
-        _signal.pidfd_send_signal(process_fd, signals.KILL)
-    except ProcessLookupError:
-        pass  # it has just exited
+    posix.kill(pid, signals.KILL)
 
 
 def _words(error: BaseException) -> str:

@@ -6,7 +6,7 @@ podman searches the file for the words in `pyoci.errors`. So an entry is one lin
 descriptor in append mode: several commands may share the file.
 
 An entry never raises: a full disk or a closed standard error must not turn a container that runs into a
-failure.
+failure. Nor does one wait for ever: a pipe or a terminal that nobody reads gets nothing more after PATIENCE seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 _LEVELS = ("debug", "info", "warning", "error")
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3}  # syslog(3)
+_S_IFMT, _S_IFREG = 0o170000, 0o100000
 _SERVICES = {"syslog": "/dev/log", "journald": "/run/systemd/journal/socket"}
+
+PATIENCE = 10.0  # seconds
+_PIPE_BUF = 4096  # what a pipe takes at once when it is writable, pipe(7)
 
 TEXT = "text"
 JSON = "json"
@@ -31,11 +35,12 @@ JSON = "json"
 class _Sink:
     """What --log, --log-format and --debug ask for."""
 
-    __slots__ = ("as_json", "fd", "least", "send", "verbose")
+    __slots__ = ("as_json", "fd", "given_up", "least", "send", "verbose")
 
     def __init__(self) -> None:
         self.fd: int | None = None
         self.send: Callable[[str, str], None] | None = None  # to syslog or journald
+        self.given_up: set[int] = set()  # descriptors that nobody reads
         self.least = 0
         self.as_json = False
         self.verbose = False
@@ -179,6 +184,24 @@ def _members(reason: PyociError | None) -> str:
 
 def _write(fd: int, line: str) -> None:
     try:
-        posix.write(fd, line.encode("utf-8", "backslashreplace"))
+        data = line.encode("utf-8", "backslashreplace")
+        if posix.fstat(fd).st_mode & _S_IFMT == _S_IFREG:
+            posix.write(fd, data)
+            return
+        while data and _is_writable(fd):
+            data = data[posix.write(fd, data[:_PIPE_BUF]) :]
     except OSError:
         pass  # nobody is left to be told: the descriptor is closed, its reader gone, or the disk full
+
+
+def _is_writable(fd: int) -> bool:
+    if fd in _sink.given_up:
+        return False
+    import select  # a shared object that most commands do without
+
+    poller = select.poll()
+    poller.register(fd, select.POLLOUT)
+    if poller.poll(PATIENCE * 1000):
+        return True
+    _sink.given_up.add(fd)
+    return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyoci.cli import options
 from pyoci.cli.options import Call
 from pyoci.host import start
+from pyoci.kernel import signals
 from pyoci.state.store import Store
 
 USAGE = "ID"
@@ -16,5 +17,6 @@ def run(call: Call) -> int:
     with Store(call.settings.root).open(call.args[0]) as entry:
         readiness = start.start(entry)
     if readiness is not None:
+        signals.let_through()
         readiness.wait()
     return 0

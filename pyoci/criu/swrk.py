@@ -12,7 +12,8 @@ import posix
 from pyoci import phase
 from pyoci.criu import codec, rpc
 from pyoci.errors import CriuError, PyociError, SyscallError, UnsupportedError, reason
-from pyoci.kernel import process
+from pyoci.kernel import process, signals
+from pyoci.kernel.pidfd import wait as wait_for_exit
 from pyoci.wire import messages
 
 TYPE_CHECKING = False
@@ -32,6 +33,7 @@ _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 # of a PID namespace, which waits until criu has reaped the other ones, which it traces.
 _PATIENCE_ONCE_RESTORED = 60.0
 _PACKET_MAX = 1 << 20
+_PATIENCE = 60.0  # seconds in which a criu that has lost its caller may undo what it did
 _SIGNALS = (_signal.SIGPIPE, _signal.SIGXFSZ)  # Python ignores them, and what is ignored stays so over execve(2)
 # Lines of the log that say nothing: its last words, and a limit that criu does without.
 _IGNORED = ("Dumping FAILED", "Restoring FAILED", "Pre-dumping FAILED", "rlimit: Can't setup RLIMIT_NOFILE", "---")
@@ -105,7 +107,7 @@ class Conversation:
         self._socket.close()
         if self.pid:
             try:
-                posix.waitpid(self.pid, 0)
+                _wait_or_kill(self.pid)
             except ChildProcessError:
                 pass
             self.pid = 0
@@ -192,6 +194,17 @@ class Conversation:
                 posix.close(fd)
             raise CriuError("criu sent a message of the wrong size")
         return codec.decode(rpc.RESPONSE, data), found[0] if found else -1
+
+
+def _wait_or_kill(pid: int) -> None:
+    """Raises ChildProcessError."""
+    pidfd = posix.pidfd_open(pid)
+    try:
+        if not wait_for_exit(pidfd, _PATIENCE):
+            posix.kill(pid, signals.KILL)
+    finally:
+        posix.close(pidfd)
+    posix.waitpid(pid, 0)
 
 
 def version(program: str) -> int:

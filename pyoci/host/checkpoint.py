@@ -13,6 +13,7 @@ from pyoci import jsontext, log, phase
 from pyoci.criu import rpc, swrk
 from pyoci.errors import NOT_RUNNING, CriuError, PyociError, StateError, SyscallError, UnsupportedError, UsageError
 from pyoci.host import delete, image_folder
+from pyoci.host.interrupt import undo_when_asked_to_end
 from pyoci.kernel import namespace, pidfd
 from pyoci.kernel.beneath import Root
 from pyoci.plan import checkpoint as plans
@@ -56,6 +57,7 @@ def checkpoint(entry: Entry, wanted: Wanted, program: str) -> None:
     wanted.image_path = wanted.image_path or DEFAULT_FOLDER
     images = image_folder.make(wanted.image_path, "image folder")
     work = None
+    undo_when_asked_to_end("the container goes on")
     try:
         images.check_files()
         work = image_folder.make(wanted.work_path, "work folder") if wanted.work_path else None

@@ -142,9 +142,11 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
     plan, text = load(options)
     undo_when_asked_to_end()
     phase("reserve the id, write state")
+    signals.hold()  # an interrupt waits until what it would have undone is known
     entry = _reserve(options)
     state = None
     try:
+        signals.let_through()
         group = cgroups.prepare(
             plan.cgroups_path,
             options.container_id,
@@ -247,6 +249,7 @@ def _create_with(
 
         opened.seccomp_program = seccomp.for_container(plan.process.seccomp)
     phase("make the cgroup")
+    signals.hold()  # `spawn` lets them through
     # removes what it made when it fails, and nothing that others made
     owner = delegation.owner(plan.namespaces, plan.mounts, plan.process)
     group = group.create(None if plan.annotations.get(cgroups.DELEGATE) else owner)
@@ -264,8 +267,8 @@ def _create_with(
     except BaseException:
         group.destroy(cgroups.NOBODY)
         raise
-    child.channel.watch(lambda: _why_stuck(child.pid, group))
     try:
+        child.channel.watch(lambda: _why_stuck(child.pid, group))
         open_for_init.let_go(opened)
         phase("join the cgroup")
         group.add(child.pid)
@@ -298,6 +301,7 @@ def _create_with(
         _delegate(plan, state, child.pid, owner)
         entry.write(state)
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
+        signals.hold()  # too late for an interrupt: whoever goes on lets them through
         child.channel.send(messages.GO)
         child.channel.close()
         return Created(entry=entry, state=state, plan=plan, pid=child.pid, pidfd=child.pidfd)

@@ -9,7 +9,7 @@ from pyoci.errors import PyociError, StateError, UsageError
 from pyoci.host import handshake, passed_fds, spawn
 from pyoci.host.announce import announce
 from pyoci.host.interrupt import undo_when_asked_to_end
-from pyoci.kernel import namespace, pidfd, procfs, uapi
+from pyoci.kernel import namespace, pidfd, procfs, signals, uapi
 from pyoci.plan import exec as exec_plan
 from pyoci.plan import facts as host_facts
 from pyoci.plan.exec import Changes
@@ -102,6 +102,7 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
         handshake.until_executed(
             wanted, child, document(state, status.RUNNING), None if options.ignore_paused else group
         )
+        signals.hold()  # too late for an interrupt: whoever goes on lets them through
     except BaseException as error:
         spawn.destroy(child)
         if isinstance(error, PyociError):

@@ -9,6 +9,7 @@ import posix
 
 from pyoci import hook_exec, jsontext, log
 from pyoci.errors import HookError, PyociError
+from pyoci.host.interrupt import undo_when_asked_to_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def run_all(hooks: list[dict[str, Any]], state_document: dict[str, Any], kind: s
 def _run_one(hook: dict[str, Any], content: bytes, name: str, cwd: str, output: Output) -> None:
     path = hook["path"]
     log.debug(f"run {name} {path}")
+    undo_when_asked_to_end("its hooks were ended")
     result = hook_exec.run_hook(
         path,
         hook.get("args") or [path],

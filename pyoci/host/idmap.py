@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import PyociError, SyscallError
-from pyoci.kernel import namespace, process, procfs, uapi
+from pyoci.kernel import namespace, process, procfs, signals, uapi
 from pyoci.kernel.call import shown
 from pyoci.wire.plan import IdMapping, UserNamespace
 
@@ -54,8 +54,18 @@ def _run(tool: str, pid: int, mappings: list[IdMapping]) -> None:
             break
     else:
         raise PyociError(f"map ids {shown(as_text(mappings).strip())!r}: {tool} is not installed (package uidmap)")
-    child = posix.posix_spawn(f"{directory}/{tool}", arguments, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
-    _, status = posix.waitpid(child, 0)
+    child = -1
+    try:
+        with signals.Delayed():
+            # without the caller's mask, which Delayed has changed
+            environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+            child = posix.posix_spawn(f"{directory}/{tool}", arguments, environment, setsigmask=())
+        _, status = posix.waitpid(child, 0)
+    except BaseException:  # it asks a directory service that does not answer, and a signal has asked us to end
+        if child > 0:
+            posix.kill(child, signals.KILL)  # setuid, but its real user is ours
+            posix.waitpid(child, 0)
+        raise
     if status:
         raise PyociError(
             f"{shown(' '.join(arguments))}: exit status {posix.waitstatus_to_exitcode(status)}, see /etc/subuid"
@@ -65,15 +75,16 @@ def _run(tool: str, pid: int, mappings: list[IdMapping]) -> None:
 def namespace_of(user: UserNamespace, proc_fd: int) -> int:
     """A descriptor of a user namespace with these mappings and nobody in it: for idmapped mounts."""
     reader, writer = posix.pipe()
-    pid, pidfd = process.clone(uapi.CLONE_NEWUSER)
-    if pid == 0:
-        try:
-            posix.close(writer)
-            posix.read(reader, 1)  # until the host has opened the namespace, or is gone
-        finally:
-            posix._exit(0)
-    posix.close(reader)
+    with signals.Delayed():
+        pid, pidfd = process.clone(uapi.CLONE_NEWUSER)
+        if pid == 0:
+            try:
+                posix.close(writer)
+                posix.read(reader, 1)  # until the host has opened the namespace, or is gone
+            finally:
+                posix._exit(0)
     try:
+        posix.close(reader)
         write_maps(pid, user, proc_fd)
         return namespace.open_path(f"/proc/{pid}/ns/user", "user")
     finally:

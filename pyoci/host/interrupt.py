@@ -5,6 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import Interrupted
+from pyoci.kernel import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,11 +14,11 @@ if TYPE_CHECKING:
 else:
     import _signal
 
-ENDING = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM)
+ENDING = signals.ENDING
 
 
-def undo_when_asked_to_end() -> None:
-    """From now on such a signal raises Interrupted, once: the undoing itself is not interrupted.
+def undo_when_asked_to_end(outcome: str = "what was begun is undone") -> None:
+    """From now on such a signal raises Interrupted with these words, once: the undoing itself is not interrupted.
 
     A signal that the caller ignores (nohup(1)) stays ignored, and a handler that there is already stays, too.
     """
@@ -30,7 +31,7 @@ def undo_when_asked_to_end() -> None:
             posix._exit(128 + signal)  # as shells count
         for number in ENDING:
             _signal.signal(number, _signal.SIG_IGN)
-        raise Interrupted(signal)
+        raise Interrupted(signal, outcome)
 
     for number in ENDING:
         if _signal.getsignal(number) in (_signal.SIG_DFL, _signal.default_int_handler):

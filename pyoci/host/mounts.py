@@ -12,7 +12,8 @@ import posix
 from pyoci import jsontext, phase
 from pyoci.errors import ConfigError, StateError, UnsupportedError
 from pyoci.host import open_for_init, spawn
-from pyoci.kernel import namespace, pidfd, procfs, uapi
+from pyoci.host.interrupt import undo_when_asked_to_end
+from pyoci.kernel import namespace, pidfd, procfs, signals, uapi
 from pyoci.plan import facts as host_facts
 from pyoci.plan import paths
 from pyoci.plan.build import build
@@ -53,16 +54,24 @@ def change(entry: Entry, action: str, file: str) -> None:
     after = [*recorded, *wanted] if action == "add" else _without(recorded, wanted)
     inherited = _open(plan, action, state)
     phase("change the mounts")
+    undo_when_asked_to_end("no mount was added or removed")
     child = spawn.change_mounts(plan, action, inherited)
     try:
         child.channel.expect(messages.READY)
         config["mounts"] = after
-        entry.write_file(CONFIG_FILE, jsontext.dumps(config).encode("ascii"))
-        if action == "add":
-            child.channel.send(messages.GO)  # without it what was added goes again
+        # Killed in between, the record has a mount too many, which `remove` forgives; and none is without a record.
+        with signals.Delayed():
+            if action == "remove":
+                child.channel.send(messages.GO)
+                child.channel.expect(messages.READY)
+            entry.write_file(CONFIG_FILE, jsontext.dumps(config).encode("ascii"))
+            if action == "add":
+                child.channel.send(messages.GO)  # without it what was added goes again
     finally:
         child.channel.close()
-        posix.waitpid(child.pid, 0)
+        # a file system that does not answer holds it up: it undoes what it did when it can
+        if pidfd.wait(child.pidfd, messages.PATIENCE):
+            posix.waitpid(child.pid, 0)
         posix.close(child.pidfd)
 
 

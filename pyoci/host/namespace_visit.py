@@ -13,12 +13,6 @@ from pyoci import log
 from pyoci.errors import SyscallError
 from pyoci.kernel import namespace, process, uapi
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import signal as _signal
-else:
-    import _signal
-
 _DIRECTORY = posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC
 
 
@@ -35,19 +29,16 @@ class NamespaceVisit:
     def clone(self, namespaces: list[tuple[str, int]], flags: int, cgroup_fd: int) -> tuple[int, int]:
         """`kernel.process.clone` in there: (pid, pidfd), pid 0 in the child, which stays.
 
-        An interrupt waits until the host is back: who cleans up after it must not do so to the container's files.
+        The caller delays interrupts (`kernel.signals.Delayed`) until the host is back: who cleans up after one must
+        not do so to the container's files.
         """
-        before = _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT,))
         pid = -1
         try:
-            try:
-                _join(namespaces)
-                pid, pidfd = process.clone(flags, cgroup_fd)
-            finally:
-                if pid != 0:
-                    self._come_back()
+            _join(namespaces)
+            pid, pidfd = process.clone(flags, cgroup_fd)
         finally:
-            _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
+            if pid != 0:
+                self._come_back()
         return pid, pidfd
 
     def go_back(self) -> None:

@@ -20,6 +20,7 @@ else:
     import _signal
 
 _CHUNK = 65536
+_PIPE_BUF = 4096
 _CTRL_D = b"\x04"  # VEOF, termios(3): the only end of input that a terminal has while its master is open
 # what a program does to itself, or what belongs to this loop, is not passed on
 _OWN = (
@@ -39,13 +40,24 @@ _IFLAG_RAW = 0o2753  # IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON, see c
 class Relay:
     """Use as a context: on leaving, the terminal and the signals are as they were, whatever happened."""
 
-    __slots__ = ("_handlers", "_line_open", "_master", "_pending", "_saved", "_stdin_open", "_wakeup", "readiness")
+    __slots__ = (
+        "_handlers",
+        "_line_open",
+        "_master",
+        "_output",
+        "_pending",
+        "_saved",
+        "_stdin_open",
+        "_wakeup",
+        "readiness",
+    )
 
     def __init__(self) -> None:
         self._master = -1
         self._saved: list[Any] | None = None
         self._handlers: dict[int, Any] = {}
         self._wakeup: tuple[int, int] = (-1, -1)
+        self._output = b""  # read from the terminal, not yet taken by our output
         self._pending = b""  # read from our input, not yet taken by the terminal
         self._stdin_open = True
         self._line_open = False  # what was read from our input last is no whole line
@@ -79,7 +91,7 @@ class Relay:
         if self._saved is not None:
             import termios
 
-            termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
+            termios.tcsetattr(0, termios.TCSANOW, self._saved)  # waits for nobody who reads
         _signal.set_wakeup_fd(-1)
         for number, handler in self._handlers.items():
             _signal.signal(number, handler if handler is not None else _signal.SIG_DFL)
@@ -92,13 +104,16 @@ class Relay:
         """Relay until process `pid`, a child of ours, has ended; its exit status, or 128 + signal."""
         for number in ENDING:  # until now they ended us, with what was begun
             self._note(number)
+        signals.let_through()
         while True:
             ready = self._poll(pidfd)
             if self._wakeup[0] in ready:
                 self._forward_signals(pidfd)
             if self.readiness is not None and self.readiness.fd in ready and self.readiness.pass_on(stay=True):
                 self.readiness = None
-            if self._master in ready:
+            if self._output:
+                self._to_stdout(ready)
+            elif self._master in ready:
                 self._from_master()
             if 0 in ready:
                 self._from_stdin()
@@ -106,8 +121,7 @@ class Relay:
                 self._to_master()
             if pidfd in ready:
                 _, status = posix.waitpid(pid, 0)
-                while self._master >= 0 and self._from_master():
-                    pass
+                self._pass_on_the_rest()
                 _reap()
                 code = posix.waitstatus_to_exitcode(status)
                 return code if code >= 0 else 128 - code
@@ -128,9 +142,12 @@ class Relay:
         if self.readiness is not None:
             poller.register(self.readiness.fd, select.POLLIN)
         if self._master >= 0:
-            poller.register(self._master, select.POLLIN | (select.POLLOUT if self._pending else 0))
+            input = 0 if self._output else select.POLLIN
+            poller.register(self._master, input | (select.POLLOUT if self._pending else 0))
             if self._stdin_open and not self._pending:
                 poller.register(0, select.POLLIN)
+        if self._output:
+            poller.register(1, select.POLLOUT)
         return {fd for fd, _ in poller.poll()}
 
     def _forward_signals(self, pidfd: int) -> None:
@@ -159,8 +176,31 @@ class Relay:
             posix.close(self._master)
             self._master = -1
             return False
-        _write_all(1, data)
+        self._output = data
         return True
+
+    def _to_stdout(self, ready: set[int]) -> None:
+        """A reader that is slow or stopped must not keep us from hearing signals and the container's end."""
+        if 1 not in ready:
+            return
+        try:
+            # no more than what a pipe takes at once when it is writable, pipe(7)
+            self._output = self._output[posix.write(1, self._output[:_PIPE_BUF]) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._output = b""  # EPIPE: nobody wants it
+
+    def _pass_on_the_rest(self) -> None:
+        """What the container has written before its end; until a signal asks us to end, if nobody reads it."""
+        poller = select.poll()
+        poller.register(self._wakeup[0], select.POLLIN)
+        poller.register(1, select.POLLOUT)
+        while self._output or (self._master >= 0 and self._from_master()):
+            ready = {fd for fd, _ in poller.poll()}
+            if self._wakeup[0] in ready and set(posix.read(self._wakeup[0], 256)) & {*ENDING}:
+                return
+            self._to_stdout(ready)
 
     def _from_stdin(self) -> None:
         try:
@@ -216,14 +256,3 @@ def _reap() -> None:
             pass
     except ChildProcessError:
         pass
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    """To a caller that may be gone (EPIPE: nobody wants it) or slow."""
-    while data:
-        try:
-            data = data[posix.write(fd, data) :]
-        except BlockingIOError:
-            select.select([], [fd], [])
-        except OSError:
-            return

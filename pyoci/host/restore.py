@@ -10,6 +10,7 @@ from pyoci.errors import CriuError, PyociError, UnsupportedError, reason
 from pyoci.host import create as creation
 from pyoci.host import image_folder, open_for_init, restored
 from pyoci.host.announce import announce
+from pyoci.host.interrupt import undo_when_asked_to_end
 from pyoci.init import restore_stage
 from pyoci.kernel import mount, proc_stat, process, signals
 from pyoci.plan import criu, delegation
@@ -131,10 +132,13 @@ def _config_file(plan: Plan) -> str:
 
 
 def _make(work: _Restore, text: bytes) -> Created:
+    undo_when_asked_to_end()
     phase("reserve the id, write state")
     plan, options = work.plan, work.options
+    signals.hold()  # an interrupt waits until what it would have undone is known
     entry = Store(options.root).reserve(options.container_id)
     try:
+        signals.let_through()
         group = cgroups.prepare(
             plan.cgroups_path,
             options.container_id,
@@ -152,7 +156,8 @@ def _make(work: _Restore, text: bytes) -> Created:
         entry.publish()
         phase("make the cgroup")
         if not _leaves_groups_to_criu(work):
-            made.group = group.create(_owner(plan))
+            with signals.Delayed():
+                made.group = group.create(_owner(plan))
             made.state.cgroup = made.group.save()
             entry.write(made.state)
         try:

@@ -10,7 +10,7 @@ from pyoci.host import create as creation
 from pyoci.host import delete, start
 from pyoci.host.create import Created, Options
 from pyoci.host.send_fd import ConsoleSocket
-from pyoci.kernel import process
+from pyoci.kernel import process, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def run(options: Options, *, keep: bool, subreaper: bool) -> int:
             return _foreground(created, relay, keep, subreaper)
         readiness = begin(created)
         if readiness is not None:
+            signals.let_through()
             readiness.wait()
         return 0
     except Interrupted:

@@ -10,7 +10,7 @@ import posix
 
 from pyoci.errors import ContainerError
 from pyoci.host import idmap, open_for_init  # noqa: F401  # idmap: nothing is imported in there
-from pyoci.kernel import namespace, procfs, uapi
+from pyoci.kernel import namespace, procfs, signals, uapi
 from pyoci.wire import messages
 from pyoci.wire.messages import Channel
 from pyoci.wire.plan import Plan
@@ -22,20 +22,27 @@ def open_for(plan: Plan, text: str, pid: int, proc_fd: int) -> int:
     if not 0 <= index < len(plan.mounts) or plan.mounts[index].kind != "bind":
         raise ContainerError(f"container side asked for the source of mount {text[:20]!r}")
     host, helper = messages.pair()
-    child = posix.fork()
-    if child == 0:
-        _send(plan, index, pid, proc_fd, helper)
-    helper.close()
+    child = -1
     try:
-        _, _, tree = host.expect(messages.TREE)
-        return tree
+        with signals.Delayed():
+            child = posix.fork()
+            if child == 0:
+                _send(plan, index, pid, proc_fd, helper)
+        helper.close()
+        return host.expect(messages.TREE)[2]
+    except BaseException:
+        if child > 0:
+            posix.kill(child, signals.KILL)  # it may wait for a file system that does not answer
+        raise
     finally:
         host.close()
-        posix.waitpid(child, 0)
+        if child > 0:
+            posix.waitpid(child, 0)
 
 
 def _send(plan: Plan, index: int, pid: int, proc_fd: int, channel: Channel) -> None:
     try:
+        signals.let_through()
         container = procfs.open_link(proc_fd, f"{pid}/ns/mnt")
         namespace.join(container, uapi.CLONE_NEWNS, "mount namespace of the container")
         tree = open_for_init.open_source(plan.mounts[index], index, plan, proc_fd)

@@ -54,32 +54,47 @@ def spawn(
         visit = namespace_visit.prepare([kind for kind, _ in namespaces.joined])
         if visit is None:
             birth = BOOTSTRAPPED  # there would be no way back
-    if visit is not None:
-        pid, pidfd = visit.clone(inherited.namespaces, namespaces.clone_flags, cgroup_fd)
-    elif birth == UNSEEN:
-        # its child begins where it is: in the container's cgroup
-        pid, pidfd = process.clone(0, cgroup_fd)
-    elif birth == BOOTSTRAPPED:
-        pid, pidfd = posix.fork(), -1
-    else:
-        pid, pidfd = process.clone(namespaces.clone_flags, cgroup_fd)
-    if pid == 0:
-        host.close()
-        main.run(namespaces, birth, inherited, container, cgroup_fd, preserve_fds, body)
-    if visit is not None:
-        visit.close()
-    container.close()
-    if birth == UNSEEN and namespaces.user is not None:
-        _write_maps(namespaces.user, inherited, host)
-    if pidfd >= 0:
-        return Child(pid=pid, pidfd=pidfd, channel=host)
+    pid = pidfd = -1
     try:
+        with signals.Delayed():
+            if visit is not None:
+                pid, pidfd = visit.clone(inherited.namespaces, namespaces.clone_flags, cgroup_fd)
+            elif birth == UNSEEN:
+                # its child begins where it is: in the container's cgroup
+                pid, pidfd = process.clone(0, cgroup_fd)
+            elif birth == BOOTSTRAPPED:
+                pid = posix.fork()
+            else:
+                pid, pidfd = process.clone(namespaces.clone_flags, cgroup_fd)
+            if pid == 0:
+                host.close()
+                main.run(namespaces, birth, inherited, container, cgroup_fd, preserve_fds, body)
+        if visit is not None:
+            visit.close()
+        container.close()
+        if birth == UNSEEN and namespaces.user is not None:
+            _write_maps(namespaces.user, inherited, host)
+        if pidfd >= 0:
+            return Child(pid=pid, pidfd=pidfd, channel=host)
         if namespaces.user is not None:
             _write_maps(namespaces.user, inherited, host)
         init = _number(host.expect(messages.PID)[1])
-    finally:
         posix.waitpid(pid, 0)
-    return Child(pid=init, pidfd=posix.pidfd_open(init), channel=host)
+        return Child(pid=init, pidfd=posix.pidfd_open(init), channel=host)
+    except BaseException:
+        _give_up(pid, host)
+        raise
+
+
+def _give_up(pid: int, host: Channel) -> None:
+    """Whoever else there is ends when the channel does."""
+    host.close()
+    if pid > 0:
+        try:
+            posix.kill(pid, signals.KILL)
+            posix.waitpid(pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass  # waited for already
 
 
 def _write_maps(user: UserNamespace, inherited: Inherited, host: Channel) -> None:
@@ -111,32 +126,32 @@ def enter(plan: ExecPlan, inherited: Inherited, group: Cgroup, on_terminal: Call
     # The second process begins where the first one is. Not where its number would be one too many for a moment, and
     # where the caller's CPUs count until the process is in its cgroup.
     cgroup_fd = -1 if plan.pids_limited or plan.process.cpu_affinity else group.clone_fd()
-    pid, pidfd = process.clone(0, cgroup_fd)
-    if pid == 0:
-        host.close()
-        main.prepare_exec(
-            inherited,
-            container,
-            plan.process.preserve_fds,
-            lambda channel: exec_sequence.execute_in(plan, inherited, channel),
-        )
-    container.close()
-    posix.close(pidfd)
-    if cgroup_fd >= 0:
-        posix.close(cgroup_fd)
+    pid = -1
     try:
+        with signals.Delayed():
+            pid, pidfd = process.clone(0, cgroup_fd)
+            if pid == 0:
+                host.close()
+                main.prepare_exec(
+                    inherited,
+                    container,
+                    plan.process.preserve_fds,
+                    lambda channel: exec_sequence.execute_in(plan, inherited, channel),
+                )
+        container.close()
+        posix.close(pidfd)
+        if cgroup_fd >= 0:
+            posix.close(cgroup_fd)
         kind, text, fd = host.expect(messages.TERMINAL, messages.PID)
         if kind == messages.TERMINAL:
             on_terminal(fd, text)
             _, text, _ = host.expect(messages.PID)
         number = _number(text)
-    except BaseException:
-        posix.kill(pid, signals.KILL)
-        host.close()  # a second process, whose number has not come, ends with it
-        raise
-    finally:
         posix.waitpid(pid, 0)
-    return Child(pid=number, pidfd=posix.pidfd_open(number), channel=host)
+        return Child(pid=number, pidfd=posix.pidfd_open(number), channel=host)
+    except BaseException:
+        _give_up(pid, host)  # a second process, whose number has not come, ends with the channel
+        raise
 
 
 def change_mounts(plan: Plan, action: str, inherited: Inherited) -> Child:
@@ -147,10 +162,11 @@ def change_mounts(plan: Plan, action: str, inherited: Inherited) -> Child:
     host, container = messages.pair()
     if log.is_verbose():
         host.on_debug = _tell_calls()
-    pid, pidfd = process.clone(0, -1)
-    if pid == 0:
-        host.close()
-        main.run_in(inherited, container, lambda channel: mounts_sequence.change(plan, action, inherited, channel))
+    with signals.Delayed():
+        pid, pidfd = process.clone(0, -1)
+        if pid == 0:
+            host.close()
+            main.run_in(inherited, container, lambda channel: mounts_sequence.change(plan, action, inherited, channel))
     container.close()
     return Child(pid=pid, pidfd=pidfd, channel=host)
 

@@ -8,7 +8,17 @@ import errno
 import posix
 
 from pyoci import log, phase
-from pyoci.errors import ContainerNotFound, ExecutableError, HookError, StateError, SyscallError
+from pyoci.errors import (
+    ContainerError,
+    ContainerNotFound,
+    ExecutableError,
+    HookError,
+    Interrupted,
+    StateError,
+    SyscallError,
+)
+from pyoci.host.interrupt import undo_when_asked_to_end
+from pyoci.kernel import signals
 from pyoci.state import status
 from pyoci.state.store import START_SOCKET
 from pyoci.wire import messages
@@ -30,8 +40,8 @@ def start(entry: Entry) -> Readiness | None:
 
     Returns what waits for the program's READY=1, when a service manager wants to know (NOTIFY_SOCKET).
     Raises StateError when it is not created; ExecutableError or ContainerError with the container side's
-    words, the container has then stopped; HookError when a startContainer or poststart hook failed, the
-    container is then destroyed.
+    words, the container has then stopped; HookError when a startContainer or poststart hook failed, Interrupted
+    when a signal asked to end while it was waited for: the container is then destroyed.
     """
     phase("status")
     # Read before the lock, which `create` holds while its hooks may call us; what was made does not change any more.
@@ -44,8 +54,11 @@ def start(entry: Entry) -> Readiness | None:
     phase("start: init becomes the program")
     readiness = _listen(entry, state)
     try:
+        undo_when_asked_to_end("the container was stopped and deleted")
+        signals.let_through()
         _execute(entry, state)
-    except HookError:
+        signals.hold()  # too late for an interrupt: whoever goes on lets them through
+    except (HookError, Interrupted):
         _give_up(entry, state)
         raise
     except ExecutableError as error:
@@ -94,7 +107,9 @@ def _send(entry: Entry, fd: int) -> None:
     try:
         init.connect(status.start_path(entry))
         rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))
-        init.sendmsg([messages.START.encode()], [rights], _socket.MSG_NOSIGNAL)
+        init.sendmsg([messages.START.encode()], [rights], _socket.MSG_NOSIGNAL | _socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        raise ContainerError(f"{entry.id}: init does not answer: earlier starts still wait for it") from None
     except OSError as error:
         if error.errno == errno.ECONNREFUSED:
             raise StateError(f"{_REFUSALS[status.STOPPED]}: {entry.id}") from None
@@ -112,8 +127,10 @@ def _run_poststart(entry: Entry, state: State) -> None:
     from pyoci.state.model import document
 
     try:
+        signals.let_through()
         runner.run(hooks, document(state, status.RUNNING), "poststart", state.bundle)
-    except HookError:
+        signals.hold()
+    except (HookError, Interrupted):
         _destroy_unless_gone(entry, state)
         raise
 
@@ -131,6 +148,6 @@ def _give_up(entry: Entry, state: State) -> None:
     """A hook failed: stop the container and destroy it (runtime.md, Lifecycle, steps 7 and 9)."""
     from pyoci.host import delete
 
-    log.debug(f"stop and destroy container {entry.id}: a hook failed")
+    log.debug(f"stop and destroy container {entry.id}: a hook failed, or the start was interrupted")
     delete.stop(state)
     delete.destroy(entry, state)

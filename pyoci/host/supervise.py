@@ -331,6 +331,7 @@ def _noted_signals() -> int:
     for number in _ENDINGS:
         _signal.signal(number, _noted)
     _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signals.let_through()
     return reader
 
 

@@ -8,7 +8,7 @@ import sys
 
 from pyoci import phase
 from pyoci.init import bootstrap
-from pyoci.kernel import call, mount, namespace, process
+from pyoci.kernel import call, mount, namespace, process, signals
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
@@ -35,6 +35,7 @@ def run(
     if birth == BOOTSTRAPPED:
         phase("begin", side="bootstrap")
     try:
+        signals.let_through()
         _keep_only_ours(inherited, channel, cgroup_fd, preserve_fds)
         if birth == UNSEEN:
             namespace.unshare(bootstrap.enter(namespaces, inherited, channel), "new namespaces")
@@ -54,6 +55,7 @@ def prepare_exec(
     gc.disable()
     _tell_calls(channel)
     try:
+        signals.let_through()
         _keep_only_ours(inherited, channel, -1, preserve_fds)
         body(channel)
     except BaseException as error:  # noqa: BLE001  # as above
@@ -66,6 +68,7 @@ def run_in(inherited: Inherited, channel: Channel, body: Callable[[Channel], Non
     gc.disable()
     _tell_calls(channel)
     try:
+        signals.let_through()
         _keep_only_ours(inherited, channel, -1, 0)
         body(channel)
         posix._exit(0)

@@ -13,7 +13,7 @@ from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.init import bootstrap, main
 from pyoci.init.outside import mounts
 from pyoci.init.outside.places import Places
-from pyoci.kernel import mount, namespace, process, signals, uapi
+from pyoci.kernel import mount, namespace, process, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.kernel.call import shown
 from pyoci.wire import messages
@@ -26,12 +26,11 @@ def change(plan: Plan, action: str, inherited: Inherited, channel: Channel) -> N
     """# host's namespaces, runtime's ids and capabilities"""
     phase("join the namespaces", side="mounts")
     process.set_name("pyoci:mounts")
-    process.die_with_parent(signals.KILL)
+    # It does not die with the runtime: what it has added and nobody has recorded, it takes away.
     pid_namespace = next((fd for kind, fd in inherited.namespaces if kind == "pid"), -1)
     bootstrap.join_all([(kind, fd) for kind, fd in inherited.namespaces if kind != "pid"])
     if plan.namespaces.has("user"):
         bootstrap.become_root()
-        process.die_with_parent(signals.KILL)  # cleared by the change of ids
     posix.umask(0)
     main.forget_imports()
     if inherited.rootfs_fd >= 0:
@@ -40,13 +39,24 @@ def change(plan: Plan, action: str, inherited: Inherited, channel: Channel) -> N
     posix.chdir("/")
     root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC))
     if action == "remove":
-        _remove(plan, inherited, root)
-        channel.send(messages.READY)
+        found = _find(plan, inherited, root)
+        if _may_go_on(channel):
+            for fd, what in reversed(found):
+                mount.detach_by(inherited.proc_fd, fd, what)
+            channel.send(messages.READY)
         return
     made = _add(plan, inherited, root, pid_namespace)
-    channel.send(messages.READY)
-    if channel.receive()[0] != messages.GO:
+    if not _may_go_on(channel):
         _undo(made, inherited)
+
+
+def _may_go_on(channel: Channel) -> bool:
+    """False when the runtime has failed, or was killed: what was added is then in no record."""
+    try:
+        channel.send(messages.READY)
+        return channel.receive()[0] == messages.GO
+    except SyscallError:
+        return False
 
 
 def _add(plan: Plan, inherited: Inherited, root: Root, pid_namespace: int) -> list[int]:
@@ -99,18 +109,21 @@ def _procfs(entry: Mount, pid_namespace: int) -> int:
         posix.waitpid(child, 0)
 
 
-def _remove(plan: Plan, inherited: Inherited, root: Root) -> None:
-    """All that are there, before the first goes."""
+def _find(plan: Plan, inherited: Inherited, root: Root) -> list[tuple[int, str]]:
+    """What is there of the recorded mounts that are to be removed: descriptors, and words for an error.
+
+    A container that may unmount can have been faster, and so can a `remove` that was killed before its last step.
+    """
     places = Places(root, inherited.proc_fd)
     found: list[tuple[int, str]] = []
     for entry in plan.mounts:
         what = f"unmount {shown(entry.destination)}"
         fd = root.find(entry.destination)
-        if fd is None or not mount.is_mount_root(fd) or places.name(fd) in ("/", ""):
-            raise UnsupportedError(f"{what}: nothing is mounted there")
-        found.append((fd, what))
-    for fd, what in reversed(found):
-        mount.detach_by(inherited.proc_fd, fd, what)
+        if fd is not None and places.name(fd) in ("/", ""):
+            raise UnsupportedError(f"{what}: it leads to the container's root")
+        if fd is not None and mount.is_mount_root(fd):
+            found.append((fd, what))
+    return found
 
 
 def _undo(made: list[int], inherited: Inherited) -> None:

@@ -16,7 +16,9 @@ else:
 
 KILL = 9
 STOP: int = _signal.SIGSTOP  # not 19 everywhere
+_masks: list[set[int | _signal.Signals]] = []  # what was blocked before `hold`
 ignored: set[int] = set()  # those that the caller ignores, and that have a handler since
+ENDING = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM)
 _LAST = 64  # SIGRTMAX, the highest on every architecture that Linux has except MIPS
 
 
@@ -61,6 +63,33 @@ def end_when_asked() -> None:
 
 def _end(signal: int, _frame: object) -> NoReturn:
     posix._exit(128 + signal)  # as shells count
+
+
+def hold() -> None:
+    """Have the signals that ask to end wait: what is done must not be interrupted, or is done."""
+    if not _masks:
+        _masks.append(_signal.pthread_sigmask(_signal.SIG_BLOCK, ENDING))
+
+
+def let_through() -> None:
+    """The end of `hold`, in this process or in a child that was made meanwhile."""
+    if _masks:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, _masks.pop())
+
+
+class Delayed:
+    """A context between `hold` and `let_through`, so that whoever undoes knows of the process made in it.
+
+    A child made in it leaves it by `let_through`, where it can bear an interrupt.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        hold()
+
+    def __exit__(self, *_exception: object) -> None:
+        let_through()
 
 
 def reset() -> None:

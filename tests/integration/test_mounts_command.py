@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 from helpers import sandbox
 from helpers.bundle import Bundle, Config
 from helpers.hostile import Outside, swapping
-from helpers.runtime import Container, Runtime
+from helpers.leaks import children
+from helpers.runtime import Container, Runtime, until
+from helpers.stepped import Stepped
 
 pytestmark = pytest.mark.beyond_runc("runc has no such command")
 RELEASE = tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[:2])
@@ -200,6 +203,45 @@ def test_of_two_the_first_goes_when_the_second_fails(container: Container, sourc
     record = recorded(container)
     refused(container, "add", [bind(source, "/mnt"), {"destination": "/x", "type": "nosuchfs", "source": "x"}])
     assert recorded(container) == record
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
+def test_killed_at_any_system_call(container: Container, source: Path, action: str, ending: signal.Signals) -> None:
+    """No mount is there without its record: it could not be removed any more."""
+    runtime, file = container.runtime, container.runtime.place / "mounts.json"
+    entries = [bind(source, "/one"), {"destination": "/two", "type": "tmpfs", "source": "tmpfs"}]
+    file.write_text(json.dumps(entries))
+    points = [entry["destination"] for entry in entries]
+    before, first, reached = {*children()}, 0, True
+    while reached:
+        first, reached = first + 9, False
+        if action == "remove":
+            runtime.expect("mounts", "add", container.id, str(file))
+        with Stepped(runtime.arguments("mounts", action, container.id, str(file))) as stepped:
+            for step in stepped:
+                if step == first:
+                    reached = True
+                    if ending == signal.SIGKILL:
+                        break  # Stepped kills it
+                    os.kill(stepped.pid, ending)
+            status = stepped.status
+        until(lambda: not any("pyoci" in name(pid) for pid in {*children()} - before), "its child has ended")
+        mounted = [point for point in points if point in container.mounts()]
+        known = [point for point in points if point in recorded(container)]
+        assert {*mounted} <= {*known}, f"step {first}"
+        if status == 0 or ending == signal.SIGTERM:
+            assert mounted == known, f"step {first}"
+        if known:
+            runtime.expect("mounts", "remove", container.id, str(file))
+        assert not {*points} & {*container.mounts()}
+
+
+def name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return ""
 
 
 @pytest.mark.parametrize("destination", ["/nowhere", "/", "/etc"])

@@ -17,7 +17,7 @@ from helpers.runtime import Container, Runtime
 
 from pyoci.errors import SyscallError
 from pyoci.host import namespace_visit
-from pyoci.kernel import namespace, uapi
+from pyoci.kernel import namespace, signals, uapi
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 MS_BIND, MS_REC, MS_PRIVATE = 1 << 12, 1 << 14, 1 << 18
@@ -137,9 +137,10 @@ def test_an_interrupt_comes_after_the_return(
         monkeypatch.setattr(namespace_visit, "_join", interrupted)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            pid, _ = visit.clone(namespaces, 0, -1)
-            if pid == 0:
-                os._exit(0)
+            with signals.Delayed():
+                pid, _ = visit.clone(namespaces, 0, -1)
+                if pid == 0:
+                    os._exit(0)
         except KeyboardInterrupt:
             visit.close()
             with contextlib.suppress(ChildProcessError):

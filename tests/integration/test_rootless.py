@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import TIME_LIMIT, Result, Runtime
+from helpers.leaks import children
+from helpers.runtime import TIME_LIMIT, Result, Runtime, until
 
 USER = 1000
 
@@ -88,3 +91,69 @@ def test_a_limit_that_the_user_may_not_set_is_refused(runtime: Runtime, bundle: 
     result = call(runtime, home, "run", "--bundle", str(bundle.path), runtime.new_id())
     assert result.status != 0
     assert "pids" in result.stderr or "cgroup" in result.stderr
+
+
+@pytest.fixture
+def tools(scratch: Path) -> Callable[[str], tuple[str, ...]]:
+    """A command that executes another as USER, where newuidmap(1) and newgidmap(1) are such a script."""
+    if not all(Path("/usr/bin", name).exists() for name in ("newuidmap", "newgidmap")):
+        pytest.skip("newuidmap is not installed in /usr/bin")
+
+    def make(script: str) -> tuple[str, ...]:
+        (scratch / "tool").write_text(f"#!/bin/sh\n{script}\n")
+        (scratch / "tool").chmod(0o755)
+        mounts = "".join(f"mount --bind {scratch}/tool /usr/bin/{name}; " for name in ("newuidmap", "newgidmap"))
+        user = f"setpriv --reuid {USER} --regid {USER} --clear-groups"
+        return ("unshare", "--mount", "sh", "-ec", f'{mounts} exec {user} "$@"', "sh")
+
+    return make
+
+
+@pytest.mark.beyond_runc("asks how pyoci waits")
+@pytest.mark.parametrize("birth", ["directly", "by another process"])
+@pytest.mark.parametrize("how", ["hangs", "fails"])
+def test_a_tool_of_id_maps(
+    runtime: Runtime, bundle: Bundle, home: Path, tools: Callable[[str], tuple[str, ...]], birth: str, how: str
+) -> None:
+    """It may ask a directory service that does not answer: a signal ends it; and nothing is left of what fails."""
+    for kind in ("uidMappings", "gidMappings"):
+        bundle.linux[kind] = [{"containerID": 0, "hostID": 100000, "size": 2}]
+    if birth != "directly":
+        bundle.namespace("time")
+    bundle.write()
+    name = runtime.new_id()
+    before = {*children()}
+    null = subprocess.DEVNULL
+    words = ("run", "--bundle", str(bundle.path), name)
+    process = subprocess.Popen(
+        [*tools("exec sleep 600" if how == "hangs" else "exit 7"), *runtime.command, *words],
+        stdin=null,
+        stdout=null,
+        stderr=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home)},
+    )
+    if how == "hangs":
+        until(lambda: "sleep" in map(name_of, descendants(process.pid)), "the tool waits")
+        process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=TIME_LIMIT)[1].decode()
+    if how == "hangs":
+        assert process.returncode == 128 + signal.SIGTERM, said
+    else:
+        assert "exit status 7, see /etc/subuid" in said
+    assert not list(home.glob(f"*/*{name}*"))
+    until(lambda: {*children()} <= before, "no process is left")
+
+
+def descendants(pid: int) -> list[int]:
+    try:
+        found = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+    return [other for child in found for other in (child, *descendants(child))]
+
+
+def name_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""

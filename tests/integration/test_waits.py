@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -11,18 +12,21 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import cgroup
 from helpers.bundle import Bundle
+from helpers.leaks import children
 from helpers.runtime import Runtime, until
+from helpers.stepped import Stepped
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def nothing_is_left(runtime: Runtime, bundle: Bundle, name: str) -> None:
     assert "does not exist" in runtime.fails("state", name)
-    assert not [entry for entry in os.listdir(runtime.root) if name in entry]
+    assert not [entry for entry in runtime.root.glob("*") if name in entry.name]
     until(lambda: not cgroup.named(bundle.cgroups_path.strip("/")), "the cgroups are gone")
 
 
@@ -64,8 +68,8 @@ def deaf(scratch: Path) -> Iterator[str]:
 
 def in_a_hook(kind: str) -> Callable[[Bundle, str], tuple[str, ...]]:
     def prepare(bundle: Bundle, _deaf: str) -> tuple[str, ...]:
-        place = "/tmp" if kind == "createContainer" else bundle.path
-        bundle.hook(kind, f"echo > {place}/reached; exec sleep 600")
+        # a shell with a child: the hook is not alone
+        bundle.hook(kind, "sleep 600; true")
         return ()
 
     return prepare
@@ -114,6 +118,234 @@ def test_a_signal_ends_what_waits_and_undoes_it(
     assert "interrupted by SIGTERM" in says(process)
     assert process.returncode == 128 + signal.SIGTERM
     nothing_is_left(runtime, bundle, name)
+
+
+AT_EXEC = {
+    "console socket": lambda _bundle, deaf: ("--tty", "--console-socket", deaf),
+    "pidfd socket": at_the_pidfd_socket,
+    "seccomp agent": at_the_seccomp_agent,
+}
+
+
+@pytest.mark.beyond_runc("leaves the process")
+@pytest.mark.parametrize("wait", AT_EXEC)
+def test_a_signal_ends_an_exec_that_waits(runtime: Runtime, bundle: Bundle, deaf: str, wait: str) -> None:
+    bundle.process["args"] = ["/bin/sleep", "600"]
+    with contextlib.ExitStack() as agent:
+        words = AT_EXEC[wait](bundle, deaf)
+        if wait == "seccomp agent":
+            agent.enter_context(listening(deaf))  # for create alone
+        container = runtime.start(bundle)
+    before, alive = members(bundle), {*children()}
+    null = subprocess.DEVNULL
+    options = words if wait != "seccomp agent" else ()
+    arguments = ("exec", *options, container.id, "/bin/sleep", "600")
+    process = runtime.popen(*arguments, stdin=null, stdout=null, stderr=subprocess.PIPE, preexec_fn=hears)
+    time.sleep(0.5)
+    assert process.poll() is None, says(process)
+    process.send_signal(signal.SIGTERM)
+    assert "interrupted by SIGTERM" in says(process)
+    assert process.returncode == 128 + signal.SIGTERM
+    until(lambda: members(bundle) == before and {*children()} <= alive, "the process is gone")
+
+
+def members(bundle: Bundle) -> list[str]:
+    return (cgroup.folder("pids", bundle.cgroups_path) / "cgroup.procs").read_text().split()
+
+
+@contextlib.contextmanager
+def listening(path: str) -> Iterator[None]:
+    """Somebody who takes what `create` sends to the socket at `path`, which is deaf before and after."""
+    other = f"{path}.other"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(other)
+        listener.listen(8)
+        os.rename(path, f"{path}.kept")
+        os.rename(other, path)
+        try:
+            yield
+        finally:
+            os.unlink(path)
+            os.rename(f"{path}.kept", path)
+
+
+@pytest.mark.beyond_runc("leaves the container as it is")
+@pytest.mark.parametrize("wait", ["startContainer hook", "poststart hook", "stopped init"])
+def test_a_signal_ends_a_start_that_waits(runtime: Runtime, bundle: Bundle, wait: str) -> None:
+    """As with a hook that fails the container is gone: START cannot be taken back."""
+    bundle.sleeps()
+    if wait.endswith("hook"):
+        bundle.hook(wait.removesuffix(" hook"), "sleep 600; true")
+    container = runtime.create(bundle)
+    if wait == "stopped init":
+        os.kill(container.pid, signal.SIGSTOP)
+    null = subprocess.DEVNULL
+    process = runtime.popen("start", container.id, stdin=null, stdout=null, stderr=subprocess.PIPE, preexec_fn=hears)
+    time.sleep(0.5)
+    assert process.poll() is None, says(process)
+    process.send_signal(signal.SIGTERM)
+    assert "interrupted by SIGTERM: the container was stopped and deleted" in says(process)
+    assert process.returncode == 128 + signal.SIGTERM
+    container.wait()
+    nothing_is_left(runtime, bundle, container.id)
+
+
+@pytest.mark.beyond_runc("leaves the hook's children")
+def test_a_signal_ends_a_delete_that_waits_for_a_hook(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.hook("poststop", "sleep 600; true")
+    container = runtime.create(bundle)
+    null = subprocess.DEVNULL
+    arguments = ("delete", "--force", container.id)
+    process = runtime.popen(*arguments, stdin=null, stdout=null, stderr=subprocess.PIPE, preexec_fn=hears)
+    time.sleep(0.5)
+    assert process.poll() is None, says(process)
+    process.send_signal(signal.SIGTERM)
+    assert "interrupted by SIGTERM: its hooks were ended" in says(process)
+    assert process.returncode == 128 + signal.SIGTERM
+    container.wait()
+    nothing_is_left(runtime, bundle, container.id)
+
+
+@pytest.mark.beyond_runc("waits for ever")
+def test_starts_of_a_stopped_init_do_not_fill_its_queue(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.sleeps()
+    container = runtime.create(bundle)
+    os.kill(container.pid, signal.SIGSTOP)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as earlier:
+        earlier.connect(f"/proc/self/fd/{(folder := os.open(runtime.root / container.id, os.O_PATH))}/start")
+        os.close(folder)
+        with pytest.raises(BlockingIOError):
+            while True:
+                earlier.send(b"", socket.MSG_DONTWAIT)
+    assert "init does not answer" in runtime.fails("start", container.id, limit=20)
+    container.delete("--force")
+    container.wait()
+
+
+@pytest.mark.beyond_runc("reads it as a file")
+@pytest.mark.parametrize("wait", ["log", "pid file", "config", "process"])
+def test_a_fifo_with_nobody_at_its_other_end(runtime: Runtime, bundle: Bundle, scratch: Path, wait: str) -> None:
+    """It is waited for, before anything is begun; a signal ends that. A pid file replaces what is there."""
+    fifo = str(scratch / "fifo")
+    os.mkfifo(fifo)
+    if wait == "pid file":
+        runtime.create(bundle, "--pid-file", fifo)
+        assert Path(fifo).read_text().isdigit()
+        return
+    null = subprocess.DEVNULL
+    streams: dict[str, Any] = {"stdin": null, "stdout": null, "stderr": subprocess.PIPE, "preexec_fn": hears}
+    if wait == "process":
+        name = runtime.create(bundle).id
+        process = runtime.popen("exec", "--process", fifo, name, **streams)
+    else:
+        name = runtime.add(bundle)
+        options = ("--log", fifo) if wait == "log" else ()
+        words = ("--config", fifo) if wait == "config" else ()
+        process = runtime.popen("create", "--bundle", str(bundle.path), *words, name, options=options, **streams)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    said = says(process)
+    assert process.returncode == -signal.SIGTERM or "not a regular file" in said
+    if wait != "process":
+        nothing_is_left(runtime, bundle, name)
+
+
+@pytest.mark.beyond_runc("waits for ever")
+@pytest.mark.parametrize("where", ["standard error", "log"])
+def test_nobody_reads_what_is_said(runtime: Runtime, bundle: Bundle, scratch: Path, where: str) -> None:
+    """A message that nobody takes is given up: what was begun is undone, whoever reads of it."""
+    bundle.hook("createRuntime", f"echo > {bundle.path}/reached; exec sleep 600")
+    name = runtime.add(bundle)
+    fifo = str(scratch / "fifo")
+    os.mkfifo(fifo)
+    end = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(end, b"x" * 4096)
+    os.set_blocking(end, True)
+    try:
+        null = subprocess.DEVNULL
+        options = ("--log", fifo) if where == "log" else ()
+        error = null if where == "log" else end
+        arguments = ("create", "--bundle", str(bundle.path), name)
+        process = runtime.popen(*arguments, options=options, stdin=null, stdout=null, stderr=error, preexec_fn=hears)
+        until((bundle.path / "reached").exists)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(25) == 128 + signal.SIGTERM
+    finally:
+        os.close(end)
+    nothing_is_left(runtime, bundle, name)
+
+
+@pytest.mark.beyond_runc("stops what it relays")
+@pytest.mark.parametrize("how", ["killed by a command", "asked to end"])
+def test_run_whose_output_nobody_reads(runtime: Runtime, bundle: Bundle, how: str) -> None:
+    """It hears signals and its container's end."""
+    bundle.process["terminal"] = True
+    bundle.sh("trap 'exit 3' TERM; while :; do echo lines and lines and lines; done")
+    name = runtime.add(bundle)
+    reader, writer = os.pipe()
+    null = subprocess.DEVNULL
+    process = runtime.popen(
+        "run", "--bundle", str(bundle.path), name, stdin=null, stdout=writer, stderr=null, preexec_fn=hears
+    )
+    os.close(writer)
+    try:
+        until(lambda: runtime.call("state", name).status == 0)
+        time.sleep(0.7)  # the pipe is full by now
+        if how == "asked to end":
+            process.send_signal(signal.SIGKILL if not runtime.is_pyoci else signal.SIGTERM)
+            time.sleep(0.5)
+        runtime.expect("kill", name, "KILL")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)  # nobody reads what is left
+        assert process.wait(20) == 128 + signal.SIGKILL
+    finally:
+        os.close(reader)
+    nothing_is_left(runtime, bundle, name)
+
+
+@pytest.mark.beyond_runc("leaves its folder and its cgroups")
+@pytest.mark.parametrize("command", ["create", "exec", "start"])
+def test_a_signal_at_any_system_call(runtime: Runtime, bundle: Bundle, command: str) -> None:
+    """Either it was too early or too late, or all is undone; with one process, or two, nobody is forgotten."""
+    bundle.process["args"] = ["/bin/sleep", "600"]
+    stride, first, ended = 11, 0, False
+    while not ended:
+        first += stride
+        name = runtime.add(bundle)
+        words = {
+            "create": ("create", "--bundle", str(bundle.path), name),
+            "exec": ("exec", "--detach", name, "/bin/sleep", "600"),
+            "start": ("start", name),
+        }[command]
+        if command != "create":
+            runtime.expect("create", "--bundle", str(bundle.path), name)
+        before = children()
+        with Stepped(runtime.arguments(*words)) as stepped:
+            ended = True
+            for step in stepped:
+                if step == first:
+                    os.kill(stepped.pid, signal.SIGTERM)
+                    ended = False
+            status = stepped.status
+        done = status == 0
+        told = runtime.call("state", name)
+        exists = told.status == 0
+        where = f"step {first}, status {status}: {told}"
+        assert status in (0, -signal.SIGTERM, 128 + signal.SIGTERM), where
+        if status == 128 + signal.SIGTERM and command != "exec":
+            assert not exists, where
+        elif command == "create":
+            assert exists == done, where
+        if command == "exec":
+            assert exists, where
+            for pid in {*children()} - {*before} if done else ():
+                os.kill(pid, signal.SIGKILL)
+        if not (command == "create" and exists):
+            until(lambda: {*children()} <= {*before}, f"{where}: no process is left")  # noqa: B023
+        runtime.expect("delete", "--force", name)
+        until(lambda: not cgroup.named(bundle.cgroups_path.strip("/")), f"{where}: the cgroups are gone")
 
 
 @pytest.mark.beyond_runc("leaves its folder and its cgroups")
