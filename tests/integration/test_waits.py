@@ -211,6 +211,7 @@ def test_starts_of_a_stopped_init_do_not_fill_its_queue(runtime: Runtime, bundle
     bundle.sleeps()
     container = runtime.create(bundle)
     os.kill(container.pid, signal.SIGSTOP)
+    until(lambda: container.proc("stat").rpartition(")")[2].split()[0] == "T", "it is stopped")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as earlier:
         earlier.connect(f"/proc/self/fd/{(folder := os.open(runtime.root / container.id, os.O_PATH))}/start")
         os.close(folder)
