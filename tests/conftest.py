@@ -21,7 +21,7 @@ from helpers.library import Library
 from helpers.runtime import Runtime, kill_process, runtime_command, until
 
 from pyoci import log
-from pyoci.kernel import _raw, call
+from pyoci.kernel import _raw, call, signals
 
 NEED_ROOT = {"integration", "security", "engines"}
 
@@ -62,6 +62,16 @@ def silent_calls() -> Iterator[None]:
                 module.posix = posix  # type: ignore[attr-defined]
             if getattr(getattr(module, "syscall", None), "__module__", "") == call_log.__name__:
                 module.syscall = _raw.syscall  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """A command that has come to its end holds the signals that ask to end: here the tests go on."""
+    handlers = {number: signal.getsignal(number) for number in signals.ENDING}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    signals.let_through()
 
 
 @pytest.fixture(scope="session")

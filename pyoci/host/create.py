@@ -214,6 +214,11 @@ def _create(
 ) -> Created:
     phase("open what init needs")
     opened = open_for_init.open_all(plan, entry)
+    if plan.process is not None and plan.process.seccomp is not None:
+        phase("seccomp program")
+        from pyoci.host import seccomp
+
+        opened.seccomp_program = seccomp.for_container(plan.process.seccomp)
     if plan.rootfs.pivot == "chroot":
         _attach_rootfs(plan, entry, state, opened)
     try:
@@ -243,11 +248,6 @@ def _create_with(
     opened: Inherited,
     on_terminal: Callable[[int, str], None],
 ) -> Created:
-    if plan.process is not None and plan.process.seccomp is not None:
-        phase("seccomp program")
-        from pyoci.host import seccomp
-
-        opened.seccomp_program = seccomp.for_container(plan.process.seccomp)
     phase("make the cgroup")
     signals.hold()  # `spawn` lets them through
     # removes what it made when it fails, and nothing that others made

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from pyoci.kernel import proc_stat
+from pyoci.kernel import proc_stat, signals
 from pyoci.state.model import State
 from pyoci.state.store import START_SOCKET, Entry, Store
 
@@ -55,6 +55,8 @@ class FakeInit:
         self.pid = os.fork()
         if self.pid == 0:
             try:
+                signals.let_through()
+                signals.reset()
                 entry.close()
                 on_start = on_start or (lambda _fd: os.execv(SLEEP, ["sleep", "60"]))
                 on_start(_receive(starter))

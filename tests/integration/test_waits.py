@@ -297,10 +297,10 @@ def test_run_whose_output_nobody_reads(runtime: Runtime, bundle: Bundle, how: st
         if how == "asked to end":
             process.send_signal(signal.SIGKILL if not runtime.is_pyoci else signal.SIGTERM)
             time.sleep(0.5)
-        runtime.expect("kill", name, "KILL")
+        runtime.call("kill", name, "KILL")  # where the shell has not ended itself
         time.sleep(0.5)
         process.send_signal(signal.SIGTERM)  # nobody reads what is left
-        assert process.wait(20) == 128 + signal.SIGKILL
+        assert process.wait(20) in (128 + signal.SIGKILL, 3)
     finally:
         os.close(reader)
     nothing_is_left(runtime, bundle, name)
@@ -426,7 +426,8 @@ def test_exec_without_memory_for_it(runtime: Runtime, bundle: Bundle) -> None:
     container = runtime.start(bundle)
     control = cgroup.folder("memory", bundle.cgroups_path) / "memory.oom_control"
     until(lambda: "under_oom 1" in control.read_text(), "its memory is full")
-    runtime.fails("exec", container.id, "/bin/true", limit=20)  # execve(2) may refuse before it is waited for
+    # execve(2) may refuse before it is waited for, or the program be killed at its first page
+    assert runtime.call("exec", container.id, "/bin/true", limit=20).status != 0
     assert container.status == "running"
 
 

@@ -55,7 +55,9 @@ def apply(plan: Plan, inherited: Inherited, root: Root) -> None:
 
 def _directory(path: str, plan: Plan, inherited: Inherited, root: Root) -> int:
     """Where devices of that folder go: a link of the image must not lead them into a volume of the host."""
+    _refuse_led_away(path, plan, inherited, root)
     fd = root.make_directory(path or "/")
+    _refuse_led_away(path, plan, inherited, root)  # a dangling link led to what was made just now
     made_here = any(entry.destination == "/dev" and entry.kind == "filesystem" for entry in plan.mounts)
     if path == "/dev" and not made_here:
         name = Places(root, inherited.proc_fd).name(fd)
@@ -63,6 +65,24 @@ def _directory(path: str, plan: Plan, inherited: Inherited, root: Root) -> int:
             posix.close(fd)
             raise UnsupportedError(f"devices: /dev is a link in the rootfs, to {shown(name)}: mount a tmpfs on /dev")
     return fd
+
+
+def _refuse_led_away(path: str, plan: Plan, inherited: Inherited, root: Root) -> None:
+    """Before a folder is made: by what there is of the path. UnsupportedError."""
+    there, fd = path, None
+    while there and (fd := root.find(there)) is None:
+        there = there.rpartition("/")[0]
+    if fd is None:
+        return
+    try:
+        name = Places(root, inherited.proc_fd).name(fd)
+        if name != there and not _is_of_the_container(fd, plan, root):
+            raise UnsupportedError(
+                f"devices: {shown(there)} is a link in the rootfs, to {shown(name)}, which is a bind mount of the "
+                "host's: name that path in the config"
+            )
+    finally:
+        posix.close(fd)
 
 
 def _supply(device: Device, index: int, directory: int, name: str, inherited: Inherited) -> None:
@@ -154,9 +174,11 @@ def _bind(device: Device, index: int, directory: int, name: str, inherited: Inhe
                 f"device {shown(device.path)}: mknod is not permitted here, and the host's file of that name "
                 f"is not {device.kind} {device.major}:{device.minor}"
             )
-        posix.close(
-            posix.open(name, posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC, 0o666, dir_fd=directory)
-        )
+        flags = posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
+        try:
+            posix.close(posix.open(name, flags, 0o666, dir_fd=directory))
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"make a file for device {shown(device.path)}") from None
         target = posix.open(name, posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=directory)
         try:
             if not stat.S_ISREG(posix.fstat(target).st_mode):
