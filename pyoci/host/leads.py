@@ -8,10 +8,11 @@ from __future__ import annotations
 import posix
 
 from pyoci import jsontext
-from pyoci.errors import ContainerExists, ExecutableError, PyociError
+from pyoci.errors import ContainerExists, ExecutableError, HookError, PyociError
 from pyoci.host import config_doubts, why_program
 from pyoci.host.config_doubts import FILE_SYSTEM_OPTIONS
 from pyoci.host.why_program import View, Wanted
+from pyoci.kernel.call import encode
 from pyoci.plan import mounts
 from pyoci.record import Record
 from pyoci.spec.words import did_you_mean, show
@@ -83,10 +84,13 @@ def _lead(error: PyociError, context: Context) -> None:
     if str(error).startswith("mount ") and "(EACCES)" in str(error):
         error.lead_on(_closed_folder(context))
         return
-    if isinstance(error, ExecutableError):
-        error.lead_on(_why_program(context))
-        return
     text = str(error)
+    if isinstance(error, ExecutableError):
+        error.lead_on(_too_long(context) if "argument list too long" in text else _why_program(context))
+        return
+    if isinstance(error, HookError):
+        error.lead_on(_why_hook(text))
+        return
     if text.startswith("chdir to cwd "):
         given = context.wanted is not None and context.wanted.cwd != (context.config.get("process") or {}).get("cwd")
         error.lead_on("--cwd or --process names it" if given else "/process/cwd of config.json names it")
@@ -105,6 +109,21 @@ def _why_program(context: Context) -> str:
     if context.wanted is not None and wanted.args[0].startswith("-"):
         return "options of exec stand before the container's ID"
     return why_program.why(View(context.rootfs, context.bundle, context.config.get("mounts") or []), wanted)
+
+
+def _too_long(context: Context) -> str:
+    wanted = context.wanted or Wanted.of_config(context.config.get("process") or {})
+    size = sum(len(encode(word)) + 1 for word in (*wanted.args, *wanted.env))
+    limit = "a quarter of RLIMIT_STACK, at most 6 MiB"  # execve(2), fs/exec.c: bprm_stack_limits
+    return f"/process/args and /process/env have {size} bytes, and the kernel takes {limit}"
+
+
+def _why_hook(text: str) -> str:
+    """Of a hook that is there, and that the kernel does not execute."""
+    path = text.partition(" hook ")[2].partition(" ")[2].partition(": cannot be executed: ")[0]
+    if not path.startswith("/") or text.startswith("startContainer") or not posix.access(path, posix.F_OK):
+        return ""
+    return why_program.why(View("/", "/", []), Wanted(args=[path], env=[], cwd="/", uid=0, gid=0))
 
 
 def _refused_option(text: str, config: dict[str, Any]) -> str:

@@ -73,12 +73,13 @@ class Unseen(Exception):
 class View:
     """The root file system as the container will see it, as far as config.json and the host's files tell."""
 
-    __slots__ = ("_mounts", "path")
+    __slots__ = ("_mounts", "_noexec", "path")
 
     def __init__(self, path: str, bundle: str, mounts: list[dict[str, Any]]) -> None:
         self.path = path
         self._mounts: list[tuple[str, str]] = []
-        for mount in mounts:
+        self._noexec: list[tuple[str, int]] = []  # places, and the entry of /mounts
+        for index, mount in enumerate(mounts):
             options = mount.get("options") or ()
             source = ""
             if mount.get("type") == "bind" or "bind" in options or "rbind" in options:
@@ -88,6 +89,14 @@ class View:
                 source = ""  # its magic links lead where no path of theirs says (proc(5))
             place = "/".join(["", *(part for part in mount["destination"].split("/") if part not in ("", "."))])
             self._mounts.append((place, source))
+            self._noexec.append((place, index if "noexec" in options else -1))
+
+    def why_noexec(self, path: str) -> str:
+        """Words when the mount that `path` lies in by its name allows no program."""
+        for place, index in reversed(self._noexec):
+            if path == place or path.startswith(f"{place}/"):
+                return f"{place or '/'} is mounted with noexec (/mounts/{index}/options)" if index >= 0 else ""
+        return ""
 
     def open(self, path: str) -> int | None:
         """An O_PATH descriptor of what is there, links followed; None for nothing. Raises Unseen."""
@@ -205,6 +214,10 @@ def _why(view: View, wanted: Wanted, refused: bool) -> str:
     name = wanted.args[0] if wanted.args else ""
     if not name:
         return "/process/args/0 is empty: it names the program"
+    if refused and "/" in name:
+        words = view.why_noexec(next(_places(wanted)))
+        if words:
+            return words
     place, fd = _look_up(view, wanted)
     if fd is None:
         return _why_missing(view, wanted)
@@ -287,6 +300,8 @@ def _why_not_executable(view: View, wanted: Wanted, place: str, fd: int, refused
         return f"{place} is a folder: /process/args names a program in it"
     if not stat.S_ISREG(found.st_mode):
         return f"{place} is no regular file"
+    if refused and posix.fstatvfs(fd).f_flag & posix.ST_NOEXEC:
+        return f"{place} lies on a file system of the host that is mounted with noexec"
     mode = stat.S_IMODE(found.st_mode)
     if not mode & 0o111:
         return f"the mode of {place} is {mode:04o}, without an execute bit: chmod +x"

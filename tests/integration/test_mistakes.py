@@ -66,6 +66,19 @@ def no_rootfs(bundle: Bundle) -> None:
     shutil.rmtree(bundle.rootfs)
 
 
+def on_noexec(bundle: Bundle) -> None:
+    shutil.copy2(bundle.rootfs / "bin/busybox", bundle.path / "sh")
+    bundle.bind(bundle.path, "/mnt", "noexec")
+    bundle.process["args"] = ["/mnt/sh"]
+
+
+def hook_without_interpreter(bundle: Bundle) -> None:
+    path = bundle.path / "hook"
+    path.write_text("#!/no/bash\n")
+    path.chmod(0o755)
+    bundle.config["hooks"] = {"createRuntime": [{"path": str(path)}]}
+
+
 def closed_to_its_root(bundle: Bundle) -> None:
     bundle.user_namespace()
     os.chown(bundle.rootfs, 0, 0)
@@ -110,6 +123,18 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
         ("permission denied; ", "the mode of /etc/passwd is 0644"),
     ),
     "a folder": (args("/bin"), ("permission denied; ", "/bin is a folder")),
+    "a mount that allows no program": (
+        on_noexec,
+        ("permission denied; ", "/mnt is mounted with noexec (/mounts/6/options)"),
+    ),
+    "arguments that are too long": (
+        args("/bin/echo", *["x" * 99_999] * 70),
+        ("argument list too long; ", "/process/args and /process/env have 7000020 bytes, and the kernel takes "),
+    ),
+    "a hook without its interpreter": (
+        hook_without_interpreter,
+        ("cannot be executed: no such file or directory", 'asks for the interpreter "/no/bash", which is not there'),
+    ),
     "one string with spaces": (
         args("echo hello world"),
         ("executable file not found in $PATH; ", 'write ["echo","hello","world"]'),
