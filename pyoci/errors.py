@@ -78,7 +78,7 @@ class UsageError(PyociError):
 class ConfigError(PyociError):
     """A document breaks the specification.
 
-    `problems` holds one line each: JSON pointer, what was found, what was expected.
+    `problems` holds one line each: JSON pointer, what the value must be, what it is.
     """
 
     def __init__(self, problems: list[str] | str) -> None:

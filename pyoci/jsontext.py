@@ -115,13 +115,13 @@ def loads(data: bytes, *, what: str, limit: int = MAX_BYTES) -> Any:
         raise ConfigError(f"{what}: not UTF-8: byte {error.start} is {data[error.start]:#04x}") from None
     start = len(text) - len(text.lstrip(_SPACE))
     if start == len(text):
-        raise ConfigError(f"{what}: empty, expected a JSON document")
+        raise ConfigError(f"{what}: is empty; it must hold a JSON document")
     if text[start] == "\ufeff":
-        raise ConfigError(f"{what}: starts with a byte order mark, expected JSON")
+        raise ConfigError(f"{what}: starts with a byte order mark, which JSON does not have")
     try:
         value, end = _scan_worded(text, start)
     except StopIteration as error:
-        words = f"{_place(text, error.value)}: expected a value{_hint(text, error.value)}"
+        words = f"{_place(text, error.value)}: needs a value here{_hint(text, error.value)}"
         raise ConfigError(f"{what}: not JSON: {words}") from None
     except RecursionError:
         raise ConfigError(f"{what}: nested deeper than {MAX_DEPTH} levels") from None
@@ -132,7 +132,7 @@ def loads(data: bytes, *, what: str, limit: int = MAX_BYTES) -> Any:
     rest = text[end:].lstrip(_SPACE)
     if rest:
         position = len(text) - len(rest)
-        words = f"{_place(text, position)}: expected the end, found {rest[:20]!r}{_hint(text, position)}"
+        words = f"{_place(text, position)}: must end here, before {rest[:20]!r}{_hint(text, position)}"
         raise ConfigError(f"{what}: not JSON: {words}")
     # Each walk is needed only where the text could hold what it looks for: not in an ordinary document.
     if text.count("{") + text.count("[") > MAX_DEPTH and _deeper(value, MAX_DEPTH):

@@ -62,7 +62,7 @@ def duration(text: str) -> float:
             raise UsageError(f"option --interval: {text!r} is not a duration such as 500ms, 5s or 1m30s")
         total += float(digits) * _SECONDS[unit]
     if total <= 0:
-        raise UsageError(f"option --interval: {text!r} is not longer than nothing")
+        raise UsageError(f"option --interval: {text!r} must be greater than zero")
     return total
 
 

@@ -122,7 +122,7 @@ class Config:
         wanted = {**(env or {}), **more}
         for name, value in wanted.items():
             if not name or "=" in name:
-                raise ConfigError(f"env: found the name {name!r}, expected one without `=`")
+                raise ConfigError(f"env: the name {name!r} must not have a `=`")
             values.text(name, "env")
             values.text(value, f"env {name}")
 
@@ -329,7 +329,7 @@ class Config:
     def require_rootfs(self) -> Config:
         """Itself, or ConfigError unless the rootfs is an absolute path, and so needs no bundle."""
         if not self.rootfs.startswith("/"):
-            raise ConfigError(f"/root/path: found {self.rootfs!r}, expected an absolute path: there is no bundle")
+            raise ConfigError(f"/root/path: must be an absolute path, not {self.rootfs!r}: there is no bundle")
         return self
 
     def draft(self) -> Draft:

@@ -120,7 +120,7 @@ def copy_in(files: Files, source: str, destination: str, owner: tuple[int, int],
 def copy_out(files: Files, source: str, destination: str, max_bytes: int) -> None:
     """From the container to the host. Raises as `copy_in` does."""
     if not source.startswith("/"):
-        raise ConfigError(f"source: found {source[:200]!r}, expected an absolute path of the container")
+        raise ConfigError(f"source: must be an absolute path of the container, not {source[:200]!r}")
     fd = beneath.Root(files.fd).open(source)
     try:
         _refuse_kernels_own(fd, source)
@@ -244,7 +244,7 @@ class _Copy:
 def _target(root: beneath.Root, destination: str, name: str) -> tuple[int, str]:
     """The folder in the container that something goes to, and its name there."""
     if not destination.startswith("/"):
-        raise ConfigError(f"destination: found {destination[:200]!r}, expected an absolute path of the container")
+        raise ConfigError(f"destination: must be an absolute path of the container, not {destination[:200]!r}")
     try:
         found = root.find(destination)
     except SyscallError as error:

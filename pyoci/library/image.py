@@ -51,7 +51,7 @@ class Image:
         place = os.path.abspath(layout)
         version = _member(_load(os.path.join(place, "oci-layout")), "imageLayoutVersion", str, "oci-layout")
         if not version.startswith("1."):
-            raise UnsupportedError(f"image layout {place}: has version {version!r}, expected 1.0.0")
+            raise UnsupportedError(f"image layout {place}: must have version 1.0.0, not {version!r}")
         wanted = _platform(platform)
         index = _load(os.path.join(place, "index.json"))
         manifest = _select(place, index, reference, wanted, 0)
@@ -192,7 +192,7 @@ def _platform(text: str | None) -> tuple[str, str, str]:
         return "linux", _ARCHITECTURES.get(name, name), ""
     parts = text.split("/")
     if len(parts) not in (2, 3) or not all(parts):
-        raise ConfigError(f"platform: found {text[:80]!r}, expected OS/ARCHITECTURE[/VARIANT]")
+        raise ConfigError(f"platform: must be OS/ARCHITECTURE[/VARIANT], not {text[:80]!r}")
     return parts[0], parts[1], parts[2] if len(parts) == 3 else ""
 
 
@@ -215,9 +215,7 @@ def _open_blob(layout: str, descriptor: Mapping[str, Any]) -> IO[bytes]:
     algorithm, _, encoded = digest.partition(":")
     # It becomes a path: nothing else than what a digest can be.
     if _DIGEST_LENGTHS.get(algorithm) != len(encoded) or not set(encoded) <= set("0123456789abcdef"):
-        raise ConfigError(
-            f"image: found the digest {digest[:80]!r}, expected sha256 or sha512 and its hexadecimal digits"
-        )
+        raise ConfigError(f"image: the digest {digest[:80]!r} must be sha256 or sha512 and its hexadecimal digits")
     return _open_file(os.path.join(layout, "blobs", algorithm, encoded))
 
 

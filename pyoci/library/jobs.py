@@ -170,5 +170,5 @@ def _config(
 def _bind(bind: Bind) -> tuple[_Path, _Path, str]:
     parts: tuple[Any, ...] = tuple(bind.split(":")) if isinstance(bind, str) else bind
     if len(parts) not in (2, 3) or (len(parts) == 3 and parts[2] not in ("ro", "rw")):
-        raise ConfigError(f"binds: found {bind!r}, expected (source, destination[, 'ro']) or 'source:destination[:ro]'")
+        raise ConfigError(f"binds: must be (source, destination[, 'ro']) or 'source:destination[:ro]', not {bind!r}")
     return parts[0], parts[1], parts[2] if len(parts) == 3 else "rw"

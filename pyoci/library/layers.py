@@ -70,7 +70,7 @@ def unpack(blob: Reader, media_type: str, target: str, diff_id: str, limits: Lim
     """
     algorithm, _, digest = str(diff_id).partition(":")
     if algorithm not in ("sha256", "sha384", "sha512"):
-        raise ConfigError(f"image: found the diff_id {str(diff_id)[:80]!r}, expected sha256 or sha512")
+        raise ConfigError(f"image: the diff_id {str(diff_id)[:80]!r} must be of sha256 or sha512")
     plain = _Plain(_decompressed(blob, media_type), hashlib.new(algorithm), limits)
     root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -393,7 +393,7 @@ def _parts(path: str) -> list[str]:
 
 def _short(path: str) -> str:
     if not path or len(path) > _PATH_MAX or "\0" in path:
-        raise ConfigError(f"image: found the path {path[:80]!r}, expected 1 to {_PATH_MAX} characters without a NUL")
+        raise ConfigError(f"image: the path {path[:80]!r} must have 1 to {_PATH_MAX} characters and no NUL")
     return path
 
 

@@ -214,7 +214,7 @@ def exec_words(
     words = ["exec", *options]
     for name, value in (env or {}).items():
         if not name or "=" in name:
-            raise UsageError(f"env: found the name {name!r}, expected one without `=`")
+            raise UsageError(f"env: the name {name!r} must not have a `=`")
         words.append(f"--env={values.text(name, 'env')}={values.text(value, 'env')}")
     if cwd is not None:
         words.append(f"--cwd={values.path(cwd, 'cwd')}")

@@ -23,10 +23,10 @@ def size(value: int | str, name: str) -> int:
         digits = word[: len(word) - len(word.lstrip("0123456789."))]
         unit = word[len(digits) :].strip().removesuffix("B").removesuffix("I")
         if unit not in _UNITS or not digits.strip(".") or digits.count(".") > 1 or len(digits) > 20:
-            raise ConfigError(f"{name}: found {value[:40]!r}, expected bytes, or a size such as 64M or 1G")
+            raise ConfigError(f"{name}: must be bytes, or a size such as 64M or 1G, not {value[:40]!r}")
         number = int(float(digits) * _UNITS[unit]) if "." in digits else int(digits) * _UNITS[unit]
     if not -1 <= number < 1 << 63:
-        raise ConfigError(f"{name}: found {number}, expected a number of bytes below 2^63, or -1 for none")
+        raise ConfigError(f"{name}: must be a number of bytes below 2^63, or -1 for none, not {number}")
     return number
 
 
@@ -35,7 +35,7 @@ def cpu_quota(cpus: float, name: str = "cpus") -> int:
     if isinstance(cpus, bool) or not isinstance(cpus, (int, float)):
         raise TypeError(f"{name}: takes a number of CPUs such as 0.5, found {type(cpus).__name__}")
     if not (math.isfinite(cpus) and 0.01 <= cpus <= 1 << 20):
-        raise ConfigError(f"{name}: found {cpus}, expected a number of CPUs from 0.01")
+        raise ConfigError(f"{name}: must be a number of CPUs from 0.01, not {cpus}")
     return round(cpus * PERIOD)
 
 
@@ -65,7 +65,7 @@ def arguments(args: Sequence[str | os.PathLike[str]]) -> list[str]:
     for word in words:
         text(word, "args")
     if not words:
-        raise ConfigError("args: found [], expected at least one entry, the program")
+        raise ConfigError("args: must have at least one entry, the program")
     return words
 
 
@@ -82,7 +82,7 @@ def path(value: str | os.PathLike[str], name: str) -> str:
     """A path of the container's: absolute. ConfigError."""
     found = text(os.fspath(value), name)
     if not found.startswith("/"):
-        raise ConfigError(f"{name}: found {found[:200]!r}, expected an absolute path")
+        raise ConfigError(f"{name}: must be an absolute path, not {found[:200]!r}")
     return found
 
 
@@ -100,7 +100,7 @@ def user(value: int | str | tuple[int, int], name: str = "user") -> tuple[int, i
         uid, colon, gid = value.partition(":")
         parts = (uid, gid if colon else uid)
         if not all(part.isascii() and part.isdigit() and len(part) <= 10 for part in parts):
-            raise ConfigError(f"{name}: found {value[:40]!r}, expected UID or UID:GID in numbers")
+            raise ConfigError(f"{name}: must be UID or UID:GID in numbers, not {value[:40]!r}")
         numbers = (int(parts[0]), int(parts[1]))
     elif isinstance(value, tuple):
         numbers = value
@@ -110,5 +110,5 @@ def user(value: int | str | tuple[int, int], name: str = "user") -> tuple[int, i
         if isinstance(number, bool) or not isinstance(number, int):
             raise TypeError(f"{name}: takes numbers, found {type(number).__name__}")
         if not 0 <= number < 1 << 32:
-            raise ConfigError(f"{name}: found {number}, expected an ID from 0 to 4294967295")
+            raise ConfigError(f"{name}: must be an ID from 0 to 4294967295, not {number}")
     return numbers

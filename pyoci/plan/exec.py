@@ -124,7 +124,7 @@ def parse_user(text: str) -> dict[str, int]:
             break
         # 10 digits: int() refuses thousands of them with an error of its own
         if not (value.isascii() and value.isdigit() and len(value) <= 10 and int(value) < 1 << 32):
-            raise UsageError(f"--user: found {text[:80]!r}, expected UID or UID:GID in numbers")
+            raise UsageError(f"--user: must be UID or UID:GID in numbers, not {text[:80]!r}")
         numbers[key] = int(value)
     return numbers
 

@@ -212,7 +212,7 @@ def cpu_list(text: str, where: str, maximum: int = 8192) -> list[int]:
             continue
         first, dash, last = part.partition("-")
         if not (part.isascii() and first.isdigit() and (last.isdigit() if dash else True)):
-            raise ConfigError(f"{where}: found {text!r}, expected numbers and ranges such as 0-3,7")
+            raise ConfigError(f"{where}: must be numbers and ranges such as 0-3,7, not {text!r}")
         start, end = int(first), int(last or first)
         if end < start or end >= maximum:
             raise ConfigError(f"{where}: found {text!r}, {part} is not a range below {maximum}")

@@ -178,7 +178,7 @@ def _with_errno(action: int, errno: Any, where: str, key: str, problems: list[st
         return action | _EPERM
     most = _MAX_ERRNO if action == _ERRNO else _MAX_DATA
     if type(errno) is not int or not 0 <= errno <= most:
-        problems.append(f"{where}/{key}: expected a number from 0 to {most}, found {errno!r}")
+        problems.append(f"{where}/{key}: must be a number from 0 to {most}, not {errno!r}")
         return action
     return action | errno
 
@@ -198,7 +198,7 @@ def _arg(arg: dict[str, Any], where: str, problems: list[str]) -> SeccompArg:
 def _number(value: Any, most: int, where: str, problems: list[str]) -> int:
     if type(value) is int and 0 <= value <= most:
         return value
-    problems.append(f"{where}: expected a number from 0 to {most}, found {value!r}")
+    problems.append(f"{where}: must be a number from 0 to {most}, not {value!r}")
     return 0
 
 

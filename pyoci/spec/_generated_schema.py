@@ -7,8 +7,8 @@ from __future__ import annotations
 CONFIG: dict[str, object] = \
 {'$schema': 'http://json-schema.org/draft-07/schema#',
  'title': 'a container configuration',
- 'description': 'config.json of an OCI bundle for Linux, Runtime Specification 1.0 to 1.3. A title says '
-                "what pyoci expects in an error's words; unknown properties are allowed everywhere.",
+ 'description': 'config.json of an OCI bundle for Linux, Runtime Specification 1.0 to 1.3. A title is '
+                "the requirement in an error's words; unknown properties are allowed everywhere.",
  'type': 'object',
  'required': ['ociVersion'],
  'properties': {'ociVersion': {'description': 'Version of the specification that the bundle complies '
@@ -231,7 +231,7 @@ CONFIG: dict[str, object] = \
                                                      'minimum': 1}}},
                  'annotations': {'description': 'Arbitrary metadata.',
                                  'type': 'object',
-                                 'propertyNames': {'title': 'a key that is not empty', 'minLength': 1},
+                                 'propertyNames': {'title': 'must not have an empty key', 'minLength': 1},
                                  'additionalProperties': {'type': 'string'}},
                  'linux': {'type': 'object',
                            'properties': {'namespaces': {'description': 'Those that are not listed are '
@@ -581,8 +581,7 @@ CONFIG: dict[str, object] = \
                                                                                                   'SCMP_CMP_GE',
                                                                                                   'SCMP_CMP_GT',
                                                                                                   'SCMP_CMP_MASKED_EQ']}}}}}},
-                 'otherPlatform': {'title': 'no section of another platform: pyoci runs Linux containers',
-                                   'not': {}},
+                 'otherPlatform': {'title': 'must be left out: pyoci runs Linux containers', 'not': {}},
                  'strings': {'type': 'array', 'items': {'type': 'string'}},
                  'stringMap': {'type': 'object', 'additionalProperties': {'type': 'string'}},
                  'absolutePath': {'title': 'an absolute path', 'type': 'string', 'pattern': '^/'},

@@ -1,6 +1,6 @@
 """Say everything that is wrong with a document, one line each.
 
-    /process/cwd: found "tmp", expected an absolute path
+    /process/cwd: must be an absolute path, not "tmp"
 
 Imported only once a document has been refused: jsonschema costs 90 ms, more than a whole container.
 """
@@ -77,10 +77,10 @@ def _lines(error: ValidationError) -> Iterator[tuple[Path, str]]:
         required: Any = error.validator_value
         for name in required:
             if name not in instance:
-                expected = phrase(_resolve(schema["properties"][name]))
-                yield (*path, name), line(pointer((*path, name)), MISSING, expected)
+                requirement = phrase(_resolve(schema["properties"][name]))
+                yield (*path, name), line(pointer((*path, name)), MISSING, requirement)
     elif "propertyNames" in error.schema_path:
-        yield path, line(pointer(path), f"the key {show(instance)}", phrase(schema))
+        yield path, line(pointer(path), "an object", phrase(schema))
     else:
         yield path, line(pointer(path), show(instance), phrase(schema))
 
@@ -96,7 +96,7 @@ def _resolve(schema: Any) -> Any:
 
 
 def phrase(schema: Any) -> str:
-    """What a schema asks for, as words after "expected"."""
+    """What a schema asks for, as `words.line` takes it."""
     if not isinstance(schema, dict):
         return "something else"
     if "title" in schema:

@@ -1,4 +1,4 @@
-"""How a problem reads: `/process/cwd: found "tmp", expected an absolute path`."""
+"""How a problem reads: `/process/cwd: must be an absolute path, not "tmp"`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MISSING = ""
+_VERBS = ("must", "needs", "should", "is")
+_UNTOLD = ("an object", "an array", "an empty array")  # a value that tells nobody more
 _LENGTH = 80
 _PLACE_LENGTH = 200
 _WORD = 40  # no name that the specification or the kernel has is longer
 
 
-def line(place: str, found: str, expected: str) -> str:
-    """`found` is what `show` made, or MISSING."""
+def line(place: str, value: str, requirement: str) -> str:
+    """`value` is what `show` made, or MISSING; `requirement` is what it must be, or a clause with a verb of its own."""
     if len(place) > _PLACE_LENGTH:  # a key has any length
         place = place[: _PLACE_LENGTH - 3] + "..."
     # An empty JSON pointer is the whole document.
-    return f"{place or 'the document'}: {f'found {found}' if found else 'missing'}, expected {expected}"
+    return f"{place or 'the document'}: {_clause(value, requirement)}"
+
+
+def _clause(value: str, requirement: str) -> str:
+    told = f" (it is {value})"
+    if requirement.partition(" ")[0] not in _VERBS:
+        requirement, told = f"must be {requirement}", f", not {value}"
+    elif requirement.startswith("should be "):
+        told = f", not {value}"
+    if not value:
+        return f"is missing; it {requirement}"
+    if value in _UNTOLD and told[0] == " ":
+        return requirement
+    clause, colon, why = requirement.partition(": ")
+    return f"{clause}{told}{colon}{why}"
 
 
 def show(value: object) -> str:

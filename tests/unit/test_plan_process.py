@@ -232,5 +232,5 @@ class TestLabels:
         assert lsm.context_type({}) == "context"
         for word in ("context", "fscontext", "defcontext", "rootcontext"):
             assert lsm.context_type({"run.oci.mount_context_type": word}) == word
-        with pytest.raises(ConfigError, match=r"run\.oci\.mount_context_type: found 'x'"):
+        with pytest.raises(ConfigError, match=r"run\.oci\.mount_context_type: must be one of "):
             lsm.context_type({"run.oci.mount_context_type": "x"})

@@ -464,9 +464,9 @@ def test_every_rule_cites_its_sentence() -> None:
 
 def test_line_says_place_found_and_expected() -> None:
     assert rules.check(config(hostname="x", linux_namespaces=[])) == [
-        '/hostname: found "x", expected none, or a uts namespace in /linux/namespaces'
+        '/hostname: needs a uts namespace in /linux/namespaces (it is "x")'
     ]
-    assert rules.check(without("root")) == ["/root: missing, expected the container's root file system"]
+    assert rules.check(without("root")) == ["/root: is missing; it must be the container's root file system"]
 
 
 def test_template_has_nothing_to_say() -> None:
@@ -479,8 +479,8 @@ def test_template_has_nothing_to_say() -> None:
 def test_process_alone() -> None:
     assert rules.check_process({"cwd": "/", "args": ["sh"]}) == []
     assert rules.check_process({"cwd": "/", "env": ["A"]}) == [
-        "/args: missing, expected at least one entry, the program",
-        '/env/0: found "A", expected NAME=value',
+        "/args: is missing; it must have at least one entry, the program",
+        '/env/0: must be NAME=value, not "A"',
     ]
 
 

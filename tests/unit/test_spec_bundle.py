@@ -116,7 +116,7 @@ def test_huge_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("document", [[], "x", 1, None, True])
 def test_not_an_object(tmp_path: Path, document: Any) -> None:
     message = refused(write(tmp_path, document))
-    assert message == f"the document: found {show(document)}, expected a container configuration"
+    assert message == f"the document: must be a container configuration, not {show(document)}"
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"[" * 100_000, b'{"a":1,"a":1}'])
@@ -133,40 +133,40 @@ def test_every_problem_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         bundle.load(str(write(tmp_path, {**MINIMAL, "ociVersion": "2.0.0", "root": {}, "process": process})))
     assert raised.value.problems == [
-        '/ociVersion: found "2.0.0", expected a version 1.x.y (SemVer 2.0)',
-        '/process/cwd: found "tmp", expected an absolute path',
-        "/process/rlimits/0/hard: found true, expected an integer from 0 to 18446744073709551615",
-        "/process/rlimits/0/soft: found 1.0, expected an integer from 0 to 18446744073709551615",
-        "/process/user/uid: found -1, expected an integer from 0 to 4294967295",
-        "/root/path: missing, expected a string",
+        '/ociVersion: must be a version 1.x.y (SemVer 2.0), not "2.0.0"',
+        '/process/cwd: must be an absolute path, not "tmp"',
+        "/process/rlimits/0/hard: must be an integer from 0 to 18446744073709551615, not true",
+        "/process/rlimits/0/soft: must be an integer from 0 to 18446744073709551615, not 1.0",
+        "/process/user/uid: must be an integer from 0 to 4294967295, not -1",
+        "/root/path: is missing; it must be a string",
     ]
 
 
 @pytest.mark.parametrize(
     ("kind", "document", "problem"),
     [
-        ("process", {}, "/cwd: missing, expected an absolute path"),
-        ("process", {"cwd": "/", "args": [1]}, "/args/0: found 1, expected a string"),
+        ("process", {}, "/cwd: is missing; it must be an absolute path"),
+        ("process", {"cwd": "/", "args": [1]}, "/args/0: must be a string, not 1"),
         (
             "resources",
             {"memory": {"limit": -2}},
-            "/memory/limit: found -2, expected a limit: an int64 from 0, or -1 for none",
+            "/memory/limit: must be a limit, not -2: an int64 from 0, or -1 for none",
         ),
-        ("resources", {"unified": {"a/b~": 1}}, "/unified/a~1b~0: found 1, expected a string"),
+        ("resources", {"unified": {"a/b~": 1}}, "/unified/a~1b~0: must be a string, not 1"),
         (
             "config",
             {"ociVersion": "1.0.0", "windows": {"x": 1}},
-            "/windows: found an object, expected no section of another platform: pyoci runs Linux containers",
+            "/windows: must be left out: pyoci runs Linux containers",
         ),
         (
             "config",
             {"ociVersion": "1.0.0", "annotations": {"": "x"}},
-            '/annotations: found the key "", expected a key that is not empty',
+            "/annotations: must not have an empty key",
         ),
         (
             "config",
             NO_NAMES,
-            "/linux/seccomp/syscalls/0/names: found an empty array, expected at least one name of a system call",
+            "/linux/seccomp/syscalls/0/names: must be at least one name of a system call, not an empty array",
         ),
     ],
     ids=range(7),
@@ -236,6 +236,27 @@ def test_show(value: Any, words: str) -> None:
     assert show(value) == words
 
 
+LINES = {
+    ('"tmp"', "an absolute path"): 'must be an absolute path, not "tmp"',
+    ("", "an absolute path"): "is missing; it must be an absolute path",
+    ("-2", "a limit: an int64 from 0, or -1 for none"): "must be a limit, not -2: an int64 from 0, or -1 for none",
+    ("an object", "a string"): "must be a string, not an object",
+    ('"x"', "needs a uts namespace"): 'needs a uts namespace (it is "x")',
+    ("", "must map id 0 at least: the user namespace is new"): (
+        "is missing; it must map id 0 at least: the user namespace is new"
+    ),
+    ("5", "must be left out with SCMP_ACT_ALLOW"): "must be left out with SCMP_ACT_ALLOW (it is 5)",
+    ("an object", "must be left out: pyoci runs Linux containers"): "must be left out: pyoci runs Linux containers",
+    ('"proc"', "should be an absolute path: why"): 'should be an absolute path, not "proc": why',
+    ('"krun"', "is ignored: why"): 'is ignored (it is "krun"): why',
+}
+
+
+@pytest.mark.parametrize(("value", "requirement"), LINES)
+def test_line(value: str, requirement: str) -> None:
+    assert line("/place", value, requirement) == f"/place: {LINES[value, requirement]}"
+
+
 def test_line_and_pointer() -> None:
     assert pointer(["linux", "sysctl", "a/b~c", 0]) == "/linux/sysctl/a~1b~0c/0"
-    assert line("", "1", "an object") == "the document: found 1, expected an object"
+    assert line("", "1", "an object") == "the document: must be an object, not 1"

@@ -52,8 +52,8 @@ def test_validate_tells_all_problems(tmp_path: Path, capfd: pytest.CaptureFixtur
     path = bundle(tmp_path, ociVersion="2.0.0", linux={}, mounts=[])
     assert run(capfd, "validate", path) == (
         1,
-        '/ociVersion: found "2.0.0", expected a version 1.x.y (SemVer 2.0)\n'
-        '/hostname: found "pyoci", expected none, or a uts namespace in /linux/namespaces\n',
+        '/ociVersion: must be a version 1.x.y (SemVer 2.0), not "2.0.0"\n'
+        '/hostname: needs a uts namespace in /linux/namespaces (it is "pyoci")\n',
         "",
     )
 
@@ -62,7 +62,7 @@ def test_validate_warns(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> No
     path = bundle(tmp_path, mounts=[{"destination": "proc", "type": "proc"}])
     status, out, _ = run(capfd, "validate", path)
     assert status == 0
-    assert out.startswith('warning: /mounts/0/destination: found "proc"')
+    assert out.startswith('warning: /mounts/0/destination: should be an absolute path, not "proc": relative')
     assert out.endswith("\nvalid\n")
 
 

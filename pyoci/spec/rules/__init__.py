@@ -1,7 +1,7 @@
 """What the specification demands and a schema cannot say: small pure rules, by section of the config.
 
 A rule takes a config that its schema has accepted and yields problems: a JSON pointer, the value found
-(`MISSING` when there is none) and what was expected, in words. Its docstring is the sentence it holds, from
+(`MISSING` when there is none) and the requirement (`words.line`). Its docstring is the sentence it holds, from
 config.md or config-linux.md unless it names another source.
 
 `namespaces`, `mounts`, `process` and `sizes` are imported for every config, `linux` (its other sections) and

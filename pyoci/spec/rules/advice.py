@@ -16,13 +16,17 @@ def destination_is_absolute(config: Config) -> Iterator[Problem]:
     for index, mount in enumerate(config.get("mounts", ())):
         if not mount["destination"].startswith("/"):
             place = f"/mounts/{index}/destination"
-            yield place, mount["destination"], "an absolute path: relative ones are deprecated"
+            yield place, mount["destination"], "should be an absolute path: relative ones are deprecated"
 
 
 def mounts_have_mount_namespace(config: Config) -> Iterator[Problem]:
     """`namespaces`: of a type that is not specified the container MUST inherit the runtime namespace."""
     if config.get("mounts") and "mount" not in namespaces_of(config):
-        yield "/mounts", config["mounts"], "a mount namespace in /linux/namespaces: these are made on the host"
+        yield (
+            "/mounts",
+            config["mounts"],
+            "needs a mount namespace in /linux/namespaces: without it the host gets these mounts",
+        )
 
 
 def mappings_say_idmap(config: Config) -> Iterator[Problem]:
@@ -31,21 +35,25 @@ def mappings_say_idmap(config: Config) -> Iterator[Problem]:
         options = mount.get("options", ())
         if mount.get("uidMappings") and "idmap" not in options and "ridmap" not in options:
             place = f"/mounts/{index}/options"
-            yield place, mount.get("options", MISSING), "idmap or ridmap along with mappings"
+            yield place, mount.get("options", MISSING), "should have idmap or ridmap beside mappings"
 
 
 def prestart_is_deprecated(config: Config) -> Iterator[Problem]:
     """`prestart` (array of objects, OPTIONAL, DEPRECATED)."""
     hooks = config.get("hooks", {})
     if hooks.get("prestart"):
-        yield "/hooks/prestart", hooks["prestart"], "createRuntime, createContainer or startContainer"
+        yield (
+            "/hooks/prestart",
+            hooks["prestart"],
+            "is deprecated: use createRuntime, createContainer or startContainer",
+        )
 
 
 def console_size_has_terminal(config: Config) -> Iterator[Problem]:
     """Runtimes MUST ignore `consoleSize` if `terminal` is `false` or unset."""
     process = config.get("process", {})
     if "consoleSize" in process and not process.get("terminal"):
-        yield "/process/consoleSize", process["consoleSize"], "a terminal: it is ignored without one"
+        yield "/process/consoleSize", process["consoleSize"], "is ignored without a terminal"
 
 
 def user_is_complete(config: Config) -> Iterator[Problem]:
@@ -53,28 +61,28 @@ def user_is_complete(config: Config) -> Iterator[Problem]:
     user = config.get("process", {}).get("user")
     for name in ("uid", "gid"):
         if user is not None and name not in user:
-            yield f"/process/user/{name}", MISSING, f"a {name}: 0 is taken for it"
+            yield f"/process/user/{name}", MISSING, "should be given: 0 is used"
 
 
 def user_has_no_name(config: Config) -> Iterator[Problem]:
     """`username` is for Windows."""
     name = config.get("process", {}).get("user", {}).get("username")
     if name:
-        yield "/process/user/username", name, "uid and gid: a name is for Windows, and ignored"
+        yield "/process/user/username", name, "is ignored, since it is for Windows: use uid and gid"
 
 
 def io_priority_is_complete(config: Config) -> Iterator[Problem]:
     """`priority` (int, REQUIRED): runc takes 0, the highest, for one that is missing."""
     entry = config.get("process", {}).get("ioPriority")
     if entry is not None and "priority" not in entry:
-        yield "/process/ioPriority/priority", MISSING, "an integer from 0 (highest) to 7: 0 is taken for it"
+        yield "/process/ioPriority/priority", MISSING, "should be an integer from 0 (highest) to 7: 0 is used"
 
 
 def pids_have_a_limit(config: Config) -> Iterator[Problem]:
     """`limit` (int64, REQUIRED): without it there is nothing to apply."""
     pids = config.get("linux", {}).get("resources", {}).get("pids")
     if pids is not None and "limit" not in pids:
-        yield "/linux/resources/pids/limit", MISSING, "the greatest number of processes: none is set"
+        yield "/linux/resources/pids/limit", MISSING, "should be the greatest number of processes: no limit is set"
 
 
 def devices_differ(config: Config) -> Iterator[Problem]:
@@ -83,7 +91,7 @@ def devices_differ(config: Config) -> Iterator[Problem]:
     for index, device in enumerate(config.get("linux", {}).get("devices", ())):
         numbers = ("c" if device["type"] == "u" else device["type"], device.get("major"), device.get("minor"))
         if device["type"] != "p" and numbers in seen:
-            yield f"/linux/devices/{index}", device, "each device once"
+            yield f"/linux/devices/{index}", device, "should not repeat a device"
         seen.add(numbers)
 
 
@@ -91,7 +99,7 @@ def cache_schema_is_one_line(config: Config) -> Iterator[Problem]:
     """`l3CacheSchema`: the value SHOULD start with `L3:` and SHOULD NOT contain newlines."""
     schema = config.get("linux", {}).get("intelRdt", {}).get("l3CacheSchema")
     if schema is not None and (not schema.startswith("L3:") or "\n" in schema):
-        yield "/linux/intelRdt/l3CacheSchema", schema, "one line that starts with L3:"
+        yield "/linux/intelRdt/l3CacheSchema", schema, "should be one line that starts with L3:"
 
 
 def monitoring_has_its_new_name(config: Config) -> Iterator[Problem]:
@@ -99,7 +107,7 @@ def monitoring_has_its_new_name(config: Config) -> Iterator[Problem]:
     rdt = config.get("linux", {}).get("intelRdt", {})
     for name in ("enableCMT", "enableMBM"):
         if rdt.get(name):
-            yield f"/linux/intelRdt/{name}", rdt[name], "enableMonitoring: this one is ignored"
+            yield f"/linux/intelRdt/{name}", rdt[name], "is ignored: use enableMonitoring"
 
 
 # Of crun's annotations those that are applied here; docs/compatibility.md has the reasons for the others.
@@ -117,7 +125,7 @@ def annotations_are_known(config: Config) -> Iterator[Problem]:
     """crun's annotations change what is done: one that is not applied here deserves a word."""
     for name, value in config.get("annotations", {}).items():
         if name.startswith("run.oci.") and name not in APPLIED:
-            yield f"/annotations/{escape(name)}", value, "an annotation that pyoci applies: this one is ignored"
+            yield f"/annotations/{escape(name)}", value, "is ignored: pyoci does not apply this annotation"
 
 
 RULES = (

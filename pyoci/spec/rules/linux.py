@@ -48,7 +48,11 @@ def device_mode_is_of_its_type(config: Config) -> Iterator[Problem]:
     for index, device in enumerate(config.get("linux", {}).get("devices", ())):
         mode = device.get("fileMode", 0)
         if stat.S_IFMT(mode) not in (0, _TYPES[device["type"]]):
-            yield f"/linux/devices/{index}/fileMode", mode, f"permissions, of a device of type {device['type']}"
+            yield (
+                f"/linux/devices/{index}/fileMode",
+                mode,
+                f"permissions, or the mode of a device of type {device['type']}",
+            )
 
 
 def device_paths_differ(config: Config) -> Iterator[Problem]:
@@ -59,7 +63,7 @@ def device_paths_differ(config: Config) -> Iterator[Problem]:
         kind = "c" if device["type"] == "u" else device["type"]
         numbers = (kind, device.get("major", 0), device.get("minor", 0))
         if seen.setdefault(device["path"], numbers) != numbers:
-            yield f"/linux/devices/{index}/path", device["path"], "one device at a path"
+            yield f"/linux/devices/{index}/path", device["path"], "must be the path of one device only"
 
 
 def sysctl_is_the_containers(config: Config) -> Iterator[Problem]:
@@ -74,7 +78,7 @@ def sysctl_is_the_containers(config: Config) -> Iterator[Problem]:
             continue
         dotted = path.replace("/", ".")
         if dotted == "kernel.hostname":
-            yield place, name, "hostname in its place"
+            yield place, name, "is refused: set /hostname instead"
         elif dotted == "kernel.domainname":
             yield from _needs(has, "uts", place, name)
             if config.get("domainname") not in (None, "", config["linux"]["sysctl"][name]):
@@ -91,7 +95,7 @@ def sysctl_is_the_containers(config: Config) -> Iterator[Problem]:
 
 def _needs(has: dict[str, str | None], kind: str, place: str, name: str) -> Iterator[Problem]:
     if kind not in has:
-        yield place, name, f"none, or a namespace of type {kind} in /linux/namespaces: it would be the host's"
+        yield place, name, f"needs a namespace of type {kind} in /linux/namespaces: without it the host's would change"
 
 
 def sysctl_path(name: str) -> str | None:
@@ -113,11 +117,11 @@ def time_offsets_need_new_time_namespace(config: Config) -> Iterator[Problem]:
     if not offsets:
         return
     if namespaces_of(config).get("time", "joined") is not None:
-        yield "/linux/timeOffsets", offsets, "none, or a new time namespace in /linux/namespaces"
+        yield "/linux/timeOffsets", offsets, "needs a new time namespace in /linux/namespaces"
     for clock, offset in offsets.items():
         place = f"/linux/timeOffsets/{escape(clock)}"
         if clock not in ("monotonic", "boottime"):
-            yield place, offset, "the clock monotonic or boottime"
+            yield place, offset, "must be named monotonic or boottime, after a clock"
         elif offset.get("nanosecs", 0) >= 1_000_000_000:
             yield f"{place}/nanosecs", offset["nanosecs"], "less than a second"
 
@@ -128,7 +132,7 @@ def net_devices_can_move(config: Config) -> Iterator[Problem]:
     if not devices:
         return
     if "network" not in namespaces_of(config):
-        yield "/linux/netDevices", devices, "none, or a network namespace in /linux/namespaces"
+        yield "/linux/netDevices", devices, "needs a network namespace in /linux/namespaces"
     seen: set[str] = set()
     for name, device in devices.items():
         place = f"/linux/netDevices/{escape(name)}"
@@ -161,7 +165,7 @@ def personality_has_no_flags(config: Config) -> Iterator[Problem]:
     """`flags`: currently no flag values are supported."""
     flags = config.get("linux", {}).get("personality", {}).get("flags")
     if flags:
-        yield "/linux/personality/flags", flags, "none: the specification defines no flag"
+        yield "/linux/personality/flags", flags, "must be empty: the specification defines no flag"
 
 
 def class_of_service_is_a_name(config: Config) -> Iterator[Problem]:
@@ -183,20 +187,20 @@ def memory_policy_fits_mode(config: Config) -> Iterator[Problem]:
         yield f"{place}/nodes", nodes, "a list of nodes such as 0-3,7"
     if mode in ("MPOL_DEFAULT", "MPOL_LOCAL"):
         if nodes:
-            yield f"{place}/nodes", nodes, f"none with {mode}"
+            yield f"{place}/nodes", nodes, f"must be empty with {mode}"
         if flags:
-            yield f"{place}/flags", flags, f"none with {mode}"
+            yield f"{place}/flags", flags, f"must be empty with {mode}"
     elif mode != "MPOL_PREFERRED" and not nodes.strip():
-        yield f"{place}/nodes", policy.get("nodes", MISSING), f"at least one node with {mode}"
+        yield f"{place}/nodes", policy.get("nodes", MISSING), f"must name at least one node with {mode}"
     if "MPOL_F_STATIC_NODES" in flags and "MPOL_F_RELATIVE_NODES" in flags:
-        yield f"{place}/flags", flags, "MPOL_F_STATIC_NODES or MPOL_F_RELATIVE_NODES, not both"
+        yield f"{place}/flags", flags, "must have MPOL_F_STATIC_NODES or MPOL_F_RELATIVE_NODES, but not both"
 
 
 def listener_metadata_needs_listener(config: Config) -> Iterator[Problem]:
     """`listenerMetadata`: this field MUST NOT be set if `listenerPath` is not set."""
     seccomp = config.get("linux", {}).get("seccomp", {})
     if seccomp.get("listenerMetadata") and not seccomp.get("listenerPath"):
-        yield "/linux/seccomp/listenerMetadata", seccomp["listenerMetadata"], "none, or a listenerPath"
+        yield "/linux/seccomp/listenerMetadata", seccomp["listenerMetadata"], "needs a listenerPath"
 
 
 def notify_needs_listener(config: Config) -> Iterator[Problem]:
@@ -213,10 +217,14 @@ def errno_has_an_action(config: Config) -> Iterator[Problem]:
     seccomp = config.get("linux", {}).get("seccomp", {})
     action = seccomp.get("defaultAction")
     if "defaultErrnoRet" in seccomp and action not in _TAKES_ERRNO:
-        yield "/linux/seccomp/defaultErrnoRet", seccomp["defaultErrnoRet"], f"none with {action}"
+        yield "/linux/seccomp/defaultErrnoRet", seccomp["defaultErrnoRet"], f"must be left out with {action}"
     for index, rule in enumerate(seccomp.get("syscalls", ())):
         if "errnoRet" in rule and rule["action"] not in _TAKES_ERRNO:
-            yield f"/linux/seccomp/syscalls/{index}/errnoRet", rule["errnoRet"], f"none with {rule['action']}"
+            yield (
+                f"/linux/seccomp/syscalls/{index}/errnoRet",
+                rule["errnoRet"],
+                f"must be left out with {rule['action']}",
+            )
 
 
 RULES = (

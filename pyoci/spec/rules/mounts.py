@@ -53,7 +53,7 @@ def mount_mappings_are_a_pair(config: Config) -> Iterator[Problem]:
         for name, other in (("uidMappings", "gidMappings"), ("gidMappings", "uidMappings")):
             if mount.get(name):
                 if not mount.get(other):
-                    yield f"/mounts/{index}/{other}", MISSING, f"mappings along with {name}"
+                    yield f"/mounts/{index}/{other}", MISSING, f"must be given along with {name}"
                 yield from check_mappings(mount[name], f"/mounts/{index}/{name}")
 
 
@@ -65,7 +65,7 @@ def idmap_has_mappings(config: Config) -> Iterator[Problem]:
     for index, mount in enumerate(config.get("mounts", ())):
         options = mount.get("options", ())
         if ("idmap" in options or "ridmap" in options) and not mount.get("uidMappings"):
-            yield f"/mounts/{index}/uidMappings", MISSING, "mappings, or a user namespace that has some"
+            yield f"/mounts/{index}/uidMappings", MISSING, "must be given, or a user namespace with mappings"
 
 
 RULES = (

@@ -25,7 +25,7 @@ def namespace_types_differ(config: Config) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, namespace in enumerate(config.get("linux", {}).get("namespaces", ())):
         if namespace["type"] in seen:
-            yield f"/linux/namespaces/{index}/type", namespace["type"], "each type once"
+            yield f"/linux/namespaces/{index}/type", namespace["type"], "must be listed once only"
         seen.add(namespace["type"])
 
 
@@ -33,7 +33,7 @@ def host_name_needs_uts_namespace(config: Config) -> Iterator[Problem]:
     """`hostname`: the container's host name; without a UTS namespace of its own it would be the host's."""
     for name in ("hostname", "domainname"):
         if config.get(name) and "uts" not in namespaces_of(config):
-            yield f"/{name}", config[name], "none, or a uts namespace in /linux/namespaces"
+            yield f"/{name}", config[name], "needs a uts namespace in /linux/namespaces"
 
 
 def host_name_fits(config: Config) -> Iterator[Problem]:
@@ -47,7 +47,7 @@ def mappings_need_user_namespace(config: Config) -> Iterator[Problem]:
     """`uidMappings` describes the user namespace uid mappings from the host to the container."""
     for name in ("uidMappings", "gidMappings"):
         if config.get("linux", {}).get(name) and "user" not in namespaces_of(config):
-            yield f"/linux/{name}", config["linux"][name], "none, or a user namespace in /linux/namespaces"
+            yield f"/linux/{name}", config["linux"][name], "needs a user namespace in /linux/namespaces"
 
 
 def user_namespace_needs_mappings(config: Config) -> Iterator[Problem]:
@@ -57,7 +57,7 @@ def user_namespace_needs_mappings(config: Config) -> Iterator[Problem]:
         return
     for name in ("uidMappings", "gidMappings"):
         if not config["linux"].get(name):
-            yield f"/linux/{name}", MISSING, "a mapping for the new user namespace, of id 0 at least"
+            yield f"/linux/{name}", MISSING, "must map id 0 at least: the user namespace is new"
 
 
 def mappings_are_possible(config: Config) -> Iterator[Problem]:
@@ -80,14 +80,14 @@ def check_mappings(mappings: list[dict[str, int]], place: str) -> Iterator[Probl
     for index, mapping in enumerate(mappings):
         size = mapping["size"]
         if size == 0:
-            yield f"{place}/{index}/size", 0, "at least one id"
+            yield f"{place}/{index}/size", 0, "at least 1"
         for side in ("containerID", "hostID"):
             # 2^32 - 1 is no id: it means "leave unchanged" in chown(2) and setresuid(2).
             if mapping[side] + size > _IDS - 1:
                 yield f"{place}/{index}/{side}", mapping[side], f"an id that leaves room for {size}"
             for earlier in mappings[:index]:
                 if earlier[side] < mapping[side] + size and mapping[side] < earlier[side] + earlier["size"]:
-                    yield f"{place}/{index}/{side}", mapping[side], "ranges that do not overlap"
+                    yield f"{place}/{index}/{side}", mapping[side], "must not overlap another range"
                     break
 
 
@@ -113,7 +113,7 @@ def paths_need_mount_namespace(config: Config) -> Iterator[Problem]:
     linux = config.get("linux", {})
     if "mount" in namespaces_of(config):
         return
-    expected = "none, or a mount namespace in /linux/namespaces"
+    expected = "needs a mount namespace in /linux/namespaces"
     for name in ("maskedPaths", "readonlyPaths", "rootfsPropagation"):
         if linux.get(name):
             yield f"/linux/{name}", linux[name], expected

@@ -24,7 +24,7 @@ def args_are_given(config: Config) -> Iterator[Problem]:
     """`args`: at least one entry is REQUIRED (non-Windows)."""
     process = config.get("process")
     if process is not None and not process.get("args"):
-        yield "/process/args", process.get("args", MISSING), "at least one entry, the program"
+        yield "/process/args", process.get("args", MISSING), "must have at least one entry, the program"
 
 
 def env_names_values(config: Config) -> Iterator[Problem]:
@@ -75,7 +75,7 @@ def rlimit_types_differ(config: Config) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, rlimit in enumerate(config.get("process", {}).get("rlimits", ())):
         if rlimit["type"] in seen:
-            yield f"/process/rlimits/{index}/type", rlimit["type"], "each type once"
+            yield f"/process/rlimits/{index}/type", rlimit["type"], "must be listed once only"
         seen.add(rlimit["type"])
 
 
@@ -91,7 +91,7 @@ def no_windows_properties(config: Config) -> Iterator[Problem]:
     """`commandLine` is for Windows: it cannot be applied here."""
     process = config.get("process", {})
     if process.get("commandLine"):
-        yield "/process/commandLine", process["commandLine"], "args: command lines are for Windows"
+        yield "/process/commandLine", process["commandLine"], "is for Windows: use args"
 
 
 def scheduler_fits_policy(config: Config) -> Iterator[Problem]:
@@ -104,15 +104,15 @@ def scheduler_fits_policy(config: Config) -> Iterator[Problem]:
     policy = scheduler["policy"]
     priority = scheduler.get("priority", 0)
     if policy in _REAL_TIME and not 1 <= priority <= 99:
-        yield f"{place}/priority", priority, f"1 to 99 with {policy}"
+        yield f"{place}/priority", priority, f"from 1 to 99 with {policy}"
     if policy not in _REAL_TIME and priority:
         yield f"{place}/priority", priority, "0 unless the policy is SCHED_FIFO or SCHED_RR"
     if not -20 <= scheduler.get("nice", 0) <= 19:
-        yield f"{place}/nice", scheduler["nice"], "-20 to 19"
+        yield f"{place}/nice", scheduler["nice"], "from -20 to 19"
     if policy == "SCHED_DEADLINE":
         runtime, deadline = scheduler.get("runtime", 0), scheduler.get("deadline", 0)
         if not 0 < runtime <= deadline <= (scheduler.get("period", 0) or deadline):
-            yield place, scheduler, "0 < runtime <= deadline <= period with SCHED_DEADLINE (sched(7))"
+            yield place, scheduler, "must have 0 < runtime <= deadline <= period with SCHED_DEADLINE (sched(7))"
         elif runtime < _DEADLINE_MIN:
             yield f"{place}/runtime", runtime, f"at least {_DEADLINE_MIN} ns"
         for name in ("deadline", "period"):
@@ -121,7 +121,7 @@ def scheduler_fits_policy(config: Config) -> Iterator[Problem]:
     else:
         for name in ("runtime", "deadline", "period"):
             if scheduler.get(name):
-                yield f"{place}/{name}", scheduler[name], "none unless the policy is SCHED_DEADLINE"
+                yield f"{place}/{name}", scheduler[name], "must be left out unless the policy is SCHED_DEADLINE"
 
 
 def affinity_is_a_list(config: Config) -> Iterator[Problem]:

@@ -31,7 +31,7 @@ def swap_includes_memory(config: Config) -> Iterator[Problem]:
     place = "/linux/resources/memory"
     swap, limit = memory.get("swap", 0), memory.get("limit", 0)
     if swap > 0 and limit <= 0:
-        yield f"{place}/limit", memory.get("limit", MISSING), "a limit of memory along with swap"
+        yield f"{place}/limit", memory.get("limit", MISSING), "must be given along with swap"
     elif 0 < swap < limit:
         yield f"{place}/swap", swap, f"at least the limit of memory, {limit}: swap includes it"
 
@@ -40,14 +40,14 @@ def weight_device_has_weight(config: Config) -> Iterator[Problem]:
     """`weightDevice`: you MUST specify at least one of `weight` or `leafWeight` in a given entry."""
     for index, entry in enumerate(_resources(config).get("blockIO", {}).get("weightDevice", ())):
         if "weight" not in entry and "leafWeight" not in entry:
-            yield f"/linux/resources/blockIO/weightDevice/{index}/weight", MISSING, "weight or leafWeight"
+            yield f"/linux/resources/blockIO/weightDevice/{index}/weight", MISSING, "must be given, or leafWeight"
 
 
 def rdma_has_limit(config: Config) -> Iterator[Problem]:
     """`rdma`: you MUST specify at least one of the `hcaHandles` or `hcaObjects` in a given entry."""
     for name, entry in _resources(config).get("rdma", {}).items():
         if "hcaHandles" not in entry and "hcaObjects" not in entry:
-            yield f"/linux/resources/rdma/{escape(name)}", entry, "hcaHandles or hcaObjects"
+            yield f"/linux/resources/rdma/{escape(name)}", entry, "must have hcaHandles or hcaObjects"
 
 
 def unified_names_files(config: Config) -> Iterator[Problem]:
@@ -63,7 +63,7 @@ def page_sizes_differ(config: Config) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, entry in enumerate(_resources(config).get("hugepageLimits", ())):
         if entry["pageSize"] in seen:
-            yield f"/linux/resources/hugepageLimits/{index}/pageSize", entry["pageSize"], "each size once"
+            yield f"/linux/resources/hugepageLimits/{index}/pageSize", entry["pageSize"], "must be listed once only"
         seen.add(entry["pageSize"])
 
 

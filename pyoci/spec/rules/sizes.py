@@ -29,7 +29,7 @@ def paths_fit(config: Config) -> Iterator[Problem]:
         if _bytes(path) >= _PATH:
             yield place, path, f"a path of fewer than {_PATH} bytes (it has {_bytes(path)})"
         elif max(map(_bytes, path.split("/"))) > _NAME:
-            yield place, path, f"names of at most {_NAME} bytes in a path"
+            yield place, path, f"must have names of at most {_NAME} bytes"
 
 
 def _paths(config: Config) -> Iterator[tuple[str, str]]:
