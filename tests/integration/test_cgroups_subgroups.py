@@ -66,8 +66,10 @@ def test_the_payload_manages_its_group(runtime: Runtime, bundle: Bundle) -> None
     assert "pids" in (group / "payload/cgroup.controllers").read_text().split()
     # as a systemd does it: all processes into groups below, then controllers for these
     script = (
-        "cd /sys/fs/cgroup/payload; mkdir init.scope; for p in $(cat cgroup.procs); do"
-        " echo $p > init.scope/cgroup.procs || :; done; echo +pids > cgroup.subtree_control;"
+        "cd /sys/fs/cgroup/payload; mkdir init.scope;"
+        # init's own children come and go meanwhile
+        " move() { for p in $(cat cgroup.procs); do echo $p > init.scope/cgroup.procs || :; done; };"
+        " until move; echo +pids > cgroup.subtree_control; do sleep 0.1; done 2> /dev/null;"
         " mkdir a; echo 10 > a/pids.max; cat a/pids.max"
     )
     assert inside(container, script) == "10"
