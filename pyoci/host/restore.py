@@ -342,7 +342,7 @@ def _take_over(work: _Restore, made: _Container, pid: int) -> None:
 def _check(work: _Restore, made: _Container) -> None:
     """All is restored, credentials too, and every thread stands still."""
     phase("check what was restored")
-    restored.check(work.plan, made.state.pid, made.group.pids(), work.criu)
+    restored.check(work.plan, made.state.pid, made.group.pids(), work.criu, work.wanted.lsm_profile)
     if work.plan.rootfs.readonly:
         restored.make_root_readonly(made.state.pid)
 

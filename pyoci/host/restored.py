@@ -25,9 +25,9 @@ def check_place(plan: Plan, init: int, pids: list[int], criu: int) -> None:
     _check(plans.Confinement(namespaces=allowed.namespaces), init, pids, criu)
 
 
-def check(plan: Plan, init: int, pids: list[int], criu: int) -> None:
+def check(plan: Plan, init: int, pids: list[int], criu: int, lsm_profile: str) -> None:
     """Raise CriuError when a process is less confined than config.json says, once it has its credentials back."""
-    _check(plans.confinement(plan), init, pids, criu)
+    _check(plans.confinement(plan, lsm_profile), init, pids, criu)
 
 
 def kill(init: int, pids: list[int], criu: int) -> None:
@@ -86,7 +86,18 @@ def _look(pid: int, own: dict[str, tuple[str, str]], users: str) -> Process:
         with_host=[kind for kind, names in own.items() if _namespace(str(pid), kind) in names],
         own_users=_namespace(str(pid), "user") != users,
         status=_read(f"/proc/{pid}/status"),
+        label=_label(pid),
     )
+
+
+def _label(pid: int) -> str:
+    """AppArmor's, or that of the only module that has labels; empty without one."""
+    for name in ("apparmor/current", "current"):
+        try:
+            return _read(f"/proc/{pid}/attr/{name}").strip("\0\n")
+        except OSError:
+            continue
+    return ""
 
 
 def _parent(pid: int) -> int:

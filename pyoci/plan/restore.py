@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _LSMS = ("apparmor", "selinux")
 # Kinds of criu's join_ns by the spec's types; the network and PID namespaces go another way, cgroups by the group.
 _JOINED = {"ipc": "ipc", "uts": "uts", "time": "time", "user": "user"}
+_UNCONFINED = "unconfined"  # AppArmor's word for a process without a profile
 _STREAM_MAX = 64  # characters
 _STREAM_KINDS = ("pipe:[", "file[", "tty[", "socket:[")
 
@@ -125,10 +126,11 @@ class Confinement(Record):
     capabilities: int | None = None
     seccomp: bool = False
     no_new_privileges: bool = False
+    apparmor: bool = False
 
 
 class Process(Record):
-    """A restored process: the kinds of namespaces that it shares with the host, and its /proc/PID/status.
+    """A restored process: the kinds of namespaces that it shares with the host, its /proc/PID/status and its label.
 
     `own_users`: it has gone into a user namespace that it made itself, and its capabilities count in there only.
     """
@@ -137,9 +139,11 @@ class Process(Record):
     with_host: list[str]
     own_users: bool
     status: str
+    label: str = ""
 
 
-def confinement(plan: Plan) -> Confinement:
+def confinement(plan: Plan, lsm_profile: str = "") -> Confinement:
+    """`lsm_profile`: what the caller wants in place of config.json's."""
     kinds = [kind for kind in plan.namespaces.new if kind not in ("time", "cgroup")]
     process = plan.process
     if process is None:
@@ -150,6 +154,7 @@ def confinement(plan: Plan) -> Confinement:
         capabilities=sets.bounding | sets.permitted | sets.inheritable | sets.effective | sets.ambient,
         seccomp=process.seccomp is not None,
         no_new_privileges=process.no_new_privileges,
+        apparmor=process.apparmor_profile not in ("", _UNCONFINED) and lsm_profile != f"apparmor:{_UNCONFINED}",
     )
 
 
@@ -168,4 +173,6 @@ def escapes(allowed: Confinement, process: Process) -> str:
         return "it has no seccomp filter"
     if allowed.no_new_privileges and lines.get("NoNewPrivs") != "1":
         return "it may gain privileges"
+    if allowed.apparmor and process.label in ("", _UNCONFINED):
+        return "no AppArmor profile confines it"
     return ""

@@ -213,8 +213,15 @@ def test_apparmor(counter: Counter) -> None:
     try:
         counter.bundle.process["apparmorProfile"] = names[0]
         counter.stop(counter.begin())
-        counter.go_on("--lsm-profile", f"apparmor:{names[1]}")
+        name = counter.go_on("--lsm-profile", f"apparmor:{names[1]}")
         assert Path(f"/proc/{counter.pid}/attr/current").read_text().split() == [names[1], "(enforce)"]
+
+        counter.runtime.expect("delete", "--force", name)
+        counter.file.unlink()
+        counter.bundle.process["apparmorProfile"] = ""
+        counter.stop(counter.begin())
+        counter.bundle.process["apparmorProfile"] = names[0]
+        assert "no AppArmor profile" in counter.restore_fails("--work-path", str(counter.work), limit=LIMIT)
     finally:
         for name in counter.runtime.known:
             counter.runtime.call("delete", "--force", name)

@@ -141,6 +141,30 @@ def test_as_confined_as_config_json_says(caps: str) -> None:
     assert restore.escapes(ALLOWED, process(caps)) == ""
 
 
+BY_APPARMOR = Confinement(namespaces=[], apparmor=True)
+
+
+@pytest.mark.parametrize("label", ["", "unconfined"])
+@pytest.mark.parametrize("allowed", [ALLOWED, BY_APPARMOR])
+def test_less_confined_by_apparmor(label: str, allowed: Confinement) -> None:
+    assert ("AppArmor" in restore.escapes(allowed, process(label=label))) == allowed.apparmor
+
+
+def test_confined_by_apparmor() -> None:
+    assert restore.escapes(BY_APPARMOR, process(label="mine (enforce)")) == ""
+
+
+@pytest.mark.parametrize(
+    ("profile", "option", "asked"),
+    [("", "", False), ("mine", "", True), ("unconfined", "", False), ("mine", "apparmor:unconfined", False)],
+)
+def test_apparmor_is_asked_for(profile: str, option: str, asked: bool) -> None:
+    plan = plan_of(process={})
+    assert plan.process is not None
+    plan.process.apparmor_profile = profile
+    assert restore.confinement(plan, option).apparmor == asked
+
+
 @pytest.mark.parametrize(
     ("restored", "why"),
     [
