@@ -1,4 +1,4 @@
-"""Write the processes of a running container to files, by criu, so that `restore` can make it go on from there."""
+"""Write the processes of a running container to files with criu, from which `restore` makes it again."""
 
 from __future__ import annotations
 
@@ -17,29 +17,31 @@ USAGE = "[options] ID"
 BOTH = (
     Option(name="image-path", value="DIR", help="the folder of criu's images (default: ./checkpoint)"),
     Option(name="work-path", value="DIR", help="the folder of criu's log and other work files (default: image-path)"),
-    Option(name="tcp-established", help="open TCP connections are taken along"),
-    Option(name="ext-unix-sk", help="unix sockets may be connected to processes outside"),
-    Option(name="shell-job", help="the container is a job of the caller's terminal"),
-    Option(name="lazy-pages", help="memory is fetched when it is needed (userfaultfd)"),
-    Option(name="file-locks", help="file locks are taken along"),
+    Option(name="tcp-established", help="keep open TCP connections"),
+    Option(name="ext-unix-sk", help="allow unix sockets that are connected to processes outside"),
+    Option(name="shell-job", help="allow a container that is a job of the caller's terminal"),
+    Option(name="lazy-pages", help="fetch memory when it is needed (userfaultfd)"),
+    Option(name="file-locks", help="keep file locks"),
     Option(
         name="manage-cgroups-mode",
         value="MODE",
         choices=tuple(CGROUP_MODES),
-        help="cgroups: soft (the default), full, strict or ignore",
+        help="restore cgroups: soft (the default), full, strict or ignore",
     ),
     Option(name="empty-ns", value="NAMESPACE", repeated=True, help="leave the properties of this namespace: network"),
-    Option(name="auto-dedup", help="memory that is in two images is removed from the older one"),
+    Option(name="auto-dedup", help="remove memory from an older image when a newer one has it"),
 )
 OPTIONS = (
     *BOTH,
-    Option(name="parent-path", value="DIR", help="the images of the pre-dump before, from the image folder"),
-    Option(name="leave-running", help="the container goes on after that"),
-    Option(name="tcp-skip-in-flight", help="TCP connections that are being made are left out"),
-    Option(name="link-remap", help="files that are open and deleted get a name again"),
-    Option(name="status-fd", value="FD", help="criu writes a zero byte there once it waits for lazy pages"),
+    Option(name="parent-path", value="DIR", help="images of the previous pre-dump, relative to the image folder"),
+    Option(name="leave-running", help="leave the container running"),
+    Option(name="tcp-skip-in-flight", help="leave out TCP connections that are still being made"),
+    Option(name="link-remap", help="give open files that were deleted a name again"),
+    Option(name="status-fd", value="FD", help="have criu write a zero byte to FD once it waits for lazy pages"),
     Option(
-        name="page-server", value="ADDRESS:PORT", help="memory goes to, or with --lazy-pages waits at, this address"
+        name="page-server",
+        value="ADDRESS:PORT",
+        help="send memory to this address, or with --lazy-pages serve it there",
     ),
     Option(name="pre-dump", help="write memory only, for a checkpoint with --parent-path; the container goes on"),
 )

@@ -16,12 +16,12 @@ USAGE = "[options] ID"
 OPTIONS = (
     Option(name="bundle", short="b", value="DIR", default=".", help="the bundle (default: the working directory)"),
     Option(name="config", value="FILE", default="", help="the configuration (default: config.json in the bundle)"),
-    Option(name="console-socket", value="SOCKET", default="", help="where the terminal's master is sent to"),
-    Option(name="pidfd-socket", value="SOCKET", default="", help="where a pidfd of the container's process is sent to"),
-    Option(name="pid-file", value="FILE", default="", help="write the process number there"),
+    Option(name="console-socket", value="SOCKET", default="", help="send the terminal's master to SOCKET"),
+    Option(name="pidfd-socket", value="SOCKET", default="", help="send a pidfd of the container's process to SOCKET"),
+    Option(name="pid-file", value="FILE", default="", help="write the process ID to FILE"),
     Option(name="no-pivot", help="move the root file system instead of pivot_root (for a root in a ramdisk)"),
     Option(name="no-new-keyring", help="keep the caller's session keyring"),
-    Option(name="preserve-fds", value="N", default="0", help="pass N more descriptors, from 3 on"),
+    Option(name="preserve-fds", value="N", default="0", help="pass N more file descriptors, starting at 3"),
 )
 
 

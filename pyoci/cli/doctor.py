@@ -1,4 +1,4 @@
-"""Tell what this host can and cannot do for containers, and how to mend what is missing.
+"""Show what this host can and cannot do for containers, and how to mend what is missing.
 
 Each mechanism is tried, in a process that is thrown away; nothing is changed. What an ordinary user can do differs from
 what root can: the answer is for the user who asks. Exit status 1 if something is missing that a container needs."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 USAGE = "[options] ID"
 OPTIONS = (
-    Option(name="interval", value="DURATION", default="5s", help="between statistics: 500ms, 5s, 1m30s"),
+    Option(name="interval", value="DURATION", default="5s", help="time between statistics: 500ms, 5s, 1m30s"),
     Option(name="stats", help="show the statistics of this moment and exit"),
     Option(
         name="format",

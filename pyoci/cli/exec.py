@@ -17,28 +17,34 @@ from pyoci.state.store import Store
 USAGE = "[options] ID COMMAND [ARGUMENT ...]   or   exec --process FILE ID"
 STOP_AT = 1
 OPTIONS = (
-    Option(name="process", short="p", value="FILE", default="", help="the process as JSON (config.md, process)"),
-    Option(name="tty", short="t", help="give it a terminal"),
-    Option(name="console-socket", value="SOCKET", default="", help="where the terminal's master is sent to"),
-    Option(name="pidfd-socket", value="SOCKET", default="", help="where a pidfd of the process is sent to"),
-    Option(name="pid-file", value="FILE", default="", help="write the process number there"),
+    Option(
+        name="process",
+        short="p",
+        value="FILE",
+        default="",
+        help="read the process from FILE as JSON (config.md, process)",
+    ),
+    Option(name="tty", short="t", help="allocate a terminal"),
+    Option(name="console-socket", value="SOCKET", default="", help="send the terminal's master to SOCKET"),
+    Option(name="pidfd-socket", value="SOCKET", default="", help="send a pidfd of the process to SOCKET"),
+    Option(name="pid-file", value="FILE", default="", help="write the process ID to FILE"),
     Option(name="detach", short="d", help="return once the program runs"),
-    Option(name="cwd", value="DIR", default="", help="its working directory in the container"),
-    Option(name="env", short="e", value="KEY=VALUE", repeated=True, help="one more environment variable"),
-    Option(name="user", short="u", value="UID[:GID]", default="", help="who it runs as, in numbers"),
-    Option(name="additional-gids", short="g", value="GID", repeated=True, help="one more group"),
+    Option(name="cwd", value="DIR", default="", help="working directory in the container"),
+    Option(name="env", short="e", value="KEY=VALUE", repeated=True, help="add an environment variable"),
+    Option(name="user", short="u", value="UID[:GID]", default="", help="IDs of the user and group to run as"),
+    Option(name="additional-gids", short="g", value="GID", repeated=True, help="add a group ID"),
     Option(name="process-label", value="LABEL", default="", help="SELinux label"),
     Option(name="apparmor", value="PROFILE", default="", help="AppArmor profile"),
-    Option(name="no-new-privs", help="it cannot gain privileges"),
-    Option(name="cap", short="c", value="CAPABILITY", repeated=True, help="one more capability"),
-    Option(name="preserve-fds", value="N", default="0", help="pass N more descriptors, from 3 on"),
+    Option(name="no-new-privs", help="do not let it gain privileges"),
+    Option(name="cap", short="c", value="CAPABILITY", repeated=True, help="add a capability"),
+    Option(name="preserve-fds", value="N", default="0", help="pass N more file descriptors, starting at 3"),
     Option(
         name="cgroup",
         value="[CONTROLLER:]PATH",
         repeated=True,
-        help="a cgroup below the container's, which must exist",
+        help="enter this cgroup below the container's, which must exist",
     ),
-    Option(name="ignore-paused", help="also in a paused container, where it waits for resume"),
+    Option(name="ignore-paused", help="also run in a paused container, where it waits for resume"),
 )
 
 

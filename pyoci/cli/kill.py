@@ -12,9 +12,9 @@ from pyoci.state.store import Store
 USAGE = "[options] ID [SIGNAL]"
 OPTIONS = (
     Option(name="all", short="a", help="signal every process in the container's cgroup"),
-    Option(name="regex", help="ID is a regular expression: signal every container in whose ID it is found"),
+    Option(name="regex", help="ID is a regular expression: signal every container whose ID it matches"),
     # The OCI command line interface has the option, runc and the engines the argument.
-    Option(name="signal", short="s", value="SIGNAL", help="the same as the argument"),
+    Option(name="signal", short="s", value="SIGNAL", help="same as the argument SIGNAL"),
 )
 
 

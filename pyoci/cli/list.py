@@ -31,7 +31,7 @@ OPTIONS = (
         default="table",
         help="table or json",
     ),
-    Option(name="quiet", short="q", help="only the ids"),
+    Option(name="quiet", short="q", help="print only the IDs"),
 )
 
 COLUMNS = ("ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER")

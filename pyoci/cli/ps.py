@@ -16,7 +16,7 @@ OPTIONS = (
         value="FORMAT",
         choices=("table", "json"),
         default="table",
-        help="table, or json: a list of process numbers",
+        help="table, or json: a list of process IDs",
     ),
 )
 STOP_AT = 1

@@ -1,4 +1,4 @@
-"""Make the container of a checkpoint go on, in a bundle as it was then, by criu."""
+"""Restore a container from a checkpoint with criu, in a bundle as it was then."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ USAGE = "[options] ID"
 OPTIONS = (
     Option(name="bundle", short="b", value="DIR", default=".", help="the bundle (default: the working directory)"),
     *checkpoint.BOTH,
-    Option(name="console-socket", value="SOCKET", default="", help="where the terminal's master is sent to"),
-    Option(name="pidfd-socket", value="SOCKET", default="", help="where a pidfd of the container's process is sent to"),
-    Option(name="pid-file", value="FILE", default="", help="write the process number there"),
-    Option(name="detach", short="d", help="return once the container goes on"),
-    Option(name="no-subreaper", help="do not reap what the container's processes leave behind"),
-    Option(name="no-pivot", help="accepted; criu changes the root its own way"),
+    Option(name="console-socket", value="SOCKET", default="", help="send the terminal's master to SOCKET"),
+    Option(name="pidfd-socket", value="SOCKET", default="", help="send a pidfd of the container's process to SOCKET"),
+    Option(name="pid-file", value="FILE", default="", help="write the process ID to FILE"),
+    Option(name="detach", short="d", help="return once the container runs again"),
+    Option(name="no-subreaper", help="do not reap orphans of the container's processes"),
+    Option(name="no-pivot", help="accepted and ignored: criu changes the root in its own way"),
     Option(name="lsm-profile", value="TYPE:NAME", help="apparmor or selinux profile in place of the checkpointed one"),
     Option(name="lsm-mount-context", value="CONTEXT", help="SELinux context of mounts that have one"),
 )

@@ -15,7 +15,7 @@ OPTIONS = (
     *create.OPTIONS,
     Option(name="detach", short="d", help="return once the program runs"),
     Option(name="keep", help="do not delete the container when its program exits"),
-    Option(name="no-subreaper", help="do not reap what the container's processes leave behind"),
+    Option(name="no-subreaper", help="do not reap orphans of the container's processes"),
 )
 
 

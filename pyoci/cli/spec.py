@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 USAGE = "[options]"
 OPTIONS = (
-    Option(name="bundle", short="b", value="DIR", default=".", help="the bundle's directory, . if absent"),
-    Option(name="file", short="f", value="FILE", default=CONFIG, help="its name there (default: config.json)"),
-    Option(name="rootless", help="one that needs no privileges, for the user who calls"),
+    Option(name="bundle", short="b", value="DIR", default=".", help="the bundle's directory (default: .)"),
+    Option(name="file", short="f", value="FILE", default=CONFIG, help="write it to FILE there (default: config.json)"),
+    Option(name="rootless", help="write one that needs no privileges, for the calling user"),
 )
 
 

@@ -38,8 +38,8 @@ OPTIONS = (
         repeated=True,
         help="show a file or folder of the host, where writing changes the host",
     ),
-    Option(name="cap", value="CAPABILITY", repeated=True, help="one more capability, such as CAP_SYS_ADMIN"),
-    Option(name="root", value="DIR", default="/", help="the root file system, / if absent"),
+    Option(name="cap", value="CAPABILITY", repeated=True, help="add a capability, such as CAP_SYS_ADMIN"),
+    Option(name="root", value="DIR", default="/", help="the root file system (default: /)"),
     Option(name="keep", value="DIR", help="keep the changes in DIR; the next call with it goes on from there"),
     Option(name="diff", help="list at the end what was added (A), changed (C) and deleted (D)"),
 )

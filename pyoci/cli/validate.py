@@ -17,8 +17,8 @@ from pyoci.spec import bundle, rules
 
 USAGE = "[options] [BUNDLE]"
 OPTIONS = (
-    Option(name="strict", help="take warnings for errors"),
-    Option(name="host", help="judge by this host as well: what create would refuse here, CPUs, system calls"),
+    Option(name="strict", help="treat warnings as errors"),
+    Option(name="host", help="also check against this host: what create would refuse, CPUs, system calls"),
 )
 
 
