@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _frozen_importlib
 import marshal
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ class Archive(Finder):
         super().__init__(second_step)
         self._archive = archive
         self._index: dict[str, tuple[int, int, bool]] = {}
+
+    def install(self) -> None:
+        super().install()
+        if self not in sys.meta_path:
+            # Python's start is complete, and has a finder for files, but nothing else finds what is in the archive
+            sys.meta_path.append(self)
 
     def _find(self, name: str) -> tuple[int, int, bool] | None:
         if not self._index:

@@ -106,7 +106,7 @@ class _Own:
 
     @staticmethod
     def find_spec(name: str, _path: object = None, _target: object = None) -> None:
-        if name.partition(".")[0] != "pyoci" and name not in sys.builtin_module_names:
+        if not _imp.is_frozen(name) and name not in sys.builtin_module_names:
             raise _NotHere(f"{name} is not for a snapshot", name=name)
 
 
@@ -138,8 +138,8 @@ def load_all() -> None:
         if name.startswith("pyoci."):
             try:
                 __import__(name)
-            except _NotHere:
-                pass
+            except ImportError:
+                pass  # _NotHere, or of `from pyoci.host import name`, which Python makes of it
     sys.meta_path.remove(_Own)
     from pyoci import build
 

@@ -9,7 +9,7 @@ import ast
 import marshal
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
@@ -162,10 +162,19 @@ def literal(data: bytes) -> str:
     return "\n".join('    "' + "".join(f"\\{byte:03o}" for byte in line) + '"' for line in lines)
 
 
-def write(root: Path, stdlib: Path, folder: Path, build_facts: str | None = None, archive: bytes = b"") -> None:
+def write(
+    root: Path,
+    stdlib: Path,
+    folder: Path,
+    build_facts: str | None = None,
+    archive: bytes = b"",
+    in_archive: Container[str] = (),
+) -> None:
     """Write frozen.c, frozen.h and archive.bin into `folder`; `build_facts` is the source of pyoci.build."""
     data, table = [], []
     for number, module in enumerate(modules(root, stdlib)):
+        if module.name in in_archive:
+            continue
         if module.name == "pyoci.build" and build_facts is not None:
             module = module._replace(source=build_facts)  # noqa: PLW2901
         blob = marshal.dumps(code(module))

@@ -37,5 +37,7 @@ replaced = {
 packages = archive.Packages(folders, replaced)
 frozen = {module.name for module in freeze.modules(root, stdlib)} | set(sys.builtin_module_names)
 modules = archive.of_pyoci(root, packages, frozen)
+cold = archive.cold(root)
+modules |= cold
 (folder / "archive.txt").write_text("".join(f"{name}\n" for name in sorted(modules)))
-freeze.write(root, stdlib, folder, facts.read_text(), archive.pack(modules))
+freeze.write(root, stdlib, folder, facts.read_text(), archive.pack(modules), cold.keys())

@@ -210,3 +210,48 @@ print(rpds.__file__, *explain(document, "config"), sep="\\n")
         said.append(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines())
     assert said[0][1:] == said[1][1:] != []
     assert "standins" in said[1][0] and "standins" not in said[0][0]
+
+
+FINDS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import boot
+sys.modules["_pyoci_boot"] = boot
+import archive, archive_finder, freeze
+packed = archive.pack({
+    "oddity": (freeze.Module("oddity", "from oddity.inner import ANSWER", True), None),
+    "oddity.inner": (freeze.Module("oddity.inner", "ANSWER = 42", False), None),
+})
+archive_finder.Archive(memoryview(packed), lambda: None).install()
+import oddity
+print(oddity.ANSWER)
+"""
+
+
+def test_archive_is_found_where_python_has_started_by_itself() -> None:
+    """Without a snapshot: on a machine that refuses it, `open` is there before the archive is."""
+    command = [sys.executable, "-c", FINDS, str(ROOT / "launcher")]
+    assert subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout == "42\n"
+
+
+def test_cold_modules_go_into_the_archive_and_no_hot_command_needs_them() -> None:
+    script = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import archive, freeze
+from pathlib import Path
+cold = archive.cold(Path(sys.argv[2]))
+names = {module.name for module in freeze.package(Path(sys.argv[2]))}
+missing = [name for name in archive.COLD if name not in names]
+assert not missing, missing
+print(" ".join(sorted(cold)))
+"""
+    command = [sys.executable, "-c", script, str(ROOT / "launcher"), str(ROOT)]
+    cold = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    assert "pyoci.doctor.probe" in cold
+    for command_name in ("create", "start", "state", "kill", "delete", "run", "exec", "list", "ps", "events"):
+        loads = f"import sys, pyoci.cli.{command_name}; print(*sys.modules)"
+        loaded = subprocess.run(
+            [sys.executable, "-c", loads], check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        ).stdout.split()
+        assert not set(cold) & set(loaded), command_name
