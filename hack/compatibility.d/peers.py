@@ -109,6 +109,5 @@ ANNOTATION_REASONS = {
     "run.oci.seccomp.receiver": "`linux.seccomp.listenerPath` has replaced it; ignored with a warning",
     "run.oci.seccomp_bpf_data": "it replaces the checked filter by unchecked bytes; ignored with a warning",
     "run.oci.seccomp_fail_unknown_syscall": "`pyoci validate` tells unknown system calls; ignored with a warning",
-    "run.oci.systemd.force_cgroup_v1": "not yet; ignored with a warning",
     "run.oci.timens_offset": "`linux.timeOffsets` has replaced it; ignored with a warning",
 }

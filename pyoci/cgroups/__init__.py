@@ -117,6 +117,7 @@ RELATIVE_TO = "/pyoci/"  # where relative paths start, whoever calls (config-lin
 NOBODY, DIRECT, ALL = "nobody", "direct", "all"
 CGROUPFS, SYSTEMD, DISABLED = "cgroupfs", "systemd", "disabled"  # --cgroup-manager
 SUBGROUP, DELEGATE = "run.oci.systemd.subgroup", "run.oci.delegate-cgroup"  # annotations: see `subgroups`
+FORCE_V1 = "run.oci.systemd.force_cgroup_v1"  # an annotation: see `named`
 
 
 def prepare(
@@ -153,7 +154,10 @@ def prepare(
     if is_unified():
         from pyoci.cgroups import v2
 
-        return v2.prepare(path, container_id, rootless, config_resources, adopted)
+        cgroup = v2.prepare(path, container_id, rootless, config_resources, adopted)
+        if annotations and annotations.get(FORCE_V1):
+            cgroup.join_named()
+        return cgroup
     from pyoci.cgroups import v1
 
     return v1.prepare(path, container_id, rootless, config_resources, adopted)

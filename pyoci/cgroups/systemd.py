@@ -7,7 +7,17 @@ from __future__ import annotations
 
 import time
 
-from pyoci.cgroups import NOBODY, ROOT, hierarchies, is_unified, limits, subgroups, systemd_annotations, systemd_units
+from pyoci.cgroups import (
+    FORCE_V1,
+    NOBODY,
+    ROOT,
+    hierarchies,
+    is_unified,
+    limits,
+    subgroups,
+    systemd_annotations,
+    systemd_units,
+)
 from pyoci.cgroups.dbus import Manager, Refused
 from pyoci.cgroups.group import Group
 from pyoci.errors import CgroupError
@@ -51,6 +61,8 @@ def prepare(
         group = Group(ROOT, _manager_group(user) + path)
         group.look_for_user()
         inner = UnifiedCgroup(group, container_id, rootless, limits=planned, adopted=True, leaf=leaf)
+        if annotations and annotations.get(FORCE_V1):
+            inner.join_named()
     else:
         from pyoci.cgroups.v1 import LegacyCgroup
 

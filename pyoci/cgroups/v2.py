@@ -83,9 +83,10 @@ class UnifiedCgroup:
     tolerant  whether the container can do without, where the caller may not make groups
     adopted   systemd or criu makes the group; it is taken as it is, with processes in it
     leaf      below the group, where processes enter: empty for the group itself
+    named     a group of v1, as well: see `cgroups.named`
     """
 
-    __slots__ = ("_adopted", "_id", "_limits", "_rootless", "_tolerant", "_undo", "group", "leaf")
+    __slots__ = ("_adopted", "_id", "_limits", "_rootless", "_tolerant", "_undo", "group", "leaf", "named")
 
     def __init__(
         self,
@@ -97,9 +98,11 @@ class UnifiedCgroup:
         tolerant: bool = False,
         adopted: bool = False,
         leaf: str = "",
+        named: Group | None = None,
     ) -> None:
         self.group = group
         self.leaf = leaf
+        self.named = named
         self._id = container_id
         self._rootless = rootless
         self._limits = limits
@@ -110,11 +113,22 @@ class UnifiedCgroup:
     @classmethod
     def reopen(cls, saved: dict[str, Any]) -> UnifiedCgroup:
         leaf = saved.get("leaf", "")
-        return cls(Group.from_saved(saved["groups"][""]), "", saved["rootless"], leaf=leaf)
+        named = Group.from_saved(saved["named"]) if "named" in saved else None
+        return cls(Group.from_saved(saved["groups"][""]), "", saved["rootless"], leaf=leaf, named=named)
 
     def save(self) -> dict[str, Any]:
         saved = {"layout": "v2", "groups": {"": self.group.save()}, "rootless": self._rootless}
-        return {**saved, "leaf": self.leaf} if self.leaf else saved
+        if self.leaf:
+            saved["leaf"] = self.leaf
+        if self.named is not None:
+            saved["named"] = self.named.save()
+        return saved
+
+    def join_named(self) -> None:
+        """Plan the group of v1, of the same name. Raises CgroupError."""
+        from pyoci.cgroups import named
+
+        self.named = named.find(self.group.name)
 
     def create(self, owner: tuple[int, int] | None) -> UnifiedCgroup | NoCgroup:
         from pyoci.cgroups import controllers, limits
@@ -141,6 +155,10 @@ class UnifiedCgroup:
                     subgroups.make(self.group, self.leaf)
                 if owner is not None:
                     subgroups.give(self._where, *owner)
+            if self.named is not None:
+                from pyoci.cgroups import named
+
+                named.make(self.named, self._undo, owner)
         except CgroupError:
             remove_made(self._undo)
             raise
@@ -154,6 +172,10 @@ class UnifiedCgroup:
         return fd
 
     def add(self, pid: int) -> None:
+        if self.named is not None:
+            from pyoci.cgroups import named
+
+            named.add(self.named, pid)
         fd = self._open_leaf()
         try:
             files.write_raw("cgroup.procs", str(pid), fd)
@@ -232,12 +254,17 @@ class UnifiedCgroup:
         if left != NOBODY:
             self._kill(files.SIGKILL, nested=left == ALL)
         why = self.group.remove()
+        if self.named is not None:
+            why = self.named.remove() or why
         remove_made(self._undo)  # parents, when this very object made them
         return why
 
     def mounts(self, cgroup_namespace: bool) -> CgroupMounts:
         from pyoci.wire.cgroup import CgroupMount, CgroupMounts
 
+        if self.named is not None:
+            entry = CgroupMount(name="systemd", host_path=self.named.path, fstype="cgroup", options="none,name=systemd")
+            return CgroupMounts(tmpfs=True, fresh=cgroup_namespace, entries=(entry,))
         entry = CgroupMount(name="", host_path=self._where, fstype="cgroup2", options="")
         return CgroupMounts(tmpfs=False, fresh=cgroup_namespace, entries=(entry,))
 

@@ -100,6 +100,9 @@ def load(options: Options) -> tuple[Plan, bytes]:
         log.warning(words)
     if plan.annotations.get(cgroups.SUBGROUP) and options.cgroup_manager != cgroups.SYSTEMD:
         log.warning(f"/annotations/{cgroups.SUBGROUP}: needs --systemd-cgroup; it is ignored")
+    place = plan.annotations.get(cgroups.FORCE_V1)
+    if place and not any(mount.kind == "cgroup" and mount.destination == place for mount in plan.mounts):
+        raise ConfigError(f"/annotations/{cgroups.FORCE_V1}: needs a mount of type cgroup at {place[:200]}")
     _check_terminal(plan, options)
     if plan.process is not None:
         passed_fds.check(plan.process.preserve_fds)

@@ -117,6 +117,7 @@ APPLIED = (
     "run.oci.hooks.stdout",
     "run.oci.keep_original_groups",
     "run.oci.mount_context_type",
+    "run.oci.systemd.force_cgroup_v1",
     "run.oci.systemd.subgroup",
 )
 
