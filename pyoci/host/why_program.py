@@ -29,7 +29,7 @@ _LINKS = 40  # path_resolution(7)
 _PAGE = 4096
 _LINE = 256  # of a script, linux/binfmts.h: BINPRM_BUF_SIZE
 _SCRIPTS = 4  # interpreters that are scripts themselves, fs/exec.c
-_NAMES = 2000  # of a folder, looked at for one that is alike
+_NAMES = 500  # of a folder, looked at for one that is alike
 _SHOWN = 5
 _OF_THE_SHELL = (
     "cd",

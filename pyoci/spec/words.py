@@ -14,6 +14,7 @@ _VERBS = ("must", "needs", "should", "is")
 _UNTOLD = ("an object", "an array", "an empty array")  # a value that tells nobody more
 _LENGTH = 80
 _PLACE_LENGTH = 200
+_WRONG = 3  # letters of a word, at most
 _WORD = 40  # no name that the specification or the kernel has is longer
 
 
@@ -57,7 +58,7 @@ def show(value: object) -> str:
 def did_you_mean(word: str, known: Iterable[str], dashes: str = "") -> str:
     """`; did you mean NAME?` for the one of `known` that `word` probably is, with `dashes` before it; or nothing."""
     lower = word.lower()
-    nearest, least = "", 1 + max(1, len(word) // 3)
+    nearest, least = "", 1 + min(_WRONG, max(1, len(word) // 3))
     for name in known:
         away = _distance(lower, name.lower(), least)
         if away < least:
@@ -74,11 +75,16 @@ def _distance(first: str, second: str, limit: int) -> int:
     for at, letter in enumerate(first):
         older, before, row = before, row, [at + 1]
         for place, other in enumerate(second):
+            if not -limit < at - place < limit:
+                row.append(limit)  # too far from the diagonal to be less
+                continue
             cost = min(before[place] + (letter != other), before[place + 1] + 1, row[place] + 1)
             if at and place and letter == second[place - 1] and first[at - 1] == other:
                 cost = min(cost, older[place - 1] + 1)
             row.append(cost)
-    return row[-1]
+        if min(row) >= limit <= min(before):
+            return limit
+    return min(row[-1], limit)
 
 
 def pointer(path: Iterable[str | int]) -> str:

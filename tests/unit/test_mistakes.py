@@ -71,6 +71,24 @@ def test_nothing_is_meant_by_a_word_that_is_like_none(word: str) -> None:
     assert did_you_mean(word, main.COMMANDS) == ""
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("exce", "exec"),
+        ("exe", "exec"),
+        ("exxec", "exec"),
+        ("EXEC", "exec"),
+        ("exac", "exec"),
+        ("checkpiont", "checkpoint"),
+        ("chekpoin", "checkpoint"),
+        ("feature", "features"),
+        ("explan", "explain"),
+    ],
+)
+def test_the_nearest_word_is_meant(word: str, meant: str) -> None:
+    assert did_you_mean(word, main.COMMANDS) == f"; did you mean {meant}?"
+
+
 @pytest.mark.parametrize("mistake", TEXTS)
 def test_a_text_that_is_no_json(mistake: str) -> None:
     with pytest.raises(ConfigError) as caught:
