@@ -35,16 +35,25 @@ NOT_RUNNING = "container not running"
 # Characters of a message. What hooks and tools write is passed on, and is at most 2048 bytes.
 _LONGEST = 3000
 _TAIL = 1000
+_WORD_MAX = 300  # a value of the config, an argument; no path that somebody uses is longer
+_WORD_TAIL = 60
 _PROBLEMS = 20  # of a document, in a message; `validate` shows all
 
 _ENDING = {1: "SIGHUP", 2: "SIGINT", 15: "SIGTERM"}
 
 
 def bounded(message: str) -> str:
-    """A message of bearable length: of a longer one the ends."""
+    """A message of bearable length: of a longer one, and of a word that is too long, the ends."""
+    if len(message) > _WORD_MAX:
+        lines = message.split("\n")
+        message = "\n".join(" ".join(map(_bounded_word, line.split(" "))) for line in lines)
     if len(message) <= _LONGEST:
         return message
     return f"{message[: _LONGEST - _TAIL]} ... {message[-_TAIL:]}"
+
+
+def _bounded_word(word: str) -> str:
+    return word if len(word) <= _WORD_MAX else f"{word[: _WORD_MAX - _WORD_TAIL]}...{word[-_WORD_TAIL:]}"
 
 
 class PyociError(Exception):
@@ -53,9 +62,7 @@ class PyociError(Exception):
     exit_status = 1
 
     def __init__(self, message: str) -> None:
-        if len(message) > _LONGEST:
-            message = f"{message[: _LONGEST - _TAIL]} ... {message[-_TAIL:]}"
-        super().__init__(message)
+        super().__init__(bounded(message))
 
     def lead_on(self, words: str) -> None:
         """Say what to do about it, after the words that engines look for."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TAIL = 2048  # bytes of output kept for the error message
 _READ = 65536  # a pipe's capacity, see pipe(7)
 _LAST_READS = 2
+_POLL_MAX = 86400.0  # seconds; poll(2) counts milliseconds in an int
 _SEEK_SET = 0  # posix does not have it
 _FAILED = 127  # what a shell says of a program that could not be run
 
@@ -182,7 +183,7 @@ def _watch(pid: int, output: int, timeout: float | None) -> tuple[bytes, bool]:
         tail = b""
         timed_out = False
         while True:
-            left = None if end is None else max(0.0, end - time.monotonic())
+            left = None if end is None else min(_POLL_MAX, max(0.0, end - time.monotonic()))
             ready = dict(poller.poll(None if left is None else left * 1000))
             if output in ready and not (chunk := _read(output)):
                 poller.unregister(output)

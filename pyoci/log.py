@@ -78,6 +78,7 @@ def error(message: str, reason: PyociError | None = None) -> None:
 
     `reason` is the error whose words these are: with --log-format json the entry has its `kind` and `fields`, too.
     """
+    message = bounded(message)
     has_log = _log("error", message, reason)
     # With a log it is an engine that calls us, and podman puts our name before what it finds on standard error.
     _say("error", "" if has_log else "pyoci: ", message, reason)

@@ -34,7 +34,7 @@ def _mask(listed: list[str] | None, kind: str, grantable: int, warnings: list[st
     for name in listed or ():
         number = _NUMBERS.get(name)
         if number is None:
-            warnings.append(f"/process/capabilities/{kind}: ignoring unknown capability {name!r}")
+            warnings.append(f"/process/capabilities/{kind}: ignoring unknown capability {name[:200]!r}")
         elif not grantable >> number & 1:
             warnings.append(f"/process/capabilities/{kind}: {name} cannot be granted here, leaving it out")
         else:

@@ -321,10 +321,10 @@ class Entry:
         return b"".join(parts)
 
     def _remove_readiness(self) -> None:
-        from shutil import rmtree  # only where there is that folder
+        from pyoci.state.remove_tree import remove_tree  # only where there is that folder
 
         # A container that may mount can write in there, folders too.
-        rmtree(READINESS_FOLDER, dir_fd=self.dirfd)
+        remove_tree(READINESS_FOLDER, self.dirfd)
 
     def _unlink(self, name: str) -> None:
         try:

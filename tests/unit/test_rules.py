@@ -235,6 +235,13 @@ REFUSED = [
     ),
     ("device_has_numbers", config(linux_devices=[device(minor=1 << 20)]), "/linux/devices/0/minor"),
     ("device_mode_is_of_its_type", config(linux_devices=[device(fileMode=0o060666)]), "/linux/devices/0/fileMode"),
+    ("device_lies_in_a_folder", config(linux_devices=[device(path="/")]), "/linux/devices/0/path"),
+    ("device_lies_in_a_folder", config(linux_devices=[device(path="/dev/..")]), "/linux/devices/0/path"),
+    (
+        "listener_path_fits",
+        config(linux_seccomp={"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/" + "x" * 107}),
+        "/linux/seccomp/listenerPath",
+    ),
     ("device_paths_differ", config(linux_devices=[device(), device(minor=5)]), "/linux/devices/1/path"),
     (
         "sysctl_is_the_containers",

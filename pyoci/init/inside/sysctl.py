@@ -12,4 +12,4 @@ def apply(values: list[tuple[str, str]], proc_fd: int) -> None:
         try:
             procfs.write(proc_fd, f"sys/{path}", value)
         except SyscallError as error:
-            raise SyscallError(error.errno, f"set sysctl {path.replace('/', '.')} to {shown(value)!r}") from None
+            raise SyscallError(error.errno, f"set sysctl {shown(path.replace('/', '.'))} to {shown(value)!r}") from None

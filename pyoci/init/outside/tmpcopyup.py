@@ -7,9 +7,9 @@ import errno
 import posix
 
 from pyoci.errors import SyscallError
+from pyoci.record import Record
 
 _CHUNK = 1 << 20
-_DEPTH_MAX = 128
 
 
 def copy(source: int, target: int, owner_of_source: tuple[bool, bool], proc_fd: int) -> None:
@@ -20,7 +20,7 @@ def copy(source: int, target: int, owner_of_source: tuple[bool, bool], proc_fd: 
     try:
         reopened = posix.open(".", posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC, dir_fd=source)
         try:
-            _directory(reopened, target, 0, proc_fd)
+            _tree(reopened, target, proc_fd)
             _owner(reopened, target, owner_of_source)
         finally:
             posix.close(reopened)
@@ -28,31 +28,70 @@ def copy(source: int, target: int, owner_of_source: tuple[bool, bool], proc_fd: 
         raise SyscallError(error.errno or 0, "tmpcopyup") from None
 
 
-def _directory(source: int, target: int, depth: int, proc_fd: int) -> None:
-    if depth > _DEPTH_MAX:
-        raise OSError(errno.ENAMETOOLONG, "File name too long")
-    for name in posix.listdir(source):
-        found = posix.stat(name, dir_fd=source, follow_symlinks=False)
-        if stat.S_ISDIR(found.st_mode):
-            posix.mkdir(name, 0o700, dir_fd=target)
-            _both(name, source, target, depth, proc_fd)
-        elif stat.S_ISREG(found.st_mode):
-            _file(name, source, target, proc_fd)
-        elif stat.S_ISLNK(found.st_mode):
-            posix.symlink(posix.readlink(name, dir_fd=source), name, dir_fd=target)
-        else:
-            posix.mknod(name, found.st_mode, found.st_rdev, dir_fd=target)
-        _give(name, found, target)
+class _Level(Record):
+    """A directory whose entries are being copied."""
+
+    left: list[str]
+    source: tuple[int, int]
+    target: tuple[int, int]
 
 
-def _both(name: str, source: int, target: int, depth: int, proc_fd: int) -> None:
-    flags = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
-    inner_source, inner_target = posix.open(name, flags, dir_fd=source), posix.open(name, flags, dir_fd=target)
+def _tree(source: int, target: int, proc_fd: int) -> None:
+    """An image may nest as deep as it likes: neither calls nor descriptors grow with it."""
+    source, target = posix.dup(source), posix.dup(target)
     try:
-        _directory(inner_source, inner_target, depth + 1, proc_fd)
+        levels = [_level(source, target)]
+        above: list[tuple[str, posix.stat_result]] = []
+        while levels:
+            if levels[-1].left:
+                name = levels[-1].left.pop()
+                found = posix.stat(name, dir_fd=source, follow_symlinks=False)
+                if not stat.S_ISDIR(found.st_mode):
+                    _leaf(name, found, source, target, proc_fd)
+                    continue
+                posix.mkdir(name, 0o700, dir_fd=target)
+                above.append((name, found))
+                source, target = _step(source, name), _step(target, name)
+                levels.append(_level(source, target))
+                continue
+            levels.pop()
+            if levels:
+                source, target = _step(source, ".."), _step(target, "..")
+                if (_identity(source), _identity(target)) != (levels[-1].source, levels[-1].target):
+                    raise OSError(errno.EAGAIN, "moved meanwhile")
+                name, found = above.pop()
+                _give(name, found, target)
     finally:
-        posix.close(inner_source)
-        posix.close(inner_target)
+        posix.close(source)
+        posix.close(target)
+
+
+def _level(source: int, target: int) -> _Level:
+    return _Level(left=posix.listdir(source), source=_identity(source), target=_identity(target))
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    found = posix.fstat(fd)
+    return found.st_dev, found.st_ino
+
+
+def _step(fd: int, name: str) -> int:
+    """Into `name` or back: a descriptor in the place of `fd`."""
+    flags = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
+    other = posix.open(name, flags, dir_fd=fd)
+    posix.dup2(other, fd, inheritable=False)
+    posix.close(other)
+    return fd
+
+
+def _leaf(name: str, found: posix.stat_result, source: int, target: int, proc_fd: int) -> None:
+    if stat.S_ISREG(found.st_mode):
+        _file(name, source, target, proc_fd)
+    elif stat.S_ISLNK(found.st_mode):
+        posix.symlink(posix.readlink(name, dir_fd=source), name, dir_fd=target)
+    else:
+        posix.mknod(name, found.st_mode, found.st_rdev, dir_fd=target)
+    _give(name, found, target)
 
 
 def _file(name: str, source: int, target: int, proc_fd: int) -> None:

@@ -18,6 +18,7 @@ _MAJOR_MAX = (1 << 12) - 1
 _MINOR_MAX = (1 << 20) - 1
 # inode(7): what fileMode may say of the type, besides nothing
 _TYPES = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
+_SUN_PATH_MAX = 107
 _NAME_MAX = 15  # netdevice(7), IFNAMSIZ with its NUL
 # ipc_namespaces(7); the rest of /proc/sys/kernel is the host's
 _IPC_SYSCTLS = (
@@ -41,6 +42,23 @@ def device_has_numbers(config: Config) -> Iterator[Problem]:
                 number = device.get(name, MISSING)
                 if number is MISSING or not 0 <= number <= maximum:
                     yield f"/linux/devices/{index}/{name}", number, f"a number from 0 to {maximum}"
+
+
+def device_lies_in_a_folder(config: Config) -> Iterator[Problem]:
+    """`path` (string): full path to device inside container."""
+    for index, device in enumerate(config.get("linux", {}).get("devices", ())):
+        depth = 0
+        for part in device["path"].split("/"):
+            depth = max(0, depth - 1) if part == ".." else depth + (part not in ("", "."))
+        if device["path"] and depth == 0:
+            yield f"/linux/devices/{index}/path", device["path"], "a path below the root"
+
+
+def listener_path_fits(config: Config) -> Iterator[Problem]:
+    """`listenerPath`: unix(7), sun_path has 108 bytes with its NUL."""
+    path = config.get("linux", {}).get("seccomp", {}).get("listenerPath", "")
+    if len(path.encode("utf-8", "surrogateescape")) > _SUN_PATH_MAX:
+        yield "/linux/seccomp/listenerPath", path, f"a path of at most {_SUN_PATH_MAX} bytes, as sockets have"
 
 
 def device_mode_is_of_its_type(config: Config) -> Iterator[Problem]:
@@ -230,6 +248,8 @@ def errno_has_an_action(config: Config) -> Iterator[Problem]:
 RULES = (
     device_has_numbers,
     device_mode_is_of_its_type,
+    device_lies_in_a_folder,
+    listener_path_fits,
     device_paths_differ,
     sysctl_is_the_containers,
     time_offsets_need_new_time_namespace,

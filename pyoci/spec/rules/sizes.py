@@ -39,6 +39,8 @@ def _paths(config: Config) -> Iterator[tuple[str, str]]:
         yield f"/mounts/{index}/destination", mount["destination"]
         if mount.get("type", "") in ("", "bind", "none"):
             yield f"/mounts/{index}/source", mount.get("source", "")
+        elif len(mount.get("source", "")) * 4 >= _PATH and _bytes(mount["source"]) >= _PATH:
+            yield f"/mounts/{index}/source", mount["source"]
     for name in ("maskedPaths", "readonlyPaths"):
         for index, path in enumerate(linux.get(name, ())):
             yield f"/linux/{name}/{index}", path
