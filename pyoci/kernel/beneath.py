@@ -48,10 +48,10 @@ class Root:
         """A descriptor of what is at `path` (links followed inside). SyscallError when it is not there."""
         return openat2(self.fd, path.lstrip("/") or ".", flags, _IN_ROOT)
 
-    def find(self, path: str) -> int | None:
+    def find(self, path: str, flags: int = _O_PATH) -> int | None:
         """Like `open`, None when there is nothing at `path`."""
         try:
-            return self.open(path)
+            return self.open(path, flags)
         except SyscallError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 return None

@@ -271,6 +271,9 @@ def _refuse_what_does_not_fit(mount: Mount, options: _Options, where: str) -> No
         classic = [word for word, flag in _CLASSIC.items() if mount.classic_flags & flag]
         for word in (*mount.superblock, *classic):
             raise ConfigError(f"{place}: {word!r} cannot be applied to {name}: it is a property of a new file system")
+    if mount.kind == "filesystem" and mount.fstype == "mqueue":
+        for word in (*mount.superblock, *(word for word, flag in _CLASSIC.items() if mount.classic_flags & flag)):
+            raise ConfigError(f"{place}: {word!r} cannot be applied to an mqueue: it belongs to the IPC namespace")
     if mount.kind == "remount" and mount.classic_flags:
         word = next(word for word, flag in _CLASSIC.items() if mount.classic_flags & flag)
         raise UnsupportedError(f"{place}: {word!r} cannot be changed by a remount")

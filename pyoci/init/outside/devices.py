@@ -212,7 +212,8 @@ def _links(root: Root) -> None:
     """/dev/fd and its kin where there is a /proc to point to, and /dev/ptmx."""
     dev = root.make_directory("/dev")
     try:
-        has_proc = root.find("/proc/self")
+        # the link itself: with `nosymfollow` on /proc it cannot be followed, and is there
+        has_proc = root.find("/proc/self", posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC)
         if has_proc is not None:
             posix.close(has_proc)
             for target, name in _LINKS:
