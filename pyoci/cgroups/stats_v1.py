@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from pyoci import number_list
 from pyoci.cgroups import files
 from pyoci.errors import CgroupError
 
@@ -119,19 +120,9 @@ def _cpuset(group: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {key: number(f"{group}/{file}") if group else 0 for key, file in _CPUSET}
     if group is not None:
         for key, file in (("cpus", "cpuset.cpus"), ("mems", "cpuset.mems")):
-            numbers = expand_list(files.read_optional(f"{group}/{file}") or "")
+            numbers = number_list.parse((files.read_optional(f"{group}/{file}") or "").strip())
             if numbers:
                 found[key] = numbers
-    return found
-
-
-def expand_list(text: str) -> list[int]:
-    """`0-2,7` as [0, 1, 2, 7]. Pure."""
-    found: list[int] = []
-    for part in text.strip().split(","):
-        if part:
-            first, _, last = part.partition("-")
-            found += range(int(first), int(last or first) + 1)
     return found
 
 

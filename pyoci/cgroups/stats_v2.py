@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from pyoci import number_list
 from pyoci.cgroups import files
-from pyoci.cgroups.stats_v1 import expand_list, hugepage_sizes, number, pids, table, unreadable, without_zeros
+from pyoci.cgroups.stats_v1 import hugepage_sizes, number, pids, table, unreadable, without_zeros
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _cpu(group: str) -> dict[str, Any]:
 def _cpuset(group: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key in ("cpus", "mems"):
-        numbers = expand_list(files.read_optional(f"{group}/cpuset.{key}.effective") or "")
+        numbers = number_list.parse((files.read_optional(f"{group}/cpuset.{key}.effective") or "").strip())
         if numbers:
             found[key] = numbers
     return found

@@ -6,6 +6,7 @@ without the properties systemd would set its own defaults over them when it relo
 
 from __future__ import annotations
 
+from pyoci import number_list
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False
@@ -135,13 +136,11 @@ def quota(microseconds: int, period: int) -> list[Property]:
 def cpu_mask(text: str, name: str) -> bytes:
     """`0-3,7` as bits, the lowest number first. Raises CgroupError."""
     mask = 0
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        last = last if dash else first
-        if not (first.isdigit() and last.isdigit() and int(first) <= int(last) < 8192):
-            raise CgroupError(f"{name}: {text!r} is not a list such as 0-3,7")
-        for number in range(int(first), int(last) + 1):
+    try:
+        for number in number_list.parse(text):
             mask |= 1 << number
+    except ValueError:
+        raise CgroupError(f"{name}: {text!r} must be a list such as 0-3,7") from None
     return mask.to_bytes(mask.bit_length() // 8 + 1, "little")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import posix
 
+from pyoci import number_list
 from pyoci.errors import PyociError, reason
 from pyoci.host import leads, why_program
 from pyoci.host.why_program import View, Wanted
+from pyoci.spec.rules.linux import sysctl_path
 from pyoci.spec.words import did_you_mean, show
 
 TYPE_CHECKING = False
@@ -137,15 +139,13 @@ def _places(config: dict[str, Any]) -> Iterator[str]:
             if not posix.access(hook["path"], posix.X_OK):
                 yield f"/hooks/{kind}/{index}/path: there is no program {show(hook['path'])}"
     for name in linux.get("sysctl") or {}:
-        if not posix.access(f"/proc/sys/{name.replace('.', '/')}", posix.F_OK):
+        if not posix.access(f"/proc/sys/{sysctl_path(name)}", posix.F_OK):
             yield f"/linux/sysctl: {leads.unknown_sysctl(name)}"
 
 
 def _numbers(text: str) -> set[int]:
-    """The CPUs of a list such as `0-3,7`, those below 8192 (CONFIG_NR_CPUS): a longer range is wrong anyway."""
-    found: set[int] = set()
-    for part in text.replace(" ", "").split(","):
-        first, dash, last = part.partition("-")
-        if first.isdigit() and (not dash or last.isdigit()):
-            found.update(range(int(first[:6]), min(int((last or first)[:6]), 8192) + 1))
-    return found
+    """The numbers of a list such as `0-3,7`; none when it is broken, which another check tells."""
+    try:
+        return set(number_list.parse(text))
+    except ValueError:
+        return set()

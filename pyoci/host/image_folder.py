@@ -66,7 +66,7 @@ class Folder:
                 try:
                     posix.rmdir(name, dir_fd=self.fd)
                 except OSError as error:
-                    log.warning(f"remove {self.path}/{name}: {posix.strerror(error.errno or 0).lower()}")
+                    log.warning(f"remove {self.path}/{name}: {reason(error)}")
 
     def write(self, name: str, data: bytes) -> None:
         self.unlink(name)

@@ -24,11 +24,8 @@ def clean(path: str) -> str:
 
 def sysctl(values: dict[str, str] | None) -> list[tuple[str, str]]:
     """(path below /proc/sys, value). Both spellings of sysctl(8): dots, or slashes where a name has dots."""
-    found = []
-    for key, value in (values or {}).items():
-        first_dot, first_slash = key.find("."), key.find("/")
-        dotted = first_slash < 0 or 0 <= first_dot < first_slash
-        # sysctl(8): the first separator decides, and the other one then stands for it
-        path = key.translate({ord("."): "/", ord("/"): "."}) if dotted else key
-        found.append((path, value))
-    return found
+    if not values:
+        return []
+    from pyoci.spec.rules.linux import with_slashes  # loaded already: it has checked the names
+
+    return [(with_slashes(name), value) for name, value in values.items()]

@@ -205,16 +205,12 @@ def personality(entry: dict[str, Any] | None) -> int | None:
 
 
 def cpu_list(text: str, where: str, maximum: int = 8192) -> list[int]:
-    """`0-3,7` as numbers: the list format of cpuset(7)."""
-    found: list[int] = []
-    for part in text.replace(" ", "").split(","):
-        if not part:
-            continue
-        first, dash, last = part.partition("-")
-        if not (part.isascii() and first.isdigit() and (last.isdigit() if dash else True)):
-            raise ConfigError(f"{where}: must be numbers and ranges such as 0-3,7, not {text!r}")
-        start, end = int(first), int(last or first)
-        if end < start or end >= maximum:
-            raise ConfigError(f"{where}: found {text!r}, {part} is not a range below {maximum}")
-        found.extend(range(start, end + 1))
-    return found
+    """`0-3,7` as numbers. Raises ConfigError."""
+    from pyoci import number_list  # seldom
+
+    try:
+        return number_list.parse(text, maximum)
+    except ValueError as error:
+        raise ConfigError(
+            f"{where}: must be numbers and ranges below {maximum} such as 0-3,7, not {text!r} ({str(error)!r})"
+        ) from None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from pyoci.cgroups import stats_v1, stats_v2
 
 
@@ -32,11 +30,6 @@ def test_io_stat_of_v2_in_the_places_of_v1() -> None:
 def test_pressure() -> None:
     text = "some avg10=1.50 avg60=0.00 avg300=0.00 total=77\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
     assert stats_v2.parse_pressure(text)["some"] == {"avg10": 1.5, "avg60": 0.0, "avg300": 0.0, "total": 77}
-
-
-@pytest.mark.parametrize(("text", "numbers"), [("", []), ("\n", []), ("0\n", [0]), ("0-2,7\n", [0, 1, 2, 7])])
-def test_lists_of_numbers(text: str, numbers: list[int]) -> None:
-    assert stats_v1.expand_list(text) == numbers
 
 
 def test_tables_with_negative_numbers_and_words() -> None:

@@ -15,13 +15,14 @@ FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text("utf-8")) for 
 MODULES = {file.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): tree for file, tree in FILES.items()}
 
 # What everybody may use, besides the exceptions: plain data, and JSON as the runtime reads and writes it.
-GROUND = {"record", "jsontext"}
+GROUND = {"record", "jsontext", "number_list"}
 # Besides itself, and the function pyoci.phase.
 TABLE = {
     "errors": set(),
     "build": set(),
     "log": {"errors"} | GROUND,
     "record": set(),
+    "number_list": set(),
     "jsontext": {"errors", "plainjson"},
     "plainjson": set(),
     "trace": {"errors", "log"} | GROUND,

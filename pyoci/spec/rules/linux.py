@@ -117,16 +117,15 @@ def _needs(has: dict[str, str | None], kind: str, place: str, name: str) -> Iter
 
 
 def sysctl_path(name: str) -> str | None:
-    """`name` below /proc/sys, None for one that leads elsewhere.
+    """`name` below /proc/sys, None for one that leads elsewhere."""
+    path = with_slashes(name)
+    return None if any(part in ("", ".", "..") for part in path.split("/")) else path
 
-    sysctl(8): the first separator, a dot or a slash, is the separator; the other one then means the first.
-    """
+
+def with_slashes(name: str) -> str:
+    """sysctl(8): the first separator, a dot or a slash, is the separator; the other one then means the first."""
     dot, slash = name.find("."), name.find("/")
-    if slash < 0 or 0 <= dot < slash:
-        name = name.translate({ord("."): "/", ord("/"): "."})
-    if any(part in ("", ".", "..") for part in name.split("/")):
-        return None
-    return name
+    return name.translate({ord("."): "/", ord("/"): "."}) if slash < 0 or 0 <= dot < slash else name
 
 
 def time_offsets_need_new_time_namespace(config: Config) -> Iterator[Problem]:

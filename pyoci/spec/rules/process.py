@@ -133,10 +133,12 @@ def affinity_is_a_list(config: Config) -> Iterator[Problem]:
 
 def is_list(text: str) -> bool:
     """Whether `text` is empty or numbers and ranges, as in `0-3,7`."""
-    for part in text.split(",") if text.strip() else ():
-        first, dash, last = part.strip().partition("-")
-        if not part.isascii() or not first.isdecimal() or (dash and not (last.isdecimal() and int(first) <= int(last))):
-            return False
+    from pyoci import number_list  # seldom
+
+    try:
+        number_list.parse(text)
+    except ValueError:
+        return False
     return True
 
 
