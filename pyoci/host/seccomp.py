@@ -20,6 +20,7 @@ from _blake2 import blake2b  # beneath hashlib, which would load OpenSSL (+8 ms)
 
 from pyoci import log
 from pyoci.errors import UnsupportedError, reason
+from pyoci.host import user_folder
 from pyoci.kernel.call import encode
 from pyoci.wire.seccomp import SeccompProgram
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 # Not in the state root, which an engine may share with another runtime: `runc list` complains of what is no container.
 DIRECTORY = "pyoci-seccomp"
-_OF_ROOT = f"/run/{DIRECTORY}"
 
 # Raised when this compiler makes other bytes of the same profile, so that older entries are not found.
 _COMPILER = 1
@@ -52,21 +52,8 @@ def for_container(plan: SeccompPlan) -> bytes:
 
 
 def cache_directory() -> str:
-    """Where this user's filters are; empty when there is no such place.
-
-    root's is in /run, unless that is another root's: in a user namespace there is the user's own runtime folder.
-    """
-    if posix.geteuid() == 0:
-        for path in (_OF_ROOT, "/run"):
-            try:
-                status = posix.stat(path, follow_symlinks=False)
-            except OSError:
-                continue
-            if status.st_uid == 0:
-                return _OF_ROOT
-            break
-    session = posix.environ.get(b"XDG_RUNTIME_DIR", b"").decode("utf-8", "surrogateescape")
-    return f"{session}/{DIRECTORY}" if session.startswith("/") else ""
+    """Where this user's filters are; empty when there is no such place."""
+    return user_folder.path(DIRECTORY)
 
 
 def program(plan: SeccompPlan, directory_path: str) -> SeccompProgram:

@@ -23,7 +23,7 @@ import select
 from pyoci import errors, jsontext, phase
 from pyoci.errors import CgroupError, ContainerNotFound, PyociError, SyscallError
 from pyoci.host import create as creation
-from pyoci.host import delete, process_tree
+from pyoci.host import delete, process_tree, user_folder
 from pyoci.host import exec as execution
 from pyoci.host import run as running
 from pyoci.kernel import process, signals, uapi
@@ -44,6 +44,7 @@ else:
 
 # of a message; what SO_SNDBUF allows is more, and the longest field of an error is cut
 _MESSAGE_MAX = 60_000
+BUNDLES = "pyoci-bundles"
 _ENDINGS = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP)
 _REAP_EVERY = 5000  # milliseconds: zombies of a container that has no PID namespace of its own
 
@@ -164,10 +165,11 @@ def execute(entry: Entry, options: execution.Options, report: Report, caller: in
 def make_bundle(root: str, container_id: str, config: int) -> str:
     """A bundle of the config.json in the descriptor `config`, which `remove_bundle` removes.
 
-    Its name is no ID, so that no command takes it for a container.
+    Not in the state root, where `runc list` would complain of it, unless there is no other place; its name is no ID,
+    so that no command takes it for a container.
     """
     check_id(container_id)
-    path = f"{Store(root).root}/{container_id[:200]}@{posix.getpid()}"
+    path = f"{user_folder.make(BUNDLES) or Store(root).root}/{container_id[:200]}@{posix.getpid()}"
     try:
         try:
             posix.mkdir(path, 0o700)

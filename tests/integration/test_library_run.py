@@ -258,3 +258,9 @@ def test_as_many_as_a_job_runner_has(library: Library) -> None:
     for status in range(20):
         done = library.sh(f"exit {status}", memory="64M", pids=16, timeout=30)
         assert done.returncode == status
+
+
+def test_the_state_root_has_containers_only(library: Library) -> None:
+    """Other runtimes may have the same one: `runc list` complains of what is no container."""
+    with library.started() as container:
+        assert os.listdir(library.options["root"]) == [container.id]

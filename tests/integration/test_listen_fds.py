@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,11 @@ def test_those_of_another_process_are_not_passed_on(runtime: Runtime, bundle: Bu
 
 def test_without_it_the_container_is_not_told(runtime: Runtime, bundle: Bundle) -> None:
     assert runtime.sh(bundle, "echo ${LISTEN_FDS-none}") == "none"
+
+
+@pytest.mark.parametrize("count", ["1", "3", "99"])
+def test_descriptors_that_are_not_open_are_not_waited_for(runtime: Runtime, bundle: Bundle, count: str) -> None:
+    """A service manager's variables reach programs that have closed what came with them; runc starts, too."""
+    bundle.sh("echo started")
+    result = runtime.run(bundle, env={"PATH": os.environ["PATH"], "LISTEN_FDS": count})
+    assert (result.status, result.stdout) == (0, "started\n"), result.stderr

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pyoci.cgroups import device_program, devices
 from pyoci.cgroups.devices import Allowed
 from pyoci.errors import CgroupError
+from pyoci.plan import devices as plan_devices
 
 if TYPE_CHECKING:
     from pyoci.cgroups.devices import Rule
@@ -141,6 +142,20 @@ def test_without_rules_only_the_default_devices_can_be_used() -> None:
 def test_default_devices_stay_whatever_the_config_denies() -> None:
     denied: list[dict[str, Any]] = [{"allow": False, "type": "c", "major": 1, "minor": 3, "access": "rwm"}, DENY_ALL]
     assert by_program(devices.rules_of(denied), ("c", 1, 3, "rw"))
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_default_device_that_the_config_replaces_keeps_its_rule(version: str) -> None:
+    """/dev/null with the numbers of /dev/zero: both may be used, whatever lies at their paths."""
+    entry = {"path": "/dev/null", "type": "c", "major": 1, "minor": 5}
+    planned = {device.path: (device.major, device.minor) for device in plan_devices.plan([entry], True)}
+    assert planned["/dev/null"] == (1, 5)
+    table = devices.rules_of([DENY_ALL])
+    for number in (("c", 1, 3), ("c", 1, 5)):
+        if version == "v2":
+            assert by_program(table, (*number, "rw"))
+        else:
+            assert devices.for_v1(table).exceptions[number] == "rwm"
 
 
 def test_a_privileged_container_is_allowed_everything() -> None:

@@ -11,7 +11,7 @@ import pytest
 from helpers import elf
 from helpers.schemas import valid
 
-from pyoci.cli import features
+from pyoci.cli import features, spec
 from pyoci.cli import main as cli
 from pyoci.cli.features import document
 from pyoci.spec import template
@@ -261,3 +261,14 @@ def test_features_are_what_is_built() -> None:
     assert (package / "cgroups" / "systemd.py").exists() == features.SYSTEMD
     assert (package / "host" / "net_devices.py").exists() == features.NET_DEVICES
     assert (package / "plan" / "intel_rdt.py").exists() == features.INTEL_RDT
+
+
+@pytest.mark.parametrize("rootless", [False, True])
+@pytest.mark.parametrize("unified", [False, True])
+def test_spec_has_a_cgroup_namespace_on_version_2_only(
+    monkeypatch: pytest.MonkeyPatch, rootless: bool, unified: bool
+) -> None:
+    """As `runc spec`: on version 1 the groups are bound one by one, and need no namespace."""
+    monkeypatch.setattr("pyoci.cgroups.is_unified", lambda: unified)
+    kinds = [entry["type"] for entry in spec.document(rootless)["linux"]["namespaces"]]
+    assert ("cgroup" in kinds) == unified
