@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from helpers.runtime import Result, until
+from helpers.runtime import TIME_LIMIT, Result, until
 
 # The first process of the world: engines leave their helpers to it.
 _FIRST = """
@@ -35,7 +35,7 @@ class World:
     def command(self, *words: str) -> list[str]:
         return [*self._enter, *words]
 
-    def call(self, *words: str, env: dict[str, str] | None = None, limit: float = 60) -> Result:
+    def call(self, *words: str, env: dict[str, str] | None = None, limit: float = 2 * TIME_LIMIT) -> Result:
         """Output goes to files: an engine's helpers may keep it open."""
         paths = self.folder / "stdout", self.folder / "stderr"
         with open(paths[0], "w+b") as out, open(paths[1], "w+b") as err:
