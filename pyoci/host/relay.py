@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import posix
 import select
 
 from pyoci.host.interrupt import ENDING
-from pyoci.kernel import signals, uapi
+from pyoci.kernel import signals, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -229,9 +228,7 @@ class Relay:
         """Our window's size becomes the container's."""
         if not posix.isatty(0):
             return
-        size = fcntl.ioctl(0, uapi.TIOCGWINSZ, b"\0" * 8)
-        if size[:4] != b"\0" * 4:
-            fcntl.ioctl(self._master, uapi.TIOCSWINSZ, size)
+        streams.copy_size(0, self._master)
 
     def _make_raw(self) -> None:
         """cfmakeraw(3) but for OPOST: the container's terminal does echo, line editing and signals, ours line ends."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import _socket
 import _struct
-import fcntl
 import posix
 import select
 
@@ -26,7 +25,7 @@ from pyoci.host import create as creation
 from pyoci.host import delete, process_tree, user_folder
 from pyoci.host import exec as execution
 from pyoci.host import run as running
-from pyoci.kernel import process, signals, uapi
+from pyoci.kernel import process, signals, streams
 from pyoci.record import Record
 from pyoci.spec.bundle import CONFIG
 from pyoci.state import status
@@ -85,7 +84,7 @@ class Report:
 
     def terminal(self, master: int, _name: str) -> None:
         if self._size is not None:
-            fcntl.ioctl(master, uapi.TIOCSWINSZ, _struct.pack("=HHHH", *self._size, 0, 0))
+            streams.set_size(master, *self._size)
         self.send("terminal", {}, master)
         posix.close(master)
 

@@ -19,8 +19,8 @@ from pyoci.init.inside import (
     user,
     working_directory,
 )
-from pyoci.init.outside import devices, loopback, masked_paths, mounts, pivot, readonly_paths, rootfs
-from pyoci.kernel import capabilities, deferred, keyring, lsm, namespace, process, signals, uapi
+from pyoci.init.outside import devices, masked_paths, mounts, pivot, readonly_paths, rootfs
+from pyoci.kernel import capabilities, deferred, keyring, loopback, lsm, namespace, process, signals, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.kernel.deferred import Call
 from pyoci.wire import messages

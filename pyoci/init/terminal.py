@@ -6,12 +6,10 @@ The pair is opened by descriptor: the slave comes from TIOCGPTPEER, not from a p
 
 from __future__ import annotations
 
-import _struct
-import fcntl
 import posix
 
-from pyoci.errors import SyscallError, UnsupportedError
-from pyoci.kernel import mount, uapi
+from pyoci.errors import UnsupportedError
+from pyoci.kernel import mount, streams, uapi
 from pyoci.kernel.beneath import Root, openat2
 from pyoci.kernel.deferred import Call
 from pyoci.wire import messages
@@ -23,10 +21,9 @@ def open_console(root: Root, process: Process, channel: Channel, *, device: bool
     """Make the pair, send the master to the host, put the slave at /dev/console (`device`); returns the slave."""
     master = _open_master(root)
     try:
-        slave = _peer(master)
+        slave = streams.peer(master)
         if process.console_size is not None:
-            height, width = process.console_size
-            fcntl.ioctl(slave, uapi.TIOCSWINSZ, _struct.pack("HHHH", height, width, 0, 0))
+            streams.set_size(slave, *process.console_size)
         channel.send(messages.TERMINAL, "/dev/ptmx", master)
     finally:
         posix.close(master)
@@ -49,14 +46,6 @@ def _open_master(root: Root) -> int:
         )
     finally:
         posix.close(folder)
-
-
-def _peer(master: int) -> int:
-    try:
-        fcntl.ioctl(master, uapi.TIOCSPTLCK, _struct.pack("i", 0))
-        return fcntl.ioctl(master, uapi.TIOCGPTPEER, posix.O_RDWR | posix.O_NOCTTY | posix.O_CLOEXEC)
-    except OSError as error:
-        raise SyscallError(error.errno or 0, "open the terminal's peer") from None
 
 
 def _bind_console(slave: int, root: Root) -> None:

@@ -48,6 +48,16 @@ def die_with_parent(signal: int) -> None:
     prctl(uapi.PR_SET_PDEATHSIG, signal, what="set parent death signal")
 
 
+def is_reachable() -> bool:
+    """Whether the working directory is beneath this process's root. Raises OSError.
+
+    getcwd(2) says "(unreachable)" of a directory outside of it; Python's wrapper hides that.
+    """
+    buffer = bytearray(4097)
+    syscall(SYS["getcwd"], buffer, len(buffer))
+    return buffer.startswith(b"/")
+
+
 def forget_caller() -> None:
     """/proc/PID/cmdline and environ show what this process is called, and nothing of who called the runtime."""
     _raw.forget_caller()

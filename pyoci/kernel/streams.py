@@ -1,10 +1,15 @@
-"""The standard streams, which come from the caller."""
+"""The standard streams, which come from the caller, and terminals: ioctl_tty(2)."""
 
 from __future__ import annotations
 
 import _stat as stat
+import _struct
 import errno
+import fcntl
 import posix
+
+from pyoci.errors import SyscallError
+from pyoci.kernel import uapi
 
 _NULL = posix.makedev(1, 3)
 
@@ -24,3 +29,24 @@ def give(uid: int, *, devices: bool = True) -> None:
         except OSError as error:
             if error.errno not in (errno.EBADF, errno.EINVAL, errno.EPERM, errno.EROFS):
                 raise
+
+
+def peer(master: int) -> int:
+    """The slave of a pseudoterminal, unlocked and opened by its master, not by a path. Raises SyscallError."""
+    try:
+        fcntl.ioctl(master, uapi.TIOCSPTLCK, _struct.pack("i", 0))
+        return fcntl.ioctl(master, uapi.TIOCGPTPEER, posix.O_RDWR | posix.O_NOCTTY | posix.O_CLOEXEC)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, "open the terminal's peer") from None
+
+
+def set_size(terminal: int, height: int, width: int) -> None:
+    """In characters. Raises OSError."""
+    fcntl.ioctl(terminal, uapi.TIOCSWINSZ, _struct.pack("HHHH", height, width, 0, 0))
+
+
+def copy_size(source: int, terminal: int) -> None:
+    """Give one terminal the size of another, unless that has none. Raises OSError."""
+    size = fcntl.ioctl(source, uapi.TIOCGWINSZ, b"\0" * 8)
+    if size[:4] != b"\0" * 4:
+        fcntl.ioctl(terminal, uapi.TIOCSWINSZ, size)

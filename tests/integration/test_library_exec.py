@@ -58,7 +58,7 @@ def test_what_cannot_run_is_never_a_status(container: Container) -> None:
         container.exec([])
     with pytest.raises(pyoci.ConfigError, match="numbers"):
         container.exec(["true"], user="alice")
-    with pytest.raises(pyoci.UsageError, match="without `=`"):
+    with pytest.raises(pyoci.UsageError, match="must not have a `=`"):
         container.exec(["true"], env={"A=B": "c"})
     assert descriptors() == before
 

@@ -23,9 +23,16 @@ FORMS = {
     ),
     "the type of a file from its mode": (
         r"0o170000|0o100000|0o040000|0o020000",
-        {"state/store.py", "log.py"},  # `state` loads them, and no module that it can do without
+        {"state/store.py", "log.py", "host/user_folder.py"},  # `state` loads them, and no module that it can do without
         "stat.S_ISREG and its kin, with `import _stat as stat`",
     ),
+    "an ioctl": (
+        r"\bfcntl\.ioctl\(",
+        # of a program's own terminal: the library is not the runtime
+        {"kernel/streams.py", "kernel/loopback.py", "library/process.py"},
+        "a function of kernel/",
+    ),
+    "a list of CPUs": (r"partition\(\"-\"\)", {"number_list.py", "spec/patterns.py"}, "number_list.parse"),
     "the number of SIGKILL": (
         r"(?m)^_?(SIG)?KILL = |\b(kill|die_with_parent)\((.*, )?9\)",
         {"kernel/signals.py", "cgroups/files.py"},

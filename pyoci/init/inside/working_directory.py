@@ -6,8 +6,9 @@ import errno
 import posix
 
 from pyoci.errors import ContainerError, SyscallError
+from pyoci.kernel import process as call
 from pyoci.kernel.beneath import Root
-from pyoci.kernel.call import SYS, shown, syscall
+from pyoci.kernel.call import shown
 from pyoci.wire.plan import Process
 
 
@@ -44,11 +45,10 @@ def enter(process: Process) -> None:
 
 
 def check_inside(path: str) -> None:
-    """getcwd(2) says "(unreachable)" of a directory outside the root; Python's wrapper hides that."""
-    buffer = bytearray(4097)
+    """Raise ContainerError when the working directory is outside of the root."""
     try:
-        syscall(SYS["getcwd"], buffer, len(buffer))
+        is_inside = call.is_reachable()
     except OSError as error:
         raise SyscallError(error.errno or 0, f"check cwd {shown(path)!r}") from None
-    if not buffer.startswith(b"/"):
+    if not is_inside:
         raise ContainerError(f"cwd {shown(path)!r} is outside of the container's root: refusing to run there")

@@ -11,6 +11,7 @@ from pyoci.kernel import uapi
 
 
 def bring_up() -> None:
+    """`lo` of this process's network namespace: netdevice(7). Raises SyscallError."""
     control = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
     request = bytearray(_struct.pack("16sh22x", b"lo", 0))  # struct ifreq, netdevice(7)
     try:
