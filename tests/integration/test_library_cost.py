@@ -42,9 +42,13 @@ def best(call: Step, after: Step = lambda: None) -> float:
 
 
 def best_in_turn(call: Step, bare: Step, after: Step = lambda: None, after_bare: Step = lambda: None) -> float:
-    """The least cost of `call` over that of `bare`, taken in turn: both meet the same load."""
-    pairs = [(once(call, after), once(bare, after_bare)) for _ in range(ROUNDS)]
-    return min(cost for cost, _ in pairs) - min(cost for _, cost in pairs)
+    """The least cost of `call` over that of `bare`, taken in turn: both meet the same load. The best of three tries."""
+
+    def attempt() -> float:
+        pairs = [(once(call, after), once(bare, after_bare)) for _ in range(ROUNDS)]
+        return min(cost for cost, _ in pairs) - min(cost for _, cost in pairs)
+
+    return min(attempt() for _ in range(3))
 
 
 @pytest.fixture
