@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import _stat as stat
 import posix
 
 _GROUP_AND_OTHERS = 0o077
-_S_IFMT, _S_IFDIR = 0o170000, 0o040000
 
 
 def path(name: str) -> str:
@@ -40,4 +40,4 @@ def make(name: str) -> str:
     except OSError:
         return ""
     is_ours = found.st_uid == posix.geteuid() and not found.st_mode & _GROUP_AND_OTHERS
-    return place if is_ours and found.st_mode & _S_IFMT == _S_IFDIR else ""
+    return place if is_ours and stat.S_ISDIR(found.st_mode) else ""

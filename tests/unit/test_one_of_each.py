@@ -23,7 +23,7 @@ FORMS = {
     ),
     "the type of a file from its mode": (
         r"0o170000|0o100000|0o040000|0o020000",
-        {"state/store.py", "log.py", "host/user_folder.py"},  # `state` loads them, and no module that it can do without
+        {"state/store.py", "log.py"},  # `state` loads them, and no module that it can do without
         "stat.S_ISREG and its kin, with `import _stat as stat`",
     ),
     "an ioctl": (
