@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posix
 
-from pyoci import jsontext
+from pyoci import jsontext, log
 from pyoci.errors import ContainerExists, ExecutableError, HookError, PyociError
 from pyoci.host import config_doubts, why_program
 from pyoci.host.config_doubts import FILE_SYSTEM_OPTIONS
@@ -81,6 +81,13 @@ def of_taken_id(error: ContainerExists, store: Store) -> None:
 
 
 def _lead(error: PyociError, context: Context) -> None:
+    try:
+        _lead_on(error, context)
+    except Exception as trouble:  # noqa: BLE001  # whatever it is: the error itself is what counts
+        log.debug(f"what to do about it is not known: {trouble!r}")
+
+
+def _lead_on(error: PyociError, context: Context) -> None:
     if str(error).startswith("mount ") and "(EACCES)" in str(error):
         error.lead_on(_closed_folder(context))
         return
@@ -97,10 +104,7 @@ def _lead(error: PyociError, context: Context) -> None:
         return
     for words, judge in _JUDGES:
         if words in text:
-            try:
-                error.lead_on(judge(text, context.config))
-            except (OSError, ValueError, KeyError):
-                pass  # the error itself is what counts
+            error.lead_on(judge(text, context.config))
             return
 
 

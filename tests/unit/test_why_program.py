@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from helpers import elf
 
-from pyoci.host import why_program
+from pyoci.errors import ExecutableError
+from pyoci.host import leads, why_program
 from pyoci.host.why_program import View, Wanted
 
 MODE = 0o755
@@ -224,3 +225,13 @@ class TestHostileFiles:
     def test_a_loader_with_control_characters(self, rootfs: Path) -> None:
         program(rootfs, "app", elf.program(loader="/lib/\x1b[31m\n"))
         assert why(rootfs, "/app").isprintable()
+
+
+def test_trouble_with_the_lead_leaves_the_error_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> str:
+        raise RecursionError
+
+    monkeypatch.setattr(leads, "_why_program", broken)
+    error = ExecutableError("exec /bin/x: no such file or directory")
+    leads.of_create(error, b"{}", "/bundle", "/bundle/rootfs")
+    assert str(error) == "exec /bin/x: no such file or directory"
