@@ -73,6 +73,7 @@ STRICTER = {
     "state": {
         r"/bundle": "runtime.md: the absolute path to the bundle",
         r"/pid": "runtime.md: REQUIRED when status is created or running",
+        r"/(rootfs|created|owner)": "not in the specification, and strings, as runc prints them",
         r"/annotations": "config.md: keys MUST NOT be an empty string",
         r"/annotations/\n?": "config.md: values MUST be strings",
     },
