@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -27,6 +28,9 @@ NEED_ROOT = {"integration", "security", "engines"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # The same examples in every run, so that a failure is the change's; hack/fuzz looks for new ones.
+    hypothesis.settings.register_profile("pyoci", derandomize="PYOCI_FUZZ" not in os.environ)
+    hypothesis.settings.load_profile("pyoci")
     config.addinivalue_line("markers", "beyond_runc(reason): asks more than Debian's runc does; skipped with runc")
     # Ignored where a shell has started pytest in the background; the commands under test would ignore it, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
