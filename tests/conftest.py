@@ -32,8 +32,10 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("pyoci", derandomize="PYOCI_FUZZ" not in os.environ)
     hypothesis.settings.load_profile("pyoci")
     config.addinivalue_line("markers", "beyond_runc(reason): asks more than Debian's runc does; skipped with runc")
-    # Ignored where a shell has started pytest in the background; the commands under test would ignore it, too.
+    # Ignored where a shell or nohup has started pytest in the background, and then by the commands under test, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
