@@ -120,6 +120,7 @@ def prepare(compiled: str, second_step: Callable[[], None], archive: memoryview)
     is what launcher/archive.py packed, empty where modules are in files.
     """
     global _files  # noqa: PLW0603  # there is one, as there is one interpreter
+    sys.executable = ""  # there is none; pyoci.c must name one
     if archive:
         finder: Any = __import__("_pyoci_archive")  # archive_finder.py, which needs this module
         _files = finder.Archive(archive, second_step)

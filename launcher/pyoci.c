@@ -139,7 +139,8 @@ static PyStatus set_strings(PyConfig *config)
     } strings[] = {
         /* With all of these set, Python looks for none of them in the file system. */
         {&config->program_name, "pyoci"},
-        {&config->executable, ""},
+        /* Empty, it would have Python ask for the working directory, which may be removed or deeper than a path. */
+        {&config->executable, "/"},
         {&config->base_executable, ""},
         {&config->home, PYTHON_PREFIX},
         {&config->prefix, PYTHON_PREFIX},

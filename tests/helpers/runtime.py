@@ -33,7 +33,7 @@ class Result(NamedTuple):
     status: int
 
 
-def until(condition: Callable[[], Any], what: str = "condition", limit: float = 5.0) -> Any:
+def until(condition: Callable[[], Any], what: str = "condition", limit: float = 20.0) -> Any:
     """Waits for a true value and returns it."""
     deadline = time.monotonic() + limit * SLOWNESS
     while not (value := condition()):

@@ -68,3 +68,11 @@ def test_containers_outlive_the_program_that_made_them(runtime: Runtime, bundle:
     assert container.exec("/bin/echo", "hello").stdout == "hello\n"
     container.kill("TERM")
     assert container.wait() == 143
+
+
+def test_a_working_directory_that_is_gone(runtime: Runtime, scratch: Path) -> None:
+    gone = scratch / "gone"
+    gone.mkdir()
+    command = 'cd "$0" && rmdir "$0" && exec "$@"'
+    line = ["sh", "-c", command, str(gone), *runtime.arguments("--version")]
+    assert "spec:" in subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout
