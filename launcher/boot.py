@@ -139,12 +139,25 @@ def load_all() -> None:
         if name.startswith("pyoci."):
             try:
                 __import__(name)
-            except ImportError:
-                pass  # _NotHere, or of `from pyoci.host import name`, which Python makes of it
+            except ImportError as error:
+                if not _is_not_here(error):
+                    raise
     sys.meta_path.remove(_Own)
     from pyoci import build
 
     build.SNAPSHOT = True  # true wherever this is read again
+
+
+def _is_not_here(error: ImportError) -> bool:
+    """Whether _Own has refused a module, and not that one of pyoci's imports what another does not have.
+
+    Of `from pyoci.host import name`, which _Own refuses, Python makes a plain ImportError.
+    """
+    if isinstance(error, _NotHere):
+        return True
+    folder = sys.modules.get(error.name or "")
+    wanted = getattr(error, "name_from", None)  # since Python 3.12
+    return hasattr(folder, "__path__") and not (wanted and _imp.is_frozen(f"{error.name}.{wanted}"))
 
 
 def run(words: list[str], packages: str) -> int:

@@ -80,13 +80,18 @@ def build(program: Path, folder: Path) -> None:
 
 
 def link(program: Path, folder: Path, target: Target) -> None:
-    """Make `program` of what freeze.py has written to `folder`."""
+    """Make `program` of what freeze.py has written to `folder`.
+
+    Raises BuildError, for a release also when its snapshot is refused: it would not be the file that others make.
+    """
     if target.has_snapshot:
         _link(program, folder, target, with_snapshot=True)
         try:
             snapshot.take(program, trimmed=target.is_release)
             return
         except snapshot.SnapshotError as error:
+            if target.is_release:
+                raise BuildError(f"no snapshot: {error}") from None
             sys.stderr.write(f"no snapshot, so pyoci starts Python anew in every run, which is slower: {error}\n")
     _link(program, folder, target, with_snapshot=False)
 

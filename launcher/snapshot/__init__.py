@@ -18,6 +18,7 @@ CALLED = "pyoci: write a snapshot"  # SNAPSHOT_CALLED in snapshot.h
 
 _PART = "<QQ"  # what snapshot.c writes before each segment
 _PATIENCE = 60  # seconds
+_ATTEMPTS = 4
 _WORD = 8
 
 
@@ -27,15 +28,28 @@ def take(program: Path, *, trimmed: bool = False) -> None:
     `trimmed`: zeros at the end of its parts are left out. strip(1) would not know of them.
     """
     elf = Program(program.read_bytes())
-    written, maps = _ask(program)
-    memory = dict(_parts(written))
-    if memory.keys() != {part.address for part in elf.variables()}:
-        raise SnapshotError("the program wrote something else than a snapshot")
+    _replace(program, elf.with_memory(_memory(program, elf), trimmed=trimmed))
+
+
+def _memory(program: Path, elf: Program) -> dict[int, bytes]:
+    """What the program wrote, without an address of anything outside of it.
+
+    The heap of a program at a fixed address is anywhere in the 1 GiB behind it (the kernel's arch_randomize_brk()),
+    where a text of four letters looks like an address, too. So it is asked again: an address is found each time.
+    """
     own = [(part.address, part.address + part.in_memory) for part in elf.segments if part.is_loaded]
-    for begin, content in memory.items():
-        for address, word, where in foreign_words(begin, content, maps, own):
-            raise SnapshotError(f"the word at {address:#x} is {word:#x}, an address in {where}")
-    _replace(program, elf.with_memory(memory, trimmed=trimmed))
+    words = ""
+    for _ in range(_ATTEMPTS):
+        written, maps = _ask(program)
+        memory = dict(_parts(written))
+        if memory.keys() != {part.address for part in elf.variables()}:
+            raise SnapshotError("the program wrote something else than a snapshot")
+        foreign = (word for begin, content in memory.items() for word in foreign_words(begin, content, maps, own))
+        first = next(foreign, None)
+        if first is None:
+            return memory
+        words = f"the word at {first[0]:#x} is {first[1]:#x}, an address in {first[2]}"
+    raise SnapshotError(words)
 
 
 def _replace(program: Path, content: bytes) -> None:

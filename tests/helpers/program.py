@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "launcher"))
 
+import boot as boot  # noqa: E402, PLC0414 - frozen into the program
 import build_program as build_program  # noqa: E402, PLC0414 - of the checkout, not installed
 import snapshot as snapshot  # noqa: E402, PLC0414 - for its own tests, too
 

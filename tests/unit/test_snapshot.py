@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.program import build_program, snapshot
+from helpers.program import boot, build_program, snapshot
 
 SOURCE = """
 #include <stdio.h>
@@ -151,3 +151,55 @@ def test_program_that_fails_is_told(tmp_path: Path, program: Path) -> None:
     broken.write_bytes(program.read_bytes())
     with pytest.raises(snapshot.SnapshotError, match="asking the program"):
         snapshot.take(broken)
+
+
+def ask_with_heap_at(
+    monkeypatch: pytest.MonkeyPatch, program: Path, content: bytes, *places: int
+) -> tuple[snapshot.Program, Iterator[int]]:
+    """Let the program write `content`, with its heap at the next of `places` each time; those left are returned."""
+    elf = snapshot.Program(program.read_bytes())
+    written = b"".join(words(part.address, len(content)) + content for part in elf.variables())
+    left = iter(places)
+
+    def ask(_program: Path) -> tuple[bytes, str]:
+        begin = next(left)
+        return written, f"{begin:08x}-{begin + 0x21000:08x} rw-p 00000000 00:00 0    [heap]\n"
+
+    monkeypatch.setattr(snapshot, "_ask", ask)
+    return elf, left
+
+
+def test_text_that_looks_like_an_address_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, program: Path) -> None:
+    """Where the heap is, is random: the same program has the same snapshot all the same."""
+    text = b"=IIQ\0\0\0\0"
+    elf, left = ask_with_heap_at(monkeypatch, program, text, 0x51490000, 0x51480000, 0x30000000, 0x20000000)
+    memory = snapshot._memory(program, elf)
+    assert set(memory.values()) == {text} and next(left) == 0x20000000
+
+
+def test_an_address_is_found_each_time(monkeypatch: pytest.MonkeyPatch, program: Path) -> None:
+    elf, _ = ask_with_heap_at(monkeypatch, program, words(0x20000010), *[0x20000000] * 10)
+    with pytest.raises(snapshot.SnapshotError, match=r"is 0x20000010, an address in \[heap\]"):
+        snapshot._memory(program, elf)
+
+
+def import_error(name: str, wanted: str) -> ImportError:
+    error = ImportError("cannot import name", name=name)
+    error.name_from = wanted  # type: ignore[attr-defined]  # Python sets it since 3.12
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "is_not_here"),
+    [
+        (import_error("importlib", "no_module_of_the_program"), True),
+        (import_error("importlib", "machinery"), False),  # frozen: its own code, or a circle of imports
+        (import_error("posix", "opeen"), False),  # posix is no package
+        (import_error("no_such_module", "x"), False),
+        (ImportError("without a name"), False),
+    ],
+    ids=["another module", "frozen", "misspelled", "not loaded", "no name"],
+)
+def test_only_what_is_not_in_the_program_is_left_out_of_a_snapshot(error: ImportError, is_not_here: bool) -> None:
+    assert boot._is_not_here(error) == is_not_here
+    assert boot._is_not_here(boot._NotHere("re is not for a snapshot", name="re"))
