@@ -259,7 +259,10 @@ def _store(found: dict[str, Any], option: Option, word: str, value: str | None) 
         found[option.name] = value is None or _truth(name, value)
         return
     if option.choices and value not in option.choices:
-        raise UsageError(f"option {name}: {value!r} is not one of {', '.join(option.choices)}")
+        from pyoci.spec.words import did_you_mean
+
+        hint = did_you_mean(value or "", option.choices)
+        raise UsageError(f"option {name}: {value!r} is not one of {', '.join(option.choices)}{hint}")
     if option.repeated:
         found[option.name] = [*found[option.name], value]
     else:

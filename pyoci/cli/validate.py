@@ -1,7 +1,7 @@
 """Check a bundle and explain all that is wrong with it; BUNDLE is the current directory if absent.
 
-Warnings are what is allowed and probably a mistake: a property or a capability that nobody knows, a root file system,
-a program or a bind source that is not there. The exit status is 1 when something is wrong.
+Warnings are what is allowed and probably a mistake: a property, a capability or a system call that nobody knows, a
+root file system, a program or a bind source that is not there. The exit status is 1 when something is wrong.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pyoci import jsontext
 from pyoci.cli import options, output
 from pyoci.cli.options import Call, Option
 from pyoci.errors import UsageError
-from pyoci.host import bundle_doubts, config_doubts
+from pyoci.host import bundle_doubts, config_doubts, seccomp_doubts
 from pyoci.spec import bundle, rules
 
 USAGE = "[options] [BUNDLE]"
@@ -35,6 +35,7 @@ def run(call: Call) -> int:
         return 1
     warnings = rules.warnings(config)
     warnings += config_doubts.of_config(config, systemd=call.settings.cgroup_manager == "systemd")
+    warnings += seccomp_doubts.of_config(config, host=call.options["host"])
     warnings += bundle_doubts.of_bundle(folder, config)
     if call.options["host"]:
         warnings += bundle_doubts.of_host(folder, config)

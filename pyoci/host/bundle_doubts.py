@@ -73,28 +73,6 @@ def _refusals(bundle: str, config: dict[str, Any]) -> Iterator[str]:
         return
     for words in plan.warnings:
         yield f"this host: {words}"
-    if plan.process is not None and plan.process.seccomp is not None:
-        from pyoci.host import seccomp
-
-        try:
-            for name in seccomp.program(plan.process.seccomp, "").unknown:
-                yield f"/linux/seccomp/syscalls: this libseccomp knows no system call {show(name)}{_near_call(name)}"
-        except PyociError as error:
-            yield f"this host: {error}"
-
-
-def _near_call(name: str) -> str:
-    """The system call that `name` is one letter away from: libseccomp knows each name, and lists none."""
-    from pyoci.kernel.libseccomp import Library
-
-    library = Library()
-    letters = "abcdefghijklmnopqrstuvwxyz_0123456789"
-    parts = [(name[:at], name[at:]) for at in range(min(len(name), 40) + 1)]
-    near = [head + tail[1:] for head, tail in parts if tail]
-    near += [head + tail[1] + tail[0] + tail[2:] for head, tail in parts if len(tail) > 1]
-    near += [head + letter + tail[1:] for head, tail in parts if tail for letter in letters]
-    near += [head + letter + tail for head, tail in parts for letter in letters]
-    return next((f"; did you mean {other}?" for other in near if (library.number(other) or -1) >= 0), "")
 
 
 def _cpus(config: dict[str, Any]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from pyoci.host.why_program import View, Wanted
 from pyoci.kernel.call import encode
 from pyoci.plan import mounts
 from pyoci.record import Record
+from pyoci.spec.rules.linux import with_slashes
 from pyoci.spec.words import did_you_mean, show
 from pyoci.state import status
 from pyoci.state.store import CONFIG_FILE
@@ -185,10 +186,21 @@ def _sysctl(text: str, _: dict[str, Any]) -> str:
 
 
 def unknown_sysctl(name: str) -> str:
-    *folders, last = name.split(".")
-    place = "/".join(["/proc/sys", *folders])
-    names = posix.listdir(place) if "/" not in name and posix.access(place, posix.R_OK) else []
-    return f"this kernel has no sysctl {name}{did_you_mean(last, names, '.'.join([*folders, '']))}"
+    """Words about a name that is not there, or of which a part is misspelt; it is as config.json has it."""
+    words = f"this kernel has no sysctl {name}"
+    parts = with_slashes(name).split("/")
+    separator = "." if with_slashes(name) != name else "/"
+    place = "/proc/sys"
+    for index, part in enumerate(parts):
+        if part in ("", ".", "..") or not posix.access(place, posix.R_OK):
+            break
+        if not posix.access(f"{place}/{part}", posix.F_OK):
+            before, after = (separator.join([*some, ""]) for some in (parts[:index], parts[index + 1 :]))
+            names = [name.replace(".", "/") if separator == "." else name for name in posix.listdir(place)]
+            meant = did_you_mean(part, names, before)
+            return words + (meant.removesuffix("?") + f"{separator}{after}".rstrip(separator) + "?" if meant else "")
+        place = f"{place}/{part}"
+    return words
 
 
 def _rlimit(text: str, _: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import termios
 from collections.abc import Mapping, Sequence
 from typing import IO, Any, Generic, cast
 
+from pyoci.cli import mistakes
 from pyoci.errors import NOT_RUNNING, StateError, UsageError
 from pyoci.kernel import signals as names
 from pyoci.library import values
@@ -197,7 +198,7 @@ def signal_number(signal: int | str) -> int:
     try:
         return names.number(str(int(signal)) if isinstance(signal, int) else signal)
     except ValueError as error:
-        raise UsageError(f"signal: {error}") from None
+        raise UsageError(f"signal: {error}{mistakes.signal(str(signal))}") from None
 
 
 def exec_words(

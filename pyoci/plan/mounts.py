@@ -264,9 +264,12 @@ def _refuse_what_does_not_fit(mount: Mount, options: _Options, where: str) -> No
     if is_bind or mount.kind in ("cgroup", "change"):
         name = {"cgroup": "a cgroup mount", "change": "a change of propagation"}.get(mount.kind, "a bind mount")
         for key, value in mount.data:
+            from pyoci.spec.words import did_you_mean
+
             option = key if value is None else f"{key}={value}"
+            hint = did_you_mean(key, OPTIONS)
             raise ConfigError(
-                f"{place}: {option[:80]!r} cannot be applied to {name}: options of a file system are for new ones"
+                f"{place}: {option[:80]!r} cannot be applied to {name}: options of a file system are for new ones{hint}"
             )
         classic = [word for word, flag in _CLASSIC.items() if mount.classic_flags & flag]
         for word in (*mount.superblock, *classic):

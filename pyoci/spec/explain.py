@@ -8,7 +8,7 @@ Imported only once a document has been refused: jsonschema costs 90 ms, more tha
 from __future__ import annotations
 
 from pyoci.spec._generated_schema import CONFIG
-from pyoci.spec.words import MISSING, line, pointer, show
+from pyoci.spec.words import MISSING, did_you_mean, line, pointer, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _lines(error: ValidationError) -> Iterator[tuple[Path, str]]:
     elif "propertyNames" in error.schema_path:
         yield path, line(pointer(path), "an object", phrase(schema))
     else:
-        yield path, line(pointer(path), show(instance), phrase(schema))
+        yield path, line(pointer(path), show(instance), phrase(schema)) + _meant(instance, schema)
 
 
 def _resolve(schema: Any) -> Any:
@@ -95,6 +95,13 @@ def _resolve(schema: Any) -> Any:
     return schema
 
 
+def _meant(instance: object, schema: Any) -> str:
+    """The word of an enumeration that a misspelt one probably is."""
+    if not isinstance(instance, str) or not isinstance(schema, dict):
+        return ""
+    return did_you_mean(instance, filter(None, schema.get("enum") or ()))
+
+
 def phrase(schema: Any) -> str:
     """What a schema asks for, as `words.line` takes it."""
     if not isinstance(schema, dict):
@@ -102,7 +109,7 @@ def phrase(schema: Any) -> str:
     if "title" in schema:
         return str(schema["title"])
     if "enum" in schema:
-        return "one of " + ", ".join(schema["enum"])
+        return "one of " + ", ".join(filter(None, schema["enum"]))
     if "minimum" in schema and "maximum" in schema:
         return f"an integer from {schema['minimum']} to {schema['maximum']}"
     return _TYPES.get(schema.get("type", ""), "a value of its schema")

@@ -192,6 +192,10 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
         ("Unknown parameter 'sizes'", "did you mean size?"),
     ),
     "a file system that nobody knows": (mount("tmpsf"), ("no such device", "did you mean tmpfs?")),
+    "an option of a bind mount that is misspelt": (
+        mount("none", "bind", "rslav", source="/tmp"),
+        ("/mounts/6/options: 'rslav' cannot be applied to a bind mount", "; did you mean rslave?"),
+    ),
     "a bind source that is not there": (
         mount("none", "bind", source="/no/such/source"),
         ("bind /no/such/source: no such file or directory",),

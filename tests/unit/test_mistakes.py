@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from helpers import errors_page
 from pyoci import jsontext
 from pyoci.cli import main
 from pyoci.errors import ConfigError
+from pyoci.host import leads
 from pyoci.spec import template
+from pyoci.spec.bundle import check_document
 from pyoci.spec.words import did_you_mean
 
 LINES = errors_page.rows("The command line")
@@ -30,6 +33,7 @@ TEXTS = {
 DOUBTS: dict[str, dict[str, Any]] = {
     "a property that is misspelt": {"hostName": "x"},
     "a capability that is misspelt": {"process": {"capabilities": {"bounding": ["CAP_SYS_ADMN"]}}},
+    "a word of an enumeration that is misspelt": {"linux": {"rootfsPropagation": "rslav"}},
     "a system call that is misspelt": {
         "linux": {
             "seccomp": {
@@ -130,8 +134,98 @@ def test_a_config_that_is_valid_and_wrong(tmp_path: Path, capfd: pytest.CaptureF
     for section, changes in DOUBTS[mistake].items():
         config[section] = {**config[section], **changes} if isinstance(changes, dict) else changes
     (tmp_path / "config.json").write_text(json.dumps(config))
-    main.main(["validate", "--host", str(tmp_path)])
+    main.main(["validate", str(tmp_path)])
     check(capfd.readouterr().out, errors_page.rows("config.json")[mistake])
+
+
+ENUMERATIONS = [
+    ("/linux/namespaces/0/type", "network"),
+    ("/linux/rootfsPropagation", "rslave"),
+    ("/linux/seccomp/defaultAction", "SCMP_ACT_ALLOW"),
+    ("/linux/seccomp/architectures/0", "SCMP_ARCH_X86_64"),
+    ("/linux/seccomp/flags/0", "SECCOMP_FILTER_FLAG_LOG"),
+    ("/linux/seccomp/syscalls/0/action", "SCMP_ACT_ERRNO"),
+    ("/linux/seccomp/syscalls/0/args/0/op", "SCMP_CMP_MASKED_EQ"),
+    ("/linux/memoryPolicy/mode", "MPOL_INTERLEAVE"),
+    ("/linux/personality/domain", "LINUX32"),
+    ("/process/rlimits/0/type", "RLIMIT_NOFILE"),
+    ("/process/scheduler/policy", "SCHED_FIFO"),
+    ("/process/scheduler/flags/0", "SCHED_FLAG_RESET_ON_FORK"),
+    ("/process/ioPriority/class", "IOPRIO_CLASS_BE"),
+]
+ALL_OF_THEM: dict[str, Any] = {
+    "linux": {
+        "seccomp": {
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "architectures": [""],
+            "flags": [""],
+            "syscalls": [
+                {"names": ["read"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}]}
+            ],
+        },
+        "memoryPolicy": {"mode": "MPOL_DEFAULT"},
+        "personality": {"domain": "LINUX"},
+    },
+    "process": {
+        "rlimits": [{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}],
+        "scheduler": {"policy": "SCHED_OTHER", "flags": [""]},
+        "ioPriority": {"class": "IOPRIO_CLASS_IDLE", "priority": 0},
+    },
+}
+
+
+@pytest.mark.parametrize(("place", "word"), ENUMERATIONS)
+@pytest.mark.parametrize("misspell", [lambda w: w + w[-1], lambda w: w[:-2] + w[-1] + w[-2], str.swapcase])
+def test_a_word_of_an_enumeration(place: str, word: str, misspell: Callable[[str], str]) -> None:
+    config = template.default("1.3.0")
+    for section, changes in json.loads(json.dumps(ALL_OF_THEM)).items():
+        config[section].update(changes)
+    at: Any = config
+    *parts, last = place.strip("/").split("/")
+    for part in parts:
+        at = at[int(part) if isinstance(at, list) else part]
+    at[int(last) if isinstance(at, list) else last] = misspell(word)
+    with pytest.raises(ConfigError) as caught:
+        check_document(config, "config")
+    line = next(line for line in caught.value.problems if line.startswith(f"{place}: "))
+    check(line, [f'not "{misspell(word)}"; did you mean ', word + "?"])
+    assert ", ," not in line
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["--cgroup-manager", "systmd", "list"], "systemd"),
+        (["--log-format", "jsno", "list"], "json"),
+        (["list", "--format", "tabel"], "table"),
+        (["checkpoint", "--manage-cgroups-mode", "sotf", "x"], "soft"),
+        (["kill", "x", "TREM"], "TERM"),
+        (["kill", "x", "SIGKIL"], "KILL"),
+    ],
+)
+def test_a_word_of_an_options(capfd: pytest.CaptureFixture[str], words: list[str], meant: str) -> None:
+    assert main.main(words) == 1
+    assert f"did you mean {meant}?" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("net.ipv4.ip_fowrard", "net.ipv4.ip_forward"),
+        ("net/ipv4/ip_fowrard", "net/ipv4/ip_forward"),
+        ("net/ipv/ip_forward", "net/ipv4/ip_forward"),
+        ("net.ipv4.conf.lo.forwardng", "net.ipv4.conf.lo.forwarding"),
+        ("kernel/shmmaxx", "kernel/shmmax"),
+        ("nte.ipv4.ip_forward", "net.ipv4.ip_forward"),
+    ],
+)
+def test_a_sysctl(name: str, meant: str) -> None:
+    assert leads.unknown_sysctl(name) == f"this kernel has no sysctl {name}; did you mean {meant}?"
+
+
+@pytest.mark.parametrize("name", ["", "/", "net..x", "../etc/passwd", "net/../../etc", "kernel.frobnicate", "x" * 9999])
+def test_no_sysctl(name: str) -> None:
+    assert leads.unknown_sysctl(name) == f"this kernel has no sysctl {name}"
 
 
 def test_advice_takes_nothing_but_pyoci() -> None:

@@ -14,6 +14,7 @@ from helpers.schemas import valid
 from pyoci.cli import features, spec
 from pyoci.cli import main as cli
 from pyoci.cli.features import document
+from pyoci.kernel.libseccomp import Library
 from pyoci.spec import template
 
 
@@ -137,6 +138,7 @@ HOST_DOUBTS = [
     ("/linux/namespaces/-", {"type": "user", "path": "/no/ns"}, 'there is no "/no/ns" to join'),
     ("/hooks", {"createRuntime": [{"path": "/no/hook"}]}, 'createRuntime/0/path: there is no program "/no/hook"'),
     ("/linux/sysctl", {"net.ipv4.ip_fowrard": "1"}, "no sysctl net.ipv4.ip_fowrard; did you mean net.ipv4.ip_forward?"),
+    ("/linux/sysctl", {"net/ipv4/ip_fowrard": "1"}, "no sysctl net/ipv4/ip_fowrard; did you mean net/ipv4/ip_forward?"),
 ]
 
 
@@ -185,7 +187,24 @@ def test_validate_knows_a_system_call_that_is_alike(
     rule = {"names": [name], "action": "SCMP_ACT_ERRNO"}
     profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}
     path = bundle(tmp_path, **changed(template.default("1.3.0"), "/linux/seccomp", profile))
-    assert f'knows no system call "{name}"; did you mean open' in run(capfd, "validate", "--host", path)[1]
+    words = "/linux/seccomp/syscalls/0/names/0: libseccomp "
+    for options in ([], ["--host"]):
+        out = run(capfd, "validate", *options, path)[1]
+        assert words in out and f'knows no system call "{name}"; did you mean open' in out
+        assert out.count(name) == 1
+
+
+def test_validate_takes_a_system_call_for_known_that_is_newer_than_libseccomp(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rule = {"names": ["mseal", "listns", "read", "s390_pci_mmio_read"], "action": "SCMP_ACT_ERRNO"}
+    profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}
+    path = bundle(tmp_path, **changed(template.default("1.3.0"), "/linux/seccomp", profile))
+    assert run(capfd, "validate", path) == (0, "valid\n", "")
+    out = run(capfd, "validate", "--host", path)[1]
+    assert "names/2" not in out and "names/3" not in out
+    if Library().number("listns") is None:
+        assert "/linux/seccomp/syscalls/0/names/1: libseccomp " in out and 'knows no system call "listns"\n' in out
 
 
 def test_spec_writes_a_valid_config(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
