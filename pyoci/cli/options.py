@@ -191,7 +191,7 @@ def matching(store: Store, pattern: str) -> list[str]:
 
 def usage(name: str, module: Command) -> str:
     """The help text of one command."""
-    lines = [f"usage: pyoci [global options] {name} {module.USAGE}"]
+    lines = [f"usage: pyoci [global options] {name} {module.USAGE}".rstrip()]
     if module.__doc__:
         lines += ["", module.__doc__.strip()]
     lines += ["", "options:", *table_lines(module.OPTIONS)]

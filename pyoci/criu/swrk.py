@@ -12,7 +12,7 @@ import posix
 from pyoci import phase
 from pyoci.criu import codec, rpc
 from pyoci.errors import CriuError, PyociError, SyscallError, UnsupportedError, reason
-from pyoci.kernel import process, signals
+from pyoci.kernel import process, scm_rights, signals
 from pyoci.kernel.pidfd import wait as wait_for_exit
 from pyoci.wire import messages
 
@@ -177,7 +177,7 @@ class Conversation:
     def _receive(self) -> tuple[dict[str, Any] | None, int]:
         try:
             data, ancillary, flags, _ = self._socket.recvmsg(
-                _PACKET_MAX, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC
+                _PACKET_MAX, scm_rights.SPACE_FOR_ONE, _socket.MSG_CMSG_CLOEXEC
             )
         except ConnectionResetError:
             return None, -1
@@ -186,7 +186,7 @@ class Conversation:
             raise CriuError(f"criu {words}") from None
         except OSError as error:
             raise SyscallError(error.errno or 0, "receive from criu") from None
-        found = messages.descriptors(ancillary)
+        found = scm_rights.received(ancillary)
         if not data:
             return None, -1
         if flags & (_socket.MSG_TRUNC | _socket.MSG_CTRUNC) or len(found) > 1:

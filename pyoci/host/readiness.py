@@ -8,13 +8,13 @@ whoever starts the program listens on it until it says that it is ready.
 from __future__ import annotations
 
 import _socket
-import _struct
 import errno
 import posix
 import select
 
 from pyoci import log, phase
 from pyoci.errors import SyscallError, reason
+from pyoci.kernel import scm_rights
 from pyoci.plan.readiness import SOCKET
 from pyoci.state import status
 from pyoci.state.store import READINESS_FOLDER
@@ -115,8 +115,7 @@ def _connect(manager: bytes) -> _socket.socket:
 def _wait_until_read(manager: _socket.socket) -> None:
     """sd_notify_barrier(3): the manager closes the descriptor when it has worked off what came before."""
     reader, writer = posix.pipe()
-    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", writer))
-    manager.sendmsg([b"BARRIER=1"], [rights])
+    scm_rights.send(manager, b"BARRIER=1", writer)
     posix.close(writer)
     poller = select.poll()
     poller.register(reader, 0)  # POLLHUP needs no asking

@@ -7,11 +7,11 @@ bytes.
 from __future__ import annotations
 
 import _socket
-import _struct
 import errno
 
 from pyoci import jsontext
 from pyoci.errors import SyscallError
+from pyoci.kernel import scm_rights
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def _deliver(path: str, data: bytes, fd: int) -> None:
     agent = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     try:
         agent.connect(path.encode("utf-8", "surrogateescape"))
-        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))]
-        sent = agent.sendmsg([data], rights, _socket.MSG_NOSIGNAL)
+        sent = scm_rights.send(agent, data, fd)
         while sent < len(data):
             sent += agent.send(data[sent:], _socket.MSG_NOSIGNAL)
     except OSError as error:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import _socket
-import _struct
 import posix
 
 from pyoci.errors import PyociError, reason
+from pyoci.kernel import scm_rights
 
 
 def send_descriptor(path: str, fd: int, name: bytes) -> None:
@@ -14,7 +14,7 @@ def send_descriptor(path: str, fd: int, name: bytes) -> None:
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     try:
         connection.connect(path)
-        connection.sendmsg([name], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))])
+        scm_rights.send(connection, name, fd)
     except OSError as error:
         raise PyociError(f"send {name.decode()} to socket {path}: {reason(error)}") from None
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _socket
-import _struct
 import errno
 import posix
 
@@ -18,7 +17,7 @@ from pyoci.errors import (
     SyscallError,
 )
 from pyoci.host.interrupt import undo_when_asked_to_end
-from pyoci.kernel import signals
+from pyoci.kernel import scm_rights, signals
 from pyoci.state import status
 from pyoci.state.store import START_SOCKET
 from pyoci.wire import messages
@@ -106,8 +105,7 @@ def _send(entry: Entry, fd: int) -> None:
     init = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
     try:
         init.connect(status.start_path(entry))
-        rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))
-        init.sendmsg([messages.START.encode()], [rights], _socket.MSG_NOSIGNAL | _socket.MSG_DONTWAIT)
+        scm_rights.send(init, messages.START.encode(), fd, _socket.MSG_DONTWAIT)
     except BlockingIOError:
         raise ContainerError(f"{entry.id}: init does not answer: earlier starts still wait for it") from None
     except OSError as error:

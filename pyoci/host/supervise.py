@@ -15,7 +15,6 @@ there from the beginning and only filled at the end: no name comes into a folder
 from __future__ import annotations
 
 import _socket
-import _struct
 import posix
 import select
 
@@ -25,7 +24,7 @@ from pyoci.host import create as creation
 from pyoci.host import delete, process_tree, user_folder
 from pyoci.host import exec as execution
 from pyoci.host import run as running
-from pyoci.kernel import process, signals, streams
+from pyoci.kernel import process, scm_rights, signals, streams
 from pyoci.record import Record
 from pyoci.spec.bundle import CONFIG
 from pyoci.state import status
@@ -68,9 +67,8 @@ class Report:
     def send(self, event: str, fields: dict[str, Any], fd: int = -1) -> bool:
         """Whether the caller is still there to hear of it."""
         packet = jsontext.dumps({"event": event, **fields}).encode()
-        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))] if fd >= 0 else []
         try:
-            self._socket.sendmsg([packet], rights, _socket.MSG_NOSIGNAL)
+            scm_rights.send(self._socket, packet, fd)
         except OSError:
             return False
         return True

@@ -6,6 +6,7 @@ import _socket
 import posix
 
 from pyoci.errors import SyscallError
+from pyoci.kernel import scm_rights
 from pyoci.wire import messages
 from pyoci.wire.messages import Channel
 
@@ -19,10 +20,10 @@ def for_start(start_fd: int) -> Channel:
     try:
         while True:
             try:
-                packet, ancillary, _, _ = socket.recvmsg(64, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
+                packet, ancillary, _, _ = socket.recvmsg(64, scm_rights.SPACE_FOR_ONE, _socket.MSG_CMSG_CLOEXEC)
             except OSError as error:
                 raise SyscallError(error.errno or 0, "wait for start") from None
-            found = messages.descriptors(ancillary)
+            found = scm_rights.received(ancillary)
             if packet == messages.START.encode() and len(found) == 1:
                 try:
                     return messages.from_descriptor(found[0])

@@ -75,6 +75,14 @@ MS_STRICTATIME = 1 << 24
 MS_LAZYTIME = 1 << 25
 MNT_DETACH = 2
 
+# flags of the superblock by the names that fsconfig(2) takes (fs/fs_context.c, common_set_sb_flag) -> for mount(2)
+SUPERBLOCK_FLAGS = {
+    "ro": MS_RDONLY,
+    "sync": MS_SYNCHRONOUS,
+    "dirsync": MS_DIRSYNC,
+    "lazytime": MS_LAZYTIME,
+}
+
 # mount.h: the mount API of Linux 5.2 and later
 OPEN_TREE_CLONE = 1
 OPEN_TREE_CLOEXEC = 0o2000000

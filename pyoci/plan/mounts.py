@@ -80,8 +80,8 @@ _PROPAGATION = {
     "runbindable": (uapi.MS_UNBINDABLE, True),
 }
 
-# flags of the superblock that fsconfig(2) takes by name (fs/fs_context.c, common_set_sb_flag), and their opposites
-_SUPERBLOCK = ("sync", "dirsync", "lazytime")
+# uapi.SUPERBLOCK_FLAGS and their opposites, except "ro", which is first a flag of the mount (_complete_filesystem)
+_SUPERBLOCK = tuple(name for name in uapi.SUPERBLOCK_FLAGS if name not in _FLAGS)
 _SUPERBLOCK_CLEAR = {"async": "sync", "nolazytime": "lazytime"}
 
 # flags that only mount(2) knows, and their opposites

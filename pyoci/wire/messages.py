@@ -23,6 +23,7 @@ from pyoci.errors import (
     UnsupportedError,
     unexpected,
 )
+from pyoci.kernel import scm_rights
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,9 +74,8 @@ class Channel:
 
     def send(self, kind: str, text: str = "", fd: int = -1) -> None:
         packet = f"{kind} {text}".encode("utf-8", "surrogateescape")[:_TEXT_MAX]
-        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))] if fd >= 0 else []
         try:
-            self._socket.sendmsg([packet], rights, _socket.MSG_NOSIGNAL)
+            scm_rights.send(self._socket, packet, fd)
         except OSError as error:
             raise SyscallError(error.errno or 0, f"send {kind} to the other side") from None
 
@@ -182,18 +182,9 @@ def _refused(kind: str, text: str) -> PyociError:
     return ExecutableError(f"{words}: {known.get(reason, posix.strerror(reason).lower())}")
 
 
-def descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
-    """Every descriptor that came with a message; the caller owns them."""
-    found: list[int] = []
-    for level, kind, data in ancillary:
-        if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
-            found.extend(_struct.unpack(f"{len(data) // 4}i", data[: len(data) // 4 * 4]))
-    return found
-
-
 def _only_descriptor(ancillary: list[tuple[int, int, bytes]]) -> int:
     """The one descriptor of a message; more than one are closed and refused."""
-    found = descriptors(ancillary)
+    found = scm_rights.received(ancillary)
     if len(found) > 1:
         for fd in found:
             posix.close(fd)

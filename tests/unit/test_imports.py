@@ -26,7 +26,7 @@ TABLE = {
     "jsontext": {"errors", "plainjson"},
     "plainjson": set(),
     "trace": {"errors", "log"} | GROUND,
-    "wire": {"errors"} | GROUND,
+    "wire": {"errors", "kernel"} | GROUND,
     "kernel": {"errors"} | GROUND,
     "spec": {"errors"} | GROUND,
     "plan": {"errors", "spec", "wire", "kernel"} | GROUND,
@@ -54,6 +54,7 @@ TABLE = {
 # Narrower than the table: of these rooms, only these modules.
 ONLY = {
     ("plan", "kernel"): {"uapi", "capabilities"},
+    ("wire", "kernel"): {"scm_rights"},
 }
 # Where the host's side may see the container's: where it forks into it, and where both must agree.
 INTO_INIT = {"host/spawn.py", "host/create.py", "host/handshake.py", "host/restore.py"}

@@ -32,6 +32,11 @@ FORMS = {
         {"kernel/streams.py", "kernel/loopback.py", "library/process.py"},
         "a function of kernel/",
     ),
+    "a descriptor through a socket": (
+        r"\bSCM_RIGHTS,|\bCMSG_LEN\b|\brecv_fds\b|\bsend_fds\b",
+        {"kernel/scm_rights.py", "library/supervised.py"},  # programs that use the library have Python's socket
+        "kernel.scm_rights",
+    ),
     "a list of CPUs": (r"partition\(\"-\"\)", {"number_list.py", "spec/patterns.py"}, "number_list.parse"),
     "the number of SIGKILL": (
         r"(?m)^_?(SIG)?KILL = |\b(kill|die_with_parent)\((.*, )?9\)",

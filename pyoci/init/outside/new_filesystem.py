@@ -41,9 +41,8 @@ def make_on(entry: Mount, data: Data, target: int, root: Root, what: str) -> int
             f"{what}: its options have {size} bytes, and mount(2) takes {mount.CLASSIC_DATA_MAX}: shorten them{hint}"
         )
     flags = entry.classic_flags
-    for name, flag in (("sync", uapi.MS_SYNCHRONOUS), ("dirsync", uapi.MS_DIRSYNC), ("lazytime", uapi.MS_LAZYTIME)):
-        flags |= flag if name in entry.superblock else 0
-    flags |= uapi.MS_RDONLY if "ro" in entry.superblock else 0
+    for name in entry.superblock:
+        flags |= uapi.SUPERBLOCK_FLAGS[name]
     return staging.classic(root, target, entry.source or entry.fstype, entry.fstype, flags, text, what)
 
 
