@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pyoci.library.aio import Container, Process, run
+from pyoci.library.aio import Container, Process, reader, run, writer
 
-__all__ = ["Container", "Process", "run"]
+__all__ = ["Container", "Process", "reader", "run", "writer"]

@@ -66,7 +66,7 @@ async def in_thread(call: Callable[[int], Result]) -> Result:
 
 @overload
 async def run(
-    args: Sequence[_Path],
+    args: Sequence[_Path] | None,
     rootfs: _Path | None = ...,
     *,
     text: Literal[False] = ...,
@@ -75,7 +75,7 @@ async def run(
 ) -> Finished[bytes]: ...
 @overload
 async def run(
-    args: Sequence[_Path],
+    args: Sequence[_Path] | None,
     rootfs: _Path | None = ...,
     *,
     text: bool = ...,
@@ -83,7 +83,7 @@ async def run(
     **given: Unpack[jobs.RunOptions],
 ) -> Finished[str]: ...
 async def run(
-    args: Sequence[_Path],
+    args: Sequence[_Path] | None,
     rootfs: _Path | None = None,
     **given: Any,
 ) -> Finished[Any]:
@@ -91,8 +91,31 @@ async def run(
     return await in_thread(lambda cancel: jobs.run(args, rootfs, _cancel=cancel, **given))
 
 
+async def reader(stream: IO[Any]) -> asyncio.StreamReader:
+    """To read from the `stdout` or `stderr` of a container or process, made with PIPE, without blocking the loop.
+
+    It takes the stream over, and gives bytes, with `text` as well.
+    """
+    made = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(made), stream)
+    return made
+
+
+async def writer(stream: IO[Any]) -> asyncio.StreamWriter:
+    """To write to the `stdin` of a container or process, made with PIPE: `write` bytes, and `await drain()`.
+
+    It takes the stream over; `close` ends the program's input.
+    """
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, stream)
+    return asyncio.StreamWriter(transport, protocol, None, loop)
+
+
 class Process(Generic[Output]):
-    """`pyoci.Process` for asyncio. `async with` kills it at the end."""
+    """`pyoci.Process` for asyncio. `async with` kills it at the end.
+
+    `stdin`, `stdout` and `stderr` are files that block: `reader` and `writer` are for a conversation.
+    """
 
     def __init__(self, process: processes.Process[Output]) -> None:
         self._process: processes.Process[Output] = process

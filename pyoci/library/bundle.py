@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import Any
 
-from pyoci.errors import PyociError
+from pyoci.errors import PyociError, SyscallError
 from pyoci.library.config import Config
 
 _Path = str | os.PathLike[str]
@@ -29,11 +30,11 @@ class Bundle:
         bundle = cls(path)
         if rootfs is not None:
             config = config.with_rootfs(rootfs)
-        os.makedirs(bundle.path, exist_ok=True)
+        _make_folder(bundle.path)
         if os.path.lexists(os.path.join(bundle.path, "config.json")):
             raise PyociError(f"make bundle {bundle.path}: it has a config.json; use save() to replace it")
         if not os.path.isabs(config.rootfs):
-            os.makedirs(os.path.join(bundle.path, config.rootfs), exist_ok=True)
+            _make_folder(os.path.join(bundle.path, config.rootfs))
         bundle.save(config)
         return bundle
 
@@ -65,6 +66,8 @@ class Bundle:
             os.mkdir(target, 0o755)
         except FileExistsError:
             raise PyociError(f"unpack into {target}: it exists; the bundle needs a new folder") from None
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"make the bundle's folder {target}") from None
         try:
             rootfs = os.path.join(target, ROOTFS)
             os.mkdir(rootfs, 0o755)
@@ -99,6 +102,17 @@ class Bundle:
         """The rootfs as an absolute path."""
         return os.path.join(self.path, self.config.rootfs)
 
+    def standalone(self) -> Config:
+        """Its config with absolute paths, so that it says the same without the bundle. Raises ConfigError."""
+
+        def edit(new: dict[str, Any]) -> None:
+            for mount in new.get("mounts") or ():
+                if mount.get("type") == "bind" or {"bind", "rbind"} & set(mount.get("options") or ()):
+                    mount["source"] = os.path.join(self.path, mount.get("source") or "")
+
+        config = self.config
+        return config.with_rootfs(os.path.join(self.path, config.rootfs)).with_changes(edit)
+
     def save(self, config: Config) -> None:
         """Replace config.json, whole or not at all."""
         config.save(self.path)
@@ -106,3 +120,10 @@ class Bundle:
     def remove(self) -> None:
         """Delete the folder with all in it. What a config with an absolute rootfs names elsewhere stays."""
         shutil.rmtree(self.path)
+
+
+def _make_folder(path: str) -> None:
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"make the bundle's folder {path}") from None

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyoci import jsontext
 from pyoci.cli.spec import document
-from pyoci.errors import ConfigError
+from pyoci.errors import ConfigError, SyscallError
 from pyoci.library import values
 from pyoci.spec import bundle as bundles
 
@@ -77,16 +77,18 @@ class Config:
         return jsontext.dumps(self._document).encode("ascii")
 
     def save(self, path: _Path) -> None:
-        """Write config.json into the bundle's folder `path`, whole or not at all."""
+        """Write config.json into the bundle's folder `path`, whole or not at all. Raises SyscallError."""
         target = os.path.join(os.fspath(path), bundles.CONFIG)
         temporary = f"{target}.{os.getpid()}.new"
         try:
             with open(temporary, "x", encoding="utf-8") as file:
                 file.write(self.to_json())
             os.replace(temporary, target)
-        except BaseException:
+        except BaseException as error:
             if os.path.lexists(temporary):
                 os.unlink(temporary)
+            if isinstance(error, OSError):
+                raise SyscallError(error.errno or 0, f"write {target}") from None
             raise
 
     def __eq__(self, other: object) -> bool:
@@ -119,7 +121,7 @@ class Config:
 
     def with_env(self, env: Mapping[str, str] | None = None, /, **more: str) -> Config:
         """Environment variables beside those that are there, or in their place."""
-        wanted = {**(env or {}), **more}
+        wanted = {**values.mapping(env or {}, "env"), **more}
         for name, value in wanted.items():
             if not name or "=" in name:
                 raise ConfigError(f"env: the name {name!r} must not have a `=`")
@@ -230,7 +232,7 @@ class Config:
         if name == "host":
             return self.without_namespace("network")
         if name != "none" and not name.startswith("/"):
-            raise ConfigError(f"network: found {name[:200]!r}, expected none, host or an absolute path")
+            raise ConfigError(f"network: must be none, host or an absolute path, not {name[:200]!r}")
         return self.with_namespace("network", None if name == "none" else name)
 
     def with_namespace(self, kind: str, path: _Path | None = None) -> Config:
@@ -319,7 +321,8 @@ class Config:
 
     def with_annotations(self, annotations: Mapping[str, str] | None = None, /, **more: str) -> Config:
         """Annotations beside those that are there: `state` and hooks get them."""
-        wanted = {name: values.text(value, name) for name, value in {**(annotations or {}), **more}.items()}
+        own = values.mapping(annotations or {}, "annotations")
+        wanted = {name: values.text(value, name) for name, value in {**own, **more}.items()}
         return self._with(lambda new: new.setdefault("annotations", {}).update(wanted))
 
     def with_changes(self, edit: Callable[[dict[str, Any]], None]) -> Config:
@@ -329,7 +332,10 @@ class Config:
     def require_rootfs(self) -> Config:
         """Itself, or ConfigError unless the rootfs is an absolute path, and so needs no bundle."""
         if not self.rootfs.startswith("/"):
-            raise ConfigError(f"/root/path: must be an absolute path, not {self.rootfs!r}: there is no bundle")
+            raise ConfigError(
+                f"/root/path: must be an absolute path, not {self.rootfs!r}: there is no bundle; give a rootfs, or use "
+                "Config.with_rootfs"
+            )
         return self
 
     def draft(self) -> Draft:

@@ -238,6 +238,7 @@ class Container:
         *,
         memory: int | str | None = None,
         memory_swap: int | str | None = None,
+        cpu: float | None = None,
         cpus: float | None = None,
         cpu_shares: int | None = None,
         pids: int | None = None,
@@ -245,13 +246,17 @@ class Container:
     ) -> None:
         """Change limits; what is not named stays. `resources` is as `linux.resources` of the specification.
 
-        Sizes are bytes or "64M", -1 is none. Raises ConfigError, CgroupError (the former limits are back then).
+        Sizes are bytes or "64M", -1 is none; `cpu` is a number of CPUs such as 0.5, and `cpus` its other name. Raises
+        ConfigError, CgroupError (the former limits are back then).
         """
         wanted: dict[str, Any] = json.loads(json.dumps(dict(resources or {})))
         if memory is not None:
             wanted.setdefault("memory", {})["limit"] = values.size(memory, "memory")
         if memory_swap is not None:
             wanted.setdefault("memory", {})["swap"] = values.size(memory_swap, "memory_swap")
+        if cpu is not None and cpus is not None:
+            raise TypeError("cpu and cpus are two names of one limit: give one of them")
+        cpus = cpu if cpus is None else cpus
         if cpus is not None:
             wanted.setdefault("cpu", {}).update(quota=values.cpu_quota(cpus), period=values.PERIOD)
         if cpu_shares is not None:
@@ -395,7 +400,8 @@ class Container:
         through one: a name that exists is replaced. Devices, sockets and FIFOs are left out. Raises PyociError.
         """
         with self._files() as files:
-            copying.copy_in(files, os.fspath(source), os.fspath(destination), owner, max_bytes)
+            place = values.path(destination, "destination")
+            copying.copy_in(files, values.text(os.fspath(source), "source"), place, owner, max_bytes)
 
     def copy_out(self, source: _Path, destination: _Path, *, max_bytes: int = copying.MAX_BYTES) -> None:
         """Copy a file or a folder with all in it from the container to the host; see `copy_in`.
@@ -405,7 +411,8 @@ class Container:
         only what lies on its rootfs is there.
         """
         with self._files() as files:
-            copying.copy_out(files, os.fspath(source), os.fspath(destination), max_bytes)
+            place = values.text(os.fspath(destination), "destination")
+            copying.copy_out(files, values.path(source, "source"), place, max_bytes)
 
     def checkpoint(self, image: _Path, *, leave_running: bool = False, options: Sequence[str] = ()) -> None:
         """Write its processes down in the folder `image` (criu(8)), for `restore`; then it is deleted.

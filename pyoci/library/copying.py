@@ -104,7 +104,7 @@ def id_ranges(text: str) -> list[Range]:
 def copy_in(files: Files, source: str, destination: str, owner: tuple[int, int], max_bytes: int) -> None:
     """From the host into the container. Raises SyscallError, ConfigError, PyociError."""
     host = files.outside(owner)
-    fd = _open_host(source, os.O_PATH | os.O_CLOEXEC)
+    fd = _open_host(source, os.O_PATH | os.O_CLOEXEC, f"copy {source}")
     try:
         parent, name = _target(beneath.Root(files.fd), destination, os.path.basename(os.path.abspath(source)))
         try:
@@ -119,17 +119,16 @@ def copy_in(files: Files, source: str, destination: str, owner: tuple[int, int],
 
 def copy_out(files: Files, source: str, destination: str, max_bytes: int) -> None:
     """From the container to the host. Raises as `copy_in` does."""
-    if not source.startswith("/"):
-        raise ConfigError(f"source: must be an absolute path of the container, not {source[:200]!r}")
-    fd = beneath.Root(files.fd).open(source)
+    fd = _open_inside(beneath.Root(files.fd), source, os.O_PATH, f"copy {source} of the container")
     try:
         _refuse_kernels_own(fd, source)
         name = os.path.basename(os.path.normpath(source)) or "rootfs"
-        if os.path.isdir(destination):
-            parent = _open_host(destination, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        else:
-            folder, name = os.path.split(os.path.abspath(destination))
-            parent = _open_host(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = os.path.abspath(destination)
+        if not os.path.isdir(folder):
+            folder, name = os.path.split(folder)
+        parent = _open_host(
+            folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, f"copy to {destination}: open {folder}"
+        )
         try:
             # A set-user-ID file of the container's would be one of the caller's outside.
             _Copy(max_bytes, None, 0o777).node(fd, parent, name, source, 0)
@@ -243,8 +242,6 @@ class _Copy:
 
 def _target(root: beneath.Root, destination: str, name: str) -> tuple[int, str]:
     """The folder in the container that something goes to, and its name there."""
-    if not destination.startswith("/"):
-        raise ConfigError(f"destination: must be an absolute path of the container, not {destination[:200]!r}")
     try:
         found = root.find(destination)
     except SyscallError as error:
@@ -258,7 +255,8 @@ def _target(root: beneath.Root, destination: str, name: str) -> tuple[int, str]:
     folder, own_name = os.path.split(destination)
     if own_name in ("", ".", ".."):
         raise ConfigError(f"destination: found {destination[:200]!r}, which is no folder of the container")
-    return root.open(folder, os.O_PATH | os.O_DIRECTORY), own_name
+    call = f"copy to {destination} of the container: open {folder}"
+    return _open_inside(root, folder, os.O_PATH | os.O_DIRECTORY, call), own_name
 
 
 def _refuse_kernels_own(fd: int, path: str) -> None:
@@ -266,11 +264,18 @@ def _refuse_kernels_own(fd: int, path: str) -> None:
         raise PyociError(f"copy {path}: it lies in a file system of the kernel's own, such as procfs")
 
 
-def _open_host(path: str, flags: int) -> int:
+def _open_host(path: str, flags: int, call: str) -> int:
     try:
         return os.open(path, flags)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"open {path}") from None
+        raise SyscallError(error.errno or 0, call) from None
+
+
+def _open_inside(root: beneath.Root, path: str, flags: int, call: str) -> int:
+    try:
+        return root.open(path, flags)
+    except SyscallError as error:
+        raise SyscallError(error.errno, call) from None
 
 
 def _copy_bytes(reader: int, writer: int, size: int) -> None:

@@ -54,8 +54,11 @@ class Image:
             raise UnsupportedError(f"image layout {place}: must have version 1.0.0, not {version!r}")
         wanted = _platform(platform)
         index = _load(os.path.join(place, "index.json"))
-        manifest = _select(place, index, reference, wanted, 0)
+        manifest, is_told = _select(place, index, reference, wanted, 0)
         found = _blob_document(place, _member(manifest, "config", dict, "manifest"))
+        if platform is not None and not is_told and not _fits(found, wanted):
+            own = "/".join(str(found.get(name)) for name in ("os", "architecture"))
+            raise PyociError(f"image layout {place}: has no image for {platform}; this one is for {own[:80]}")
         return cls(place, manifest, found)
 
     def unpack(self, rootfs: str | os.PathLike[str], *, devices: bool = False, max_bytes: int | None = None) -> None:
@@ -158,24 +161,33 @@ class _Checked:
 
 def _select(
     layout: str, index: Mapping[str, Any], reference: str | None, wanted: tuple[str, str, str], depth: int
-) -> dict[str, Any]:
-    """The manifest of the one image that is meant."""
+) -> tuple[dict[str, Any], bool]:
+    """The manifest of the one image that is meant, and whether the index says for which platform it is."""
     if depth > _NESTED_MAX:
         raise ConfigError(f"image layout {layout}: indexes are nested more than {_NESTED_MAX} deep")
     entries = [entry for entry in _member(index, "manifests", list, "index") if isinstance(entry, dict)]
+    every = _names(entries)
     if reference is not None:
         entries = [entry for entry in entries if (entry.get("annotations") or {}).get(_NAME) == reference]
     entries = [entry for entry in entries if _media_type(entry) in (*_INDEXES, *_MANIFESTS)]
     fitting = [entry for entry in entries if _fits(entry.get("platform"), wanted)]
-    names = sorted({str((entry.get("annotations") or {}).get(_NAME, "(no name)")) for entry in entries})
     if not fitting:
-        what = f"named {reference!r}" if reference is not None else "at all"
-        raise PyociError(f"image layout {layout}: has no image {what} for {'/'.join(filter(None, wanted))}")
+        what = f"named {reference[:200]!r}" if reference is not None else "at all"
+        named = f"; it has {every}" if reference is not None and every else ""
+        raise PyociError(f"image layout {layout}: has no image {what} for {'/'.join(filter(None, wanted))}{named}")
     if len(fitting) > 1 and reference is None and depth == 0:
-        raise PyociError(f"image layout {layout}: has several images, name one as reference: {', '.join(names)[:500]}")
+        raise PyociError(f"image layout {layout}: has several images, name one as reference: {_names(entries)}")
     chosen = fitting[0]
     document = _blob_document(layout, chosen)
-    return _select(layout, document, None, wanted, depth + 1) if _media_type(chosen) in _INDEXES else document
+    if _media_type(chosen) in _INDEXES:
+        return _select(layout, document, None, wanted, depth + 1)
+    return document, isinstance(chosen.get("platform"), dict)
+
+
+def _names(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Of an index: the references that images have in it."""
+    names = {str((entry.get("annotations") or {}).get(_NAME, "(no name)")) for entry in entries}
+    return ", ".join(sorted(names))[:500]
 
 
 def _fits(found: Any, wanted: tuple[str, str, str]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 from pyoci.cli.main import default_root
 from pyoci.errors import ConfigError
 from pyoci.library import values
+from pyoci.library.bundle import Bundle
 from pyoci.library.config import Config
 from pyoci.library.container import new_id, start
 from pyoci.library.outcome import Finished
@@ -47,7 +48,7 @@ class RunOptions(TypedDict, total=False):
 
 @overload
 def run(
-    args: Sequence[_Path],
+    args: Sequence[_Path] | None,
     rootfs: _Path | None = ...,
     *,
     text: Literal[False] = ...,
@@ -56,7 +57,7 @@ def run(
 ) -> Finished[bytes]: ...
 @overload
 def run(
-    args: Sequence[_Path],
+    args: Sequence[_Path] | None,
     rootfs: _Path | None = ...,
     *,
     text: bool = ...,
@@ -64,7 +65,7 @@ def run(
     **given: Unpack[RunOptions],
 ) -> Finished[str]: ...
 def run(
-    args: Sequence[_Path],
+    args: Sequence[_Path] | None,
     rootfs: _Path | None = None,
     *,
     config: Config | None = None,
@@ -92,7 +93,8 @@ def run(
     """Run a program in a new container to its end, as subprocess.run does, and delete the container.
 
     The container is `Config.default()`, or `config`, with the given changes over it: `rootfs` is its root folder,
-    read-only unless `read_only` is False; `memory` is bytes or "64M", `cpus` a number such as 0.5; `binds` are
+    read-only unless `read_only` is False, or a `Bundle`, whose config counts then; without `args` (None) the config's
+    own program is run; `memory` is bytes or "64M", `cpus` a number such as 0.5; `binds` are
     (source, destination) or (source, destination, "ro") or "source:destination[:ro]"; `network` is "none" (loopback
     only, the default for root), "host" (the default for others), or the path of a network namespace. An ordinary user
     gets a user namespace, and no limits unless a cgroup is theirs.
@@ -127,7 +129,7 @@ def run(
 
 def _config(
     config: Config | None,
-    args: Sequence[_Path],
+    args: Sequence[_Path] | None,
     rootfs: _Path | None,
     memory: int | str | None,
     cpus: float | None,
@@ -141,8 +143,16 @@ def _config(
 ) -> Config:
     if isinstance(args, (str, bytes)):
         raise TypeError(f"args: takes a list of words such as ['sh', '-c', ...], found the string {args[:40]!r}")
+    if isinstance(rootfs, Bundle):
+        if config is not None:
+            raise TypeError("a bundle has a config: give either a bundle, or a config and a rootfs")
+        config, rootfs = rootfs.standalone(), None
+    if args is None and config is None:
+        raise TypeError("args: takes a list of words such as ['sh', '-c', ...]; None is for a config that has them")
     draft = (config or Config.default()).draft()
-    wanted = draft.with_args(*args)
+    wanted: Config = draft
+    if args is not None:
+        wanted = wanted.with_args(*args)
     if rootfs is not None:
         wanted = wanted.with_rootfs(rootfs)
     if read_only is not None:

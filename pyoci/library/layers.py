@@ -197,7 +197,7 @@ class _Layer:
 
     def add(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         self._limits.take_file()
-        parts = _parts(member.name)
+        parts = _parts(member.name or ".")  # tarfile makes "" of "/", as some tools name the root
         if not parts:
             if member.isdir():
                 self._dress(os.dup(self._root.fd), member)

@@ -213,7 +213,7 @@ def exec_words(
 ) -> list[str]:
     """The command line of `exec`. ConfigError, TypeError."""
     words = ["exec", *options]
-    for name, value in (env or {}).items():
+    for name, value in values.mapping(env or {}, "env").items():
         if not name or "=" in name:
             raise UsageError(f"env: the name {name!r} must not have a `=`")
         words.append(f"--env={values.text(name, 'env')}={values.text(value, 'env')}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pyoci.errors import ConfigError
 
@@ -44,7 +44,7 @@ def seconds(value: float, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name}: takes a number of seconds or None, found {type(value).__name__}")
     if not value >= 0:
-        raise ConfigError(f"{name}: found {value}, expected zero seconds or more, or None for no limit")
+        raise ConfigError(f"{name}: must be zero seconds or more, or None for no limit, not {value}")
     return value
 
 
@@ -53,7 +53,7 @@ def output_limit(value: int | None) -> int | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise TypeError(f"max_output: takes a number of bytes or None, found {type(value).__name__}")
     if value is not None and value < 0:
-        raise ConfigError(f"max_output: found {value}, expected zero bytes or more, or None for no limit")
+        raise ConfigError(f"max_output: must be zero bytes or more, or None for no limit, not {value}")
     return value
 
 
@@ -75,6 +75,13 @@ def text(value: str, name: str) -> str:
         raise TypeError(f"{name}: takes a str, found {type(value).__name__}")
     if "\0" in value:
         raise ConfigError(f"{name}: found {value[:40]!r}, which holds a NUL")
+    return value
+
+
+def mapping(value: Mapping[str, str], name: str) -> Mapping[str, str]:
+    """Names and values. A list of "NAME=value", as config.json has the environment, is none."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name}: takes a mapping such as {{'NAME': 'value'}}, found {type(value).__name__}")
     return value
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers.library import Library, descriptors
+from helpers.runtime import TIME_LIMIT
 
 import pyoci
 from pyoci import PIPE, Exit, aio
@@ -43,19 +43,20 @@ def test_run(library: Library) -> None:
     run(work())
 
 
-def test_many_at_once(library: Library) -> None:
+def test_many_at_once(library: Library, tmp_path: Path) -> None:
+    """Each waits for all others: were there fewer threads than calls, none would end."""
     ids = [library.id() for _ in range(20)]
+    config = library.config.with_bind(tmp_path, "/mnt")
+
+    async def one(number: int, name: str) -> int | None:
+        script = f"touch /mnt/{number}; while [ $(ls /mnt | wc -l) -lt {len(ids)} ]; do sleep 0.2; done; exit {number}"
+        options: dict[str, Any] = {"config": config, "timeout": TIME_LIMIT, "id": name, **library.options}
+        code: int | None = (await aio.run(["sh", "-c", script], **options)).returncode
+        return code
 
     async def work() -> None:
-        began = time.monotonic()
-        found = await asyncio.gather(
-            *(
-                aio.run(["sh", "-c", f"sleep 2; exit {n}"], config=library.config, id=name, **library.options)
-                for n, name in enumerate(ids)
-            )
-        )
-        assert [done.returncode for done in found] == list(range(20))
-        assert time.monotonic() - began < 20  # not 40: nobody waits for a free thread
+        found = await asyncio.gather(*(one(*pair) for pair in enumerate(ids)))
+        assert found == list(range(20))
 
     run(work())
 
@@ -136,5 +137,58 @@ def test_a_wait_that_is_cancelled_leaves_the_container_alone(library: Library) -
                 await asyncio.wait_for(container.exec(["sleep", "300"]), 0.5)
             assert await container.status() == "running"
             assert len(await container.ps()) <= 2  # it, and a sleep of its own
+
+    run(work())
+
+
+def test_workers_that_read_and_write_without_blocking_the_loop(library: Library) -> None:
+    """Each answers only after all have been asked: a call that blocks would wait for ever."""
+    config = library.config.with_args("sh", "-c", "while read -r line; do echo got $line; done; echo end")
+    ids = [library.id() for _ in range(8)]
+    asked = 0
+
+    async def worker(name: str, everybody: asyncio.Event) -> str:
+        nonlocal asked
+        given = {"config": config, "stdin": PIPE, "stdout": PIPE, "die_with_parent": True, **library.options}
+        async with await aio.Container.create(name, **given) as container:
+            await container.start()
+            assert container.stdin is not None and container.stdout is not None
+            reader, writer = await aio.reader(container.stdout), await aio.writer(container.stdin)
+            answer = asyncio.ensure_future(reader.readline())
+            asked += 1
+            if asked == len(ids):
+                everybody.set()
+            await everybody.wait()
+            writer.write(f"{name}\n".encode())
+            await writer.drain()
+            first: str = (await answer).decode()
+            writer.close()
+            assert await reader.read() == b"end\n"
+            assert await container.wait(10) == Exit(0)
+            return first
+
+    async def work() -> None:
+        everybody = asyncio.Event()
+        answers = await asyncio.wait_for(asyncio.gather(*(worker(name, everybody) for name in ids)), 60)
+        assert answers == [f"got {name}\n" for name in ids]
+
+    run(work())
+
+
+def test_a_process_that_reads_and_writes(library: Library) -> None:
+    async def work() -> None:
+        async with await aio.Container.create(
+            library.id(), config=library.config.with_args(*SLEEPS), **library.options
+        ) as container:
+            await container.start()
+            async with await container.popen(["cat"], stdin=PIPE, stdout=PIPE, text=True) as process:
+                assert process.stdin is not None and process.stdout is not None
+                reader, writer = await aio.reader(process.stdout), await aio.writer(process.stdin)
+                for word in (b"one\n", b"two\n"):
+                    writer.write(word)
+                    assert await reader.readline() == word
+                writer.close()
+                assert await reader.read() == b""
+                assert await process.wait(10) == Exit(0)
 
     run(work())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -106,8 +107,11 @@ def test_a_supervisor_that_is_late_tells_it_still(library: Library) -> None:
 
 
 def reads_exit_file(pid: int) -> bool:
-    links = Path(f"/proc/{pid}/fd")
-    return any(os.readlink(link).endswith("/exit") for link in links.iterdir() if link.is_symlink())
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since the folder was read
+            if os.readlink(link).endswith("/exit"):
+                return True
+    return False
 
 
 def test_a_container_that_somebody_else_made(library: Library, bundle: Bundle) -> None:
@@ -209,6 +213,10 @@ def test_update_and_stats(library: Library) -> None:
         assert stats.memory_bytes > 0
         assert stats.pids >= 1
         assert stats.cpu_seconds > 0
+        container.update(memory="40M", cpu=0.25, pids=10)
+        assert container.stats().memory_limit == 40 << 20
+        with pytest.raises(TypeError, match="two names"):
+            container.update(cpu=1, cpus=1)
         container.update(resources={"pids": {"limit": -1}})
         assert container.stats().pids_limit is None
         with pytest.raises(pyoci.ConfigError, match="memory"):
@@ -311,6 +319,34 @@ def test_what_create_takes(library: Library, tmp_path: Path) -> None:
         Container.create(library.id(), **library.options)
     with pytest.raises(pyoci.ConfigError, match="/root/path"):
         Container.create(library.id(), config=pyoci.Config.default(), **library.options)
+
+
+COPIES: list[tuple[str, str, str, type[Exception], str]] = [
+    ("out", "/tmp/missing", "{tmp}", pyoci.SyscallError, "copy /tmp/missing of the container: no such file"),
+    ("out", "/no/missing", "{tmp}", pyoci.SyscallError, "copy /no/missing of the container: no such file"),
+    ("out", "/bin", "{tmp}/no/x", pyoci.SyscallError, "copy to {tmp}/no/x: open {tmp}/no: no such file"),
+    ("out", "bin", "{tmp}", pyoci.ConfigError, "source: must be an absolute path, not 'bin'"),
+    ("out", "/bin\0x", "{tmp}", pyoci.ConfigError, "source: .* holds a NUL"),
+    ("out", "/bin", "{tmp}/\0x", pyoci.ConfigError, "destination: .* holds a NUL"),
+    ("in", "{tmp}/missing", "/", pyoci.SyscallError, "copy {tmp}/missing: no such file"),
+    ("in", "{tmp}", "/no/x", pyoci.SyscallError, "copy to /no/x of the container: open /no: no such file"),
+    ("in", "{tmp}", "no", pyoci.ConfigError, "destination: must be an absolute path, not 'no'"),
+    ("in", "{tmp}\0x", "/", pyoci.ConfigError, "source: .* holds a NUL"),
+    ("in", "{tmp}", "/\0x", pyoci.ConfigError, "destination: .* holds a NUL"),
+]
+
+
+@pytest.mark.parametrize("state", ["running", "stopped"])
+def test_a_copy_that_cannot_be_made_says_which_end(library: Library, tmp_path: Path, state: str) -> None:
+    with library.started() as container:
+        if state == "stopped":
+            container.kill("KILL")
+            container.wait(10)
+        for way, source, destination, kind, words in COPIES:
+            copy = container.copy_out if way == "out" else container.copy_in
+            with pytest.raises(kind, match=words.format(tmp=tmp_path)):
+                copy(source.format(tmp=tmp_path), destination.format(tmp=tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_many_threads_wait_for_one(library: Library) -> None:

@@ -82,6 +82,26 @@ def test_environment_folder_and_user(library: Library) -> None:
     assert done.stdout.splitlines() == ["b c", "/tmp", "1000", "100"]
 
 
+def test_a_bundle_runs_as_its_config_says(library: Library, tmp_path: Path) -> None:
+    bundle = pyoci.Bundle.create(
+        tmp_path / "bundle",
+        library.config.with_args("sh", "-c", "cat /mnt/word; echo $A")
+        .with_env(A="one")
+        .with_mount("/mnt", "none", "data", ["bind"]),
+    )
+    (tmp_path / "bundle/data").mkdir()
+    (tmp_path / "bundle/data/word").write_text("hello ")
+    given: dict[str, Any] = {"text": True, "id": library.id(), **library.options}
+    assert pyoci.run(None, bundle, **given).stdout == "hello one\n"
+    assert pyoci.run(None, bundle, env={"A": "two"}, **given).stdout == "hello two\n"
+    assert pyoci.run(["echo", "other"], bundle, **given).stdout == "other\n"
+    assert pyoci.run(None, config=bundle.standalone(), **given).stdout == "hello one\n"
+    with pytest.raises(TypeError, match="either a bundle, or a config"):
+        pyoci.run(None, bundle, config=library.config, **given)
+    with pytest.raises(TypeError, match="args: takes a list of words"):
+        pyoci.run(None, library.rootfs, **given)
+
+
 def test_the_default_config_runs(library: Library) -> None:
     done = library.run("sh", "-c", "echo x > /file; id -u", config=None, rootfs=library.rootfs, text=True)
     assert done.stdout == "0\n"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyoci import Bundle, Config, ConfigError, PyociError, default_spec
+from pyoci import Bundle, Config, ConfigError, PyociError, SyscallError, default_spec
 from pyoci.spec import bundle as bundles
 from pyoci.spec.explain import explain
 
@@ -81,6 +81,9 @@ WRONG: list[tuple[Callable[[Config], Any], type[Exception], str]] = [
     (lambda c: c.with_args(1), TypeError, "takes a str"),  # type: ignore[arg-type]
     (lambda c: c.with_env({"A=B": "c"}), ConfigError, "must not have a `=`"),
     (lambda c: c.with_env({"A": 1}), TypeError, "takes a str"),  # type: ignore[dict-item]
+    (lambda c: c.with_env(["A=1"]), TypeError, "env: takes a mapping"),  # type: ignore[arg-type]
+    (lambda c: c.with_annotations(["a"]), TypeError, "annotations: takes a mapping"),  # type: ignore[arg-type]
+    (lambda c: c.require_rootfs(), ConfigError, "give a rootfs, or use Config.with_rootfs"),
     (lambda c: c.with_cwd("tmp"), ConfigError, "an absolute path"),
     (lambda c: c.with_user("root"), ConfigError, "in numbers"),
     (lambda c: c.with_bind("/a", "b"), ConfigError, "an absolute path"),
@@ -159,6 +162,23 @@ def test_save_leaves_no_half_of_a_file(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(28, "no space")
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(SyscallError, match=f"write {tmp_path}/config.json: no space"):
         Config.default(False).save(tmp_path)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SyscallError, match=f"make the bundle's folder {tmp_path}/file/x: not a directory"):
+        Bundle.create(tmp_path / "file/x", Config.default(False))
+    with pytest.raises(SyscallError, match=f"write {tmp_path}/none/config.json: no such file"):
+        Config.default(False).save(tmp_path / "none")
+
+
+def test_a_bundles_config_elsewhere(tmp_path: Path) -> None:
+    config = Config.default(False).with_mount("/a", "none", "data", ["bind"]).with_mount("/b", "bind", "/x", ["ro"])
+    bundle = Bundle.create(tmp_path / "b", config)
+    document = bundle.standalone().document
+    assert document["root"]["path"] == str(tmp_path / "b/rootfs")
+    assert [mount["source"] for mount in document["mounts"][-2:]] == [str(tmp_path / "b/data"), "/x"]
+    assert document["mounts"][:-2] == config.document["mounts"][:-2]

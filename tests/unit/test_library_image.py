@@ -370,7 +370,7 @@ def test_which_image(layout: Layout) -> None:
     assert Image.open(path, "two").config["config"]["Cmd"] == ["two"]
     with pytest.raises(PyociError, match="several images, name one as reference: one, two"):
         Image.open(path)
-    with pytest.raises(PyociError, match="no image named 'three'"):
+    with pytest.raises(PyociError, match=r"no image named 'three' for linux/.*; it has one, two"):
         Image.open(path, "three")
 
 
@@ -388,6 +388,21 @@ def test_which_platform(layout: Layout) -> None:
         Image.open(path, platform="linux/s390x")
     with pytest.raises(ConfigError, match="OS/ARCHITECTURE"):
         Image.open(path, platform="arm64")
+
+
+def test_a_platform_that_only_the_image_itself_tells(layout: Layout) -> None:
+    layout.image(tar(file("a")))
+    path = layout.write()
+    assert Image.open(path, platform="linux/amd64").config["architecture"] == "amd64"
+    with pytest.raises(PyociError, match="no image for linux/arm64; this one is for linux/amd64"):
+        Image.open(path, platform="linux/arm64")
+
+
+@pytest.mark.parametrize("name", ["/", "./", ".", "//", "/./"])
+def test_an_entry_for_the_root_itself(unpack: Callable[..., Path], name: str) -> None:
+    root = unpack(tar(folder(name, mode=0o711), file("a", b"x"), folder(name, mode=0o751)))
+    assert tree(root) == {"a": "x"}
+    assert stat.S_IMODE(root.stat().st_mode) == 0o751
 
 
 @pytest.mark.parametrize(

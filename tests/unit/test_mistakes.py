@@ -197,7 +197,7 @@ def test_a_word_of_an_enumeration(place: str, word: str, misspell: Callable[[str
     [
         (["--cgroup-manager", "systmd", "list"], "systemd"),
         (["--log-format", "jsno", "list"], "json"),
-        (["list", "--format", "tabel"], "table"),
+        (["list", "--format", "atable"], "table"),
         (["checkpoint", "--manage-cgroups-mode", "sotf", "x"], "soft"),
         (["kill", "x", "TREM"], "TERM"),
         (["kill", "x", "SIGKIL"], "KILL"),
