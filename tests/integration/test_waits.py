@@ -12,7 +12,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from helpers import cgroup
@@ -30,18 +29,18 @@ def nothing_is_left(runtime: Runtime, bundle: Bundle, name: str) -> None:
     until(lambda: not cgroup.named(bundle.cgroups_path.strip("/")), "the cgroups are gone")
 
 
-def begin(runtime: Runtime, command: str, bundle: Bundle, name: str, *words: str) -> subprocess.Popen[bytes]:
-    return runtime.popen(
-        command,
-        "--bundle",
-        str(bundle.path),
-        *words,
-        name,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        preexec_fn=hears,
-    )
+def begin(runtime: Runtime, *arguments: str, options: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+    null = subprocess.DEVNULL
+    return runtime.popen(*arguments, options=options, stdin=null, stdout=null, stderr=subprocess.PIPE, preexec_fn=hears)
+
+
+def waits_and_ends(process: subprocess.Popen[bytes], words: str = "interrupted by SIGTERM") -> None:
+    """It waits until SIGTERM comes, says so, and ends as interrupted."""
+    time.sleep(0.5)
+    assert process.poll() is None, says(process)
+    process.send_signal(signal.SIGTERM)
+    assert words in says(process)
+    assert process.returncode == 128 + signal.SIGTERM
 
 
 def hears() -> None:
@@ -111,12 +110,7 @@ def test_a_signal_ends_what_waits_and_undoes_it(
 ) -> None:
     words = WAITS[wait](bundle, deaf)
     name = runtime.add(bundle)
-    process = begin(runtime, command, bundle, name, *words)
-    time.sleep(0.5)
-    assert process.poll() is None, says(process)
-    process.send_signal(signal.SIGTERM)
-    assert "interrupted by SIGTERM" in says(process)
-    assert process.returncode == 128 + signal.SIGTERM
+    waits_and_ends(begin(runtime, command, "--bundle", str(bundle.path), *words, name))
     nothing_is_left(runtime, bundle, name)
 
 
@@ -137,15 +131,8 @@ def test_a_signal_ends_an_exec_that_waits(runtime: Runtime, bundle: Bundle, deaf
             agent.enter_context(listening(deaf))  # for create alone
         container = runtime.start(bundle)
     before, alive = members(bundle), {*children()}
-    null = subprocess.DEVNULL
     options = words if wait != "seccomp agent" else ()
-    arguments = ("exec", *options, container.id, "/bin/sleep", "600")
-    process = runtime.popen(*arguments, stdin=null, stdout=null, stderr=subprocess.PIPE, preexec_fn=hears)
-    time.sleep(0.5)
-    assert process.poll() is None, says(process)
-    process.send_signal(signal.SIGTERM)
-    assert "interrupted by SIGTERM" in says(process)
-    assert process.returncode == 128 + signal.SIGTERM
+    waits_and_ends(begin(runtime, "exec", *options, container.id, "/bin/sleep", "600"))
     until(lambda: members(bundle) == before and {*children()} <= alive, "the process is gone")
 
 
@@ -179,13 +166,9 @@ def test_a_signal_ends_a_start_that_waits(runtime: Runtime, bundle: Bundle, wait
     container = runtime.create(bundle)
     if wait == "stopped init":
         os.kill(container.pid, signal.SIGSTOP)
-    null = subprocess.DEVNULL
-    process = runtime.popen("start", container.id, stdin=null, stdout=null, stderr=subprocess.PIPE, preexec_fn=hears)
-    time.sleep(0.5)
-    assert process.poll() is None, says(process)
-    process.send_signal(signal.SIGTERM)
-    assert "interrupted by SIGTERM: the container was stopped and deleted" in says(process)
-    assert process.returncode == 128 + signal.SIGTERM
+    waits_and_ends(
+        begin(runtime, "start", container.id), "interrupted by SIGTERM: the container was stopped and deleted"
+    )
     container.wait()
     nothing_is_left(runtime, bundle, container.id)
 
@@ -194,14 +177,7 @@ def test_a_signal_ends_a_start_that_waits(runtime: Runtime, bundle: Bundle, wait
 def test_a_signal_ends_a_delete_that_waits_for_a_hook(runtime: Runtime, bundle: Bundle) -> None:
     bundle.hook("poststop", "sleep 600; true")
     container = runtime.create(bundle)
-    null = subprocess.DEVNULL
-    arguments = ("delete", "--force", container.id)
-    process = runtime.popen(*arguments, stdin=null, stdout=null, stderr=subprocess.PIPE, preexec_fn=hears)
-    time.sleep(0.5)
-    assert process.poll() is None, says(process)
-    process.send_signal(signal.SIGTERM)
-    assert "interrupted by SIGTERM: its hooks were ended" in says(process)
-    assert process.returncode == 128 + signal.SIGTERM
+    waits_and_ends(begin(runtime, "delete", "--force", container.id), "interrupted by SIGTERM: its hooks were ended")
     container.wait()
     nothing_is_left(runtime, bundle, container.id)
 
@@ -233,16 +209,14 @@ def test_a_fifo_with_nobody_at_its_other_end(runtime: Runtime, bundle: Bundle, s
         runtime.create(bundle, "--pid-file", fifo)
         assert Path(fifo).read_text().isdigit()
         return
-    null = subprocess.DEVNULL
-    streams: dict[str, Any] = {"stdin": null, "stdout": null, "stderr": subprocess.PIPE, "preexec_fn": hears}
     if wait == "process":
         name = runtime.create(bundle).id
-        process = runtime.popen("exec", "--process", fifo, name, **streams)
+        process = begin(runtime, "exec", "--process", fifo, name)
     else:
         name = runtime.add(bundle)
         options = ("--log", fifo) if wait == "log" else ()
         words = ("--config", fifo) if wait == "config" else ()
-        process = runtime.popen("create", "--bundle", str(bundle.path), *words, name, options=options, **streams)
+        process = begin(runtime, "create", "--bundle", str(bundle.path), *words, name, options=options)
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
     said = says(process)
@@ -354,7 +328,7 @@ def test_a_signal_at_any_system_call(runtime: Runtime, bundle: Bundle, command: 
 def test_each_signal_that_asks_to_end_does(runtime: Runtime, bundle: Bundle, ending: signal.Signals) -> None:
     bundle.hook("createRuntime", f"echo > {bundle.path}/reached; exec sleep 600")
     name = runtime.add(bundle)
-    process = begin(runtime, "create", bundle, name)
+    process = begin(runtime, "create", "--bundle", str(bundle.path), name)
     until((bundle.path / "reached").exists)
     process.send_signal(ending)
     assert f"interrupted by {ending.name}" in says(process)
@@ -384,7 +358,7 @@ def test_what_the_caller_ignores_stays_ignored(runtime: Runtime, bundle: Bundle)
 def test_run_is_ended_in_a_start_container_hook(runtime: Runtime, bundle: Bundle) -> None:
     bundle.hook("startContainer", "echo > /tmp/reached; exec sleep 600")
     name = runtime.add(bundle)
-    process = begin(runtime, "run", bundle, name)
+    process = begin(runtime, "run", "--bundle", str(bundle.path), name)
     until((bundle.rootfs / "tmp/reached").exists)
     process.send_signal(signal.SIGTERM)
     assert "interrupted by SIGTERM" in says(process)
@@ -409,7 +383,7 @@ def test_too_little_memory_without_oom_killer(runtime: Runtime, bundle: Bundle, 
         pytest.skip("cgroup v2 cannot disable the OOM killer")
     bundle.linux["resources"] = {"memory": {"limit": 1 << 16, "disableOOMKiller": True}}
     name = runtime.add(bundle)
-    process = begin(runtime, command, bundle, name)
+    process = begin(runtime, command, "--bundle", str(bundle.path), name)
     words = says(process)
     assert process.returncode == 1
     assert "memory limit is too low" in words
@@ -454,7 +428,7 @@ def freeze(bundle: Bundle, frozen: bool) -> None:
 def test_create_of_what_somebody_holds_up(runtime: Runtime, bundle: Bundle, how: str) -> None:
     bundle.hook("createRuntime", f"cat > {bundle.path}/state; mv {bundle.path}/state {bundle.path}/reached; sleep 1")
     name = runtime.add(bundle)
-    process = begin(runtime, "create", bundle, name)
+    process = begin(runtime, "create", "--bundle", str(bundle.path), name)
     until((bundle.path / "reached").exists)
     init = json.loads((bundle.path / "reached").read_text())["pid"]
     if how == "frozen":
