@@ -7,18 +7,17 @@ and, as a rule, the root file system; `pyoci spec` writes a config.json to start
 from __future__ import annotations
 
 from pyoci.cli import options as parser
-from pyoci.cli.options import Call, Option
+from pyoci.cli.options import HAND_OVER, Call, Option
 from pyoci.errors import UsageError
 from pyoci.host import create as host
 from pyoci.host.send_fd import ConsoleSocket
 
 USAGE = "[options] ID"
+BUNDLE = Option(name="bundle", short="b", value="DIR", default=".", help="the bundle (default: the working directory)")
 OPTIONS = (
-    Option(name="bundle", short="b", value="DIR", default=".", help="the bundle (default: the working directory)"),
+    BUNDLE,
     Option(name="config", value="FILE", default="", help="the configuration (default: config.json in the bundle)"),
-    Option(name="console-socket", value="SOCKET", default="", help="send the terminal's master to SOCKET"),
-    Option(name="pidfd-socket", value="SOCKET", default="", help="send a pidfd of the container's process to SOCKET"),
-    Option(name="pid-file", value="FILE", default="", help="write the process ID to FILE"),
+    *HAND_OVER,
     Option(name="no-pivot", help="move the root file system instead of pivot_root (for a root in a ramdisk)"),
     Option(name="no-new-keyring", help="keep the caller's session keyring"),
     Option(name="preserve-fds", value="N", default="0", help="pass N more file descriptors, starting at 3"),

@@ -19,13 +19,7 @@ USAGE = "[options] ID"
 OPTIONS = (
     Option(name="interval", value="DURATION", default="5s", help="time between statistics: 500ms, 5s, 1m30s"),
     Option(name="stats", help="show the statistics of this moment and exit"),
-    Option(
-        name="format",
-        short="f",
-        value="FORMAT",
-        choices=("table", "json"),
-        help="of --stats: table or json (default: table on a terminal)",
-    ),
+    options.table_or_json("of --stats: table or json (default: table on a terminal)", default=None),
 )
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "\u00b5s": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 

@@ -8,7 +8,7 @@ exit status is that of the process; 255 when it could not be run.
 from __future__ import annotations
 
 from pyoci.cli import options as parser
-from pyoci.cli.options import Call, Option
+from pyoci.cli.options import HAND_OVER, Call, Option
 from pyoci.errors import PyociError, SyscallError, UsageError
 from pyoci.host import exec as host
 from pyoci.plan.exec import Changes
@@ -25,9 +25,7 @@ OPTIONS = (
         help="read the process from FILE as JSON (config.md, process)",
     ),
     Option(name="tty", short="t", help="allocate a terminal"),
-    Option(name="console-socket", value="SOCKET", default="", help="send the terminal's master to SOCKET"),
-    Option(name="pidfd-socket", value="SOCKET", default="", help="send a pidfd of the process to SOCKET"),
-    Option(name="pid-file", value="FILE", default="", help="write the process ID to FILE"),
+    *HAND_OVER,
     Option(name="detach", short="d", help="return once the program runs"),
     Option(name="cwd", value="DIR", default="", help="working directory in the container"),
     Option(name="env", short="e", value="KEY=VALUE", repeated=True, help="add an environment variable"),

@@ -23,14 +23,7 @@ if TYPE_CHECKING:
 
 USAGE = "[options]"
 OPTIONS = (
-    Option(
-        name="format",
-        short="f",
-        value="FORMAT",
-        choices=("table", "json"),
-        default="table",
-        help="table or json",
-    ),
+    options.table_or_json(),
     Option(name="quiet", short="q", help="print only the IDs"),
 )
 

@@ -62,6 +62,17 @@ class Option(Record):
 
 
 HELP = Option(name="help", short="h", help="show this text")
+# of create, run, exec and restore: where the caller learns of the process
+HAND_OVER = (
+    Option(name="console-socket", value="SOCKET", default="", help="send the terminal's master to SOCKET"),
+    Option(name="pidfd-socket", value="SOCKET", default="", help="send a pidfd of the process to SOCKET"),
+    Option(name="pid-file", value="FILE", default="", help="write the process ID to FILE"),
+)
+
+
+def table_or_json(help: str = "table or json", default: str | None = "table") -> Option:
+    """The option --format of the commands that print for a person or for a program."""
+    return Option(name="format", short="f", value="FORMAT", choices=("table", "json"), default=default, help=help)
 
 
 class Settings(Record):

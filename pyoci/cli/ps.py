@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from pyoci import jsontext
 from pyoci.cli import options, output
-from pyoci.cli.options import Call, Option
+from pyoci.cli.options import Call
 from pyoci.host import ps
 from pyoci.state.store import Store
 
 USAGE = "[options] ID [PS OPTIONS]"
-OPTIONS = (
-    Option(
-        name="format",
-        short="f",
-        value="FORMAT",
-        choices=("table", "json"),
-        default="table",
-        help="table, or json: a list of process IDs",
-    ),
-)
+OPTIONS = (options.table_or_json("table, or json: a list of process IDs"),)
 STOP_AT = 1
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pyoci.cli import checkpoint
-from pyoci.cli.options import Call, Option
+from pyoci.cli import checkpoint, create
+from pyoci.cli.options import HAND_OVER, Call, Option
 from pyoci.errors import UsageError
 from pyoci.host import create as creation
 from pyoci.host import restore as host
@@ -11,11 +11,9 @@ from pyoci.plan import restore as plan
 
 USAGE = "[options] ID"
 OPTIONS = (
-    Option(name="bundle", short="b", value="DIR", default=".", help="the bundle (default: the working directory)"),
+    create.BUNDLE,
     *checkpoint.BOTH,
-    Option(name="console-socket", value="SOCKET", default="", help="send the terminal's master to SOCKET"),
-    Option(name="pidfd-socket", value="SOCKET", default="", help="send a pidfd of the container's process to SOCKET"),
-    Option(name="pid-file", value="FILE", default="", help="write the process ID to FILE"),
+    *HAND_OVER,
     Option(name="detach", short="d", help="return once the container runs again"),
     Option(name="no-subreaper", help="do not reap orphans of the container's processes"),
     Option(name="no-pivot", help="accepted and ignored: criu changes the root in its own way"),
