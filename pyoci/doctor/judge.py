@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyoci.doctor.model import CALLS, LIMITED, MISSING, NAMESPACES, OK, Check, Host
+from pyoci.doctor.model import CALLS, LIMITED, MISSING, NAMESPACES, Check, Host, check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,216 +81,148 @@ def checks(host: Host) -> list[Check]:
     ]
 
 
-def is_fit(found: list[Check]) -> bool:
+def is_fit(lines: list[Check]) -> bool:
     """Whether nothing is missing that a container needs."""
-    return not any(check.needed and check.status == MISSING for check in found)
+    return not any(line.needed and line.status == MISSING for line in lines)
 
 
 def _kernel(host: Host) -> Iterator[Check]:
     for name in NAMESPACES:
         if name != "user":
             remedy = f"a kernel with {_KERNEL_OPTION[name]}"
-            yield _tried(host, "kernel", f"{name} namespace", name, name in _NEEDED_NAMESPACES, remedy)
+            yield _tried(host, f"{name} namespace", name, name in _NEEDED_NAMESPACES, remedy)
     for name in CALLS:
         needed, remedy = _CALLS[name]
-        yield _tried(host, "kernel", name, name, needed, remedy)
+        yield _tried(host, name, name, needed, remedy)
 
 
-def _tried(host: Host, group: str, name: str, key: str, needed: bool, remedy: str) -> Check:
+def _tried(host: Host, name: str, key: str, needed: bool, remedy: str) -> Check:
     error = host.tried[key]
-    if not error:
-        return Check(group=group, name=name, status=OK, needed=needed, detail="works")
     if host.root and "(EPERM)" in error:
         remedy = _NOT_PERMITTED
-    return Check(group=group, name=name, status=MISSING, needed=needed, detail=error, remedy=remedy)
+    return check("kernel", name, MISSING if error else "", error or "works", remedy, needed=needed)
 
 
 def _user_namespaces(host: Host) -> Iterator[Check]:
     group = "user namespaces"
-    needed = not host.root
     error = host.tried["user"]
     switches = [
         (name, value, _SWITCHES[name][1])
         for name, value in host.sysctls.items()
         if name in _SWITCHES and value == _SWITCHES[name][0]
     ]
-    if error:
-        remedy = (
-            "; ".join(words for _, _, words in switches) or "a kernel with CONFIG_USER_NS; none is nested in a chroot"
-        )
-        yield Check(group=group, name="create", status=MISSING, needed=needed, detail=error, remedy=remedy)
-    else:
-        yield Check(group=group, name="create", status=OK, needed=needed, detail="works")
+    remedy = "; ".join(words for _, _, words in switches) or "a kernel with CONFIG_USER_NS; none is nested in a chroot"
+    yield check(group, "create", MISSING if error else "", error or "works", remedy, needed=not host.root)
     for name, value, words in switches:
         if not error:
-            detail = f"is {value}: ordinary users may not, or only by some programs"
-            yield Check(group=group, name=name, status=LIMITED, needed=False, detail=detail, remedy=words)
-    yield _subordinate_ids(host)
+            yield check(group, name, LIMITED, f"is {value}: ordinary users may not, or only by some programs", words)
+    yield _subordinate_ids(host, group)
 
 
-def _subordinate_ids(host: Host) -> Check:
-    group, name = "user namespaces", "subordinate IDs"
+def _subordinate_ids(host: Host, group: str) -> Check:
+    name = "subordinate IDs"
+    if host.root:
+        return check(group, name, "", "root maps any")
     lacking = [file for file, count in host.subordinate.items() if count < _SUBORDINATE_IDS]
     tools = [tool for tool in ("newuidmap", "newgidmap") if not host.tools[tool]]
     detail = ", ".join(f"{count} in /etc/{file}" for file, count in host.subordinate.items())
-    if host.root:
-        return Check(group=group, name=name, status=OK, needed=False, detail="root maps any")
-    if lacking or tools:
-        remedies = ["apt install uidmap"] if tools else []
-        flags = {"subuid": "--add-subuids", "subgid": "--add-subgids"}
-        remedies += [f"usermod {flags[file]} 100000-165535 {host.user}" for file in lacking]
-        detail += f"; {' and '.join(tools)} not installed" if tools else ""
-        detail += ": only the own user can be mapped"
-        return Check(group=group, name=name, status=LIMITED, needed=False, detail=detail, remedy="; ".join(remedies))
-    return Check(group=group, name=name, status=OK, needed=False, detail=detail)
+    if not lacking and not tools:
+        return check(group, name, "", detail)
+    remedies = ["apt install uidmap"] if tools else []
+    flags = {"subuid": "--add-subuids", "subgid": "--add-subgids"}
+    remedies += [f"usermod {flags[file]} 100000-165535 {host.user}" for file in lacking]
+    detail += f"; {' and '.join(tools)} not installed" if tools else ""
+    return check(group, name, LIMITED, f"{detail}: only the own user can be mapped", "; ".join(remedies))
 
 
 def _cgroups(host: Host) -> Iterator[Check]:
     group = "cgroups"
     if not host.layout:
         remedy = "mount -t cgroup2 none /sys/fs/cgroup"
-        yield Check(group=group, name="layout", status=MISSING, needed=True, detail="none is mounted", remedy=remedy)
+        yield check(group, "layout", MISSING, "none is mounted", remedy, needed=True)
         return
     driver = "systemd or files (--systemd-cgroup)" if host.systemd else "files (no systemd here)"
-    yield Check(group=group, name="layout", status=OK, needed=True, detail=f"{host.layout}, driver: {driver}")
-    if not host.cgroup_error:
-        yield Check(group=group, name="make a group", status=OK, needed=host.root, detail="works")
-    elif host.root:
-        remedy = "mount /sys/fs/cgroup read-write, or run outside of a container"
-        yield Check(
-            group=group, name="make a group", status=MISSING, needed=True, detail=host.cgroup_error, remedy=remedy
-        )
-    else:
-        remedy = "on cgroup v2, systemd delegates: systemd-run --user --scope -p Delegate=yes pyoci ..."
-        detail = f"not delegated to {host.user}: {host.cgroup_error}; containers run without limits"
-        yield Check(group=group, name="make a group", status=LIMITED, needed=False, detail=detail, remedy=remedy)
-    has = [name for name in _CONTROLLERS if name in host.controllers]
-    yield Check(
-        group=group, name="controllers", status=OK if has else LIMITED, needed=False, detail=", ".join(has) or "none"
-    )
+    yield check(group, "layout", "", f"{host.layout}, driver: {driver}", needed=True)
+    yield _making_a_group(host, group)
+    controllers = [name for name in _CONTROLLERS if name in host.controllers]
+    yield check(group, "controllers", "" if controllers else LIMITED, ", ".join(controllers) or "none")
     for name, purpose in _CONTROLLERS.items():
         if name not in host.controllers and name not in _RARE:
             remedy = "Delegate= of user@.service" if host.layout == "v2" and not host.root else f"a kernel with {name}"
-            detail = f"not available: no {purpose}"
-            yield Check(
-                group=group, name=f"{name} controller", status=LIMITED, needed=False, detail=detail, remedy=remedy
-            )
+            yield check(group, f"{name} controller", LIMITED, f"not available: no {purpose}", remedy)
+
+
+def _making_a_group(host: Host, group: str) -> Check:
+    name, error = "make a group", host.cgroup_error
+    if not error:
+        return check(group, name, "", "works", needed=host.root)
+    if host.root:
+        remedy = "mount /sys/fs/cgroup read-write, or run outside of a container"
+        return check(group, name, MISSING, error, remedy, needed=True)
+    remedy = "on cgroup v2, systemd delegates: systemd-run --user --scope -p Delegate=yes pyoci ..."
+    return check(group, name, LIMITED, f"not delegated to {host.user}: {error}; containers run without limits", remedy)
 
 
 def _confinement(host: Host) -> Iterator[Check]:
     group = "confinement"
     lacking = [name for name in _ACTIONS_NEEDED if name not in host.seccomp_actions]
-    if lacking:
-        yield Check(
-            group=group,
-            name="seccomp",
-            status=MISSING,
-            needed=False,
-            detail=f"the kernel has no {', '.join(lacking)}",
-            remedy="a kernel with CONFIG_SECCOMP_FILTER",
-        )
-    else:
-        yield Check(
-            group=group, name="seccomp", status=OK, needed=False, detail=", ".join(host.seccomp_actions).lower()
-        )
+    detail = f"the kernel has no {', '.join(lacking)}" if lacking else ", ".join(host.seccomp_actions).lower()
+    yield check(group, "seccomp", MISSING if lacking else "", detail, "a kernel with CONFIG_SECCOMP_FILTER")
     major = [name for name in ("apparmor", "selinux", "smack") if name in host.lsm]
-    yield Check(
-        group=group,
-        name="security modules",
-        status=OK if major else LIMITED,
-        needed=False,
-        detail=", ".join(host.lsm) or "none is on",
-        remedy="" if major else "boot with lsm=...,apparmor to confine containers by profiles",
-    )
+    remedy = "boot with lsm=...,apparmor to confine containers by profiles"
+    yield check(group, "security modules", "" if major else LIMITED, ", ".join(host.lsm) or "none is on", remedy)
 
 
 def _optional(host: Host) -> Iterator[Check]:
     group = "optional"
-    yield Check(
-        group=group,
-        name="checkpoint and restore",
-        status=MISSING if host.criu else OK,
-        needed=False,
-        detail=host.criu or "CRIU works",
-        remedy="apt install criu; criu check tells what the kernel lacks" if host.criu else "",
-    )
-    yield Check(
-        group=group,
-        name="resctrl",
-        status=OK if host.resctrl == "mounted" else LIMITED if host.resctrl else MISSING,
-        needed=False,
-        detail=host.resctrl or "not in this kernel, or the CPU has no cache allocation",
-        remedy={
-            "mounted": "",
-            "": "linux.intelRdt needs a CPU with Intel RDT or AMD QoS, and CONFIG_X86_CPU_RESCTRL",
-        }.get(host.resctrl, "mount -t resctrl resctrl /sys/fs/resctrl, for linux.intelRdt"),
-    )
+    remedy = "apt install criu; criu check tells what the kernel lacks"
+    yield check(group, "checkpoint and restore", MISSING if host.criu else "", host.criu or "CRIU works", remedy)
+    fault, remedy = {
+        "mounted": ("", ""),
+        "": (MISSING, "linux.intelRdt needs a CPU with Intel RDT or AMD QoS, and CONFIG_X86_CPU_RESCTRL"),
+    }.get(host.resctrl, (LIMITED, "mount -t resctrl resctrl /sys/fs/resctrl, for linux.intelRdt"))
+    detail = host.resctrl or "not in this kernel, or the CPU has no cache allocation"
+    yield check(group, "resctrl", fault, detail, remedy)
     if not host.root:
-        network = [name for name in ("pasta", "slirp4netns") if host.tools[name]]
-        yield Check(
-            group=group,
-            name="network of an ordinary user",
-            status=OK if network and host.tun else LIMITED,
-            needed=False,
-            detail=(", ".join(network) or "neither pasta nor slirp4netns is installed")
-            + ("" if host.tun else "; there is no /dev/net/tun"),
-            remedy=("" if network else "apt install passt, for `pyoci try --net`")
-            + ("" if host.tun else "; modprobe tun").removeprefix("; " if network else ""),
-        )
+        yield _network_of_a_user(host, group)
+
+
+def _network_of_a_user(host: Host, group: str) -> Check:
+    programs = [name for name in ("pasta", "slirp4netns") if host.tools[name]]
+    details = [", ".join(programs) or "neither pasta nor slirp4netns is installed"]
+    details += [] if host.tun else ["there is no /dev/net/tun"]
+    remedies = [] if programs else ["apt install passt, for `pyoci try --net`"]
+    remedies += [] if host.tun else ["modprobe tun"]
+    fault = LIMITED if remedies else ""
+    return check(group, "network of an ordinary user", fault, "; ".join(details), "; ".join(remedies))
 
 
 def _program(host: Host) -> Iterator[Check]:
     group = "program"
     detail = f"{host.version}, {host.program}"
-    if host.package_version in ("", host.version):
-        yield Check(group=group, name="pyoci", status=OK, needed=True, detail=detail)
-    else:
-        yield Check(
-            group=group,
-            name="pyoci",
-            status=LIMITED,
-            needed=True,
-            detail=f"{detail}; the package beside it is {host.package_version}",
-            remedy="install both again: pip install --force-reinstall pyoci-runtime",
-        )
+    differs = host.package_version not in ("", host.version)
+    detail += f"; the package beside it is {host.package_version}" if differs else ""
+    remedy = "install both again: pip install --force-reinstall pyoci-runtime"
+    yield check(group, "pyoci", LIMITED if differs else "", detail, remedy, needed=True)
     for name, error in host.libraries.items():
         needed, remedy = _LIBRARIES[name]
-        yield Check(
-            group=group,
-            name=name,
-            status=MISSING if error else OK,
-            needed=needed,
-            detail=error or "loads",
-            remedy=remedy if error else "",
-        )
-    yield Check(
-        group=group,
-        name="state folder",
-        status=MISSING if host.state_error else OK,
-        needed=True,
-        detail=f"{host.state_root}: {host.state_error}" if host.state_error else host.state_root,
-        remedy="run as root, set XDG_RUNTIME_DIR, or give --root DIR" if host.state_error else "",
-    )
+        yield check(group, name, MISSING if error else "", error or "loads", remedy, needed=needed)
+    error = host.state_error
+    detail = f"{host.state_root}: {error}" if error else host.state_root
+    remedy = "run as root, set XDG_RUNTIME_DIR, or give --root DIR"
+    yield check(group, "state folder", MISSING if error else "", detail, remedy, needed=True)
 
 
 def _engines(host: Host) -> Iterator[Check]:
     group = "engines"
     for engine in host.engines:
-        if engine.registered and not engine.usable:
-            yield Check(
-                group=group,
-                name=engine.name,
-                status=LIMITED,
-                needed=False,
-                detail=f"{engine.settings} names {engine.registered}, which cannot be executed",
-                remedy=f"correct the path there: pyoci is {host.program}",
-            )
-        elif engine.registered:
-            detail = f"has pyoci registered: {engine.registered} in {engine.settings}"
-            yield Check(group=group, name=engine.name, status=OK, needed=False, detail=detail)
-        else:
-            detail = f"{engine.program}; pyoci is not registered"
+        if not engine.registered:
             remedy = "README, 'In an engine', has the lines"
-            yield Check(group=group, name=engine.name, status=LIMITED, needed=False, detail=detail, remedy=remedy)
+            yield check(group, engine.name, LIMITED, f"{engine.program}; pyoci is not registered", remedy)
+        elif not engine.usable:
+            detail = f"{engine.settings} names {engine.registered}, which cannot be executed"
+            yield check(group, engine.name, LIMITED, detail, f"correct the path there: pyoci is {host.program}")
+        else:
+            yield check(group, engine.name, "", f"has pyoci registered: {engine.registered} in {engine.settings}")
     if not host.engines:
-        yield Check(group=group, name="engines", status=OK, needed=False, detail="none is installed; pyoci needs none")
+        yield check(group, "engines", "", "none is installed; pyoci needs none")

@@ -81,3 +81,10 @@ class Check(Record):
     needed: bool
     detail: str
     remedy: str = ""
+
+
+def check(group: str, name: str, fault: str, detail: str, remedy: str = "", *, needed: bool = False) -> Check:
+    """A line that is ok without `fault`, else limited or missing with its remedy."""
+    return Check(
+        group=group, name=name, status=fault or OK, needed=needed, detail=detail, remedy=remedy if fault else ""
+    )

@@ -38,27 +38,18 @@ GROUPS = {
 
 
 class Group(Record):
-    """What becomes of a group: `state` is allowed (all of it), partly or denied; `allowed` names what passes."""
+    """What becomes of a group: `state` is allowed (all of it), partly or denied."""
 
     name: str
     state: str
-    allowed: tuple[str, ...]
 
 
 def groups(plan: SeccompPlan) -> list[Group]:
     """Every group of GROUPS under this filter."""
     made = []
     for name, calls in GROUPS.items():
-        members = calls.split()
-        verdicts = {call: verdict(plan, call) for call in members}
-        passing = tuple(call for call in members if verdicts[call] != DENIED)
-        if not passing:
-            state = DENIED
-        elif all(verdicts[call] == ALLOWED for call in members):
-            state = ALLOWED
-        else:
-            state = PARTLY
-        made.append(Group(name=name, state=state, allowed=passing))
+        verdicts = {verdict(plan, call) for call in calls.split()}
+        made.append(Group(name=name, state=verdicts.pop() if len(verdicts) == 1 else PARTLY))
     return made
 
 

@@ -8,7 +8,6 @@ import os
 import platform as machine
 import stat
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import IO, Any
 
 from pyoci.errors import ConfigError, PyociError, UnsupportedError, reason
@@ -291,8 +290,3 @@ def _lines(rootfs: str | os.PathLike[str], path: str) -> Sequence[Sequence[str]]
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 10 and int(text) < 1 << 32
-
-
-def is_layout(path: str | os.PathLike[str]) -> bool:
-    """Whether the folder is an OCI image layout."""
-    return Path(path, "oci-layout").is_file()

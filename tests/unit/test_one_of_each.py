@@ -90,6 +90,20 @@ def test_nothing_is_dead() -> None:
     assert not {place for place in defined if place.rpartition(" ")[2] not in known}
 
 
+def test_every_field_of_a_record_is_read() -> None:
+    trees = {file: ast.parse(text) for file, text in SOURCES.items()}
+    read = {name for tree in trees.values() for name in names_used(tree)}
+    unread = {
+        f"{file}: {node.name}.{field.target.id}"
+        for file, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and any(isinstance(base, ast.Name) for base in node.bases)
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and field.target.id not in read
+    }
+    assert not {place for place in unread if not place.startswith(LIBRARY)}
+
+
 def test_every_marker_marks_a_test() -> None:
     settings = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())
     tests = "".join(path.read_text() for path in (PACKAGE.parent / "tests").rglob("test_*.py"))

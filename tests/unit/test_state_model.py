@@ -28,7 +28,6 @@ def test_round_trip() -> None:
         pid_start=3,
         creator_pid=4,
         creator_start=5,
-        terminal=True,
         own_pid_namespace=False,
         hooks={"poststop": [{"path": "/bin/true", "args": ["a", "\U0001f600"]}]},
     )
@@ -58,7 +57,7 @@ def test_a_path_that_is_not_unicode_is_refused_when_written() -> None:
         ("pid_start", None),
         ("id", 1),
         ("bundle", []),
-        ("terminal", 1),
+        ("own_pid_namespace", 1),
         ("cgroup", []),
         ("annotations", {"a": 1}),
         ("hooks", {"poststop": {}}),
