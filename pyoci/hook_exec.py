@@ -82,7 +82,7 @@ def run_hook(
     try:
         document = _document(stdin, opened)
         output, output_end = _pipe(opened)
-        failure, failure_end = _pipe(opened)
+        failure, failure_end = _pipe(opened, posix.O_NONBLOCK)
         pid = -1
         try:
             with signals.Delayed():
@@ -99,8 +99,8 @@ def run_hook(
                 posix.waitpid(pid, 0)
             raise
         status = posix.waitstatus_to_exitcode(posix.waitpid(pid, 0)[1])
-        # Closed by execve; a descendant cannot hold it, so this does not wait.
-        refused = posix.read(failure, TAIL).decode("utf-8", "replace")
+        # Closed by execve; a descendant cannot hold it, but a tracer can (pidfd_getfd(2)): this does not wait.
+        refused = _read(failure)[:TAIL].decode("utf-8", "replace")
     except OSError as error:
         raise SyscallError(error.errno or 0, f"run hook {path!r}") from None
     finally:
@@ -118,8 +118,8 @@ def _document(content: bytes, opened: list[int]) -> int:
     return fd
 
 
-def _pipe(opened: list[int]) -> tuple[int, int]:
-    ends = posix.pipe2(posix.O_CLOEXEC)
+def _pipe(opened: list[int], flags: int = 0) -> tuple[int, int]:
+    ends = posix.pipe2(posix.O_CLOEXEC | flags)
     opened += ends
     return ends
 

@@ -132,20 +132,6 @@ def set_affinity(process: Process, pid: int) -> None:
         kernel_process.set_affinity(process.cpu_affinity[1], pid)
 
 
-def _is_ours(pid: int) -> bool:
-    """Whether the process still has the name that `init.exec_sequence` gave it: execve(2) sets another."""
-    try:
-        fd = posix.open(f"/proc/{pid}/comm", posix.O_RDONLY | posix.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        return posix.read(fd, 16) == b"pyoci:exec\n"
-    except OSError:
-        return False
-    finally:
-        posix.close(fd)
-
-
 def until_executed(process: Process, child: Child, state_document: dict[str, Any], group: Cgroup | None) -> None:
     """Wait until execve(2) has closed the channel; on the way a filter's listener may come.
 
@@ -159,7 +145,7 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
     while True:
         if not poller.poll(_STOP_CHECK):
             found = proc_stat.stat(child.pid)
-            if found is None or found[0] in proc_stat.DEAD or not _is_ours(child.pid):
+            if found is None or found[0] in proc_stat.DEAD or not proc_stat.is_named(child.pid, "pyoci:exec"):
                 return
             if found[0] in _STOPPED:
                 stops += 1

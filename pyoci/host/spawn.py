@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pyoci.cgroups import Cgroup
 
 _PATIENCE = 10.0  # seconds
+_P_PIDFD = 3  # waitid(2); posix does not have it everywhere
 
 
 class Child(Record):
@@ -79,8 +80,9 @@ def spawn(
         if namespaces.user is not None:
             _write_maps(namespaces.user, inherited, host)
         init = _number(host.expect(messages.PID)[1])
+        pidfd = _own_child(init, pid)
         posix.waitpid(pid, 0)
-        return Child(pid=init, pidfd=posix.pidfd_open(init), channel=host)
+        return Child(pid=init, pidfd=pidfd, channel=host)
     except BaseException:
         _give_up(pid, host)
         raise
@@ -107,10 +109,11 @@ def _write_maps(user: UserNamespace, inherited: Inherited, host: Channel) -> Non
 
 def replace(child: Child, text: str) -> None:
     """The process that has prepared init has ended, and this is the number of init."""
+    pid = _number(text)
+    pidfd = _own_child(pid, child.pid)
     posix.waitpid(child.pid, 0)
     posix.close(child.pidfd)
-    child.pid = _number(text)
-    child.pidfd = posix.pidfd_open(child.pid)
+    child.pid, child.pidfd = pid, pidfd
 
 
 def enter(plan: ExecPlan, inherited: Inherited, group: Cgroup, on_terminal: Callable[[int, str], None]) -> Child:
@@ -147,8 +150,9 @@ def enter(plan: ExecPlan, inherited: Inherited, group: Cgroup, on_terminal: Call
             on_terminal(fd, text)
             _, text, _ = host.expect(messages.PID)
         number = _number(text)
+        pidfd = _own_child(number, pid)
         posix.waitpid(pid, 0)
-        return Child(pid=number, pidfd=posix.pidfd_open(number), channel=host)
+        return Child(pid=number, pidfd=pidfd, channel=host)
     except BaseException:
         _give_up(pid, host)  # a second process, whose number has not come, ends with the channel
         raise
@@ -183,6 +187,26 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text)):
         raise ContainerError(f"container side sent {text!r} for a process number")
     return int(text)
+
+
+def _own_child(pid: int, first: int) -> int:
+    """A pidfd of our child with this number. Raises ContainerError when it is another process, or the `first` one.
+
+    The child that a PID message tells of is visible in the container before the message is sent. A tracer in there that
+    has copied its socket may be faster, and would have any process of the host limited, moved and killed.
+    """
+    try:
+        pidfd = posix.pidfd_open(pid)
+    except ProcessLookupError:
+        raise ContainerError(f"container side sent {pid} for its process, which is not there") from None
+    try:
+        if pid == first:
+            raise ChildProcessError
+        posix.waitid(_P_PIDFD, pidfd, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT)
+    except ChildProcessError:
+        posix.close(pidfd)
+        raise ContainerError(f"container side sent {pid} for its process, which is another one") from None
+    return pidfd
 
 
 def destroy(child: Child) -> None:

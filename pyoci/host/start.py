@@ -95,10 +95,21 @@ def _execute(entry: Entry, state: State) -> None:
         ours.close()
 
 
-def _why_stuck(state: State) -> str:
+def _why_stuck(state: State) -> str | None:
+    """For `Channel.watch`. Where others are in init's PID namespace, they may have copied its sockets: with
+    CAP_SYS_PTRACE, by pidfd_getfd(2). Then its end of the pair stays open, or START has gone to another process.
+    """
     from pyoci.host import stuck
+    from pyoci.kernel import proc_stat
+    from pyoci.kernel.call import SYS
 
-    return stuck.why(state.pid, status.cgroup(state))
+    found = proc_stat.stat(state.pid)
+    if found is None or found[0] in proc_stat.DEAD or not proc_stat.is_named(state.pid, "pyoci:init"):
+        return None
+    words = stuck.why(state.pid, status.cgroup(state))
+    if not words and proc_stat.is_in(state.pid, SYS["recvmsg"]):
+        return f"process {state.pid} waits for start still: another process has taken the message away from it"
+    return words
 
 
 def _send(entry: Entry, fd: int) -> None:

@@ -42,6 +42,29 @@ def is_alive(pid: int, start: int) -> bool:
     return found is not None and found[1] == start and found[0] not in DEAD
 
 
+def is_named(pid: int, name: str) -> bool:
+    """Whether the process has this name: prctl(2) gives it, execve(2) takes it away."""
+    return _first_word(pid, "comm") == name
+
+
+def is_in(pid: int, call: int) -> bool:
+    """Whether the process sleeps in the system call with this number; False where nobody may know (proc(5))."""
+    return _first_word(pid, "syscall") == str(call)
+
+
+def _first_word(pid: int, file: str) -> str:
+    """Empty when there is no such process, or it may not be looked at."""
+    try:
+        fd = posix.open(f"/proc/{pid}/{file}", posix.O_RDONLY | posix.O_CLOEXEC)
+        try:
+            words = posix.read(fd, 256).split()
+        finally:
+            posix.close(fd)
+    except OSError:
+        return ""
+    return words[0].decode("utf-8", "replace") if words else ""
+
+
 def boot_id() -> str:
     """The kernel's name for this boot; empty where /proc/sys does not tell (hidden by a sandbox). Read once."""
     if not _boot:

@@ -65,7 +65,7 @@ class Channel:
 
     def __init__(self, end: _socket.socket) -> None:
         self._socket = end
-        self._trouble: Callable[[], str] | None = None
+        self._trouble: Callable[[], str | None] | None = None
         self.on_debug: Callable[[str], None] | None = None
 
     @property
@@ -79,10 +79,11 @@ class Channel:
         except OSError as error:
             raise SyscallError(error.errno or 0, f"send {kind} to the other side") from None
 
-    def watch(self, trouble: Callable[[], str]) -> None:
+    def watch(self, trouble: Callable[[], str | None]) -> None:
         """Have `receive` ask every second of waiting why the other side does not go on.
 
-        When `trouble` has had an answer for PATIENCE seconds, `receive` raises it as ContainerError.
+        When `trouble` has had an answer for PATIENCE seconds, `receive` raises it as ContainerError. The answer None
+        means that the other side is gone, although somebody keeps a copy of its end open: `receive` says so at once.
         """
         self._trouble = trouble
         self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, _ONE_SECOND)
@@ -126,6 +127,8 @@ class Channel:
                 return self._socket.recvmsg(_TEXT_MAX + 1, _socket.CMSG_SPACE(4 * 4), _socket.MSG_CMSG_CLOEXEC)[:3]
             except BlockingIOError:
                 words = self._trouble() if self._trouble is not None else ""
+                if words is None:
+                    return b"", [], 0
                 seconds = seconds + 1 if words else 0
                 if seconds >= PATIENCE:
                     raise ContainerError(words) from None

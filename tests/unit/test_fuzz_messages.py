@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import os
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from helpers import fake_init, fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyoci.errors import PyociError
+from pyoci.errors import ContainerError, PyociError
 from pyoci.host import handshake, send_fd, spawn, start
 from pyoci.init import waiting
 from pyoci.kernel import proc_stat
@@ -106,6 +107,29 @@ def test_a_hostile_bootstrap(packets: list[tuple[bytes, int]]) -> None:
         theirs.shutdown(socket.SHUT_WR)
         number = clean(lambda: spawn._number(ours.expect(messages.PID)[1]))
         assert number is None or 0 < number <= 1 << 22
+
+
+def test_the_number_of_another_process() -> None:
+    """Sent in the place of init by whoever has copied its socket: that process must not be taken for the container."""
+    first, second = (subprocess.Popen(["/bin/sleep", "60"]) for _ in range(2))
+    try:
+        os.close(spawn._own_child(second.pid, first.pid))
+        ours, theirs = ends()
+        with no_descriptor_left(ours, theirs):
+            child = spawn.Child(pid=first.pid, pidfd=-1, channel=ours)
+            for number in (os.getpid(), os.getppid(), 1, first.pid):
+                with pytest.raises(ContainerError, match="another one"):
+                    spawn._own_child(number, first.pid)
+                with pytest.raises(ContainerError, match="another one"):
+                    spawn.replace(child, str(number))
+        assert child.pid == first.pid
+        assert first.poll() is None
+    finally:
+        for process in (first, second):
+            process.kill()
+            process.wait()
+    with pytest.raises(ContainerError, match="not there"):
+        spawn._own_child(second.pid, first.pid)
 
 
 @fuzz.budget(200)
