@@ -29,7 +29,6 @@ from pyoci.spec import rules
 from pyoci.state import model
 from pyoci.state.model import CREATING, STOPPED, State
 from pyoci.state.store import CONFIG_FILE, EXIT_FILE, READINESS_FOLDER, Entry, Store
-from pyoci.wire import messages
 from pyoci.wire.plan import UNSEEN, Plan
 
 TYPE_CHECKING = False
@@ -305,8 +304,7 @@ def _create_with(
         entry.write(state)
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         signals.hold()  # too late for an interrupt: whoever goes on lets them through
-        child.channel.send(messages.GO)
-        child.channel.close()
+        handshake.let_go(child)
         return Created(entry=entry, state=state, plan=plan, pid=child.pid, pidfd=child.pidfd)
     except BaseException as error:
         out_of_memory = isinstance(error, PyociError) and _lacked_memory(group)
@@ -381,6 +379,8 @@ def first_state(plan: Plan, options: Options, group: Cgroup) -> State:
 def _abandon(child: spawn.Child, group: Cgroup) -> None:
     """runtime.md: a failed create stops the container and undoes it (step 12)."""
     phase("undo")
+    if child.net_devices is not None:
+        child.net_devices.put_back()
     # Frozen in a cgroup of v1, init dies only when the group is told to let it.
     pidfd.send(child.pidfd, signals.KILL)
     try:

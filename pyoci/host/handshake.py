@@ -31,7 +31,7 @@ _TROUBLES_MAX = messages.PATIENCE * 1000 // _STOP_CHECK
 
 
 def release(plan: Plan, child: Child, inherited: Inherited) -> None:
-    """Everything init needs before its first step: id maps, oom_score_adj. Then GO."""
+    """Everything init needs before its first step: id maps, oom_score_adj, network devices. Then GO."""
     phase("release init")
     if plan.namespaces.user is not None and plan.namespaces.birth not in (BOOTSTRAPPED, UNSEEN):
         from pyoci.host import idmap
@@ -46,8 +46,16 @@ def release(plan: Plan, child: Child, inherited: Inherited) -> None:
     if plan.net_devices:
         from pyoci.host import net_devices
 
-        net_devices.move(plan.net_devices, child.pid)
+        child.net_devices = net_devices.move(plan.net_devices, child.pid)
     child.channel.send(messages.GO)
+
+
+def let_go(child: Child) -> None:
+    """The container is made: init stays, whatever becomes of us."""
+    child.channel.send(messages.GO)
+    child.channel.close()
+    if child.net_devices is not None:
+        child.net_devices.close()
 
 
 def until_ready(

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import posix
 
-from pyoci.errors import ConfigError, PyociError
+from pyoci import log
+from pyoci.errors import ConfigError, PyociError, reason
 from pyoci.kernel import namespace, uapi
+from pyoci.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,28 +18,133 @@ if TYPE_CHECKING:
 
 _PERMANENT = 0x80  # IFA_F_PERMANENT, if_addr.h
 _GLOBAL = 0  # RT_SCOPE_UNIVERSE, rtnetlink.h
+_UP = 1  # IFF_UP, netdevice(7)
 
 
-def move(devices: dict[str, str], pid: int) -> None:
+class _Device(Record):
+    """A device as the host has it, and the name that it gets. `there` is its number in the container, 0 before."""
+
+    name: str
+    new_name: str
+    index: int
+    addresses: list[dict[str, Any]]
+    is_up: bool
+    there: int = 0
+
+
+class Moved:
+    """Devices in the container. With a network namespace that ends, the kernel would delete those that are virtual, and
+    give the others back without their addresses: so until the container is made, `put_back` can undo it.
+    """
+
+    def __init__(self, pid: int) -> None:
+        from pyroute2 import IPRoute
+
+        self.pid = pid
+        self.devices: list[_Device] = []
+        self.host: Any = IPRoute()
+        try:
+            self.container: Any = IPRoute(fileno=_socket_in(pid))
+        except BaseException:
+            self.host.close()
+            raise
+
+    def put_back(self) -> None:
+        """Give the host its devices again: with their names, addresses and state. What fails is a warning."""
+        for device in reversed(self.devices):
+            try:
+                if device.there:
+                    self._return(device)
+            except Exception as error:  # noqa: BLE001  # pyroute2's own kinds too; the others still go back
+                log.warning(f"move network device {device.name} back to the host: {_why(error)}")
+        self.close()
+
+    def close(self) -> None:
+        self.host.close()
+        self.container.close()
+
+    def _return(self, device: _Device) -> None:
+        self.container.link("set", index=device.there, net_ns_pid=posix.getpid(), ifname=device.name)
+        index = self.host.link_lookup(ifname=device.name)[0]
+        for address in device.addresses:
+            self.host.addr("add", index=index, **address)
+        if device.is_up:
+            self.host.link("set", index=index, state="up")
+
+
+def move(devices: dict[str, str], pid: int) -> Moved:
     """Move each device into the network namespace of `pid`: renamed, with its permanent global addresses, up.
 
-    Raises ConfigError for a device that is not there, PyociError when the kernel refuses (a name that is taken).
+    All of them or none. Raises ConfigError for a device that is not there and for a name that is taken, PyociError when
+    the kernel refuses.
     """
-    from pyroute2 import IPRoute
-    from pyroute2.netlink.exceptions import NetlinkError
+    moved = Moved(pid)
+    try:
+        wanted = [_look(moved, name, new_name) for name, new_name in devices.items()]
+        numbers = [device.index for device in wanted]
+        for device in wanted:
+            first = wanted[numbers.index(device.index)]
+            if first is not device:
+                raise ConfigError(
+                    f"/linux/netDevices/{device.name}: is another name of {first.name}, which is moved already"
+                )
+        for device in wanted:
+            moved.devices.append(device)
+            _move(moved, device)
+    except BaseException:
+        moved.put_back()
+        raise
+    return moved
 
-    with IPRoute() as host, IPRoute(fileno=_socket_in(pid)) as container:
-        for name, new_name in devices.items():
-            index = _index(host, name)
-            addresses = _addresses(host, index)
-            try:
-                if "%d" not in new_name and container.link_lookup(ifname=new_name):
-                    raise ConfigError(f"/linux/netDevices/{name}: the container has a device {new_name!r} already")
-                before = {link["index"] for link in container.get_links()}
-                host.link("set", index=index, net_ns_pid=pid, ifname=new_name)
-                _finish(container, before, addresses)
-            except NetlinkError as error:
-                raise PyociError(f"move network device {name} to {new_name}: {str(error).lower()}") from None
+
+def _look(moved: Moved, name: str, new_name: str) -> _Device:
+    found = moved.host.link_lookup(ifname=name)
+    if not found:
+        raise ConfigError(f"/linux/netDevices/{name}: the runtime's network namespace has no such device")
+    if "%d" not in new_name and moved.container.link_lookup(ifname=new_name):
+        raise ConfigError(f"/linux/netDevices/{name}: the container has a device {new_name!r} already")
+    index = int(found[0])
+    (link,) = moved.host.get_links(index)
+    own_name = link.get_attr("IFLA_IFNAME") or name  # `name` may be an alternative one
+    return _Device(
+        name=own_name,
+        new_name=new_name,
+        index=index,
+        addresses=_addresses(moved.host, index),
+        is_up=bool(link["flags"] & _UP),
+    )
+
+
+def _move(moved: Moved, device: _Device) -> None:
+    container = moved.container
+    before = {link["index"] for link in container.get_links()}
+    try:
+        moved.host.link("set", index=device.index, net_ns_pid=moved.pid, ifname=device.new_name)
+        device.there = _arrived(container, before, "" if "%d" in device.new_name else device.new_name)
+        # it has lost its addresses on the way, and is down
+        for address in device.addresses:
+            container.addr("add", index=device.there, **address)
+        container.link("set", index=device.there, state="up")
+    except Exception as error:  # noqa: BLE001  # pyroute2's own kinds
+        # The kernel moves it before it looks at the name, for one.
+        device.there = device.there or _arrived(container, before)
+        raise PyociError(f"move network device {device.name} to {device.new_name}: {_why(error)}") from None
+
+
+def _arrived(container: Any, before: set[int], name: str = "") -> int:
+    """The number of the device that was not there before; 0 when that cannot be told.
+
+    In a namespace that was joined others may make devices meanwhile, so that only the `name` tells.
+    """
+    new = [link for link in container.get_links() if link["index"] not in before]
+    found = [link["index"] for link in new if not name or link.get_attr("IFLA_IFNAME") == name]
+    return int(found[0]) if len(found) == 1 else 0
+
+
+def _why(error: Exception) -> str:
+    """NetlinkError's own words are a tuple."""
+    number = getattr(error, "code", 0) or getattr(error, "errno", 0)
+    return reason(number) if isinstance(number, int) and number else str(error)
 
 
 def _socket_in(pid: int) -> int:
@@ -64,13 +171,6 @@ def _socket_in(pid: int) -> int:
     return made.detach()
 
 
-def _index(host: Any, name: str) -> int:
-    found = host.link_lookup(ifname=name)
-    if not found:
-        raise ConfigError(f"/linux/netDevices/{name}: the runtime's network namespace has no such device")
-    return int(found[0])
-
-
 def _addresses(host: Any, index: int) -> list[dict[str, Any]]:
     kept = []
     for message in host.get_addr(index=index):
@@ -84,11 +184,3 @@ def _addresses(host: Any, index: int) -> list[dict[str, Any]]:
                 }
             )
     return kept
-
-
-def _finish(container: Any, before: set[int], addresses: list[dict[str, Any]]) -> None:
-    """The device has lost its addresses on the way, and is down."""
-    (index,) = {link["index"] for link in container.get_links()} - before
-    for address in addresses:
-        container.addr("add", index=index, **address)
-    container.link("set", index=index, state="up")

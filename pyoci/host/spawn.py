@@ -20,17 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyoci.cgroups import Cgroup
+    from pyoci.host.net_devices import Moved
 
 _PATIENCE = 10.0  # seconds
 _P_PIDFD = 3  # waitid(2); posix does not have it everywhere
 
 
 class Child(Record):
-    """init, as the host sees it: blocked until the first GO."""
+    """init, as the host sees it: blocked until the first GO. `net_devices` are to go back if it fails."""
 
     pid: int
     pidfd: int
     channel: Channel
+    net_devices: Moved | None = None
 
 
 def spawn(

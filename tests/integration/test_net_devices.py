@@ -79,3 +79,46 @@ def test_a_name_that_is_taken_is_an_error(runtime: Runtime, bundle: Bundle, ip: 
 def test_a_device_that_is_not_there_is_an_error(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["netDevices"] = {"missing0": {}}
     assert "missing0" in runtime.refuses(bundle)
+
+
+def host_side(ip: Ip) -> list[str]:
+    """What can be lost: names, addresses, and which are up."""
+    links = [line.split()[1:3] for line in ip("-o", "link").splitlines()]
+    addresses = [" ".join(line.split()[1:4]) for line in ip("-o", "addr").splitlines() if "fe80:" not in line]
+    return sorted([f"{name} {'UP' in flags}" for name, flags in links] + addresses)
+
+
+TMPFS = {"destination": "/mnt", "type": "tmpfs", "source": "tmpfs"}
+FAILURES: dict[str, Callable[[Bundle], None]] = {
+    "a device is missing": lambda bundle: bundle.linux["netDevices"].update(missing0={}),
+    "a name is taken": lambda bundle: bundle.linux["netDevices"].update(out1={"name": "lo"}),
+    "a device cannot be moved": lambda bundle: bundle.linux["netDevices"].update(lo={"name": "inside1"}),
+    "one device by two names": lambda bundle: bundle.linux["netDevices"].update(other0={"name": "inside1"}),
+    "a mount fails": lambda bundle: bundle.config["mounts"].append({**TMPFS, "options": ["size=nothing"]}),
+    "a hook fails": lambda bundle: bundle.hook("createRuntime", "exit 3"),
+    "a later hook fails": lambda bundle: bundle.hook("createContainer", "exit 3"),
+    "there is no such program": lambda bundle: bundle.process.update(args=["/nowhere"]),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_create_that_fails_gives_all_of_them_back(runtime: Runtime, bundle: Bundle, ip: Ip, failure: str) -> None:
+    """The kernel would delete a virtual one with the network namespace, and of a real one forget the addresses."""
+    ip("link", "set", "out0", "up")
+    ip("link", "property", "add", "dev", "out0", "altname", "other0")
+    before = host_side(ip)
+    bundle.linux["netDevices"] = {"out0": {"name": "inside0"}}
+    FAILURES[failure](bundle)
+    words = runtime.refuses(bundle)
+    assert "(22," not in words
+    assert "warning" not in words
+    assert host_side(ip) == before
+
+
+def test_a_device_that_is_moved_and_not_renamed(runtime: Runtime, bundle: Bundle, ip: Ip) -> None:
+    """The kernel moves it first, and then finds that the name is taken: by the device itself."""
+    ip("link", "property", "add", "dev", "out0", "altname", "other0")
+    bundle.linux["netDevices"] = {"other0": {}}
+    before = host_side(ip)
+    assert "EEXIST" in runtime.refuses(bundle)
+    assert host_side(ip) == before

@@ -157,7 +157,7 @@ def net_devices_can_move(config: Config) -> Iterator[Problem]:
             yield place, name, "the name of a network device"
         new_name = device.get("name") or name
         if not _is_device_name(new_name):
-            yield f"{place}/name", new_name, f"a name of 1 to {_NAME_MAX} bytes, without / : and space"
+            yield f"{place}/name", new_name, f"a name of 1 to {_NAME_MAX} bytes, without slash, colon and space"
         elif new_name in seen and "%d" not in new_name:
             yield f"{place}/name", new_name, "a name that no other device gets"
         seen.add(new_name)
