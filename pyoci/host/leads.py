@@ -99,8 +99,10 @@ def _lead_on(error: PyociError, context: Context) -> None:
     if isinstance(error, HookError):
         error.lead_on(_why_hook(text))
         return
-    if text.startswith("chdir to cwd "):
+    if text.startswith(("chdir to cwd ", "make cwd ")):
         given = context.wanted is not None and context.wanted.cwd != (context.config.get("process") or {}).get("cwd")
+        if "(ELOOP)" in text:
+            error.lead_on("a link leads round in a circle, or is one of procfs (fd, cwd, root), which is not followed")
         error.lead_on("--cwd or --process names it" if given else "/process/cwd of config.json names it")
         return
     for words, judge in _JUDGES:

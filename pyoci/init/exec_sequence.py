@@ -61,14 +61,13 @@ def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> None:
     if plan.limits_itself:
         first += limits.own(wanted)
     env = user.environment(wanted, root, inherited.proc_fd)
-    working_directory.require(wanted, root)
     rights = confine.prepare(wanted, inherited.proc_fd, inherited.seccomp_program)
-    entered = working_directory.enter_early(wanted)
+    entered = working_directory.enter_early(wanted, root)
     user.become(wanted, inherited.proc_fd)
     rights.reduce(schedules=bool(scheduling))
     process.set_dumpable(False)  # the change of ids has set it to what /proc/sys/fs/suid_dumpable says
     if not entered:
-        working_directory.enter(wanted)
+        working_directory.enter(wanted, root)
     path = execute.look_up(wanted.args[0], env)
     posix.close(root.fd)
     phase("continue in the PID namespace")

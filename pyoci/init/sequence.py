@@ -116,13 +116,13 @@ def create(plan: Plan, inherited: Inherited, channel: Channel, document: dict[st
     if not unseen and not plan.namespaces.has("user"):
         limits.set_rlimits(plan.process)
     rights = confine.prepare(plan.process, inherited.proc_fd, inherited.seccomp_program)
-    entered = working_directory.enter_early(plan.process)
+    entered = working_directory.enter_early(plan.process, root)
     user.become(plan.process, inherited.proc_fd)
     rights.label()
     rights.reduce(schedules=unseen and plan.process.scheduler is not None)
     process.set_dumpable(False)  # the change of ids has set it to what /proc/sys/fs/suid_dumpable says
     if not entered:
-        working_directory.enter(plan.process)
+        working_directory.enter(plan.process, root)
     path = execute.look_up(plan.process.args[0], env)
     posix.close(root.fd)
     if plan.process.seccomp is not None and plan.process.seccomp.uses_notify:

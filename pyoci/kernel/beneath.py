@@ -16,6 +16,7 @@ import posix
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
 from pyoci.kernel.call import SYS, encode, shown, syscall
+from pyoci.kernel.mount import magic
 
 _IN_ROOT = uapi.RESOLVE_IN_ROOT | uapi.RESOLVE_NO_MAGICLINKS
 _LINKS_MAX = 40  # as the kernel's MAXSYMLINKS
@@ -56,6 +57,14 @@ class Root:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 return None
             raise
+
+    def find_for(self, path: str, purpose: str) -> int | None:
+        """Like `find`; the words of a SyscallError say what the path was wanted for."""
+        try:
+            return self.find(path)
+        except SyscallError as error:
+            magic_link = "; no link of procfs (fd, cwd, root) is followed" if error.errno == errno.ELOOP else ""
+            raise SyscallError(error.errno, f"{purpose} {shown(path)!r}{magic_link}") from None
 
     def make_directory(self, path: str, mode: int = 0o755) -> int:
         """A descriptor of the directory at `path`; it and its parents are made where missing."""
@@ -149,6 +158,8 @@ def _step(dirfd: int, name: str, mode: int, path: str, *, file: bool = False) ->
             return fd
         try:
             if stat.S_ISLNK(found):
+                if magic(fd) == uapi.PROC_SUPER_MAGIC:
+                    raise SyscallError(errno.ELOOP, f"make {kind} {shown(path)}")  # /proc/PID/fd/N names a host's path
                 return posix.readlink("", dir_fd=fd)
             raise SyscallError(errno.ENOTDIR, f"make {kind} {shown(path)}")
         finally:

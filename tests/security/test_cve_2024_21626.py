@@ -46,6 +46,22 @@ def test_working_directory(runtime: Runtime, new_bundle: Callable[[], Bundle], o
     outside.check()
 
 
+@pytest.mark.beyond_runc("runc runs in its own root by that name")
+@pytest.mark.parametrize("process", ["self", "1", "thread-self"])
+def test_working_directory_by_a_link_of_procfs(
+    runtime: Runtime, new_bundle: Callable[[], Bundle], process: str
+) -> None:
+    """Even where it leads to the container's own root, and whenever the descriptor is opened."""
+    for name in ("root", "cwd", *(f"fd/{number}" for number in NUMBERS)):
+        bundle = new_bundle()
+        bundle.process["cwd"] = f"/proc/{process}/{name}"
+        before = sorted(path.relative_to(bundle.rootfs) for path in bundle.rootfs.rglob("*"))
+        words = runtime.refuses(bundle)
+        assert f"cwd '/proc/{process}/{name}'" in words
+        assert "/process/cwd of config.json" in words
+        assert sorted(path.relative_to(bundle.rootfs) for path in bundle.rootfs.rglob("*")) == before
+
+
 def test_working_directory_behind_a_link_of_the_image(
     runtime: Runtime, new_bundle: Callable[[], Bundle], outside: Outside
 ) -> None:

@@ -1,4 +1,7 @@
-"""`process.cwd`: made where missing (not by exec), entered as the user, and checked to be inside (CVE-2024-21626)."""
+"""`process.cwd`: made where missing (not by exec), entered as the user, and checked to be inside (CVE-2024-21626).
+
+It is found beneath the root and entered by its descriptor: chdir(2) would follow /proc/self/fd/N.
+"""
 
 from __future__ import annotations
 
@@ -11,36 +14,44 @@ from pyoci.kernel.beneath import Root
 from pyoci.kernel.call import shown
 from pyoci.wire.plan import Process
 
+# What another user's rights would not change. Others are tried again as the user: who may pass a folder, or see a
+# file system (FUSE), when root may not.
+_FINAL = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+
 
 def make(process: Process, root: Root) -> None:
     """Make it where it is missing; one that is there, or cannot be made, is for `enter` to judge."""
-    if root.find(process.cwd) is None:
-        posix.close(root.make_directory(process.cwd))
-
-
-def require(process: Process, root: Root) -> None:
-    """It must be there, and no magic link may lead to it: the kernel would follow /proc/self/fd/N in `chdir`."""
-    fd = root.find(process.cwd)
-    if fd is None:
-        raise SyscallError(errno.ENOENT, f"chdir to cwd {shown(process.cwd)!r}")
+    try:
+        fd = root.find(process.cwd)
+        if fd is None:
+            fd = root.make_directory(process.cwd)
+    except SyscallError as error:
+        raise SyscallError(error.errno, f"make cwd {shown(process.cwd)!r}") from None
     posix.close(fd)
 
 
-def enter_early(process: Process) -> bool:
+def enter_early(process: Process, root: Root) -> bool:
     """Enter as root what the user may not search itself, as runc does; False: try again as the user."""
     try:
-        posix.chdir(process.cwd)
-    except OSError:
+        enter(process, root)
+    except SyscallError as error:
+        if error.errno in _FINAL:
+            raise
         return False
-    check_inside(process.cwd)
     return True
 
 
-def enter(process: Process) -> None:
+def enter(process: Process, root: Root) -> None:
     try:
-        posix.chdir(process.cwd)
+        fd = root.open(process.cwd, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    except SyscallError as error:
+        raise _refused(process, error.errno) from None
+    try:
+        posix.fchdir(fd)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"chdir to cwd {shown(process.cwd)!r}") from None
+        raise _refused(process, error.errno or 0) from None
+    finally:
+        posix.close(fd)
     check_inside(process.cwd)
 
 
@@ -52,3 +63,7 @@ def check_inside(path: str) -> None:
         raise SyscallError(error.errno or 0, f"check cwd {shown(path)!r}") from None
     if not is_inside:
         raise ContainerError(f"cwd {shown(path)!r} is outside of the container's root: refusing to run there")
+
+
+def _refused(process: Process, number: int) -> SyscallError:
+    return SyscallError(number, f"chdir to cwd {shown(process.cwd)!r}")

@@ -24,7 +24,7 @@ def apply(paths: list[str], label: str, root: Root) -> None:
     own = posix.fstat(root.fd)
     empty = -1
     for path in paths:
-        target = root.find(path)
+        target = root.find_for(path, "mask path")
         if target is None:
             continue
         found = posix.fstat(target)

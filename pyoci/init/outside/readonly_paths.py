@@ -17,7 +17,7 @@ def apply(paths: list[str], root: Root) -> None:
         return
     own = posix.fstat(root.fd)
     for path in paths:
-        target = root.find(path)
+        target = root.find_for(path, "make read-only the path")
         if target is None:
             continue
         found = posix.fstat(target)
