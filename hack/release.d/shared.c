@@ -46,3 +46,31 @@ int dlclose(void *handle)
 {
     return (void)handle, 0;
 }
+
+/* What the C library itself loads modules of nsswitch.conf(5) and of iconv(3) with, in place of its elf/dl-libc.c: those
+ * of the machine bring another version of the C library, and end in a segmentation fault. It goes on without them; users
+ * in /etc/passwd and UTF-8 need none. */
+void *__libc_dlopen_mode(const char *, int);
+void *__libc_dlsym(void *, const char *);
+void *__libc_dlvsym(void *, const char *, const char *);
+int __libc_dlclose(void *);
+
+void *__libc_dlopen_mode(const char *file, int flags)
+{
+    return (void)file, (void)flags, NULL;
+}
+
+void *__libc_dlsym(void *handle, const char *name)
+{
+    return (void)handle, (void)name, NULL;
+}
+
+void *__libc_dlvsym(void *handle, const char *name, const char *version)
+{
+    return (void)handle, (void)name, (void)version, NULL;
+}
+
+int __libc_dlclose(void *handle)
+{
+    return (void)handle, 0;
+}

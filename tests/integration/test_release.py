@@ -1,4 +1,5 @@
-"""The program of a release in an empty root: nothing but the program, /proc, the cgroups and a bundle.
+"""The program of a release in an empty root, with nothing but the program, /proc, the cgroups and a bundle, and in
+those of other releases of Debian, which `hack/release --roots` makes.
 
 PYOCI_RELEASE names the program; else it is looked for in dist/, where hack/release puts it.
 """
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.root
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST = 16 << 20  # bytes
+ROOTS = Path(os.environ.get("PYOCI_RELEASE_CACHE", "/var/cache/pyoci-release")) / "roots"
+RELEASES = ("bullseye", "bookworm", "trixie", "sid")
 APPLETS = "sh cat sleep mkdir ip true mount umount pivot_root grep sed tr".split()
 
 
@@ -37,10 +40,14 @@ def program() -> Path:
 
 
 class EmptyRoot:
-    """Commands run in a mount namespace of their own, so what is mounted goes with it."""
+    """Commands run in a mount namespace of their own, so what is mounted goes with it.
 
-    def __init__(self, folder: Path, program: Path) -> None:
+    `below` is the root file system that the root is made of; none: an empty one.
+    """
+
+    def __init__(self, folder: Path, program: Path, below: Path | None = None) -> None:
         self.folder = folder
+        self.below = below
         self.rootfs = folder / "bundle/rootfs"
         for name in ("proc", "run", "tmp", "dev", "sys/fs/cgroup"):
             (folder / name).mkdir(parents=True)
@@ -60,15 +67,21 @@ class EmptyRoot:
         With pivot_root(2), as containers and initramfs have it: what joins a mount namespace gets its root, so under
         chroot(2) alone `exec` would be in the root outside. The shell is the bundle's.
         """
+        mount = f"mount --bind {self.folder} {self.folder}"
+        if self.below is not None:
+            work = self.folder.with_name("work")
+            work.mkdir(exist_ok=True)
+            layers = f"lowerdir={self.below},upperdir={self.folder},workdir={work}"
+            mount = f"mount -t overlay -o {layers} overlay {self.folder}"
         head = [
-            f"mount --bind {self.folder} {self.folder}",
+            mount,
             f"cd {self.folder}",
             "mount -t proc proc proc",
             "mount --rbind /sys/fs/cgroup sys/fs/cgroup",
             "mkdir -p old",
             "pivot_root . old",
             "cd /",
-            "export PATH=/bundle/rootfs/bin",
+            "export PATH=/usr/sbin:/usr/bin:/sbin:/bin:/bundle/rootfs/bin",
             "umount -l /old",
             'pyoci() { /pyoci "$@"; }',
         ]
@@ -95,9 +108,12 @@ class EmptyRoot:
         return config
 
 
-@pytest.fixture
-def empty(tmp_path: Path, program: Path) -> Iterator[EmptyRoot]:
-    root = EmptyRoot(tmp_path / "empty", program)
+@pytest.fixture(params=["", *RELEASES], ids=lambda name: name or "empty")
+def empty(request: pytest.FixtureRequest, tmp_path: Path, program: Path) -> Iterator[EmptyRoot]:
+    below = ROOTS / request.param if request.param else None
+    if below is not None and not below.is_dir():
+        pytest.skip(f"there is no root of {request.param}: hack/release --roots makes it")
+    root = EmptyRoot(tmp_path / "empty", program, below)
     yield root
     root.script("for id in $(pyoci list --quiet); do pyoci delete --force $id; done")
 
@@ -196,15 +212,59 @@ def test_what_the_runtime_may_do_is_told(empty: EmptyRoot) -> None:
     assert "runtime: uid 0, without" in done.stderr
 
 
-def test_other_processors(program: Path) -> None:
+def test_hooks_are_programs_of_the_root(empty: EmptyRoot) -> None:
+    """They get the program's environment as the config has it: nothing that its own libraries were to need."""
+    config = empty.configure()
+    shell = "/bin/sh" if empty.below else "/bundle/rootfs/bin/sh"
+    hook = {"path": shell, "args": ["sh", "-c", "set >/told; echo here >>/told"]}
+    config["hooks"] = {"createRuntime": [hook]}
+    (empty.folder / "bundle/config.json").write_text(json.dumps(config))
+    done = empty.script("pyoci create --bundle /bundle one", "cat /told", "pyoci delete --force one")
+    assert done.returncode == 0, done.stderr
+    assert "here" in done.stdout and "LD_LIBRARY_PATH" not in done.stdout
+
+
+def test_no_module_of_the_machines_c_library_is_loaded(tmp_path: Path, program: Path) -> None:
+    """nsswitch.conf(5) names some: a static program that loads them ends in a segmentation fault."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    switch = tmp_path / "nsswitch.conf"
+    switch.write_text("passwd: files systemd compat hesiod\ngroup: files systemd\n")
+    bundle = tmp_path / "bundle"
+    (bundle / "rootfs").mkdir(parents=True)
+    shutil.copy2(shutil.which("busybox") or pytest.skip("busybox is not installed"), bundle / "rootfs/sleep")
+    root = f"--root {tmp_path}/state"
+    script = f"""
+        mount --make-rprivate /
+        mount --bind {switch} /etc/nsswitch.conf
+        {program} spec --bundle {bundle}
+        sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"\\/sleep", "1000"/' {bundle}/config.json
+        {program} {root} create --bundle {bundle} one </dev/null >{tmp_path}/out 2>&1
+        chown 54321 {tmp_path}/state/one
+        strace -f -e trace=openat -o {tmp_path}/trace {program} {root} list || status=$?
+        {program} {root} delete --force one
+        exit ${{status:-0}}
+    """
+    done = subprocess.run(["unshare", "--mount", "sh", "-ec", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "#54321" in done.stdout
+    assert ".so" not in (tmp_path / "trace").read_text()
+
+
+def test_other_processors(program: Path, tmp_path: Path) -> None:
     """The snapshot holds no choice that was made for the processor of the machine that built it."""
     emulator = shutil.which("qemu-x86_64-static")
     if emulator is None:
         pytest.skip("qemu-user-static is not installed")
+    (tmp_path / "config.json").write_text("{}")
+    commands = (["--version"], ["features"], ["state", "no-such-container"], ["validate", str(tmp_path)])
+    told = {tuple(words): subprocess.run([program, *words], capture_output=True, text=True) for words in commands}
     for model in ("qemu64", "Nehalem", "core2duo"):
-        done = subprocess.run([emulator, "-cpu", model, program, "--version"], capture_output=True, text=True)
-        assert done.returncode == 0, (model, done.stderr)
-        assert done.stdout.startswith("pyoci version")
+        for words, here in told.items():
+            command = [emulator, "-cpu", model, program, *words]
+            done = subprocess.run(command, capture_output=True, text=True)
+            assert done.returncode == here.returncode, (model, words, done.stderr)
+            assert (done.stdout, done.stderr) == (here.stdout, here.stderr), (model, words)
 
 
 def test_start_needs_no_file(program: Path) -> None:
