@@ -24,6 +24,8 @@ _GRACE_SECONDS = 15.0
 _LOGGED_ERRORS = 2
 _BASE = Path("/tmp/engine")
 
+slowness = 1.0  # time limits are so many times as long: in an emulated guest, say
+
 
 def run(
     kind: type[Engine],
@@ -45,7 +47,7 @@ def run(
         cell.start(lambda: _inside(kind, cases, runtime, busybox, writer))
         os.close(writer)
         outcomes, version = _listen(kind, cases, reader, tell)
-        cell.wait(_CLEAN_SECONDS)
+        cell.wait(slowness * _CLEAN_SECONDS)
         cell.stop()
     os.close(reader)
     return outcomes, version
@@ -60,7 +62,7 @@ def _listen(
     messages = _messages(reader)
     for case in [None, *cases]:
         limit = _START_SECONDS if case is None else case.limit + _CLEAN_SECONDS
-        message = messages(limit + _GRACE_SECONDS)
+        message = messages(slowness * (limit + _GRACE_SECONDS))
         if message is None:
             ended = f"{'starting it' if case is None else case.name} ran over all time limits, or the cell ended"
             break
@@ -107,7 +109,7 @@ def _inside(kind: type[Engine], cases: list[Case[Any]], runtime: Path, busybox: 
     os.environ["PATH"] = environment["PATH"]
     Path(environment["HOME"]).mkdir()
     layout, archive = image.build(busybox, _BASE)
-    shell = Shell(environment, deadline=time.monotonic() + _START_SECONDS)
+    shell = Shell(environment, deadline=time.monotonic() + slowness * _START_SECONDS)
     engine = kind(Context(runtime, _BASE, layout, archive, shell))
     unusable = ""
     try:
@@ -121,7 +123,7 @@ def _inside(kind: type[Engine], cases: list[Case[Any]], runtime: Path, busybox: 
         seconds = round(time.monotonic() - started, 1)
         outcome = Outcome(kind.name, case.name, verdict, _one_line(reason), seconds)
         _write(writer, outcome.__dict__)
-    shell.deadline = time.monotonic() + _CLEAN_SECONDS
+    shell.deadline = time.monotonic() + slowness * _CLEAN_SECONDS
     try:
         engine.stop()
         shell.stop_daemons()
@@ -132,7 +134,7 @@ def _inside(kind: type[Engine], cases: list[Case[Any]], runtime: Path, busybox: 
 
 def _judge(engine: Engine, case: Case[Any]) -> tuple[str, str]:
     verdict, reason = PASSED, ""
-    engine.shell.deadline = time.monotonic() + case.limit
+    engine.shell.deadline = time.monotonic() + slowness * case.limit
     log = engine.log_file
     logged = log.stat().st_size if log else 0
     try:
@@ -143,7 +145,7 @@ def _judge(engine: Engine, case: Case[Any]) -> tuple[str, str]:
         verdict, reason = FAILED, f"{failure}{_logged_errors(log, logged)}"
     except Exception as error:  # noqa: BLE001 - a case that breaks is a failed case, not the end of all others
         verdict, reason = FAILED, f"the case broke: {type(error).__name__}: {error}"
-    engine.shell.deadline = time.monotonic() + _CLEAN_SECONDS
+    engine.shell.deadline = time.monotonic() + slowness * _CLEAN_SECONDS
     try:
         engine.clean()
     except Failed as failure:

@@ -22,6 +22,7 @@ BOOT = (
     "console=ttyS0 quiet loglevel=4 panic=-1 rw apparmor=1 security=apparmor mitigations=off nokaslr "
     "tsc=reliable random.trust_cpu=on systemd.show_status=0 systemd.log_level=warning"
 )
+CPU = "max,la57=off"  # 5-level page tables would make each look-up a step longer
 BOOT_LIMIT = 300.0  # seconds until the agent says "ready"; it takes about 10 on idle cores
 PORTS = ("out", "err", "control", "files")  # what goes through each: see the file agent beside this one
 
@@ -43,6 +44,7 @@ class Settings(NamedTuple):
     payload: Path
     folder: Path  # of the run, for the console's log, the results and qemu's overlay
     memory: int  # MiB
+    cpu: str
     cpus: int
     cgroup: str  # a key of CGROUPS
     boot_args: str
@@ -162,8 +164,7 @@ def _command(settings: Settings, console: Path, ports: list[int]) -> list[str]:
     command = ["qemu-system-x86_64", "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"]
     command += ["-machine", "q35,usb=off,vmport=off,smbus=off,sata=off"]
     # Hardware virtualization is never tried: where /dev/kvm is there and does not work, qemu hangs.
-    # 5-level page tables would make each look-up a step longer.
-    command += ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max,la57=off"]
+    command += ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", settings.cpu]
     command += ["-smp", str(settings.cpus), "-m", str(settings.memory)]
     command += ["-kernel", str(settings.kernel), "-initrd", str(settings.initramfs)]
     command += ["-append", f"{BOOT} {CGROUPS[settings.cgroup]} {settings.boot_args}".rstrip()]

@@ -23,12 +23,26 @@ BUILD_SPACE = 4 << 30  # bytes: the tree, the disk, and packages on their way
 DISK_SIZE = "8G"  # of the sparse file; what the guest writes goes to an overlay
 TOOLS = ("qemu-system-x86_64", "debootstrap", "mke2fs", "unshare", "setpriv", "chroot", "apt-get", "tar")
 CONTAINED = "setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child=KILL --mount-proc"
-# What the kernel package has as modules and the way to the agent needs: disks, entropy, ports, file system.
+# What the way to the agent needs, where it is no part of the kernel itself: disks, entropy, ports, file system.
 MODULES = ("virtio_pci", "virtio_blk", "virtio-rng", "virtio_console", "crc32c_generic", "ext4")
+GONE_SINCE = {"crc32c_generic": "Linux 7.0"}  # may be missing
+KEPT = 3 * 86400  # seconds: images of other checkouts that share the cache
 
 
 class UnavailableError(Exception):
     """The guest cannot be had on this machine; the text is one line for whoever skips because of it."""
+
+
+class Kind(NamedTuple):
+    """Which guest: codenames of Debian releases; empty: the host's."""
+
+    release: str = ""  # of its packages: another one than the host's has all engines, and no Python of its own
+    kernel: str = ""  # where its kernel is from; empty: from the same release
+
+    @property
+    def name(self) -> str:
+        """Of its folder in the cache, before the key."""
+        return "-".join(["image", *filter(None, self)])
 
 
 class Image(NamedTuple):
@@ -47,7 +61,7 @@ def default_cache() -> Path:
     return Path.home() / ".cache" / "pyoci-vm"
 
 
-def ensure(cache: Path) -> tuple[Image, TextIO]:
+def ensure(cache: Path, kind: Kind) -> tuple[Image, TextIO]:
     """Return the image, made first if need be, and a lock: until it is closed, nobody removes the image.
 
     Raises UnavailableError when a tool, the rights or the room are missing, or the build fails.
@@ -57,8 +71,8 @@ def ensure(cache: Path) -> tuple[Image, TextIO]:
         raise UnavailableError(f"not installed: {', '.join(missing)}")
     if os.geteuid() != 0:
         raise UnavailableError("making and using the guest's file system needs root")
-    release = _release()
-    folder = cache / f"image.{_key(release)}"
+    host = _release()
+    folder = cache / f"{kind.name}.{_key(kind, host)}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
         lock = open(cache / "lock", "a")
@@ -69,7 +83,7 @@ def ensure(cache: Path) -> tuple[Image, TextIO]:
     while not folder.is_dir():
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
-            _make(cache, folder, release)
+            _make(cache, folder, kind, host)
         fcntl.flock(lock, fcntl.LOCK_SH)
     return Image(folder / "disk.img", folder / "tree", folder / "vmlinux", folder / "initramfs"), lock
 
@@ -79,9 +93,9 @@ def contained(command: list[str]) -> list[str]:
     return [*CONTAINED.split(), *command]
 
 
-def _key(release: str) -> str:
+def _key(kind: Kind, host: str) -> str:
     """What the image depends on; not the agent and the other files, which are brought by each run."""
-    digest = hashlib.sha256(release.encode())
+    digest = hashlib.sha256(" ".join([host, *kind]).encode())
     for path in (HERE / "image.py", HERE / "cpio.py", *sorted(PARTS.iterdir())):
         digest.update(b"%b\0%b\0" % (path.name.encode(), path.read_bytes()))
     return digest.hexdigest()[:16]
@@ -97,6 +111,7 @@ def _release() -> str:
 
 
 def _mirror(release: str) -> str:
+    """The base of the package sources that the host has for its own `release`: it has the others, too."""
     listing = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)", "Identifier: Packages"],
         capture_output=True,
@@ -110,35 +125,35 @@ def _mirror(release: str) -> str:
     raise UnavailableError(f"apt has no package source for {release}")
 
 
-def _make(cache: Path, folder: Path, release: str) -> None:
+def _make(cache: Path, folder: Path, kind: Kind, host: str) -> None:
     for left in cache.glob("build.[0-9]*"):  # of a build that was killed: only the lock's holder builds
         shutil.rmtree(left)
     free = shutil.disk_usage(cache).free
     if free < BUILD_SPACE:
         raise UnavailableError(f"{free >> 20} MiB free in {cache}, the guest takes {BUILD_SPACE >> 20}")
-    mirror = _mirror(release)
+    mirror = _mirror(host)
     print(f"hack/vm: making the guest in {folder}; that takes minutes, once", file=sys.stderr, flush=True)
     began = time.monotonic()
     build = cache / f"build.{os.getpid()}"
     build.mkdir()
     try:
-        _fill(build, cache / "build.log", release, mirror)
+        _fill(build, cache / "build.log", kind, host, mirror)
     except BaseException:  # Ctrl-C, too: half a gigabyte of half a guest is no use to anyone
         shutil.rmtree(build, ignore_errors=True)
         raise
     build.rename(folder)
-    for old in cache.glob("image.*"):
-        if old != folder:
+    for old in cache.glob(f"{kind.name}.*"):
+        if old != folder and old.stat().st_mtime < time.time() - KEPT:
             shutil.rmtree(old)
     print(f"hack/vm: made in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
 
-def _fill(build: Path, log: Path, release: str, mirror: str) -> None:
+def _fill(build: Path, log: Path, kind: Kind, host: str, mirror: str) -> None:
     log.write_bytes(b"")
     tree = build / "tree"
-    _step(["sh", str(PARTS / "build-tree"), str(tree), release, mirror], log)
+    _step(["sh", str(PARTS / "build-tree"), str(tree), kind.release or host, mirror, kind.kernel, kind.release], log)
     version = next((tree / "usr/lib/modules").iterdir()).name
-    (build / "vmlinux").write_bytes(_uncompressed(tree / "boot/vmlinuz"))
+    (build / "vmlinux").write_bytes(_kernel(tree / "boot/vmlinuz"))
     _initramfs(tree, version, build / "initramfs")
     # No journal and no checksums: the disk is thrown away, and each costs emulated instructions.
     make = [
@@ -175,10 +190,11 @@ def _step(command: list[str], log: Path) -> None:
         raise UnavailableError(f"{name} failed with {done.returncode}, see {log}: {last}")
 
 
-def _uncompressed(vmlinuz: Path) -> bytes:
+def _kernel(vmlinuz: Path) -> bytes:
     """Take the ELF kernel out of a bzImage: qemu enters it directly (PVH), and the guest unpacks nothing.
 
-    The layout is that of the kernel's Documentation/arch/x86/boot.rst.
+    The layout is that of the kernel's Documentation/arch/x86/boot.rst. One that is not compressed with xz
+    stays as it is, and the guest unpacks it.
     """
     data = vmlinuz.read_bytes()
     sectors = data[0x1F1]
@@ -186,8 +202,8 @@ def _uncompressed(vmlinuz: Path) -> bytes:
     start = (sectors + 1) * 512 + offset
     try:
         kernel = lzma.LZMADecompressor().decompress(data[start : start + length])
-    except lzma.LZMAError as error:
-        raise UnavailableError(f"the kernel in {vmlinuz} is not compressed with xz: {error}") from error
+    except lzma.LZMAError:
+        return data
     if not kernel.startswith(b"\x7fELF"):
         raise UnavailableError(f"{vmlinuz} holds no ELF kernel")
     return kernel
@@ -201,16 +217,24 @@ def _initramfs(tree: Path, version: str, target: Path) -> None:
     for line in (folder / "modules.dep").read_text().splitlines():
         file, _, needed = line.partition(":")
         needs[file] = needed.split()
-        files[Path(file).stem] = file
+        files[Path(file).name.partition(".")[0]] = file
+    built_in = {Path(line).stem for line in (folder / "modules.builtin").read_text().splitlines()}
     order: dict[str, None] = {}
     for name in MODULES:
         if name not in files:
+            if name in built_in or name in GONE_SINCE:
+                continue
             raise UnavailableError(f"kernel {version} has no module {name}")
         order.update(dict.fromkeys([*reversed(needs[files[name]]), files[name]]))
     archive = cpio.Archive()
     for file in order:
-        archive.add(f"modules/{Path(file).name}", (folder / file).read_bytes())
-    archive.add("modules/order", "".join(f"{Path(file).name}\n" for file in order).encode())
+        content = (folder / file).read_bytes()
+        archive.add(_in_initramfs(file), lzma.decompress(content) if file.endswith(".xz") else content)
+    archive.add("modules/order", "".join(f"{Path(_in_initramfs(file)).name}\n" for file in order).encode())
     archive.add("bin/busybox", (tree / "bin/busybox").read_bytes(), 0o100755)
     archive.add("init", (PARTS / "init").read_bytes(), 0o100755)
     archive.write(target)
+
+
+def _in_initramfs(module: str) -> str:
+    return f"modules/{Path(module).name.removesuffix('.xz')}"
