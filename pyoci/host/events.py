@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 
-from pyoci.errors import NOT_RUNNING, CgroupError, StateError, UnsupportedError
+from pyoci.errors import NOT_RUNNING, StateError, UnsupportedError
 from pyoci.kernel import pidfd
 from pyoci.state import status
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def stats(entry: Entry) -> dict[str, Any]:
     """One event of the type `stats`. Raises StateError when the container has stopped, CgroupError."""
     state = status.made(entry, "cannot show events of container")
-    init = _hold(state)
+    init = _hold(entry, state)
     pidfd.close(init)
     return _stats(state, _group(state))
 
@@ -34,7 +34,7 @@ def follow(entry: Entry, interval: float, emit: Callable[[dict[str, Any]], None]
     """
     state = status.made(entry, "cannot show events of container")
     group = _group(state)
-    init = _hold(state)
+    init = _hold(entry, state)
     watch = group.oom_watch()
     try:
         poller = select.poll()
@@ -66,16 +66,13 @@ def _stats(state: State, group: Cgroup) -> dict[str, Any]:
     return {"type": "stats", "id": state.id, "data": data}
 
 
-def _hold(state: State) -> int:
+def _hold(entry: Entry, state: State) -> int:
     init = status.hold_init(state)
     if init is None:
         from pyoci.host import why_ended
 
         error = StateError(f"events: {NOT_RUNNING}: {state.id!r}")
-        try:
-            error.lead_on(why_ended.out_of_memory(state))
-        except CgroupError:
-            pass
+        error.lead_on(why_ended.afterwards(entry, state))
         raise error
     return init
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def state_document(entry: Entry) -> dict[str, Any]:
-    """The document, with the status of this moment.
+    """The document, with the status of this moment; of a container that has stopped, annotations say what killed it.
 
     Raises ContainerNotFound while `create` is at work, as with runc: an engine that asks again and again sees no
     container, and then a created one. Raises what `status.look` does.
@@ -20,4 +20,10 @@ def state_document(entry: Entry) -> dict[str, Any]:
     state, current = status.look(entry)
     if current == status.CREATING:
         raise ContainerNotFound(entry.id, status.BEING_CREATED)
-    return model.document(state, current)
+    document = model.document(state, current)
+    if current == status.STOPPED:
+        from pyoci.host import why_ended  # whoever asks often asks of those that run
+
+        if found := why_ended.as_annotations(entry, state):
+            document["annotations"] = {**state.annotations, **found}
+    return document

@@ -1,6 +1,6 @@
-"""Why the kernel killed a program, for the log: an exit status of 137 or 159 does not tell.
+"""Why the kernel killed a program: an exit status of 137 or 159 does not tell.
 
-Only for a program that a signal has ended, and whose caller waited for it in the foreground.
+`run` and `exec` tell it in the log, `events` of a container that has stopped in its error, and `state` in annotations.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import posix
 from pyoci import jsontext, log
 from pyoci.errors import PyociError
 from pyoci.state import status
-from pyoci.state.store import CONFIG_FILE
+from pyoci.state.store import CONFIG_FILE, EXIT_FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pyoci.state.model import State
     from pyoci.state.store import Entry
 
+# Annotations of a container that has stopped, each "true" or absent.
+OOM_KILLED, SECCOMP_KILLED = "org.pyoci.oom-killed", "org.pyoci.seccomp-killed"
 _BY_SIGNAL = 128
 _KILL, _SYS = 9, 31
 _RECORDS = 100_000  # of the kernel's log, whose longest is some 10 000 of these
@@ -31,13 +33,58 @@ def tell(exit_status: int, entry: Entry, pid: int) -> None:
         if exit_status == _BY_SIGNAL + _KILL:
             words = out_of_memory(entry.read())
         elif exit_status == _BY_SIGNAL + _SYS:
-            words = _forbidden_call(jsontext.loads(entry.read_file(CONFIG_FILE), what=CONFIG_FILE), pid)
+            words = _forbidden_call(_seccomp_of(entry), _logged_call(pid))
         else:
             return
     except PyociError:
         return  # somebody has deleted the container
     if words:
         log.warning(words)
+
+
+def afterwards(entry: Entry, state: State) -> str:
+    """Words about a container that has stopped, whose exit status nobody here knows."""
+    try:
+        words = out_of_memory(state)
+    except PyociError:
+        words = ""  # its group is gone
+    return words or _forbidden_call_in_log(entry, state)
+
+
+def as_annotations(entry: Entry, state: State) -> dict[str, str]:
+    """For the state document of a container that has stopped: what costs a file or two to know."""
+    found = {}
+    ended = _recorded(entry)
+    if ended.get("oom_killed") is True or _oom_kills(state):
+        found[OOM_KILLED] = "true"
+    if ended.get("signal") == _SYS and _seccomp_of(entry):
+        found[SECCOMP_KILLED] = "true"
+    return found
+
+
+def _oom_kills(state: State) -> int:
+    try:
+        group = status.cgroup_left(state)
+        return group.oom_kills() if group is not None else 0
+    except PyociError:
+        return 0  # its group is gone
+
+
+def _recorded(entry: Entry) -> dict[str, Any]:
+    """What a supervisor has written down (host/supervise.py)."""
+    try:
+        ended = jsontext.loads(entry.read_file(EXIT_FILE), what=EXIT_FILE)
+    except PyociError:
+        return {}  # it had none, or nothing is written yet
+    return ended if isinstance(ended, dict) else {}
+
+
+def _seccomp_of(entry: Entry) -> dict[str, Any]:
+    try:
+        config = jsontext.loads(entry.read_file(CONFIG_FILE), what=CONFIG_FILE)
+    except PyociError:
+        return {}  # somebody has deleted the container
+    return (config.get("linux") or {}).get("seccomp") or {}
 
 
 def out_of_memory(state: State) -> str:
@@ -53,20 +100,26 @@ def out_of_memory(state: State) -> str:
     )
 
 
-def _forbidden_call(config: dict[str, Any], pid: int) -> str:
-    seccomp = (config.get("linux") or {}).get("seccomp")
+def _forbidden_call_in_log(entry: Entry, state: State) -> str:
+    if not status.is_this_boot(state):
+        return ""
+    number = _logged_call(state.pid, not_before=state.pid_start / posix.sysconf("SC_CLK_TCK"))
+    return _forbidden_call(_seccomp_of(entry), number) if number >= 0 else ""
+
+
+def _forbidden_call(seccomp: dict[str, Any], number: int) -> str:
     if not seccomp:
         return ""  # somebody else's signal
-    number = _logged_call(pid)
     call = f"the system call {_name(seccomp, number)}" if number >= 0 else "a system call that it forbids"
     hint = "" if number >= 0 else "; the kernel's log names it (journalctl -k --grep type=1326)"
     return f"the program was killed by /linux/seccomp (SIGSYS), for {call}{hint}"
 
 
-def _logged_call(pid: int) -> int:
+def _logged_call(pid: int, not_before: float = 0.0) -> int:
     """The number of the last system call for which the kernel has killed that process; -1 when it does not tell.
 
-    Documentation/ABI/testing/dev-kmsg. The number of the process is that of the first PID namespace.
+    Documentation/ABI/testing/dev-kmsg. The number of the process is that of the first PID namespace. `not_before`: in
+    seconds since boot, when the process was made. The log's clock stands still while the machine sleeps.
     """
     number = -1
     try:
@@ -81,7 +134,9 @@ def _logged_call(pid: int) -> int:
                 break
             except BrokenPipeError:
                 continue  # overwritten meanwhile: the next one follows
-            if b" type=1326 " in record and f" pid={pid} ".encode() in record:
+            # SCMP_ACT_LOG writes such a record, too, with sig=0
+            is_kill = b" type=1326 " in record and b" sig=31 " in record
+            if is_kill and f" pid={pid} ".encode() in record and _time_of(record) >= not_before:
                 digits = record.partition(b" syscall=")[2].split(b" ")[0]
                 number = int(digits) if digits.isdigit() else number
     except OSError:
@@ -89,6 +144,12 @@ def _logged_call(pid: int) -> int:
     finally:
         posix.close(fd)
     return number
+
+
+def _time_of(record: bytes) -> float:
+    """Seconds, of `PRIORITY,SEQUENCE,MICROSECONDS,FLAGS...;`."""
+    parts = record.split(b",", 3)
+    return int(parts[2]) / 1e6 if len(parts) > 2 and parts[2].isdigit() else 0.0
 
 
 def _name(seccomp: dict[str, Any], number: int) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
+from helpers.library import Library
 from helpers.runtime import Runtime, until
 
 pytestmark = pytest.mark.beyond_runc("runc says nothing")
@@ -62,6 +64,18 @@ class TestOutOfMemory:
         assert "container not running" in words
         assert self.WORDS.search(words)
 
+    def test_state_says_so_afterwards(self, runtime: Runtime, bundle: Bundle) -> None:
+        limited(bundle)
+        bundle.config["annotations"] = {"who": "me"}
+        bundle.process["args"] = ["/bin/sh", "-c", f"while [ ! -e /go ]; do sleep 0.05; done; {GROWS}"]
+        container = runtime.start(bundle)
+        assert runtime.state(container.id)["annotations"] == {"who": "me"}
+        (bundle.rootfs / "go").touch()
+        until(lambda: container.status == "stopped")
+        assert runtime.state(container.id)["annotations"] == {"who": "me", "org.pyoci.oom-killed": "true"}
+        (listed,) = json.loads(runtime.expect("list", "--format", "json").stdout)
+        assert listed["annotations"]["org.pyoci.oom-killed"] == "true"
+
 
 class TestSeccomp:
     @pytest.mark.parametrize("command", ["run", "exec"])
@@ -78,6 +92,39 @@ class TestSeccomp:
         if os.access("/dev/kmsg", os.R_OK) and sees_the_first_namespace():
             assert "for the system call mkdir" in result.stderr
 
+    def test_events_say_so_afterwards(self, runtime: Runtime, bundle: Bundle) -> None:
+        filtered(bundle)
+        bundle.process["args"] = ["/bin/mkdir", "/tmp/x"]
+        container = runtime.start(bundle)
+        until(lambda: container.status == "stopped")
+        words = runtime.fails("events", "--stats", container.id)
+        assert "container not running" in words
+        if not (os.access("/dev/kmsg", os.R_OK) and sees_the_first_namespace()):
+            pytest.skip("the kernel's log cannot be read here")
+        assert "was killed by /linux/seccomp (SIGSYS), for the system call mkdir" in words
+
+    def test_a_call_that_is_logged_only_has_killed_nobody(self, runtime: Runtime, bundle: Bundle) -> None:
+        filtered(bundle)
+        bundle.linux["seccomp"]["syscalls"][0]["action"] = "SCMP_ACT_LOG"
+        bundle.process["args"] = ["/bin/mkdir", "/tmp/x"]
+        container = runtime.start(bundle)
+        until(lambda: container.status == "stopped")
+        assert "seccomp" not in runtime.fails("events", "--stats", container.id)
+
+    def test_state_says_so_where_somebody_waited(self, library: Library) -> None:
+        filter = {
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL_PROCESS"}],
+        }
+        for config, noted in (
+            (library.config.with_seccomp(filter), {"org.pyoci.seccomp-killed": "true"}),
+            (library.config.without_namespace("pid"), {}),
+        ):
+            script = "exec mkdir /tmp/x" if noted else "kill -SYS $$"
+            with library.started(script, config=config) as container:
+                assert container.wait(20).signal == 31
+                assert container.annotations == noted
+
     def test_a_call_that_the_profile_does_not_name(self, runtime: Runtime, bundle: Bundle) -> None:
         filtered(bundle, syscalls=[])
         bundle.linux["seccomp"]["defaultAction"] = "SCMP_ACT_KILL_PROCESS"
@@ -87,6 +134,14 @@ class TestSeccomp:
         result = runtime.run(bundle)
         assert result.status == 159
         assert "the program was killed by /linux/seccomp (SIGSYS), for " in result.stderr
+
+
+def test_state_of_a_container_that_nothing_has_killed(runtime: Runtime, bundle: Bundle) -> None:
+    limited(bundle)
+    bundle.process["args"] = ["/bin/sh", "-c", "kill -KILL $$"]
+    container = runtime.start(bundle)
+    until(lambda: container.status == "stopped")
+    assert not any(name.startswith("org.pyoci.") for name in runtime.state(container.id).get("annotations") or {})
 
 
 @pytest.mark.parametrize(("signal", "status"), [("KILL", 137), ("SYS", 159), ("TERM", 143)])
