@@ -5,17 +5,18 @@ See config.md, "POSIX-platform Hooks".
 
 from __future__ import annotations
 
+import _stat as stat
 import posix
 
 from pyoci import hook_exec, jsontext, log
-from pyoci.errors import HookError, PyociError
+from pyoci.errors import HookError, PyociError, UnsupportedError
 from pyoci.host.interrupt import undo_when_asked_to_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    Output = tuple[str, str]
+    Output = tuple[str, list[str]]
 
 
 def run(hooks: list[dict[str, Any]], state_document: dict[str, Any], kind: str, cwd: str) -> None:
@@ -24,7 +25,7 @@ def run(hooks: list[dict[str, Any]], state_document: dict[str, Any], kind: str, 
     Raises HookError for the first that fails, SyscallError when no process can be made.
     """
     content = jsontext.dumps(state_document).encode("ascii")
-    output = output_of(state_document.get("annotations") or {})
+    output = _output(state_document)
     for index, hook in enumerate(hooks):
         _run_one(hook, content, f"{kind} hook {index}", cwd, output)
 
@@ -32,7 +33,7 @@ def run(hooks: list[dict[str, Any]], state_document: dict[str, Any], kind: str, 
 def run_all(hooks: list[dict[str, Any]], state_document: dict[str, Any], kind: str, cwd: str) -> None:
     """As `run`, but one that fails is only warned of and the next one follows (runtime.md, Lifecycle, 13)."""
     content = jsontext.dumps(state_document).encode("ascii")
-    output = output_of(state_document.get("annotations") or {})
+    output = _output(state_document)
     for index, hook in enumerate(hooks):
         try:
             _run_one(hook, content, f"{kind} hook {index}", cwd, output)
@@ -51,7 +52,7 @@ def _run_one(hook: dict[str, Any], content: bytes, name: str, cwd: str, output: 
         content,
         hook.get("timeout"),
         cwd,
-        (lambda: _redirect(output)) if any(output) else None,
+        (lambda: _redirect(output)) if any(output[1]) else None,
     )
     if not result.succeeded:
         raise HookError(f"{name} {path}: {hook_exec.describe(result)}")
@@ -59,15 +60,29 @@ def _run_one(hook: dict[str, Any], content: bytes, name: str, cwd: str, output: 
         log.debug(f"{name} {path} wrote: {result.output.decode('utf-8', 'replace').strip()}")
 
 
-def output_of(annotations: dict[str, str]) -> Output:
-    """crun's run.oci.hooks.stdout and stderr: files that the host-side hooks append to."""
-    return annotations.get("run.oci.hooks.stdout", ""), annotations.get("run.oci.hooks.stderr", "")
+def _output(state_document: dict[str, Any]) -> Output:
+    """The bundle, and the files in it that standard output and error go to; see `plan.hook_output`."""
+    annotations = state_document.get("annotations") or {}
+    if not any(name.startswith("run.oci.hooks.") for name in annotations):
+        return "", []
+    from pyoci.plan import hook_output
+
+    bundle = state_document["bundle"]
+    return bundle, hook_output.names(annotations, bundle)
 
 
 def _redirect(output: Output) -> None:
-    for number, path in enumerate(output, 1):
-        if path:
-            fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_NOCTTY, 0o600)
+    bundle, names = output
+    try:
+        folder = posix.open(bundle, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    except FileNotFoundError:
+        return  # poststop hooks run even when an engine has removed the bundle
+    for number, name in enumerate(names, 1):
+        if name:
+            flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_NOFOLLOW | posix.O_NONBLOCK
+            fd = posix.open(name, flags | posix.O_CLOEXEC, 0o600, dir_fd=folder)
+            if not stat.S_ISREG(posix.fstat(fd).st_mode):
+                raise UnsupportedError(f"{bundle}/{name}: must be a regular file for the output of hooks")
             posix.dup2(fd, number)
 
 

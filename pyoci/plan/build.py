@@ -23,6 +23,10 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
         raise ConfigError("/root: missing, a root file system is required on Linux")
     warnings: list[str] = []
     annotations = config.get("annotations") or {}
+    if "run.oci.hooks.stdout" in annotations or "run.oci.hooks.stderr" in annotations:
+        from pyoci.plan import hook_output
+
+        hook_output.names(annotations, request.bundle)
     own = namespaces.plan(linux, facts)
     # without a mount namespace of its own the container would leave the mount to others
     announced = bool(request.readiness_folder) and "mount" in own.new

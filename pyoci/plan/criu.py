@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyoci.errors import CriuError, UsageError
+from pyoci.errors import CriuError, UnsupportedError, UsageError
 from pyoci.record import Record
 
 TYPE_CHECKING = False
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 CGROUP_MODES = {"soft": 3, "full": 4, "strict": 5, "ignore": 0}  # criu_cg_mode of rpc.proto
 CONFIG_ANNOTATION = "org.criu.config"
+CONFIG_FOLDER = "/etc/criu/"
 # The first that is there counts. runc's is taken as well: whoever puts pyoci in its place has it already.
 CONFIG_FILES = ("/etc/criu/pyoci.conf", "/etc/criu/runc.conf")
 DUMP_LOG, RESTORE_LOG = "dump.log", "restore.log"
@@ -75,9 +76,19 @@ def empty_namespaces(names: list[str], network_flag: int) -> int:
 
 
 def config_file(annotations: dict[str, str], exists: dict[str, bool]) -> str:
-    """criu's configuration file: that of the annotation (none, when it is empty), or the first that is there."""
+    """criu's configuration file: that of the annotation (none, when it is empty), or the first that is there.
+
+    A pod's author may write annotations, and the file may name programs that criu runs as root (`action-script`): so it
+    is one that the administrator has put into CONFIG_FOLDER. Raises UnsupportedError.
+    """
     if CONFIG_ANNOTATION in annotations:
-        return annotations[CONFIG_ANNOTATION]
+        path = annotations[CONFIG_ANNOTATION]
+        name = path.removeprefix(CONFIG_FOLDER)
+        if path and (not path.startswith(CONFIG_FOLDER) or "/" in name or name in ("", ".", "..")):
+            raise UnsupportedError(
+                f"/annotations/{CONFIG_ANNOTATION}: must be a file in {CONFIG_FOLDER}, not {path[:200]!r}"
+            )
+        return path
     return next((path for path in CONFIG_FILES if exists.get(path)), "")
 
 

@@ -195,6 +195,16 @@ def test_configuration_file_of_the_annotation(case: Case) -> None:
     assert case.criu.requests(DUMP)[0]["51"] == ["/etc/criu/mine.conf"]
 
 
+def test_a_configuration_file_of_elsewhere_is_refused(case: Case, scratch: Path) -> None:
+    (scratch / "evil.conf").write_text("action-script /bin/true\n")
+    case.bundle.config["annotations"] = {"org.criu.config": str(scratch / "evil.conf")}
+    container = case.start()
+    words = case.runtime.fails("checkpoint", "--image-path", str(case.images), container.id, options=case.options)
+    assert "must be a file in /etc/criu/" in words
+    assert not case.criu.requests(DUMP)
+    assert container.status == "running"
+
+
 def test_streams_are_written_down(case: Case) -> None:
     container = case.start()
     case.checkpoint(container.id)

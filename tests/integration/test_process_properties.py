@@ -195,16 +195,16 @@ def test_groups_of_the_caller(runtime: Runtime, bundle: Bundle) -> None:
     assert container.stdout.split() == ["1000", "44", "55"]
 
 
-def test_output_of_hooks(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+def test_output_of_hooks(runtime: Runtime, bundle: Bundle) -> None:
     """crun's annotations: what host-side hooks write goes to files."""
     bundle.config["annotations"] = {
-        "run.oci.hooks.stdout": str(scratch / "out"), "run.oci.hooks.stderr": str(scratch / "err")
+        "run.oci.hooks.stdout": str(bundle.path / "out.log"), "run.oci.hooks.stderr": "err.log"
     }  # fmt: skip
     for kind in ("createRuntime", "poststart", "poststop"):
         bundle.hook(kind, f"echo {kind}; echo {kind} >&2")
     assert runtime.run(bundle).status == 0
-    for name in ("out", "err"):
-        assert (scratch / name).read_text().split() == ["createRuntime", "poststart", "poststop"]
+    for name in ("out.log", "err.log"):
+        assert (bundle.path / name).read_text().split() == ["createRuntime", "poststart", "poststop"]
 
 
 class TestLimits:

@@ -243,12 +243,32 @@ def test_freezer(saved: dict[str, Any], freezer: str) -> None:
         ({}, {}, ""),
         ({}, {"/etc/criu/runc.conf": True}, "/etc/criu/runc.conf"),
         ({}, {"/etc/criu/runc.conf": True, "/etc/criu/pyoci.conf": True}, "/etc/criu/pyoci.conf"),
-        ({"org.criu.config": "/x"}, {"/etc/criu/runc.conf": True}, "/x"),
+        ({"org.criu.config": "/etc/criu/x"}, {"/etc/criu/runc.conf": True}, "/etc/criu/x"),
         ({"org.criu.config": ""}, {"/etc/criu/runc.conf": True}, ""),
     ],
 )
 def test_configuration_file(annotations: dict[str, str], exists: dict[str, bool], file: str) -> None:
     assert criu.config_file(annotations, exists) == file
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "x",
+        "/x",
+        "/etc/criu",
+        "/etc/criu/",
+        "/etc/criu/..",
+        "/etc/criu/../x",
+        "/etc/criu/a/b",
+        "/proc/self/fd/3",
+        "//etc/criu/x",
+    ],
+)
+def test_a_configuration_file_of_elsewhere(path: str) -> None:
+    """Whoever writes a pod's annotations would have criu run a program as root: `action-script`."""
+    with pytest.raises(UnsupportedError, match="must be a file in /etc/criu/"):
+        criu.config_file({"org.criu.config": path}, {})
 
 
 def test_versions() -> None:
