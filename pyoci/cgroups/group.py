@@ -319,16 +319,16 @@ def _rmdir(path: str) -> int:
 
 
 def is_frozen_v1(group: Group) -> bool:
-    """Whether the group is frozen, or about to be, by itself or by a parent."""
+    """Whether the group is frozen, or about to be, by itself or by a parent; not when its path is another's by now."""
     state = files.read_optional(f"{group.path}/freezer.state")
-    return state is not None and state != "THAWED\n"
+    return state is not None and state != "THAWED\n" and group.is_there()
 
 
 def is_frozen_v2(group: Group) -> bool:
-    """Whether the group stands still, by itself or by a parent."""
+    """Whether the group stands still, by itself or by a parent; not when its path is another's by now."""
     # cgroup.events, not cgroup.freeze: a parent may be frozen, and freezing takes its time.
     events = files.read_optional(f"{group.path}/cgroup.events")
-    return events is not None and "frozen 1" in events
+    return events is not None and "frozen 1" in events and group.is_there()
 
 
 def _is_frozen(group: int) -> bool:

@@ -217,7 +217,8 @@ class LegacyCgroup:
     def stats(self) -> dict[str, Any]:
         from pyoci.cgroups import stats_v1
 
-        self._listing().check()
+        for group in self.groups.values():
+            group.check()
         return stats_v1.collect(self._path_or_none)
 
     def oom_watch(self) -> OomWatch | None:

@@ -11,7 +11,16 @@ import posix
 
 from pyoci import jsontext, log, phase
 from pyoci.criu import rpc, swrk
-from pyoci.errors import NOT_RUNNING, CriuError, PyociError, StateError, SyscallError, UnsupportedError, UsageError
+from pyoci.errors import (
+    NOT_RUNNING,
+    CgroupError,
+    CriuError,
+    PyociError,
+    StateError,
+    SyscallError,
+    UnsupportedError,
+    UsageError,
+)
 from pyoci.host import delete, image_folder
 from pyoci.host.interrupt import undo_when_asked_to_end
 from pyoci.kernel import namespace, pidfd
@@ -99,6 +108,9 @@ def _look(plan: Plan, state: State) -> Found:
     mounts = mountinfo.parse(_read(f"/proc/{pid}/mountinfo"))
     annotations = plan.annotations
     known = {path: posix.access(path, posix.F_OK) for path in criu.CONFIG_FILES}
+    freezer = criu.freezer(state.cgroup)
+    if freezer and pid not in status.cgroup(state).pids():
+        raise CgroupError(f"checkpoint: process {pid} has left the container's cgroup, which criu would freeze")
     return Found(
         pid=pid,
         mounts=mounts,
@@ -107,7 +119,7 @@ def _look(plan: Plan, state: State) -> Found:
             kind: _namespace_inode(path, kind) for kind, path in plan.namespaces.joined if kind in ("network", "pid")
         },
         streams=[_stream(pid, number, mounts) for number in range(3)],
-        freezer=criu.freezer(state.cgroup),
+        freezer=freezer,
         config_file=criu.config_file(annotations, known),
     )
 

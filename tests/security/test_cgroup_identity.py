@@ -162,6 +162,7 @@ def test_commands_on_a_living_container_refuse_anothers_group(runtime: Runtime, 
         for command in (["exec", container.id, "/bin/true"], ["update", "--pids-limit", "7", container.id],
                         ["pause", container.id], ["events", "--stats", container.id]):  # fmt: skip
             assert "made anew by somebody else" in runtime.fails(*command)
+        assert str(process.pid) not in runtime.expect("ps", "--format", "json", container.id).stdout
         runtime.expect("kill", "--all", container.id, "TERM")
         assert process.poll() is None
         container.delete("--force")
@@ -169,6 +170,41 @@ def test_commands_on_a_living_container_refuse_anothers_group(runtime: Runtime, 
         assert process.poll() is None
     remove_left(bundle.cgroups_path)
     remove_left(f"{bundle.cgroups_path}-elsewhere")
+
+
+def test_anothers_group_that_is_frozen(runtime: Runtime, bundle: Bundle) -> None:
+    """Nor does it make the container a paused one, that `resume` would thaw and `exec` refuse."""
+    bundle.process["args"] = ["/bin/sleep", "100"]
+    container = runtime.start(bundle)
+    move(container.pid, f"{bundle.cgroups_path}-elsewhere")
+    for folder in cgroup_files.every(bundle.cgroups_path):
+        folder.rmdir()
+    with someone(bundle.cgroups_path), frozen(bundle.cgroups_path) as is_frozen:
+        assert container.status == "running"
+        assert "container not paused" in runtime.fails("resume", container.id)
+        assert "made anew by somebody else" in runtime.fails("exec", container.id, "/bin/true")
+        assert is_frozen()
+        container.delete("--force")
+        container.wait()
+        assert is_frozen()
+    remove_left(bundle.cgroups_path)
+    remove_left(f"{bundle.cgroups_path}-elsewhere")
+
+
+def test_anothers_group_in_one_hierarchy_of_v1(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.process["args"] = ["/bin/sleep", "100"]
+    container = runtime.start(bundle)
+    cgroup_files.v1_only()
+    memory = cgroup_files.place("memory", bundle.cgroups_path)
+    (memory.parent / "cgroup.procs").write_text(str(container.pid))
+    memory.rmdir()
+    memory.mkdir()
+    for command in (["update", "--pids-limit", "7", container.id], ["events", "--stats", container.id],
+                    ["exec", container.id, "/bin/true"]):  # fmt: skip
+        assert "made anew by somebody else" in runtime.fails(*command)
+    container.delete("--force")
+    container.wait()
+    memory.rmdir()
 
 
 DEPTH, NAME = 40, "n" * 200  # 8,000 bytes: a path has 4,096
@@ -263,6 +299,21 @@ def someone(path: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def frozen(path: str) -> Iterator[Callable[[], bool]]:
+    """The groups at `path` stand still; tells whether they do."""
+    if cgroup.is_v2():
+        file, on, off = cgroup_files.place("cgroup", path) / "cgroup.freeze", "1", "0"
+    else:
+        file, on, off = cgroup_files.place("freezer", path) / "freezer.state", "FROZEN", "THAWED"
+    file.write_text(on)
+    try:
+        until(lambda: file.read_text().strip() == on, "it is frozen")
+        yield lambda: file.read_text().strip() == on
+    finally:
+        file.write_text(off)
 
 
 def remove_left(path: str) -> None:
