@@ -256,7 +256,7 @@ def _user() -> str:
 def _subordinate_ids(file: str, user: str) -> int:
     """How many IDs the user has in /etc/subuid or /etc/subgid: subuid(5)."""
     total = 0
-    for line in _read(file).splitlines():
+    for line in _read(file).split("\n"):
         fields = line.split(":")
         if len(fields) == 3 and fields[0] in (user, str(os.geteuid())) and fields[2].isdigit():
             total += int(fields[2])

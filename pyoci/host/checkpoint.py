@@ -163,7 +163,7 @@ def _stream(pid: int, number: int, mounts: list[MountPoint]) -> str:
 
 
 def _mount_id(path: str) -> int:
-    for line in _read(path).splitlines():
+    for line in _read(path).split("\n"):
         key, _, value = line.partition(":")
         if key == "mnt_id":
             return int(value)

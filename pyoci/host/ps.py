@@ -38,7 +38,7 @@ def table(wanted: list[int], options: list[str]) -> str:
 
 def select_rows(text: str, wanted: set[int]) -> str:
     """The head of a table of ps(1) and the rows of `wanted`. Pure; UsageError without a column PID."""
-    head, *rows = text.splitlines()
+    head, *rows = text.split("\n")
     names = head.split()
     if "PID" not in names:
         raise UsageError(f"ps: its options give no column PID: {head!r}")

@@ -102,7 +102,7 @@ def _label(pid: int) -> str:
 
 def _parent(pid: int) -> int:
     try:
-        lines = _read(f"/proc/{pid}/status").splitlines()
+        lines = _read(f"/proc/{pid}/status").split("\n")
     except FileNotFoundError:
         return 0
     return next((int(line[5:]) for line in lines if line.startswith("PPid:")), 0)

@@ -110,7 +110,7 @@ def _find(names: list[str], root: Root) -> list[tuple[str, int]]:
     """
     found = [(name, root.open(name)) for name in names]
     text = _read("/proc/self/mountinfo")
-    for line in text.splitlines():
+    for line in filter(None, text.split("\n")):
         path = _unescape(line.split(" ", 5)[4])
         if path.startswith(f"{_STAGE}/"):
             name = path[len(_STAGE) :]

@@ -150,7 +150,7 @@ class Library:
             maps = b"".join(iter(lambda: posix.read(fd, 1 << 16), b""))
         finally:
             posix.close(fd)
-        for line in maps.splitlines():
+        for line in maps.split(b"\n"):
             if b"/libseccomp.so" in line:
                 return line.split(maxsplit=5)[5].decode("utf-8", "surrogateescape")
         raise UnsupportedError("find the file of libseccomp: it is not in /proc/self/maps")

@@ -285,7 +285,7 @@ def _lines(rootfs: str | os.PathLike[str], path: str) -> Sequence[Sequence[str]]
             os.close(found)
     finally:
         os.close(root)
-    return [line.split(":") for line in text.splitlines()]
+    return [line.split(":") for line in text.split("\n")]
 
 
 def _is_id(text: str) -> bool:

@@ -59,7 +59,7 @@ def _read_log(log: int) -> PyociError | None:
     found = None
     if not os.fstat(log).st_size:
         return None
-    for line in os.pread(log, _LOG_MAX, 0).decode(errors="replace").splitlines():
+    for line in os.pread(log, _LOG_MAX, 0).decode(errors="replace").split("\n"):
         try:
             entry = json.loads(line)
             level, words = entry["level"], entry["msg"]

@@ -19,7 +19,7 @@ class MountPoint(Record):
 def parse(text: str) -> list[MountPoint]:
     """In the kernel's order: a mount comes after the one that it lies on."""
     found = []
-    for line in text.splitlines():
+    for line in filter(None, text.split("\n")):
         mount, _, rest = line.partition(" - ")
         fields = mount.split(" ")
         found.append(

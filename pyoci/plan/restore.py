@@ -160,7 +160,7 @@ def confinement(plan: Plan, lsm_profile: str = "") -> Confinement:
 
 def escapes(allowed: Confinement, process: Process) -> str:
     """Why a restored process is less confined than config.json says; empty when it is not."""
-    lines = {key: value.strip() for key, _, value in (line.partition(":") for line in process.status.splitlines())}
+    lines = {key: value.strip() for key, _, value in (line.partition(":") for line in process.status.split("\n"))}
     for kind in allowed.namespaces:
         if kind in process.with_host:
             return f"it is in the host's {kind} namespace"

@@ -206,7 +206,7 @@ _NOT_SHOWN = (*FRESH, "/mnt", "/media", "/snap", "/var/lib/docker", "/var/lib/co
 def submounts(mountinfo: str) -> tuple[str, ...]:
     """Folders of the host that are file systems of their own, from /proc/self/mountinfo; none below another."""
     places: list[str] = []
-    for line in mountinfo.splitlines():
+    for line in mountinfo.split("\n"):
         before, _, after = line.partition(" - ")
         fields = before.split(" ")
         if len(fields) < 5 or after.partition(" ")[0] not in _DISKS or fields[4] == "/" or "\\" in fields[4]:
@@ -263,7 +263,7 @@ def resolv_conf(text: str, behind_stub: str) -> str:
     `behind_stub` is systemd-resolved's list of the real servers, for a host that has only its stub.
     """
     for source in (text, behind_stub):
-        lines = source.splitlines()
+        lines = source.split("\n")
         servers = [line for line in lines if _server(line) and not _is_loopback(_server(line))]
         if servers:
             others = [line for line in lines if line.split(" ")[0] in ("search", "domain", "options")]

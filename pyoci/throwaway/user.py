@@ -22,7 +22,7 @@ class Subordinate(Record):
 
 def subordinate(text: str, names: tuple[str, ...]) -> Subordinate | None:
     """The first range in /etc/subuid or /etc/subgid of one of `names` (the user's name and number). Pure."""
-    for line in text.splitlines():
+    for line in text.split("\n"):
         fields = line.split(":")
         if len(fields) == 3 and fields[0] in names and fields[1].isdigit() and fields[2].isdigit() and int(fields[2]):
             return Subordinate(first=int(fields[1]), count=int(fields[2]))

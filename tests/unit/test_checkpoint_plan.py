@@ -75,6 +75,23 @@ def test_a_switch_is_a_field_of_its_own(name: str) -> None:
     assert checkpoint.options(plan_of(), wanted(**{name: True}), found()) == {**plain, name: True}
 
 
+def test_what_only_some_containers_need() -> None:
+    plain = checkpoint.options(plan_of(), wanted(), found())
+    facts = found(freezer="/sys/fs/cgroup/a", config_file="/etc/criu/runc.conf", streams=["tty[8800:18]"])
+    assert checkpoint.options(plan_of(), wanted(), facts) == {
+        **plain,
+        "freeze_cgroup": "/sys/fs/cgroup/a",
+        "config_file": "/etc/criu/runc.conf",
+        "external": ["tty[8800:18]"],
+    }
+
+
+def test_a_volume_is_named_in_the_image_by_its_destination() -> None:
+    facts = found("22 20 8:2 /v /target rw - ext4 x rw", placed={"/link": 22})
+    made = checkpoint.options(plan_of(mounts=[bind("/link")]), wanted(), facts)
+    assert made["external"] == ["mnt[/target]:/link"]
+
+
 def test_pre_dump_tracks_memory_and_names_no_mounts() -> None:
     made = checkpoint.options(plan_of(), wanted(pre_dump=True), found())
     assert made["track_mem"] is True
@@ -90,12 +107,19 @@ def test_parent_images() -> None:
 def test_lazy_pages_wait_at_an_address() -> None:
     asked = wanted(lazy_pages=True, page_server=("127.0.0.1", 27), status_fd=9)
     checkpoint.check(asked)
+    assert checkpoint.options(plan_of(), wanted(status_fd=0), found())["status_fd"] == 0
     made = checkpoint.options(plan_of(), asked, found())
     assert (made["lazy_pages"], made["ps"], made["status_fd"]) == (True, {"address": "127.0.0.1", "port": 27}, 9)
 
 
 @pytest.mark.parametrize(
-    "options", [{"lazy_pages": True}, {"status_fd": 3}, {"pre_dump": True, "lazy_pages": True, "page_server": ("a", 1)}]
+    "options",
+    [
+        {"lazy_pages": True},
+        {"status_fd": 0},
+        {"status_fd": 3},
+        {"pre_dump": True, "lazy_pages": True, "page_server": ("a", 1)},
+    ],
 )
 def test_options_that_contradict_each_other(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="option"):
@@ -110,7 +134,10 @@ def test_page_server(text: str, value: object) -> None:
     assert checkpoint.page_server(text) == value
 
 
-@pytest.mark.parametrize("text", ["10.0.0.1", ":80", "a:", "a:0", "a:65536", "a:-1", "a:+1", "::1:80", "a:8o", "[::1]"])
+@pytest.mark.parametrize(
+    "text",
+    ["10.0.0.1", ":80", "a:", "a:0", "a:65536", "a:-1", "a:+1", "::1:80", "a:8o", "[::1]", "[::1:80", "a:000080"],
+)
 def test_page_server_that_is_none(text: str) -> None:
     with pytest.raises(UsageError, match="--page-server"):
         checkpoint.page_server(text)
@@ -122,8 +149,8 @@ def test_cgroup_modes_have_the_numbers_of_rpc_proto(mode: str, number: int) -> N
 
 
 def test_only_the_network_can_be_left_empty() -> None:
-    asked = Wanted(empty_ns=["network"])
-    assert checkpoint.options(plan_of(), asked, found())["empty_ns"] == 0x40000000
+    for name in ("network", "net"):
+        assert checkpoint.options(plan_of(), Wanted(empty_ns=[name]), found())["empty_ns"] == 0x40000000
     with pytest.raises(UsageError, match="'ipc'"):
         checkpoint.options(plan_of(), Wanted(empty_ns=["ipc"]), found())
 
@@ -220,6 +247,12 @@ def test_mountinfo_paths() -> None:
     assert unescape(r"/a\040b\134c\012") == "/a b\\c\n"
 
 
+def test_a_mount_point_with_what_looks_like_the_end_of_a_line() -> None:
+    """The kernel writes a form feed, and others, as they are: a container could tell of mounts that are not there."""
+    (mount,) = parse("22 20 8:2 / /a\x0c\x1c\x851\u2028 rw - tmpfs x rw\n")
+    assert (mount.path, mount.fstype) == ("/a\x0c\x1c\x851\u2028", "tmpfs")
+
+
 @pytest.mark.parametrize(
     ("saved", "freezer"),
     [
@@ -273,6 +306,7 @@ def test_a_configuration_file_of_elsewhere(path: str) -> None:
 
 def test_versions() -> None:
     criu.require_version(31701, list(criu._NEEDED))
+    criu.require_version(criu.OLDEST, [])
     with pytest.raises(CriuError, match=r"criu 2\.9\.4 is too old for checkpoint and restore: 3\.0 or newer"):
         criu.require_version(20904, [])
     with pytest.raises(CriuError, match=r"criu 3\.11 is too old for --lsm-profile: 3\.14 or newer"):

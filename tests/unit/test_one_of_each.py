@@ -37,6 +37,17 @@ FORMS = {
         {"kernel/scm_rights.py", "library/supervised.py"},  # programs that use the library have Python's socket
         "kernel.scm_rights",
     ),
+    "lines of a text with names in it": (
+        r"\.splitlines\(",
+        # numbers and words of the kernel's, and texts of our own
+        {
+            f"cgroups/{name}.py"
+            for name in ("devices", "files", "oom", "resctrl", "resources_v2", "stats_v1", "stats_v2")
+        }
+        | {"criu/swrk.py", "doctor/probe.py", "host/bundle_doubts.py", "host/leads.py", "kernel/bpf.py"}
+        | {"library/copying.py", "manual/roff.py", "throwaway/user_network.py", "trace.py"},
+        'split("\\n"): for splitlines() a form feed ends a line, too, and a file may have one in its name',
+    ),
     "a list of CPUs": (r"partition\(\"-\"\)", {"number_list.py", "spec/patterns.py"}, "number_list.parse"),
     "the number of SIGKILL": (
         r"(?m)^_?(SIG)?KILL = |\b(kill|die_with_parent)\((.*, )?9\)",

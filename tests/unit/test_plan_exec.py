@@ -8,6 +8,7 @@ import pytest
 
 from pyoci.errors import ConfigError, UsageError
 from pyoci.plan import exec as exec_plan
+from pyoci.plan import process as process_plan
 from pyoci.plan.exec import Changes
 from pyoci.plan.facts import Facts
 from pyoci.plan.request import Request
@@ -92,7 +93,9 @@ class TestCommandLine:
         with pytest.raises(ConfigError):
             document(OWN, **words)
 
-    @pytest.mark.parametrize("text", ["root", "-1", "1:", ":1", "4294967296", "1:2:3", "٣", " 1", "1" * 5000])
+    @pytest.mark.parametrize(
+        "text", ["root", "-1", "1:", ":1", "4294967296", "1:2:3", "٣", " 1", "1" * 5000, "00000000001"]
+    )
     def test_user_is_a_number(self, text: str) -> None:
         with pytest.raises(UsageError, match="--user") as raised:
             document(OWN, args=["x"], user=text)
@@ -185,9 +188,16 @@ class TestPlan:
         assert plan.pids_limited
 
     @pytest.mark.parametrize(
-        ("resources", "limited"), [(None, False), ({}, False), ({"pids": {}}, False), ({"pids": {"limit": -1}}, False)]
+        ("resources", "limited"),
+        [
+            (None, False),
+            ({}, False),
+            ({"pids": {}}, False),
+            ({"pids": {"limit": -1}}, False),
+            ({"pids": {"limit": 1}}, True),
+        ],
     )
-    def test_no_limit_of_processes(self, resources: Any, limited: bool) -> None:
+    def test_whether_processes_are_limited(self, resources: Any, limited: bool) -> None:
         assert planned({"linux": {"resources": resources}}, args=["x"]).pids_limited is limited
 
     @pytest.mark.parametrize(
@@ -200,6 +210,25 @@ class TestPlan:
         config = {"process": {"cwd": "/"}, "linux": {"namespaces": [{"type": kind} for kind in kinds]}}
         request = Request(container_id="x", bundle="/b")
         assert exec_plan.plan(config, changes(args=["x"]), request, facts).limits_itself is itself
+
+    @pytest.mark.parametrize(
+        ("namespaces", "has_root"),
+        [
+            ([], False),
+            ([{"type": "pid"}], False),
+            ([{"type": "mount"}], True),
+            ([{"type": "mount", "path": "/x"}], False),
+            ([{"type": "pid"}, {"type": "mount"}], True),
+        ],
+    )
+    def test_whose_root_the_mount_namespace_has(self, namespaces: list[dict[str, str]], has_root: bool) -> None:
+        assert planned({"linux": {"namespaces": namespaces}}, args=["x"]).has_root is has_root
+
+    def test_the_containers_annotations_count(self) -> None:
+        own = {"cwd": "/"}
+        config = {"process": own, "annotations": {process_plan.KEEP_GROUPS: "1"}}
+        assert planned(config, args=["x"]).process.keep_groups
+        assert not planned({"process": own}, args=["x"]).process.keep_groups
 
     def test_nothing_but_a_command(self) -> None:
         plan = planned({}, args=["x"])

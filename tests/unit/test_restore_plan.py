@@ -82,6 +82,22 @@ def test_a_source_cannot_speak_for_another(name: str) -> None:
         restore.options(plan_of(), wanted(), found(sources=[(name, "/tmp/0")]))
 
 
+def test_what_only_some_containers_need() -> None:
+    plain = restore.options(plan_of(), wanted(), found())
+    assert restore.options(plan_of(process={"terminal": True}), wanted(), found()) == {
+        **plain,
+        "orphan_pts_master": True,
+    }
+    asked = Wanted(empty_ns=["network"])
+    made = restore.options(plan_of(), asked, found(config_file="/etc/criu/runc.conf", streams=[("pipe:[1]", 5)]))
+    assert made == {
+        **plain,
+        "empty_ns": 0x40000000,
+        "config_file": "/etc/criu/runc.conf",
+        "inherit_fd": [{"key": "pipe:[1]", "fd": 5}],
+    }
+
+
 def test_joined_namespaces() -> None:
     namespaces = {"network": (11, "/n"), "pid": (12, "/p"), "ipc": (13, "/i"), "uts": (14, "/u")}
     made = restore.options(plan_of(), wanted(), found(namespaces=namespaces))
@@ -96,7 +112,7 @@ def test_lsm_options() -> None:
     assert (made["lsm_profile"], made["lsm_mount_context"]) == ("apparmor:p", "a:b:c:s0")
 
 
-@pytest.mark.parametrize("text", ["apparmor", "apparmor:", "smack:x", ":x"])
+@pytest.mark.parametrize("text", ["apparmor", "apparmor:", "smack:x", ":x", "smack:apparmor:x"])
 def test_an_lsm_profile_that_is_none(text: str) -> None:
     with pytest.raises(UsageError, match="--lsm-profile"):
         restore.check(plan_of(), wanted(lsm_profile=text))
@@ -110,6 +126,8 @@ def test_no_mount_namespace() -> None:
 def test_streams_of_the_image() -> None:
     names = ["pipe:[12]", "file[1a:2f]", "tty[8800:18]"]
     assert restore.streams(names) == names
+    longest = "pipe:[" + "1" * 57 + "]"
+    assert restore.streams([longest, "pipe:[1x]", longest.replace("[", "[1")]) == [longest, "", ""]
 
 
 @pytest.mark.parametrize(
@@ -173,6 +191,12 @@ def test_apparmor_is_asked_for(profile: str, option: str, asked: bool) -> None:
         (process(status=STATUS.replace("Seccomp:\t2", "Seccomp:\t0")), "no seccomp filter"),
         (process(status=STATUS.replace("NoNewPrivs:\t1", "NoNewPrivs:\t0")), "gain privileges"),
         (process(status=""), "no seccomp filter"),
+        *(
+            (process(status=STATUS.format(caps="0").replace(f"{name}:\t0", f"{name}:\t1f")), f"{name} have 0x1a more")
+            for name in ("CapInh", "CapPrm", "CapEff", "CapBnd")
+        ),
+        # a process names itself, and in a name no character but a line feed ends the line
+        (process(status="Name:\ta\x0cSeccomp:\t2\nNoNewPrivs:\t1\n"), "no seccomp filter"),
     ],
 )
 def test_less_confined(restored: Process, why: str) -> None:
@@ -194,6 +218,20 @@ def test_confinement_is_that_of_config_json() -> None:
         seccomp=True,
         no_new_privileges=True,
     )
+
+
+@pytest.mark.parametrize("kind", ["bounding", "permitted", "effective", "inheritable", "ambient"])
+def test_each_set_of_capabilities_counts(kind: str) -> None:
+    plan = plan_of(process={"capabilities": {}})
+    assert plan.process is not None
+    setattr(plan.process.capabilities, kind, 0b110)
+    assert restore.confinement(plan).capabilities == 0b110
+
+
+def test_without_a_process_the_namespaces_are_still_the_containers() -> None:
+    plan = plan_of()
+    plan.process = None
+    assert restore.confinement(plan) == Confinement(namespaces=["pid", "mount", "network", "ipc", "uts"])
 
 
 LOG = b"""(00.001) Warn  (criu/a.c:1): fine
