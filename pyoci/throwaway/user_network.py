@@ -13,6 +13,9 @@ from pyoci.kernel import namespace, process, signals, uapi
 _SLIRP_SERVER = "nameserver 10.0.2.3\n"
 _READY_SECONDS = 10
 _TUN = "/dev/net/tun"
+# pasta(1) would let the container reach what listens on the host's loopback device, by its own and by the gateway's
+# address, and bind the container's ports on the host.
+_OWN = ("--no-map-gw", *("--tcp-ports", "none"), *("--udp-ports", "none"), *("--tcp-ns", "none"), *("--udp-ns", "none"))
 
 
 class Helper:
@@ -72,7 +75,8 @@ class Helper:
             signals.reset()
             os.execv(self.tool, [self.tool, *words])
         place = f"/proc/{owner}/ns"
-        words = ["--config-net", "--quiet", "--netns", f"{place}/net", "--userns", f"{place}/user", "--foreground"]
+        where = ["--netns", f"{place}/net", "--userns", f"{place}/user"]
+        words = ["--config-net", "--quiet", "--foreground", *where, *_OWN]
         # In the foreground it cannot tell that it is ready: the interface does.
         child = os.fork()
         if child == 0:

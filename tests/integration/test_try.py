@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -47,6 +48,23 @@ class Machine:
 
     def ip(self, *words: str) -> str:
         return subprocess.run([*self.enter, "ip", *words], check=True, capture_output=True, text=True).stdout
+
+    @contextlib.contextmanager
+    def server(self, *, on_loopback: bool = False) -> Iterator[int]:
+        """The port of a server that says `reached` to whoever comes: at BEHIND, or on the machine's loopback device."""
+        address, place = ("127.0.0.1", self.enter) if on_loopback else ("", self._behind)
+        script = (
+            "import socket, sys; server = socket.create_server((sys.argv[1], 0))\n"
+            "print(server.getsockname()[1], flush=True)\n"
+            "while True: server.accept()[0].sendall(b'reached')"
+        )
+        command = [*place, sys.executable, "-c", script, address]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                yield int(process.stdout.readline())
+            finally:
+                process.kill()
 
     def state(self) -> list[str]:
         """What `try` could change: links, addresses, routes, forwarding, nftables."""
@@ -394,21 +412,106 @@ def test_ordinary_user_keeps(runtime: Runtime, ordinary: list[str], scratch: Pat
     assert os.listdir(kept) == ["upper"]
 
 
-def test_ordinary_user_and_network(runtime: Runtime, ordinary: list[str]) -> None:
-    installed = shutil.which("pasta") or shutil.which("slirp4netns")
-    if installed and not os.path.exists("/dev/net/tun"):
-        assert "/dev/net/tun" in call(runtime, "--net", "--", "true", before=ordinary).stderr
-        pytest.skip("this kernel has no tun device")
-    elif installed and os.stat("/dev/net/tun").st_mode & 0o006 != 0o006:
-        assert "may not open /dev/net/tun" in call(runtime, "--net", "--", "true", before=ordinary).stderr
-        pytest.skip("an ordinary user may not open /dev/net/tun here")
-    elif installed:
-        out = expect(runtime, "--net", "--", "ls", "/sys/class/net", before=ordinary)
-        assert len([name for name in out.split() if not name.startswith("ifb")]) == 2  # some kernels make ifb0 always
-    else:
-        result = call(runtime, "--net", "--", "true", before=ordinary)
-        assert result.returncode == 1
-        assert "apt install passt" in result.stderr
+@pytest.mark.parametrize("tool", ["pasta", "slirp4netns"])
+def test_ordinary_user_and_network(
+    runtime: Runtime, machine: Machine, ordinary: list[str], scratch: Path, tool: str
+) -> None:
+    """With the one tool, as if the other were not installed, a program reaches an address behind the machine."""
+    words = [*machine.enter, *user_tool(machine, scratch, tool), *ordinary]
+    before = machine.state()
+    with machine.server() as port:
+        script = f"ls /sys/class/net; grep nameserver /etc/resolv.conf; busybox nc -w 5 {machine.BEHIND} {port}"
+        out = expect(runtime, "--net", "--", "sh", "-c", script, before=words)
+    *devices, last = [word for word in out.split() if not word.startswith("ifb")]  # some kernels make ifb0 always
+    assert last == "reached"
+    assert len(devices) >= 2 and "lo" in devices
+    if tool == "slirp4netns":
+        assert "10.0.2.3" in devices
+    assert machine.state() == before
+    until(lambda: not [name for name in helpers() if name in ("pasta", "passt", "slirp4netns")], "the tool has ended")
+
+
+@pytest.mark.parametrize("tool", ["pasta", "slirp4netns"])
+def test_ordinary_users_network_is_not_the_hosts_loopback(
+    runtime: Runtime, machine: Machine, ordinary: list[str], scratch: Path, tool: str
+) -> None:
+    """What listens on 127.0.0.1 trusts the users of its machine; and ports of the container are its own."""
+    words = [*machine.enter, *user_tool(machine, scratch, tool), *ordinary]
+    with machine.server(on_loopback=True) as port:
+        near = subprocess.run([*machine.enter, "busybox", "nc", "127.0.0.1", str(port)], capture_output=True, text=True)
+        assert near.stdout == "reached"
+        addresses = ["127.0.0.1", machine.BEHIND, "192.0.2.1", "10.0.2.2"]
+        tries = "; ".join(f"busybox nc -w 2 {address} {port} </dev/null" for address in addresses)
+        # pasta looks for sockets that listen every second
+        script = f"busybox nc -l -p 12321 >/dev/null & sleep 1.5; {tries}; echo tried; cat; kill $!"
+        command = [*words, *arguments(runtime, "--net", "--", "sh", "-c", script)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None and process.stdout is not None
+            assert process.stdout.readline() == "tried\n"
+            table = [*machine.enter, "cat", "/proc/net/tcp", "/proc/net/tcp6"]
+            sockets = subprocess.run(table, capture_output=True, text=True).stdout
+            process.stdin.close()
+    assert f":{port:04X} " in sockets
+    assert f":{12321:04X} " not in sockets
+
+
+@pytest.mark.parametrize(
+    ("setup", "words"),
+    [
+        (
+            "mount --bind {file} {tool}",
+            "an ordinary user needs pasta or slirp4netns for it: apt install passt",
+        ),
+        ("mount -t tmpfs none /dev/net", "there is no /dev/net/tun"),
+        ("mknod -m 600 {tun} c 10 200; mount --bind {tun} /dev/net/tun", "this user may not open /dev/net/tun"),
+        ("mknod -m 666 {tun} c 10 250; mount --bind {tun} /dev/net/tun", "cannot set up the network"),
+    ],
+    ids=["no tool", "no device", "a closed device", "not a device"],
+)
+def test_ordinary_user_who_gets_no_network(
+    runtime: Runtime, ordinary: list[str], scratch: Path, setup: str, words: str
+) -> None:
+    tools = [path for path in map(shutil.which, ("pasta", "slirp4netns")) if path]
+    if "{tool}" not in setup and not tools:
+        pytest.skip("neither pasta nor slirp4netns is installed")
+    if not os.path.exists("/dev/net/tun") and "/dev/net" in setup:
+        pytest.skip("this machine has no /dev/net/tun")
+    (scratch / "file").touch()
+    commands = [setup.format(file=scratch / "file", tun=scratch / "tun", tool=tool) for tool in tools or [""]]
+    enter = "; ".join(commands if "{tool}" in setup else commands[:1])
+    before = ["unshare", "--mount", "sh", "-ec", f'{enter if tools else ":"}; exec "$@"', "sh", *ordinary]
+    result = call(runtime, "--net", "--", "true", before=before)
+    assert result.returncode == 1
+    assert words in result.stderr, result.stderr
+
+
+def user_tool(machine: Machine, scratch: Path, tool: str) -> list[str]:
+    """Words before a command that give it a /dev/net/tun for everybody, as most systems have, and the one tool only."""
+    for name in (tool, "busybox"):
+        if not shutil.which(name):
+            pytest.skip(f"{name} is not installed")
+    try:
+        os.close(os.open("/dev/net/tun", os.O_RDWR))
+    except OSError as error:
+        pytest.skip(f"this kernel has no tun device: {error}")
+    machine.ip("route", "add", "default", "via", machine.BEHIND)
+    (scratch / "none").touch(0o644)
+    hidden = shutil.which("pasta") if tool != "pasta" else None
+    hide = f"mount --bind {scratch}/none {hidden}; " if hidden else ""
+    device = f"mknod {scratch}/tun c 10 200; chmod 666 {scratch}/tun; mount --bind {scratch}/tun /dev/net/tun; "
+    return ["unshare", "--mount", "sh", "-ec", f'{device}{hide}exec "$@"', "sh"]
+
+
+def helpers() -> list[str]:
+    """Names of all processes of NOBODY."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if folder.stat().st_uid == NOBODY:
+                found.append((folder / "comm").read_text().strip().partition(".")[0])
+        except OSError:
+            pass  # it has ended
+    return found
 
 
 def test_ordinary_user_killed(runtime: Runtime, ordinary: list[str]) -> None:
