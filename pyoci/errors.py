@@ -32,6 +32,11 @@ PERMISSION_DENIED = "permission denied"
 DOES_NOT_EXIST = "container does not exist"
 NOT_RUNNING = "container not running"
 
+# runc's words for what engines' users meet most; their scripts and suites search for them.
+HOOK_FAILED = "error running"
+DETACHED_TERMINAL = "cannot allocate tty if pyoci will detach without setting console socket"
+SOCKET_UNUSED = "cannot use console socket if pyoci will not detach or allocate tty"
+
 # Characters of a message. What hooks and tools write is passed on, and is at most 2048 bytes.
 _LONGEST = 3000
 _TAIL = 1000

@@ -33,7 +33,7 @@ OPTIONS = (
     Option(name="additional-gids", short="g", value="GID", repeated=True, help="add a group ID"),
     Option(name="process-label", value="LABEL", default="", help="SELinux label"),
     Option(name="apparmor", value="PROFILE", default="", help="AppArmor profile"),
-    Option(name="no-new-privs", help="do not let it gain privileges"),
+    Option(name="no-new-privs", default="", help="do not let it gain privileges"),
     Option(name="cap", short="c", value="CAPABILITY", repeated=True, help="add a capability"),
     Option(name="preserve-fds", value="N", default="0", help="pass N more file descriptors, starting at 3"),
     Option(
@@ -64,7 +64,7 @@ def options_of(call: Call) -> host.Options:
         additional_gids=[parser.number("additional-gids", gid) for gid in given["additional-gids"]],
         selinux_label=given["process-label"],
         apparmor_profile=given["apparmor"],
-        no_new_privileges=given["no-new-privs"],
+        no_new_privileges=None if given["no-new-privs"] == "" else given["no-new-privs"],
         capabilities=given["cap"],
     )
     return host.Options(

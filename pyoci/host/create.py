@@ -6,6 +6,8 @@ import posix
 
 from pyoci import cgroups, jsontext, log, phase
 from pyoci.errors import (
+    DETACHED_TERMINAL,
+    SOCKET_UNUSED,
     CgroupError,
     ConfigError,
     ContainerError,
@@ -350,9 +352,9 @@ def _lacked_memory(group: Cgroup) -> bool:
 def _check_terminal(plan: Plan, options: Options) -> None:
     terminal = plan.process is not None and plan.process.terminal
     if terminal and options.detach and not options.console_socket:
-        raise UsageError("process.terminal is true: a detached container needs --console-socket for its terminal")
+        raise UsageError(f"{DETACHED_TERMINAL}; /process/terminal is true, and --console-socket names a socket for it")
     if options.console_socket and not terminal:
-        raise UsageError("--console-socket is given, but process.terminal is not true in config.json")
+        raise UsageError(f"{SOCKET_UNUSED}; /process/terminal of config.json is not true")
 
 
 def first_state(plan: Plan, options: Options, group: Cgroup) -> State:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci import cgroups, jsontext, log, phase
-from pyoci.errors import PyociError, StateError, UsageError
+from pyoci.errors import DETACHED_TERMINAL, SOCKET_UNUSED, PyociError, StateError, UsageError
 from pyoci.host import handshake, passed_fds, spawn
 from pyoci.host.announce import announce
 from pyoci.host.interrupt import undo_when_asked_to_end
@@ -72,9 +72,9 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
         log.debug(f"plan: {plan!r}")
     wanted = plan.process
     if wanted.terminal and options.detach and not options.console_socket:
-        raise UsageError("a detached process with a terminal needs --console-socket")
+        raise UsageError(f"{DETACHED_TERMINAL}; --console-socket names one for the terminal")
     if options.console_socket and not wanted.terminal:
-        raise UsageError("--console-socket is given, but the process has no terminal")
+        raise UsageError(f"{SOCKET_UNUSED}; --tty, or terminal in the file of --process, asks for one")
     phase("open namespaces")
     passed_fds.check(wanted.preserve_fds)
     inherited = _open(plan, state)

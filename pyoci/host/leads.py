@@ -128,7 +128,7 @@ def _too_long(context: Context) -> str:
 def _why_hook(text: str) -> str:
     """Of a hook that is there, and that the kernel does not execute."""
     path = text.partition(" hook ")[2].partition(" ")[2].partition(": cannot be executed: ")[0]
-    if not path.startswith("/") or text.startswith("startContainer") or not posix.access(path, posix.F_OK):
+    if not path.startswith("/") or "startContainer hook" in text or not posix.access(path, posix.F_OK):
         return ""
     return why_program.why(View("/", "/", []), Wanted(args=[path], env=[], cwd="/", uid=0, gid=0))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyoci import log
 from pyoci.errors import NOT_RUNNING, StateError, UnsupportedError
 from pyoci.state import status
 
@@ -29,8 +30,17 @@ def update(entry: Entry, resources: dict[str, Any], schemata: Sequence[str] = ()
     if resources or not schemata:
         if not state.cgroup:
             raise UnsupportedError(f"update {state.id}: it has no cgroup")
+        _warn(resources)
         status.cgroup(state).update(resources)
     if schemata:
         from pyoci.cgroups import resctrl
 
         resctrl.update(state.resctrl, schemata)
+
+
+def _warn(resources: dict[str, Any]) -> None:
+    kernel = (resources.get("memory") or {}).get("kernel") or 0
+    if kernel > 0:
+        from pyoci.spec.rules import advice
+
+        log.warning(f"memory.kernel: {kernel} {advice.IGNORED_BY_KERNEL}")

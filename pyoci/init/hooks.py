@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci import hook_exec, jsontext
-from pyoci.errors import HookError
+from pyoci.errors import HOOK_FAILED, HookError
 from pyoci.kernel.beneath import Root
 from pyoci.wire.plan import Plan
 
@@ -43,7 +43,7 @@ def run(
             before_exec,
         )
         if not result.succeeded:
-            raise HookError(f"{kind} hook #{index} {hook['path']}: {hook_exec.describe(result)}")
+            raise HookError(f"{HOOK_FAILED} {kind} hook #{index}: {hook['path']}: {hook_exec.describe(result)}")
 
 
 def create_container(plan: Plan, root: Root, umask: int, document: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ class Changes(Record):
     additional_gids: list[int]
     selinux_label: str = ""
     apparmor_profile: str = ""
-    no_new_privileges: bool = False
+    no_new_privileges: bool | None = None
     capabilities: list[str]
 
 
@@ -81,7 +81,6 @@ def process_document(config: dict[str, Any], changes: Changes) -> dict[str, Any]
         said = {name: value for name, value in changes.document.items() if (name, value) not in _LEFT_OUT}
         return {**{name: own[name] for name in _INHERITED if name in own}, **said}
     document = dict(own or {"cwd": "/"})
-    document.pop("consoleSize", None)
     document["args"] = changes.args
     document["terminal"] = changes.terminal
     document["env"] = [*(document.get("env") or ()), *changes.env]
@@ -94,8 +93,8 @@ def process_document(config: dict[str, Any], changes: Changes) -> dict[str, Any]
         user = user | {"additionalGids": [*(user.get("additionalGids") or ()), *changes.additional_gids]}
     if user:
         document["user"] = user
-    if changes.no_new_privileges:
-        document["noNewPrivileges"] = True
+    if changes.no_new_privileges is not None:
+        document["noNewPrivileges"] = changes.no_new_privileges
     if changes.apparmor_profile:
         document["apparmorProfile"] = changes.apparmor_profile
     if changes.selinux_label:

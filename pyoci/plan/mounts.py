@@ -252,9 +252,15 @@ def _kind(entry: dict[str, Any], options: _Options) -> str:
         return "bind"
     if entry.get("type") == "cgroup":
         return "cgroup"
-    if entry.get("type") in (None, "", "none") and options == _Options(propagation=options.propagation):
+    if options.propagation and options == _Options(propagation=options.propagation) and _is_nothing_new(entry):
         return "change"
     return "filesystem"
+
+
+def _is_nothing_new(entry: dict[str, Any]) -> bool:
+    """Neither a file system nor a source: `mount --make-private DIR` (mount(8)) has none of them either."""
+    nothing = (None, "", "none")
+    return entry.get("type") in nothing and entry.get("source") in nothing
 
 
 def _refuse_what_does_not_fit(mount: Mount, options: _Options, where: str) -> None:
@@ -337,7 +343,9 @@ def _complete_bind(mount: Mount, options: _Options, where: str, bundle: str) -> 
 
 def _complete_filesystem(mount: Mount, where: str, namespaces: Namespaces) -> None:
     if not mount.fstype or mount.fstype == "none":
-        raise ConfigError(f"{where}/type: a mount of {mount.destination} that is no bind mount needs one")
+        raise ConfigError(
+            f"{where}/type: a mount of {mount.destination} needs the type of a file system, or the option bind"
+        )
     if mount.fstype == "sysfs" and _sysfs_is_refused(namespaces):
         _bind_sysfs(mount, where)
         return

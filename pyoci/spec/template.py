@@ -46,7 +46,7 @@ def default(version: str) -> dict[str, Any]:
             _mount("/proc", "proc"),
             _mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
             _mount("/dev/pts", "devpts", "nosuid", "noexec", "newinstance", *_TERMINALS, "gid=5"),
-            _mount("/dev/shm", "tmpfs", *_CAREFUL, "mode=1777", "size=65536k"),
+            {**_mount("/dev/shm", "tmpfs", *_CAREFUL, "mode=1777", "size=65536k"), "source": "shm"},
             _mount("/dev/mqueue", "mqueue", *_CAREFUL),
             _mount("/sys", "sysfs", *_CAREFUL, "ro"),
             _mount("/sys/fs/cgroup", "cgroup", *_CAREFUL, "relatime", "ro"),

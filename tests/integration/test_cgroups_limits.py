@@ -178,6 +178,17 @@ def test_block_io_weight(runtime: Runtime, bundle: Bundle, weight: int) -> None:
     assert value in (str(weight), str(1 + (weight - 10) * 9999 // 990))
 
 
+def test_a_limit_of_kernel_memory_is_warned_of_on_v1(runtime: Runtime, bundle: Bundle) -> None:
+    """The kernel takes the number and does nothing with it since 5.16."""
+    cgroup_files.v1_only()
+    bundle.sleeps()
+    bundle.linux["resources"]["memory"] = {"kernel": 1 << 30}
+    container = runtime.start(bundle)
+    assert "/linux/resources/memory/kernel: is ignored by Linux 5.16 and later" in container.stderr
+    result = runtime.expect("update", "--kernel-memory", "900m", container.id)
+    assert "warning: memory.kernel: 943718400 is ignored by Linux 5.16 and later" in result.stderr
+
+
 def test_swappiness_and_oom_killer_on_v1(runtime: Runtime, bundle: Bundle) -> None:
     cgroup_files.v1_only()
     bundle.linux["resources"]["memory"] = {"swappiness": 7, "disableOOMKiller": True}

@@ -276,7 +276,7 @@ def test_hook_that_fails_ends_the_restore(case: Case, scratch: Path) -> None:
     case.bundle.hook("createRuntime", "exit 3")
     case.bundle.hook("poststop", f"echo > {scratch}/undone")
     case.make_images()
-    assert "createRuntime hook 0" in case.restore_fails()
+    assert "createRuntime hook #0: " in case.restore_fails()
     assert (scratch / "undone").exists()
 
 

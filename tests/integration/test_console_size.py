@@ -32,6 +32,19 @@ def test_the_terminal_has_that_size(runtime: Runtime, bundle: Bundle, console: C
     container.wait()
 
 
+def test_a_further_process_has_it_too(runtime: Runtime, bundle: Bundle, console: ConsoleSocket, scratch: Path) -> None:
+    """As with runc: what `exec --tty` is not told it has from the container's own process."""
+    bundle.sleeps()
+    bundle.process["consoleSize"] = {"height": 25, "width": 81}
+    container = runtime.start(bundle)
+    options = ["--tty", "--detach", "--console-socket", str(console.path), "--pid-file", str(scratch / "pid")]
+    runtime.expect("exec", *options, container.id, "cat")
+    _, (master, *_) = console.receive()
+    assert os.get_terminal_size(master) == (81, 25)
+    os.close(master)
+    os.waitpid(int((scratch / "pid").read_text()), 0)  # its terminal hangs up
+
+
 def test_without_a_terminal_it_is_ignored(runtime: Runtime, bundle: Bundle) -> None:
     bundle.process["consoleSize"] = {"height": 25, "width": 80}
     assert runtime.sh(bundle, "echo runs") == "runs"

@@ -27,6 +27,14 @@ def test_no_new_privs(runtime: Runtime, container: Container) -> None:
     assert status(runtime, container, "--no-new-privs")["NoNewPrivs"] == "1"
 
 
+def test_no_new_privs_is_taken_back_by_name_only(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.sleeps()
+    bundle.process["noNewPrivileges"] = True
+    container = runtime.start(bundle)
+    assert status(runtime, container)["NoNewPrivs"] == "1"
+    assert status(runtime, container, "--no-new-privs=false")["NoNewPrivs"] == "0"
+
+
 def test_additional_gids(runtime: Runtime, container: Container) -> None:
     groups = status(runtime, container, "--additional-gids", "7", "--additional-gids", "9")["Groups"].split()
     assert {"7", "9"} <= set(groups)

@@ -154,7 +154,7 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     "no root file system": (no_rootfs, ("open rootfs ", '/root/path of config.json is "rootfs"')),
     "a working directory that is a file": (
         changed(cwd="/bin/sh"),
-        ("chdir to cwd '/bin/sh': not a directory", "/process/cwd of config.json names it"),
+        ('chdir to cwd ("/bin/sh") failed: not a directory', "/process/cwd of config.json names it"),
     ),
     "a quota below a millisecond": (
         resources("cpu", quota=500, period=100000),
@@ -252,7 +252,7 @@ class TestExecutingInAContainer:
         bundle.sleeps()
         container = runtime.start(bundle)
         words = runtime.fails("exec", "--cwd", "/nowhere", container.id, "true")
-        check(words, ("chdir to cwd '/nowhere': no such file or directory", "; --cwd or --process names it"))
+        check(words, ('chdir to cwd ("/nowhere") failed: no such file or directory', "; --cwd or --process names it"))
         assert "config.json" not in words
         check(container.exec("--cwd", "/", "true").stderr, ("; options of exec stand before the container's ID",))
 

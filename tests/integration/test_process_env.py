@@ -70,3 +70,10 @@ def test_a_passwd_that_links_out_of_the_rootfs_is_read_inside(runtime: Runtime, 
 def test_without_env(runtime: Runtime, bundle: Bundle) -> None:
     del bundle.process["env"]
     assert environment(runtime, bundle) == ["HOME=/root"]
+
+
+@pytest.mark.beyond_runc("runc's main branch finds no program without PATH")
+def test_a_program_is_found_without_path(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.process["env"] = ["A=1"]
+    bundle.process["args"] = ["sh", "-c", "echo runs"]
+    assert runtime.run(bundle).stdout == "runs\n"

@@ -25,6 +25,12 @@ def test_properties(runtime: Runtime, bundle: Bundle) -> None:
     assert Path(f"/proc/{state['pid']}").exists()
 
 
+@pytest.mark.beyond_runc("runc names the version that it was written for")
+def test_its_specification_is_that_of_the_config(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.config["ociVersion"] = "1.0.1"
+    assert runtime.create(bundle).state()["ociVersion"] == "1.0.1"
+
+
 def test_bundle_is_absolute(runtime: Runtime, bundle: Bundle) -> None:
     name = runtime.add(bundle)
     runtime.expect("create", "--bundle", ".", name, cwd=bundle.path)

@@ -33,7 +33,7 @@ def test_nothing_to_do() -> None:
 
 def test_a_failure_names_kind_index_path_and_status_and_stops(tmp_path: Path) -> None:
     listed = [shell("true"), shell("echo why >&2; exit 7"), shell("touch not-reached")]
-    with pytest.raises(HookError, match=r"^prestart hook 1 /bin/sh: exited with status 7: why$"):
+    with pytest.raises(HookError, match=r"^error running prestart hook #1: /bin/sh: exited with status 7: why$"):
         hooks.run(listed, STATE, "prestart", str(tmp_path))
     assert not (tmp_path / "not-reached").exists()
 
@@ -65,7 +65,9 @@ def test_without_env_the_environment_is_the_callers(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_missing() -> None:
-    with pytest.raises(HookError, match=r"^prestart hook 0 /nonexistent: cannot be executed: no such file"):
+    with pytest.raises(
+        HookError, match=r"^error running prestart hook #0: /nonexistent: cannot be executed: no such file"
+    ):
         hooks.run([{"path": "/nonexistent"}], STATE, "prestart", "/")
 
 
@@ -73,4 +75,4 @@ def test_run_all_goes_on(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     log.setup(None)
     hooks.run_all([shell("exit 1"), shell("touch reached")], STATE, "poststop", str(tmp_path))
     assert (tmp_path / "reached").exists()
-    assert "warning: poststop hook 0 /bin/sh: exited with status 1" in capfd.readouterr().err
+    assert "warning: error running poststop hook #0: /bin/sh: exited with status 1" in capfd.readouterr().err

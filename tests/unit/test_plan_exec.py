@@ -54,10 +54,7 @@ def document(own: dict[str, Any] | None = None, **words: Any) -> dict[str, Any]:
 class TestCommandLine:
     def test_what_the_process_has_of_the_containers_own(self) -> None:
         made = document(OWN, args=["x"])
-        assert made == {name: value for name, value in OWN.items() if name != "consoleSize"} | {
-            "args": ["x"],
-            "terminal": False,
-        }
+        assert made == OWN | {"args": ["x"], "terminal": False}
 
     @pytest.mark.parametrize(
         ("words", "name", "expected"),
@@ -84,6 +81,13 @@ class TestCommandLine:
         own = {"args": ["/own"], "cwd": "/"}
         assert "noNewPrivileges" not in document(own, args=["x"])
         assert document(own, args=["x"], no_new_privileges=True)["noNewPrivileges"] is True
+        assert document({**own, "noNewPrivileges": True}, args=["x"])["noNewPrivileges"] is True
+
+    def test_no_new_privileges_taken_back_by_name(self) -> None:
+        """`--no-new-privs=false`, as with runc."""
+        assert (
+            document({**OWN, "noNewPrivileges": True}, args=["x"], no_new_privileges=False)["noNewPrivileges"] is False
+        )
 
     def test_a_container_without_a_process(self) -> None:
         assert document(None, args=["x"]) == {"args": ["x"], "cwd": "/", "env": [], "terminal": False}

@@ -448,7 +448,7 @@ def test_the_options_of_the_spec_are_among_them() -> None:
     [
         ({"options": ["private"]}, "change"),
         ({"type": "", "options": ["rshared", "private"]}, "change"),
-        ({"type": "none"}, "change"),
+        ({"type": "none", "source": "none", "options": ["rslave"]}, "change"),
         ({"type": "none", "source": "/s", "options": ["rbind", "private"]}, "bind"),
         ({"type": "bind", "source": "/s"}, "bind"),
         ({"type": "tmpfs", "source": "/s", "options": ["bind"]}, "bind"),
@@ -471,6 +471,12 @@ def test_kinds(entry: dict[str, Any], kind: str) -> None:
         ({"options": ["bind"]}, "/mounts/0/source"),
         ({"type": "bind"}, "/mounts/0/source"),
         ({"options": ["ro"]}, "/mounts/0/type"),
+        ({}, "/mounts/0/type"),
+        ({"source": "/s"}, "/mounts/0/type"),
+        ({"type": "none"}, "/mounts/0/type"),
+        ({"type": "none", "source": "/s"}, "/mounts/0/type"),
+        ({"options": ["defaults"]}, "/mounts/0/type"),
+        ({"source": "/s", "options": ["rslave"]}, "/mounts/0/type"),
         ({"type": "none", "options": ["nosuid"]}, "/mounts/0/type"),
     ],
 )

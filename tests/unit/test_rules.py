@@ -419,6 +419,7 @@ WARNED = [
     ("mappings_say_idmap", mount(uidMappings=MAP, gidMappings=MAP), "/mounts/0/options"),
     ("prestart_is_deprecated", config(hooks={"prestart": [{"path": "/x"}]}), "/hooks/prestart"),
     ("console_size_has_terminal", config(process_consoleSize={"height": 1, "width": 1}), "/process/consoleSize"),
+    ("kernel_memory_is_limited", config(resources_memory={"kernel": 9}), "/linux/resources/memory/kernel"),
     ("user_is_complete", config(process_user={"gid": 0}), "/process/user/uid"),
     ("user_is_complete", config(process_user={"uid": 0}), "/process/user/gid"),
     ("user_has_no_name", config(process_user={"uid": 0, "gid": 0, "username": "x"}), "/process/user/username"),

@@ -1,4 +1,4 @@
-"""Options that change little each: `--log-level`, `spec --file`."""
+"""Options that change little each: `--log-level`, `spec --file`, `exec --process`."""
 
 from __future__ import annotations
 
@@ -44,3 +44,10 @@ class TestSpecFile:
         (tmp_path / "other.json").write_text("mine")
         assert main(["spec", "--bundle", str(tmp_path), "--file", "other.json"]) == 1
         assert (tmp_path / "other.json").read_text() == "mine"
+
+
+class TestExecProcess:
+    @pytest.mark.parametrize(("words", "found"), [(["--process", "f", "x", "true"], "both"), (["x"], "neither")])
+    def test_a_command_or_a_file(self, capfd: pytest.CaptureFixture[str], words: list[str], found: str) -> None:
+        assert main(["exec", *words]) == 255
+        assert f"exec takes a command, or --process FILE, found {found}" in capfd.readouterr().err

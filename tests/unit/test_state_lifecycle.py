@@ -175,7 +175,9 @@ def test_start_passes_on_the_words_of_the_container_side(
 
 def test_failed_start_container_hook_destroys_the_container(store: Store, entry: Entry, tmp_path: Path) -> None:
     def fail(fd: int) -> None:
-        messages.from_descriptor(fd).send(messages.ERROR, "hook startContainer hook 0 /h: exited with status 1")
+        messages.from_descriptor(fd).send(
+            messages.ERROR, "hook error running startContainer hook #0: /h: exited with status 1"
+        )
 
     init = FakeInit(entry, fail)
     record(entry, init, hooks={"poststop": [touch(tmp_path / "poststop")]})
@@ -204,7 +206,7 @@ def test_poststart_hooks_see_the_running_container(entry: Entry, init: FakeInit,
 def test_failed_poststart_hook_stops_and_destroys(store: Store, entry: Entry, init: FakeInit, tmp_path: Path) -> None:
     hooks = {"poststart": [{"path": "/bin/false"}], "poststop": [touch(tmp_path / "poststop")]}
     record(entry, init, hooks=hooks)
-    with pytest.raises(HookError, match=r"^poststart hook 0 /bin/false: exited with status 1$"):
+    with pytest.raises(HookError, match=r"^error running poststart hook #0: /bin/false: exited with status 1$"):
         start(entry)
     assert proc_stat.is_alive(init.pid, init.start) is False
     assert store.ids() == []
@@ -436,8 +438,8 @@ def test_poststop_hooks_all_run_and_a_failure_is_a_warning(
     assert (document["status"], document["pid"], document["id"]) == ("stopped", 0, "x")
     assert cwd.strip() == "/"
     warnings = capfd.readouterr().err.splitlines()
-    assert warnings[0] == "pyoci: warning: poststop hook 0 /bin/false: exited with status 1"
-    assert "poststop hook 2 /nonexistent: cannot be executed: no such file or directory" in warnings[1]
+    assert warnings[0] == "pyoci: warning: error running poststop hook #0: /bin/false: exited with status 1"
+    assert "poststop hook #2: /nonexistent: cannot be executed: no such file or directory" in warnings[1]
 
 
 # the commands

@@ -66,4 +66,5 @@ def check_inside(path: str) -> None:
 
 
 def _refused(process: Process, number: int) -> SyscallError:
-    return SyscallError(number, f"chdir to cwd {shown(process.cwd)!r}")
+    """The beginning is runc's, for those who search for it."""
+    return SyscallError(number, f'chdir to cwd ("{shown(process.cwd)}") failed')

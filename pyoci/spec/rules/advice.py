@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pyoci.spec.rules import Config, Problem
 
 
+# memory.kmem.limit_in_bytes takes any number, and has done nothing since kernel commit 58056f77502f.
+IGNORED_BY_KERNEL = "is ignored by Linux 5.16 and later"
+
+
 def destination_is_absolute(config: Config) -> Iterator[Problem]:
     """`destination`: it MAY be a relative path. Relative paths are deprecated."""
     for index, mount in enumerate(config.get("mounts", ())):
@@ -54,6 +58,13 @@ def console_size_has_terminal(config: Config) -> Iterator[Problem]:
     process = config.get("process", {})
     if "consoleSize" in process and not process.get("terminal"):
         yield "/process/consoleSize", process["consoleSize"], "is ignored without a terminal"
+
+
+def kernel_memory_is_limited(config: Config) -> Iterator[Problem]:
+    """`kernel` (int64, OPTIONAL, NOT RECOMMENDED)."""
+    memory = config.get("linux", {}).get("resources", {}).get("memory", {})
+    if memory.get("kernel", 0) > 0:
+        yield "/linux/resources/memory/kernel", memory["kernel"], IGNORED_BY_KERNEL
 
 
 def user_is_complete(config: Config) -> Iterator[Problem]:
@@ -136,6 +147,7 @@ RULES = (
     mappings_say_idmap,
     prestart_is_deprecated,
     console_size_has_terminal,
+    kernel_memory_is_limited,
     user_is_complete,
     user_has_no_name,
     io_priority_is_complete,
