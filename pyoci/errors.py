@@ -183,6 +183,9 @@ def unexpected(error: BaseException) -> str:
     return f"system call failed{place}: {reason(error)}"
 
 
+_OLDEST_KERNEL = [5, 12]  # that has mount_setattr(2), which every container needs
+
+
 def reason(error: OSError | ValueError | int) -> str:
     """Why the system refused, from an error or its number: `no such file or directory (ENOENT)`."""
     number = error if isinstance(error, int) else getattr(error, "errno", None)
@@ -191,4 +194,9 @@ def reason(error: OSError | ValueError | int) -> str:
     import errno as names  # a builtin module: no file is opened, even inside the container
     import posix
 
-    return f"{posix.strerror(number).lower()} ({names.errorcode.get(number, number)})"
+    words = f"{posix.strerror(number).lower()} ({names.errorcode.get(number, number)})"
+    if number not in (names.ENOSYS, names.EINVAL):  # of calls, and of flags, that a kernel does not know
+        return words
+    release = posix.uname().release
+    version = [int(part) for part in release.split(".")[:2] if part.isdecimal()]
+    return f"{words}; pyoci needs Linux 5.15, and this is {release}" if [0] < version < _OLDEST_KERNEL else words

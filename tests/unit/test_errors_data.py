@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import posix
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,28 @@ def test_an_entry_of_the_log_names_the_kind(tmp_path: Path) -> None:
         {"container_id": "nobody"},
     )
     assert entry["msg"] == "container does not exist: 'nobody'"
+
+
+@pytest.mark.parametrize(
+    ("release", "number", "is_named"),
+    [
+        ("5.10.0-32-amd64", errno.ENOSYS, True),
+        ("5.10.0-32-amd64", errno.EINVAL, True),  # a flag that it does not know
+        ("5.10.0-32-amd64", errno.ENOENT, False),
+        ("4.18.0-553.el8_10.x86_64", errno.ENOSYS, True),
+        ("5.11-custom", errno.ENOSYS, True),
+        ("5.12.0", errno.ENOSYS, False),
+        ("5.15.0-91-generic", errno.EINVAL, False),
+        ("6.1.0", errno.ENOSYS, False),
+        ("odd", errno.ENOSYS, False),
+    ],
+)
+def test_an_old_kernel_is_named_where_it_lacks_something(
+    release: str, number: int, is_named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = list(posix.uname())
+    names[2] = release
+    monkeypatch.setattr(posix, "uname", lambda: posix.uname_result(names))
+    words = errors.reason(number)
+    assert words.startswith(posix.strerror(number).lower())
+    assert words.endswith(f"; pyoci needs Linux 5.15, and this is {release}") == is_named
