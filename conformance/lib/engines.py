@@ -133,8 +133,15 @@ def _facts(runtime: Path, versions: dict[str, str]) -> dict[str, object]:
     return {
         "runtime": runtime.name,
         "version": runtime_version(runtime),
+        "system": _codename(),
         "kernel": os.uname().release,
         "cgroups": layout(hierarchies()),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "engines": versions,
     }
+
+
+def _codename() -> str:
+    """Of the distribution's release (os-release(5)), such as trixie."""
+    words = dict(line.partition("=")[::2] for line in Path("/etc/os-release").read_text().splitlines())
+    return words.get("VERSION_CODENAME") or words.get("ID", "unknown")

@@ -27,7 +27,7 @@ def cases(paths: list[Path]) -> str:
     names = list(dict.fromkeys(name for verdicts in found for name in verdicts))
     rows = [[*name, *(_MARKS.get(verdicts.get(name, ""), "-") for verdicts in found)] for name in names]
     totals = ["", "passed", *(str(list(verdicts.values()).count(report.PASSED)) for verdicts in found)]
-    titles = [_title(document["version"], document["runtime"]) for document in documents]
+    titles = [f"{document['system']}: {_title(document['version'], document['runtime'])}" for document in documents]
     return _markdown(["engine", "case", *titles], [*rows, totals])
 
 
