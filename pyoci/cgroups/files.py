@@ -67,9 +67,11 @@ def write(path: str, text: str) -> None:
 
 def write_raw(path: str, text: str, dir_fd: int | None = None) -> None:
     """Write one value in one go; `path` may be relative to the group `dir_fd`. Raises OSError."""
+    # An empty value is a line feed: write(2) of nothing does not reach the kernel's handler.
+    data = text.encode("utf-8", "surrogateescape") or b"\n"
     fd = posix.open(path, posix.O_WRONLY | posix.O_CLOEXEC, dir_fd=dir_fd)
     try:
-        # An empty value is a line feed: write(2) of nothing does not reach the kernel's handler.
-        posix.write(fd, text.encode("utf-8", "surrogateescape") or b"\n")
+        if posix.write(fd, data) != len(data):
+            raise OSError(errno.E2BIG, "")  # kernfs takes a page of it, and leaves the rest (kernfs_fop_write_iter)
     finally:
         posix.close(fd)

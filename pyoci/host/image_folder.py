@@ -75,7 +75,8 @@ class Folder:
                 name, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600, dir_fd=self.fd
             )
             try:
-                posix.write(fd, data)
+                while data:
+                    data = data[posix.write(fd, data) :]
             finally:
                 posix.close(fd)
         except OSError as error:

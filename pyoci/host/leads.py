@@ -184,6 +184,8 @@ def _memory(_: str, config: dict[str, Any]) -> str:
 
 
 def _sysctl(text: str, _: dict[str, Any]) -> str:
+    if "(ENOENT)" not in text:
+        return ""
     return unknown_sysctl(text.partition("set sysctl ")[2].split(" ")[0])
 
 
@@ -208,6 +210,10 @@ def unknown_sysctl(name: str) -> str:
 def _rlimit(text: str, _: dict[str, Any]) -> str:
     if "EPERM" not in text:
         return ""
+    most = file("/proc/sys/fs/nr_open").strip()
+    asked = text.partition(" hard=")[2].split(":")[0]
+    if "RLIMIT_NOFILE" in text and most.isdigit() and asked.isdigit() and int(asked) > int(most):
+        return f"the kernel allows at most {most}, as /proc/sys/fs/nr_open says: /process/rlimits asks for more"
     return "the caller's own hard limit is lower, and to raise it takes CAP_SYS_RESOURCE: /process/rlimits asks for it"
 
 

@@ -50,7 +50,11 @@ def enter(namespaces: Namespaces, inherited: Inherited, channel: Channel) -> int
         namespace.unshare(uapi.CLONE_NEWTIME, "time namespace")
         flags &= ~uapi.CLONE_NEWTIME
         for clock, seconds, nanoseconds in namespaces.time_offsets:
-            procfs.write_self(inherited.proc_fd, "timens_offsets", f"{clock} {seconds} {nanoseconds}")
+            try:
+                procfs.write_self(inherited.proc_fd, "timens_offsets", f"{clock} {seconds} {nanoseconds}")
+            except SyscallError as error:
+                what = f"/linux/timeOffsets/{clock}: set the clock on by {seconds} s and {nanoseconds} ns"
+                raise SyscallError(error.errno, what) from None
     if namespaces.user is not None or namespaces.joins("user"):
         become_root()
     return flags

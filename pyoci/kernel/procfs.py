@@ -59,8 +59,12 @@ def write(proc_fd: int, path: str, text: str) -> None:
 
 
 def _write(fd: int, name: str, text: str) -> None:
+    # An empty value is a line feed: write(2) of nothing does not reach the kernel's handler.
+    data = text.encode() or b"\n"
     try:
-        posix.write(fd, text.encode())
+        # A table of numbers takes as many as it has, and leaves the rest of the value: proc_dointvec of the kernel.
+        if posix.write(fd, data) != len(data):
+            raise OSError(errno.EINVAL, "")
     except OSError as error:
         raise SyscallError(error.errno or 0, f"write {shown(text.strip())!r} to {name}") from None
     finally:

@@ -252,6 +252,28 @@ class TestLimits:
             ),
             "period",
         ),
+        "an argument of a hook": (
+            lambda b: b.config.update(hooks={"poststop": [{"path": "/bin/true", "args": ["true", "x" * 200000]}]}),
+            "/hooks/poststop/0/args/1",
+        ),
+        "a variable of a hook": (
+            lambda b: b.config.update(hooks={"poststart": [{"path": "/bin/true", "env": ["A=" + "x" * 200000]}]}),
+            "/hooks/poststart/0/env/0",
+        ),
+        "more open files than the kernel has": (
+            lambda b: b.process.update(rlimits=[{"type": "RLIMIT_NOFILE", "soft": 1, "hard": (1 << 64) - 1}]),
+            "/proc/sys/fs/nr_open",
+        ),
+        "a clock beyond its range": (
+            lambda b: b.linux.update(
+                namespaces=[*b.linux["namespaces"], {"type": "time"}], timeOffsets={"boottime": {"secs": (1 << 63) - 1}}
+            ),
+            "/linux/timeOffsets/boottime",
+        ),
+        "a long domain name as a sysctl": (
+            lambda b: b.linux.update(sysctl={"kernel.domainname": "d" * 65}),
+            "/linux/sysctl/kernel.domainname",
+        ),
         "two domain names": (
             lambda b: (b.config.update(domainname="a"), b.linux.update(sysctl={"kernel.domainname": "b"})),
             "/linux/sysctl/kernel.domainname",

@@ -70,3 +70,25 @@ def test_an_unknown_name_is_refused(runtime: Runtime, bundle: Bundle) -> None:
 def test_a_value_that_the_kernel_refuses(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["sysctl"] = {"net.ipv4.ip_forward": "perhaps"}
     assert "ip_forward" in runtime.refuses(bundle)
+
+
+@pytest.mark.beyond_runc("runc does not look how much of it was taken")
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("kernel.msgmax", "100 200"),
+        ("kernel.msgmax", "100\n200"),
+        ("kernel.msgmax", ""),
+        ("kernel.msgmax", "   "),
+        ("kernel.sem", "250 32000 32 128 99"),
+        ("kernel.domainname", "d" * 65),
+        ("kernel.domainname", "one\ntwo"),
+        ("net.ipv4.ip_local_port_range", "1000 2000 3000"),
+    ],
+)
+def test_a_value_that_the_kernel_would_cut(runtime: Runtime, bundle: Bundle, name: str, value: str) -> None:
+    """It takes as many numbers as the parameter has, or 64 bytes, and says that all is well."""
+    bundle.linux["sysctl"] = {name: value}
+    words = runtime.refuses(bundle)
+    assert name in words
+    assert "has no sysctl" not in words

@@ -19,6 +19,7 @@ _MINOR_MAX = (1 << 20) - 1
 # inode(7): what fileMode may say of the type, besides nothing
 _TYPES = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
 _SUN_PATH_MAX = 107
+_UTS_MAX = 64  # __NEW_UTS_LEN, utsname.h
 _NAME_MAX = 15  # netdevice(7), IFNAMSIZ with its NUL
 # ipc_namespaces(7); the rest of /proc/sys/kernel is the host's
 _IPC_SYSCTLS = (
@@ -99,6 +100,9 @@ def sysctl_is_the_containers(config: Config) -> Iterator[Problem]:
             yield place, name, "is refused: set /hostname instead"
         elif dotted == "kernel.domainname":
             yield from _needs(has, "uts", place, name)
+            value = config["linux"]["sysctl"][name]
+            if len(value.encode("utf-8", "surrogateescape")) > _UTS_MAX or "\n" in value:
+                yield place, value, f"one line of at most {_UTS_MAX} bytes: the kernel would cut it"
             if config.get("domainname") not in (None, "", config["linux"]["sysctl"][name]):
                 yield place, config["linux"]["sysctl"][name], f"{config['domainname']!r}, as /domainname says"
         elif dotted in _IPC_SYSCTLS or path.startswith("fs/mqueue/"):

@@ -41,6 +41,12 @@ def strings_can_be_passed_on(config: Config) -> Iterator[Problem]:
         for index, entry in enumerate(process.get(name, ())):
             if len(entry) * 4 > _ARGUMENT_MAX and len(entry.encode("utf-8", "surrogateescape")) > _ARGUMENT_MAX:
                 yield f"/process/{name}/{index}", entry, f"at most {_ARGUMENT_MAX} bytes"
+    for kind, hooks in config.get("hooks", {}).items():
+        for number, hook in enumerate(hooks):
+            for name in ("args", "env"):
+                for index, entry in enumerate(hook.get(name, ())):
+                    if len(entry.encode("utf-8", "surrogateescape")) > _ARGUMENT_MAX:
+                        yield f"/hooks/{kind}/{number}/{name}/{index}", entry, f"at most {_ARGUMENT_MAX} bytes"
     if len(process.get("cwd", "").encode("utf-8", "surrogateescape")) > _PATH_MAX:
         yield "/process/cwd", process["cwd"], f"at most {_PATH_MAX} bytes"
 

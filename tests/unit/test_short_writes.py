@@ -1,0 +1,44 @@
+"""write(2) may take a part of a value and call that a success: what cannot be applied whole is an error."""
+
+from __future__ import annotations
+
+import errno
+import os
+import posix
+from pathlib import Path
+
+import pytest
+
+from pyoci.cgroups import files
+from pyoci.errors import SyscallError
+from pyoci.kernel import procfs
+
+
+@pytest.fixture
+def cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every write takes all but the last byte."""
+    write = posix.write
+    monkeypatch.setattr(posix, "write", lambda fd, data: write(fd, data[:-1]))
+
+
+@pytest.mark.usefixtures("cut")
+def test_a_file_of_a_cgroup(tmp_path: Path) -> None:
+    (tmp_path / "io.max").touch()
+    with pytest.raises(OSError) as caught:
+        files.write_raw(str(tmp_path / "io.max"), "8:0 rbps=1")
+    assert caught.value.errno == errno.E2BIG
+
+
+@pytest.mark.usefixtures("cut")
+def test_a_file_of_procfs(tmp_path: Path) -> None:
+    with pytest.raises(SyscallError, match=r"write '100 200' to /proc/sys/kernel/msgmax: invalid argument \(EINVAL\)"):
+        procfs._write(os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT), "/proc/sys/kernel/msgmax", "100 200")
+
+
+@pytest.mark.parametrize(
+    "write", [files.write_raw, lambda path, text: procfs._write(os.open(path, os.O_WRONLY), "", text)]
+)
+def test_an_empty_value_reaches_the_kernel(tmp_path: Path, write: object) -> None:
+    (tmp_path / "file").touch()
+    write(str(tmp_path / "file"), "")  # type: ignore[operator]
+    assert (tmp_path / "file").read_text() == "\n"
