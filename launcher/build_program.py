@@ -20,6 +20,7 @@ SOURCES = (
     "launcher/memory.c",
     "launcher/seal.c",
     "launcher/snapshot/snapshot.c",
+    "pyoci/_record.c",
     "pyoci/kernel/_raw.c",
     "pyoci/kernel/_deferred.c",
     "pyoci/kernel/_seccomp.c",

@@ -22,6 +22,7 @@
 #include "snapshot/snapshot.h"
 
 PyMODINIT_FUNC PyInit__raw(void);
+PyMODINIT_FUNC PyInit__record(void);
 PyMODINIT_FUNC PyInit__seccomp(void);
 #ifdef STANDALONE
 PyMODINIT_FUNC PyInit__prctl(void); /* of python-prctl */
@@ -194,7 +195,8 @@ static PyStatus start_python(void)
 
     memory_take_arenas();
     PyImport_FrozenModules = pyoci_frozen_modules;
-    if (PyImport_AppendInittab("pyoci.kernel._raw", PyInit__raw) < 0 ||
+    if (PyImport_AppendInittab("pyoci._record", PyInit__record) < 0 ||
+        PyImport_AppendInittab("pyoci.kernel._raw", PyInit__raw) < 0 ||
         PyImport_AppendInittab("pyoci.kernel._seccomp", PyInit__seccomp) < 0)
         return PyStatus_NoMemory();
 #ifdef STANDALONE

@@ -12,6 +12,8 @@ makes `__slots__`, a constructor that takes keywords only, `==` and `repr` by fi
 
 from __future__ import annotations
 
+from pyoci._record import Base
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, dataclass_transform
@@ -19,13 +21,6 @@ else:
 
     def dataclass_transform(**_options):
         return lambda cls: cls
-
-
-class _Missing:
-    __slots__ = ()
-
-
-_MISSING = _Missing()
 
 
 @dataclass_transform(kw_only_default=True)
@@ -38,26 +33,17 @@ class _RecordMeta(type):
         for base in bases:
             defaults.update(getattr(base, "_defaults", {}))
         for field in annotations:
-            defaults[field] = body.pop(field, _MISSING)
+            defaults[field] = body.pop(field, ...)
         body["__slots__"] = tuple(annotations)
         body["_defaults"] = defaults
         return super().__new__(mcls, name, bases, body)
 
 
-class Record(metaclass=_RecordMeta):
+class Record(Base, metaclass=_RecordMeta):
     """Base of all plain data. Fields with mutable defaults are not shared: use None or a tuple."""
 
     if TYPE_CHECKING:
         _defaults: ClassVar[Any]
-
-    def __init__(self, **given: Any) -> None:
-        for field, default in self._defaults.items():
-            value = given.pop(field, default)
-            if value is _MISSING:
-                raise TypeError(f"{type(self).__name__}: field {field!r} is missing")
-            setattr(self, field, value)
-        if given:
-            raise TypeError(f"{type(self).__name__}: unknown field {next(iter(given))!r}")
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
