@@ -22,17 +22,6 @@ ASKED_FOR_BY_NAME = (
     "encodings.ascii", "encodings.latin_1", "encodings.utf_8_sig", "encodings.utf_16",
     "traceback", "warnings", "json.decoder", "_strptime", "datetime", "linecache", "tokenize",
 )  # fmt: skip
-# pyoci's own that no engine waits for: compressed, they leave the program below 16 MiB.
-COLD = (
-    "pyoci.criu", "pyoci.doctor", "pyoci.explain", "pyoci.manual", "pyoci.throwaway", "pyoci.top",
-    "pyoci.cli.checkpoint", "pyoci.cli.completion", "pyoci.cli.doctor", "pyoci.cli.explain", "pyoci.cli.help",
-    "pyoci.cli.mounts", "pyoci.cli.restore", "pyoci.cli.top", "pyoci.cli.try", "pyoci.cli.validate",
-    "pyoci.host.bundle_doubts", "pyoci.host.checkpoint", "pyoci.host.config_doubts", "pyoci.host.image_folder",
-    "pyoci.host.mounts", "pyoci.host.restore", "pyoci.host.restored", "pyoci.init.mounts_sequence",
-    "pyoci.init.restore_stage", "pyoci.plan.checkpoint", "pyoci.plan.criu", "pyoci.plan.restore",
-    "pyoci.spec._generated_schema",
-    "pyoci.spec.explain",
-)  # fmt: skip
 DATA = (".json",)
 _HEAD = 4
 
@@ -101,11 +90,7 @@ def pack(modules: dict[str, tuple[freeze.Module, Path | None]]) -> bytes:
 
 def cold(root: Path) -> dict[str, tuple[freeze.Module, Path | None]]:
     """Those of pyoci's own modules that go into the archive."""
-    return {
-        module.name: (module, None)
-        for module in freeze.package(root)
-        if any(module.name == name or module.name.startswith(f"{name}.") for name in COLD)
-    }
+    return {module.name: (module, None) for module in freeze.package(root) if freeze.is_cold(module.name)}
 
 
 def of_pyoci(root: Path, packages: Packages, frozen: set[str]) -> dict[str, tuple[freeze.Module, Path | None]]:

@@ -128,14 +128,21 @@ def prepare(compiled: str, second_step: Callable[[], None], archive: memoryview)
         _files = _Files(compiled, second_step)
     _files.install()
     # Before Python 3.12 the import statement finds no built-in module inside of a package.
-    for name in ("pyoci.kernel._raw", "pyoci.kernel._seccomp"):
+    for name in ("pyoci._record", "pyoci.kernel._raw", "pyoci.kernel._seccomp"):
         _importer._load(_importer.ModuleSpec(name, _importer.BuiltinImporter, origin="built-in"))
 
 
+_POOL = 1 << 14  # pymalloc's unit for objects of one size (Objects/obmalloc.c, since Python 3.10)
+_POOL_HEAD = 48
+_fillers: list[object] = []
+
+
 def load_all() -> None:
-    """Load, for a snapshot, all of pyoci but the modules that import others at their top."""
+    """Load, for a snapshot, pyoci but what is cold (freeze.py), and but the modules that import others at their top."""
     sys.meta_path.insert(0, _Own)
     for name in _imp._frozen_module_names():  # type: ignore[attr-defined]  # the stubs do not know it
+        if name == "_pyoci_cold":
+            break
         if name.startswith("pyoci."):
             try:
                 __import__(name)
@@ -143,6 +150,7 @@ def load_all() -> None:
                 if not _is_not_here(error):
                     raise
     sys.meta_path.remove(_Own)
+    _fill_holes()
     from pyoci import build
 
     build.SNAPSHOT = True  # true wherever this is read again
@@ -158,6 +166,27 @@ def _is_not_here(error: ImportError) -> bool:
     folder = sys.modules.get(error.name or "")
     wanted = getattr(error, "name_from", None)  # since Python 3.12
     return hasattr(folder, "__path__") and not (wanted and _imp.is_frozen(f"{error.name}.{wanted}"))
+
+
+def _fill_holes() -> None:
+    """Use up what is free between the objects of a snapshot, so that a run's own are together on pages of their own.
+
+    Objects of up to 512 bytes come from pools, each for one size in steps of 16; once a new object is the first of its
+    pool, all other pools of its size are full.
+    """
+    for size in range(16, 513, 16):
+        for _ in range(_POOL):
+            _fillers.append(_object_of(size))
+            if id(_fillers[-1]) % _POOL == _POOL_HEAD:
+                break
+
+
+def _object_of(size: int) -> object:
+    if size == 16:
+        return object()
+    if size == 32:
+        return len(_fillers) + (1 << 20)
+    return bytes(size - 33)  # what a byte string has besides its bytes
 
 
 def run(words: list[str], packages: str) -> int:

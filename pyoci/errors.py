@@ -134,7 +134,11 @@ class SyscallError(PyociError):
     def __init__(self, errno: int, call: str) -> None:
         self.errno = errno
         self.call = call
-        super().__init__(f"{call}: {reason(errno)}")
+        self.args = ()
+
+    def __str__(self) -> str:
+        # Made when somebody asks: most of these errors are caught, such as those of a path that is not there yet.
+        return str(self.args[0]) if self.args else bounded(f"{self.call}: {reason(self.errno)}")
 
 
 class CgroupError(PyociError):

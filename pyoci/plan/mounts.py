@@ -38,13 +38,9 @@ _FLAGS = {
     "strictatime": (uapi.MS_STRICTATIME, True),
     "nostrictatime": (uapi.MS_STRICTATIME, False),
 }
-_ATTRIBUTES = {
-    uapi.MS_RDONLY: uapi.MOUNT_ATTR_RDONLY,
-    uapi.MS_NOSUID: uapi.MOUNT_ATTR_NOSUID,
-    uapi.MS_NODEV: uapi.MOUNT_ATTR_NODEV,
-    uapi.MS_NOEXEC: uapi.MOUNT_ATTR_NOEXEC,
-    uapi.MS_NOSYMFOLLOW: uapi.MOUNT_ATTR_NOSYMFOLLOW,
-}
+# MOUNT_ATTR_* has the same numbers for these.
+_SAME_ATTRIBUTES = uapi.MS_RDONLY | uapi.MS_NOSUID | uapi.MS_NODEV | uapi.MS_NOEXEC
+_EVERY_ATTRIBUTE = _SAME_ATTRIBUTES | uapi.MOUNT_ATTR_NOSYMFOLLOW
 _ATIME_FLAGS = uapi.MS_NOATIME | uapi.MS_NODIRATIME | uapi.MS_RELATIME | uapi.MS_STRICTATIME
 
 # the r* options: (MOUNT_ATTR_* to set, to clear), applied to the whole tree (mount_setattr(2), AT_RECURSIVE)
@@ -301,19 +297,20 @@ def _set_attributes(mount: Mount, options: _Options) -> None:
     A bind mount keeps its source's, until its options name one: runc does so, and engines were written for it.
     """
     mount.cleared_by_name = options.cleared
-    for flag, attribute in _ATTRIBUTES.items():
-        if options.flags & flag:
-            mount.attributes_set |= attribute
+    mount.attributes_set |= _attributes(options.flags)
     if options.flags & _ATIME_FLAGS:
         _set_access_times(mount, options.flags)
     if mount.kind in ("bind", "remount"):
         if options.flags or options.cleared or options.other_flags:
-            every = sum(_ATTRIBUTES.values())
-            mount.attributes_clear |= every & ~mount.attributes_set
+            mount.attributes_clear |= _EVERY_ATTRIBUTE & ~mount.attributes_set
     elif mount.kind == "cgroup":
-        for flag, attribute in _ATTRIBUTES.items():
-            if options.cleared & flag:
-                mount.attributes_clear |= attribute
+        mount.attributes_clear |= _attributes(options.cleared)
+
+
+def _attributes(flags: int) -> int:
+    """MS_* as MOUNT_ATTR_*; those of access times are apart."""
+    nosymfollow = uapi.MOUNT_ATTR_NOSYMFOLLOW if flags & uapi.MS_NOSYMFOLLOW else 0
+    return flags & _SAME_ATTRIBUTES | nosymfollow
 
 
 def _set_access_times(mount: Mount, flags: int) -> None:

@@ -75,8 +75,8 @@ def install(
     for package in ("pyoci", "pyoci/cli", "pyoci/host", "pyoci/kernel"):
         (tree / package).mkdir()
         (tree / package / "__init__.py").touch()
-    for source in (ROOT / "pyoci/kernel").glob("*.[ch]"):
-        shutil.copy(source, tree / "pyoci/kernel")
+    for source in (ROOT / "pyoci").rglob("*.[ch]"):
+        shutil.copy(source, tree / source.relative_to(ROOT))
     shutil.copy(ROOT / "pyoci/build.py", tree / "pyoci")
     (tree / "pyoci/host/spawn.py").touch()
     (tree / "pyoci/host/between.py").write_text("def later():\n    from pyoci.host import spawn\n")
@@ -84,6 +84,7 @@ def install(
         (tree / f"pyoci/cli/{entering}.py").write_text("from pyoci.host import between\n")
     (tree / "pyoci/cli/main.py").write_text(PROBE)
     (tree / "pyoci/cli/kept.py").write_text("import time\nbegin = time.time_ns()\n")  # loaded for a snapshot
+    (tree / "pyoci/cli/top.py").write_text("")  # cold (launcher/freeze.py)
 
     for name, text in more.items():
         (tree / name).write_text(text)
@@ -343,6 +344,11 @@ def test_snapshot_is_there_where_it_can_be(prefix: Path, request: pytest.Fixture
     assert has_snapshot(prefix / "bin/pyoci") == wanted
     # A module of pyoci was loaded when the program was built, or is loaded by each run.
     assert (tell(prefix, KEPT) == tell(prefix, KEPT)) == wanted
+
+
+def test_cold_modules_are_loaded_by_the_run_that_uses_them(prefix: Path) -> None:
+    assert "pyoci.cli.top" not in ask(prefix / "bin/pyoci")["modules"]
+    assert tell(prefix, "from pyoci.cli import top\nprint(1)") == 1
 
 
 def test_program_survives_strip(prefix: Path, tmp_path: Path) -> None:

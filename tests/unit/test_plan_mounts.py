@@ -596,3 +596,9 @@ def test_a_bound_sysfs_has_no_options() -> None:
 
 def test_nothing() -> None:
     assert mounts.plan(None, "/bundle", NONE) == mounts.plan([], "/bundle", NONE) == []
+
+
+def test_flags_of_mount_2_and_attributes_of_mount_setattr_2_have_the_same_numbers() -> None:
+    """plan/mounts.py takes the one for the other."""
+    for name in ("RDONLY", "NOSUID", "NODEV", "NOEXEC"):
+        assert getattr(uapi, f"MS_{name}") == getattr(uapi, f"MOUNT_ATTR_{name}"), name

@@ -242,7 +242,7 @@ import archive, freeze
 from pathlib import Path
 cold = archive.cold(Path(sys.argv[2]))
 names = {module.name for module in freeze.package(Path(sys.argv[2]))}
-missing = [name for name in archive.COLD if name not in names]
+missing = [name for name in freeze.COLD if name not in names]
 assert not missing, missing
 print(" ".join(sorted(cold)))
 """
@@ -255,3 +255,25 @@ print(" ".join(sorted(cold)))
             [sys.executable, "-c", loads], check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT
         ).stdout.split()
         assert not set(cold) & set(loaded), command_name
+
+
+ORDER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import freeze
+from pathlib import Path
+root = Path(sys.argv[2])
+print(*(module.name for module in freeze.in_order_of_use(root, list(freeze.package(root)))))
+"""
+
+
+def test_modules_of_hot_commands_come_first_and_cold_ones_last() -> None:
+    """launcher/hot.txt is written by hack/hot-modules."""
+    hot = (ROOT / "launcher/hot.txt").read_text().split()
+    command = [sys.executable, "-c", ORDER, str(ROOT / "launcher"), str(ROOT)]
+    order = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    assert order[: len(hot)] == hot
+    assert {f"pyoci.cli.{name}" for name in ("create", "start", "state", "kill", "delete", "run", "exec")} < set(hot)
+    border = order.index("_pyoci_cold")
+    assert "pyoci.cli.events" in order[len(hot) : border]
+    assert "pyoci.doctor.probe" in order[border:]
