@@ -13,6 +13,7 @@ from jsonschema import Draft7Validator
 
 from pyoci.explain import calls, findings, model, process_steps, steps, words
 from pyoci.explain.model import LEVELS, STAGES, Explanation, Finding, Step
+from pyoci.kernel import uapi
 from pyoci.kernel.uapi import CAPABILITIES
 from pyoci.plan import seccomp as seccomp_plan
 from pyoci.plan.build import build
@@ -395,6 +396,19 @@ def explanation(config: dict[str, Any], layout: str = "v1") -> Explanation:
 def test_golden_text() -> None:
     """All of it, in order. After a wanted change: PYTHONPATH=. python tests/unit/test_explain.py"""
     assert words.text(explanation(full()), 100) == GOLDEN.read_text()
+
+
+@pytest.mark.parametrize("kind", uapi.NAMESPACE_FLAGS)
+def test_each_type_of_namespace(kind: str) -> None:
+    config = careful()
+    config["linux"]["namespaces"] = [{"type": kind, "path": "/run/ns"}]
+    plan = planned({**config, "linux": {**config["linux"], "namespaces": []}})
+    joined, *_ = (step for step in steps.steps(config, plan, "v2") if step.stage == "namespaces")
+    flag = joined.kernel.removeprefix("setns ")
+    assert getattr(uapi, flag) == uapi.NAMESPACE_FLAGS[kind]
+    config["linux"]["namespaces"] = [{"type": kind}]
+    made, *_ = (step for step in steps.steps(config, plan, "v2") if step.stage == "namespaces")
+    assert (made.kernel, made.action.startswith("its own ")) == (f"clone3 {flag}", True)
 
 
 def test_stages_come_in_the_order_of_init() -> None:

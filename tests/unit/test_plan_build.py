@@ -19,6 +19,7 @@ from pyoci.plan.facts import Facts
 from pyoci.plan.request import Request
 from pyoci.record import to_builtins
 from pyoci.spec import template
+from pyoci.wire.plan import Plan
 
 FACTS = Facts(uid=0, gid=0, capabilities=(1 << 41) - 1, apparmor=True, selinux=True)
 GOLDEN = Path(__file__).with_name("plan_of_the_template.json")
@@ -94,6 +95,16 @@ def test_section(top: dict[str, Any], linux: dict[str, Any], field: str, expecte
     given = {**config(), **top}
     given["linux"] = {**given["linux"], **linux}
     assert getattr(build(given, request(), FACTS), field) == expected
+
+
+def test_every_field_of_the_plan_has_a_test() -> None:
+    """Here, or with the file of plan/ that makes it."""
+    made_elsewhere = {
+        *("container_id", "bundle", "oci_version", "readiness", "warnings"),  # below and in the golden plan
+        *("namespaces", "rootfs", "mounts", "devices"),
+        *("memory_policy", "resources", "intel_rdt"),
+    }
+    assert {*Plan.__annotations__} == {row[2] for row in SECTIONS} | made_elsewhere
 
 
 def test_readiness_needs_a_mount_namespace() -> None:

@@ -429,6 +429,13 @@ def test_every_option_that_features_names_is_known(option: str) -> None:
             assert option in str(error) or "idmap" in str(error)
 
 
+def test_every_flag_is_in_the_tables_of_this_file() -> None:
+    access_times = {f"{no}{name}" for no in ("", "no") for name in ("atime", "diratime", "relatime", "strictatime")}
+    assert {*FLAGS} | access_times == {*mounts._FLAGS}
+    assert {*RECURSIVE} == {*mounts._RECURSIVE}
+    assert {*PROPAGATION} == {*mounts._PROPAGATION}
+
+
 def test_the_options_of_the_spec_are_among_them() -> None:
     """config.md, "Linux mount options"."""
     spec = (

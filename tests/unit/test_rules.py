@@ -444,7 +444,8 @@ def test_rule_refuses(name: str, document: dict[str, Any], place: str) -> None:
     check_document(document, "config")
     rule = next(rule for rule in ALL if rule.__name__ == name)
     assert [found for found, _, _ in rule(document)] == [place]
-    assert [line.partition(": ")[0] for line in rules.check(document)] == [place]
+    told = [line.partition(": ")[0] for line in rules.check(document)]
+    assert told == [place], "is the section in _LINUX_SECTIONS or _RESOURCES of spec/rules/__init__.py?"
 
 
 @pytest.mark.parametrize("document", ACCEPTED, ids=range(len(ACCEPTED)))
