@@ -32,8 +32,10 @@ COLD = (
     "pyoci.host.bundle_doubts", "pyoci.host.checkpoint", "pyoci.host.config_doubts", "pyoci.host.image_folder",
     "pyoci.host.mounts", "pyoci.host.restore", "pyoci.host.restored", "pyoci.init.mounts_sequence",
     "pyoci.init.restore_stage", "pyoci.plan.checkpoint", "pyoci.plan.criu", "pyoci.plan.restore",
-    "pyoci.spec._generated_schema",
-    "pyoci.spec.explain",
+    "pyoci.spec._generated_schema", "pyoci.spec.explain", "pyoci.spec.words",
+    # of few containers, or of errors
+    "pyoci.cgroups.resctrl", "pyoci.cli.mistakes", "pyoci.host.leads", "pyoci.host.net_devices",
+    "pyoci.host.seccomp_doubts", "pyoci.host.why_program", "pyoci.plainjson", "pyoci.trace",
 )  # fmt: skip
 
 # A module's name that is none: what follows it in the table is cold.
