@@ -33,6 +33,8 @@ DOES_NOT_EXIST = "container does not exist"
 NOT_RUNNING = "container not running"
 
 # runc's words for what engines' users meet most; their scripts and suites search for them.
+CGROUP_NOT_EMPTY = "container's cgroup is not empty"
+CGROUP_FROZEN = "container's cgroup unexpectedly frozen"
 HOOK_FAILED = "error running"
 DETACHED_TERMINAL = "cannot allocate tty if pyoci will detach without setting console socket"
 SOCKET_UNUSED = "cannot use console socket if pyoci will not detach or allocate tty"

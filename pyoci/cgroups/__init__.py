@@ -113,7 +113,8 @@ _NAME_MAX = 255
 _PATH_MAX = 3800  # PATH_MAX without what lies around it: mount point, file name
 
 
-RELATIVE_TO = "/pyoci/"  # where relative paths start, whoever calls (config-linux.md, "Cgroups Path": consistently)
+# Where relative paths start, whoever calls (config-linux.md, "Cgroups Path": consistently); crun has it so.
+RELATIVE_TO = "/"
 NOBODY, DIRECT, ALL = "nobody", "direct", "all"
 CGROUPFS, SYSTEMD, DISABLED = "cgroupfs", "systemd", "disabled"  # --cgroup-manager
 SUBGROUP, DELEGATE = "run.oci.systemd.subgroup", "run.oci.delegate-cgroup"  # annotations: see `subgroups`

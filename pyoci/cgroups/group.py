@@ -17,7 +17,7 @@ import posix
 import time
 
 from pyoci.cgroups import files
-from pyoci.errors import CgroupError, reason
+from pyoci.errors import CGROUP_FROZEN, CGROUP_NOT_EMPTY, CgroupError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -171,10 +171,10 @@ class Group:
             processes = members.pids(fd)
             if processes:
                 raise CgroupError(
-                    f"cgroup {self.path} exists and holds processes {processes[:5]}; choose another cgroupsPath"
+                    f"{CGROUP_NOT_EMPTY}: {self.path} holds processes {processes[:5]}; choose another cgroupsPath"
                 )
             if _is_frozen(fd):
-                raise CgroupError(f"cgroup {self.path} exists and is frozen; thaw it or choose another cgroupsPath")
+                raise CgroupError(f"{CGROUP_FROZEN}: {self.path}; thaw it or choose another cgroupsPath")
         finally:
             posix.close(fd)
 

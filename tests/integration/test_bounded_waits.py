@@ -64,6 +64,12 @@ def removed(group: Path) -> bool:
     return True
 
 
+def test_create_in_a_frozen_cgroup(runtime: Runtime, bundle: Bundle) -> None:
+    with frozen(bundle.cgroups_path), in_time():
+        words = runtime.refuses(bundle)
+    assert "container's cgroup unexpectedly frozen: /sys/fs/cgroup/" in words
+
+
 def test_create_below_a_frozen_cgroup(runtime: Runtime, bundle: Bundle) -> None:
     parent = f"{bundle.cgroups_path}-frozen"
     bundle.linux["cgroupsPath"] = f"{parent}/container"

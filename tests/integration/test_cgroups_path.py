@@ -41,6 +41,17 @@ def test_delete_removes_the_groups_and_leaves_their_parents(runtime: Runtime, bu
     assert all(parent.exists() for parent in parents)
 
 
+def test_a_group_with_processes_is_refused(runtime: Runtime, bundle: Bundle, new_bundle: NewBundle) -> None:
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    other = new_bundle()
+    other.linux["cgroupsPath"] = bundle.cgroups_path
+    words = runtime.refuses(other)
+    assert "container's cgroup is not empty: " in words
+    assert f"{bundle.cgroups_path} holds processes [{container.pid}" in words
+    assert container.status == "running"
+
+
 def test_a_relative_path_means_the_same_place_whoever_calls(runtime: Runtime, bundle: Bundle) -> None:
     name = bundle.cgroups_path.lstrip("/")
     bundle.linux["cgroupsPath"] = name
@@ -49,7 +60,7 @@ def test_a_relative_path_means_the_same_place_whoever_calls(runtime: Runtime, bu
     here = groups_of(container.pid)
     container.delete("--force")
     (found,) = set(here.values())
-    assert found.endswith(f"/{name}")
+    assert found == f"/{name}"
     own = Path("/".join([str(cgroup.hierarchies()["" if cgroup.is_v2() else "cpu"]), f"{name}-caller"]))
     own.mkdir(parents=True)
     try:

@@ -204,6 +204,10 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
         lambda bundle: bundle.linux.update(sysctl={"net.ipv4.ip_fowrard": "1"}),
         ("this kernel has no sysctl net.ipv4.ip_fowrard; did you mean net.ipv4.ip_forward?",),
     ),
+    "a value that a sysctl does not take": (
+        lambda bundle: bundle.linux.update(sysctl={"net.ipv4.ip_forward": "x"}),
+        ("set sysctl net.ipv4.ip_forward to 'x': invalid argument (EINVAL)\n",),
+    ),
 }
 
 
