@@ -192,7 +192,7 @@ def _write(fd: int, line: str) -> None:
         while data and _is_writable(fd):
             data = data[posix.write(fd, data[:_PIPE_BUF]) :]
     except OSError:
-        pass  # nobody is left to be told: the descriptor is closed, its reader gone, or the disk full
+        pass  # nobody is left to read it: the descriptor is closed, its reader gone, or the disk full
 
 
 def _is_writable(fd: int) -> bool:

@@ -10,7 +10,7 @@ is valid from then on: a `create` that is killed at any point leaves groups that
               --cgroup-manager disabled              none.NoCgroup
 
 A path names whoever is there now. Which directory it stood for is kept (`group.Group`), and compared before every kill,
-move and removal. Who is killed when the container is deleted:
+move and removal. Processes that are killed when the container is deleted:
 
     PID namespace       init                          left    killed, after init
     its own             was dead already              NOBODY  nobody: the kernel killed all others with init, and
@@ -136,8 +136,8 @@ def prepare(
     `cgroups_path` is `linux.cgroupsPath`, `config_resources` is `linux.resources`; `annotations` may hold properties
     for systemd and names of groups below the container's (`subgroups`), `manager` is CGROUPFS, SYSTEMD or DISABLED.
     `adopted`: somebody else (criu) makes the groups and puts processes in them, before `create`. With `rootless`, a
-    caller that may not make groups is no error as long as neither of the two asks for them. Raises CgroupError for a
-    path that is broken and for a limit that cannot be had.
+    caller that may not make groups is not an error as long as neither of the two asks for them. Raises CgroupError for
+    a path that is broken and for a limit that cannot be had.
     """
     if annotations and annotations.get(DELEGATE):
         from pyoci.cgroups import subgroups

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def below(saved: dict[str, Any], asked: list[str]) -> dict[str, Any]:
     """The saved groups with each of `asked` as the place to enter: `PATH`, or on v1 `CONTROLLER[,CONTROLLER]:PATH`.
 
-    Raises CgroupError for a path that leads out, and for a controller that there is no group of.
+    Raises CgroupError for a path that leads out, and for a controller in which the container has no group.
     """
     if not saved:
         raise CgroupError(f"--cgroup {asked[0]}: the container has no cgroup")

@@ -43,7 +43,7 @@ def require(writes: Iterable[Write], mount: str) -> None:
 def enable_all(group: Group) -> None:
     """Enable for the group whatever can be: statistics need it, and a later update finds no obstacle.
 
-    What cannot be enabled is no error here, only when a limit needs it.
+    A controller that cannot be enabled is an error only when a limit needs it.
     """
     top = files.read(f"{group.mount}/cgroup.controllers").split()
     have = files.read(f"{group.path}/cgroup.controllers").split()

@@ -45,7 +45,7 @@ def rules_of(given: list[dict[str, Any]] | None) -> list[Rule]:
         access = entry.get("access") or _ALL_ACCESS
         major, minor = _number(entry.get("major")), _number(entry.get("minor"))
         kind = entry.get("type") or "a"
-        # type `u` is another name of `c` (mknod(1)); `p` is no device.
+        # type `u` is another name of `c` (mknod(1)); `p` is not a device.
         for part in ("c", "b") if kind == "a" else ("c" if kind == "u" else kind,):
             if part in ("c", "b"):
                 rules.append((entry["allow"], part, major, minor, access))

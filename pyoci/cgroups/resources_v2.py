@@ -1,7 +1,7 @@
 """`linux.resources` as values for the files of cgroup v2. Pure.
 
 What v2 lacks is an error by name (config-linux.md, "Unified"), unless the value asks for what v2 does anyway.
-Zero means "not given" where it is no limit, as in `resources_v1`.
+Zero means "not given" where it is not a limit, as in `resources_v1`.
 """
 
 from __future__ import annotations

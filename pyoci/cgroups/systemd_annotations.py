@@ -5,7 +5,7 @@ annotations of a pod may be written by its author, who must not reach the host t
 SuccessAction=poweroff-force), nor take the container's limits away (MemoryMax, DevicePolicy), nor put other processes
 into its unit (PIDs), nor start and stop other units with it (Requires, Conflicts). So there is a list of what is taken.
 
-Values are in the text format of GVariant (docs.gtk.org/glib/gvariant-text-format.html), of which this reads what
+Values are in the text format of GVariant (docs.gtk.org/glib/gvariant-text-format.html); this reads what
 properties of units need: booleans, numbers, strings, and arrays of them, with or without the type before them.
 """
 

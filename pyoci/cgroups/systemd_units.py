@@ -74,7 +74,7 @@ def expand_slice(name: str) -> str:
 def properties(batches: list[list[Write]], unified: bool, in_force: dict[str, str]) -> list[Property]:
     """The writes that systemd has a property for. `in_force` has the quota and period of a v1 group in use.
 
-    Raises CgroupError for a list of CPUs that is none.
+    Raises CgroupError for a list of CPUs that cannot be read.
     """
     writes = [item for batch in batches for item in batch if not item.unified]
     return _of_v2(writes) if unified else _of_v1(writes, in_force)

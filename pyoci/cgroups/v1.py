@@ -129,7 +129,7 @@ class LegacyCgroup:
             if self.groups:
                 self._listing().mark(self._id)
             self._apply(planned, fresh=not self._adopted)
-            # now that the limits are there, of which some are copied
+            # now that the limits are there: some are copied
             self._make_leaves()
         except CgroupError:
             remove_made(self._undo)

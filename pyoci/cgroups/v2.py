@@ -344,7 +344,7 @@ class UnifiedCgroup:
         try:
             return bool(files.read_raw("cgroup.subtree_control", fd).strip())
         except OSError:
-            return False  # the group is gone: whoever enters it is told
+            return False  # the group is gone: an error for whoever enters it
 
 
 def apply(group: Group, batches: list[list[Write]], restore: bool) -> None:

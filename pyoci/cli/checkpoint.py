@@ -1,4 +1,4 @@
-"""Write the processes of a running container to files with criu, from which `restore` makes it again."""
+"""Write the processes of a running container to files with criu; `restore` makes the container again from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Print a script with which a shell completes pyoci's commands, options, their values and container IDs.
+"""Print a completion script for a shell: commands, options, their values and container IDs.
 
 The package installs them where bash, zsh and fish look for them. By hand: `source <(pyoci completion bash)`."""
 

@@ -1,4 +1,4 @@
-"""Remove what `create` made for a container that has stopped."""
+"""Remove a stopped container: its state, its cgroup and everything else that `create` made."""
 
 from __future__ import annotations
 

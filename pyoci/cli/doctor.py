@@ -1,7 +1,7 @@
-"""Show what this host can and cannot do for containers, and how to mend what is missing.
+"""Show what this host can and cannot do for containers, and how to add what is missing.
 
-Each mechanism is tried, in a process that is thrown away; nothing is changed. What an ordinary user can do differs from
-what root can: the answer is for the user who asks. Exit status 1 if something is missing that a container needs."""
+Each mechanism is tried in a process that is thrown away; nothing is changed. The answer is for the calling user: an
+ordinary user can do less than root. Exit status 1 if something is missing that a container needs."""
 
 from __future__ import annotations
 

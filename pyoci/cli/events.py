@@ -1,4 +1,4 @@
-"""Show statistics every few seconds and each out-of-memory event, one JSON object a line, until it stops."""
+"""Show statistics every few seconds and each out-of-memory event, one JSON object a line, until the container stops."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Run another process in a container that runs.
+"""Run another process in a running container.
 
-It gets the container's namespaces, root file system and limits, and what `process` of the container's config.json says,
-except as the options change it. COMMAND is looked up in the container's PATH; its options need no `--` before them. The
-exit status is that of the process; 255 when it could not be run.
+It gets the container's namespaces, root file system and limits, and the properties of `process` in the container's
+config.json, unless an option changes them. COMMAND is looked up in the container's PATH; its options need no `--`
+before them. The exit status is that of the process; 255 when it could not be run.
 """
 
 from __future__ import annotations

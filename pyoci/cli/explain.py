@@ -1,5 +1,5 @@
-"""Show what a bundle will do, without doing it and without root: its plan in the order in which it is carried out, and
-what in it is unsafe or surprising. BUNDLE is the current directory if absent.
+"""Show what a bundle will do, without doing it and without root: its plan, in the order in which it is carried out,
+and anything unsafe or surprising in it. BUNDLE is the current directory if absent.
 
 Limits are shown as the files of the cgroup layout of this host. Exit status: 0, 1 for a bundle that cannot be read or
 breaks the specification, 2 with --fail-on when something of that level is found."""

@@ -1,6 +1,6 @@
 """Show what this runtime can do, as JSON (features.md of the specification).
 
-What this host's kernel can do is another matter: `pyoci doctor` tells.
+`pyoci doctor` shows what this host's kernel can do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tell about a command or a topic. With --man, as a man page."""
+"""Show help on a command or a topic, with --man as a man page."""
 
 from __future__ import annotations
 

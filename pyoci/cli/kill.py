@@ -1,4 +1,4 @@
-"""Send a signal to a container's init; TERM unless another is named (`KILL`, `SIGKILL`, `9`, `RTMIN+1`)."""
+"""Send a signal to a container's init; TERM unless SIGNAL names another one (`KILL`, `SIGKILL`, `9`, `RTMIN+1`)."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _moment(document: dict[str, Any]) -> float:
 
 
 def _documents(store: Store) -> list[dict[str, Any]]:
-    """The states of all containers; one that cannot be told is warned of and left out."""
+    """The states of all containers; one that cannot be read is left out with a warning."""
     documents = []
     names: dict[int, str] = {}  # getpwuid(3) reads files
     for container_id in store.ids():

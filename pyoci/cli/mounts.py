@@ -1,7 +1,7 @@
 """Add mounts to a running container, or remove them.
 
 FILE has the mounts as JSON: an array of objects as in `mounts` of config.json, or an object with `mounts`; - is
-standard input. Sources of bind mounts are the host's. `remove` looks at the destinations alone.
+standard input. Sources of bind mounts are the host's. `remove` uses only the destinations.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ def expect_args(call: Call, least: int, most: int | None, what: str) -> None:
 
 
 def for_each(names: list[str], act: Callable[[str], None]) -> int:
-    """Do it to each container; one that refuses is told, and the next one follows. The exit status."""
+    """Do it to each container; an error is reported, and the next one follows. Returns the exit status."""
     failed = 0
     for name in names:
         try:

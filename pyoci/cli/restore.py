@@ -1,4 +1,4 @@
-"""Restore a container from a checkpoint with criu, in a bundle as it was then."""
+"""Restore a container from a checkpoint with criu. The bundle must be as it was at the checkpoint."""
 
 from __future__ import annotations
 

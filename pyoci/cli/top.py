@@ -1,11 +1,11 @@
 """Show what containers use, again and again until Ctrl-C: CPU, memory against its limit, processes, I/O, pressure.
 
-Without an ID all containers below --root are shown; an engine's are below the engine's root (pyoci help states). Into a
-pipe, or with --once, it is one plain table; with --json one object a line.
+Without an ID all containers below --root are shown; an engine's are below the engine's root (pyoci help states). In a
+pipe, or with --once, the output is one plain table; with --json, one object a line.
 
-CPU% counts one CPU as 100. THROTTLED is the share of periods in which the CPU quota held it back, PRESSURE the share of
-the last ten seconds in which something waited for CPU, memory or I/O (PSI), OOM the processes that were killed for want
-of memory."""
+CPU% counts one CPU as 100. THROTTLED is the share of periods in which the CPU quota held the container back, PRESSURE
+the share of the last ten seconds in which something waited for CPU, memory or I/O (PSI), OOM the processes that were
+killed for lack of memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pyoci.top.watch import Watch
 
 USAGE = "[options] [ID ...]"
 OPTIONS = (
-    Option(name="interval", value="DURATION", default="1s", help="between two looks: 500ms, 2s"),
+    Option(name="interval", value="DURATION", default="1s", help="time between two samples: 500ms, 2s"),
     Option(name="once", help="one table, over one interval, and exit"),
     Option(name="json", help="one JSON object a line, every interval, described by schemas/top.json"),
 )

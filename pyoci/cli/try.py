@@ -1,16 +1,17 @@
 """Run a command in a throwaway container over this machine's own root file system, or over another one.
 
-Nothing that the container does to files is seen outside: it works on an overlay, which is kept in memory and is gone at
-the end. It has its own /run and /tmp, and no network but a loopback device unless --net is given. Without COMMAND it is
-a shell. The exit status is that of the command.
+The container's changes to files are not visible outside: it works on an overlay, which is kept in memory and is gone at
+the end. It has its own /run and /tmp, and only a loopback device unless --net is given. Without COMMAND it runs a
+shell. The exit status is that of the command.
 
     pyoci try                                   a shell
     pyoci try --diff -- sh -c 'rm -rf /etc'     what would that change?
     pyoci try --net --memory 512m -- apt-get install --yes cowsay
     pyoci try --root /srv/alpine --keep /srv/changes
 
---net as root: a pair of devices, NAT by a table of nftables named pyoci_try, and the host's servers of names; as an
-ordinary user: pasta or slirp4netns. All of it is removed at the end; what a killed call leaves, the next removes."""
+With --net, root gets a pair of devices, NAT by an nftables table named pyoci_try, and the host's name servers; an
+ordinary user gets pasta or slirp4netns. All of it is removed at the end; the next call removes what a killed one
+left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Change the resource limits of a container; what is not named stays as it is.
+"""Change the resource limits of a container; the others stay as they are.
 
 With --resources the limits come from a file in the form of `linux.resources` of config.json, and all other
 options are ignored. Sizes take a unit: 512k, 64m, 1g; -1 is unlimited."""

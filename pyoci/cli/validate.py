@@ -1,7 +1,7 @@
-"""Check a bundle and explain all that is wrong with it; BUNDLE is the current directory if absent.
+"""Check a bundle and explain all errors in it; BUNDLE is the current directory if absent.
 
-Warnings are what is allowed and probably a mistake: a property, a capability or a system call that nobody knows, a
-root file system, a program or a bind source that is not there. The exit status is 1 when something is wrong.
+A warning is about something allowed that is probably a mistake: an unknown property, capability or system call, or
+a missing root file system, program or bind source. The exit status is 1 when there is an error.
 """
 
 from __future__ import annotations

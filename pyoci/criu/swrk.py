@@ -127,7 +127,7 @@ class Conversation:
         """Send a request; its answer, whether it tells of success or not.
 
         `on_notify` gets the script's name, a process number or 0, and a descriptor (its own to close) or -1. When it
-        raises, criu is told to give up, and the error goes on once criu has undone its work. From `pre-resume` on criu
+        raises, criu gets a refusal, and the error goes on once criu has undone its work. From `pre-resume` on criu
         cannot undo it: the error is raised at once, and `kill` must end criu. Raises CriuError when criu hangs up
         without an answer, or does not answer although it has restored the processes.
         """
@@ -257,7 +257,7 @@ def read_log(folder: int, name: str) -> bytes:
 
 
 def _error_of(line: str) -> str:
-    """`text` of `(00.123) [  1:] Error (criu/mount.c:12): text`; empty for what is no error."""
+    """`text` of `(00.123) [  1:] Error (criu/mount.c:12): text`; empty for a line that is not an error."""
     _, error, rest = line.partition("Error (")
     if not error:
         return ""
@@ -303,7 +303,7 @@ def _become(
         posix.execve(executable, [program, "swrk", str(socket)], environment)
     except OSError as error:
         _tell(channel, SyscallError(error.errno or 0, f"execute {program}"))
-    except BaseException as error:  # noqa: BLE001  # whatever it is, the other side must hear of it
+    except BaseException as error:  # noqa: BLE001  # whatever it is, the other side must get it
         _tell(channel, error)
     posix._exit(1)
 

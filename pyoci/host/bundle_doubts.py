@@ -96,7 +96,7 @@ def _memory(config: dict[str, Any]) -> Iterator[str]:
 
 
 def _file_systems(config: dict[str, Any]) -> Iterator[str]:
-    """Also one whose module the kernel would load is none that is missing: a warning."""
+    """Also one whose module the kernel would load is not missing: a warning."""
     known = [line.split("\t")[-1].strip() for line in leads.file("/proc/filesystems").splitlines()]
     for index, mount in enumerate(config.get("mounts") or ()):
         kind = mount.get("type") or ""

@@ -383,7 +383,7 @@ def _abandon(child: spawn.Child, group: Cgroup) -> None:
     phase("undo")
     if child.net_devices is not None:
         child.net_devices.put_back()
-    # Frozen in a cgroup of v1, init dies only when the group is told to let it.
+    # Frozen in a cgroup of v1, init dies only when the group is thawed.
     pidfd.send(child.pidfd, signals.KILL)
     try:
         group.kill(signals.KILL)

@@ -51,7 +51,7 @@ def send(state: State, init: int, signal: int, everyone: bool = False) -> None:
 
 
 def _kill_without_init(entry: Entry, signal: int, everyone: bool) -> None:
-    """With --all that is no error, as in runc: containerd's shim calls it after the exit.
+    """With --all that is not an error, as in runc: containerd's shim calls it after the exit.
 
     Without a PID namespace of its own a container's processes may outlive its init: --all reaches them, and so does
     KILL, as in runc.

@@ -190,7 +190,7 @@ def _sysctl(text: str, _: dict[str, Any]) -> str:
 
 
 def unknown_sysctl(name: str) -> str:
-    """Words about a name that is not there, or of which a part is misspelt; it is as config.json has it."""
+    """Words about a name that is not there, or has a misspelt part; it is as config.json has it."""
     words = f"this kernel has no sysctl {name}"
     parts = with_slashes(name).split("/")
     separator = "." if with_slashes(name) != name else "/"

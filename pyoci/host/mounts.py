@@ -1,8 +1,8 @@
 """`mounts add` and `mounts remove`: other mounts for a container that lives.
 
 What a bind mount shows is opened here, detached, with the host's rights, and its ids are mapped here; a process in the
-container's namespaces makes new file systems and moves all of it to where it belongs (init.mounts_sequence). It is no
-member of the PID namespace, so that the container cannot see it.
+container's namespaces makes new file systems and moves all of it to where it belongs (init.mounts_sequence). It is
+not a member of the PID namespace, so that the container cannot see it.
 """
 
 from __future__ import annotations

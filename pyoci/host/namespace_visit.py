@@ -1,7 +1,7 @@
 """Clone into namespaces that exist: the host steps into them for this one system call, and out again.
 
-Who makes init must be in the namespaces already: setns(2) into a PID namespace acts on children only, and a child that
-joined the others by itself would be seen in that PID namespace, by /proc/PID/root, with the host's files
+The process that makes init must be in the namespaces already: setns(2) into a PID namespace acts on children only, and
+a child that joined the others by itself would be seen in that PID namespace, by /proc/PID/root, with the host's files
 (CVE-2016-9962). A process of its own for it, `init.bootstrap`, costs 1.3 ms in every `exec`.
 """
 
@@ -27,7 +27,7 @@ class NamespaceVisit:
         self._cwd = cwd
 
     def clone(self, namespaces: list[tuple[str, int]], flags: int, cgroup_fd: int) -> tuple[int, int]:
-        """`kernel.process.clone` in there: (pid, pidfd), pid 0 in the child, which stays.
+        """`kernel.process.clone` in those namespaces: (pid, pidfd), pid 0 in the child, which stays.
 
         The caller delays interrupts (`kernel.signals.Delayed`) until the host is back: who cleans up after one must
         not do so to the container's files.

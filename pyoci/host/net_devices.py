@@ -132,7 +132,7 @@ def _move(moved: Moved, device: _Device) -> None:
 
 
 def _arrived(container: Any, before: set[int], name: str = "") -> int:
-    """The number of the device that was not there before; 0 when that cannot be told.
+    """The number of the device that was not there before; 0 when that is not certain.
 
     In a namespace that was joined others may make devices meanwhile, so that only the `name` tells.
     """

@@ -17,7 +17,7 @@ def kill(pid: int) -> None:
     """SIGKILL to the child `pid` of the caller and to all that descend from it, if not adopted by another meanwhile.
 
     They are stopped first, parents before their children: a stopped process neither forks nor waits, so none is missed,
-    and no number that is found can come to mean another process. Returns once all but `pid` are gone.
+    and no number that is found can come to mean another process. Returns once all except `pid` are gone.
     """
     found = [pid]
     _stop(pid)

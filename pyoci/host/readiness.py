@@ -63,7 +63,8 @@ class Readiness:
     def pass_on(self, *, stay: bool) -> bool:
         """Read one message; when it says READY=1, say so to the manager, and True. No other word is passed on.
 
-        Who does not `stay` leaves the container's process in his place, and waits until the manager has understood.
+        A caller that does not `stay` leaves the container's process in its place, and waits until the manager has
+        understood.
         """
         # no room for descriptors: the kernel drops those that the container sends along
         if _READY not in self._socket.recv(_MESSAGE_MAX).split(b"\n"):

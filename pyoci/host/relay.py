@@ -59,7 +59,7 @@ class Relay:
         self._output = b""  # read from the terminal, not yet taken by our output
         self._pending = b""  # read from our input, not yet taken by the terminal
         self._stdin_open = True
-        self._line_open = False  # what was read from our input last is no whole line
+        self._line_open = False  # what was read from our input last is not a whole line
         self.readiness: Readiness | None = None  # of a program that a service manager waits for
 
     def adopt(self, master: int, _name: str) -> None:
@@ -231,7 +231,7 @@ class Relay:
         streams.copy_size(0, self._master)
 
     def _make_raw(self) -> None:
-        """cfmakeraw(3) but for OPOST: the container's terminal does echo, line editing and signals, ours line ends."""
+        """cfmakeraw(3), keeping OPOST: the container's terminal does echo, line editing and signals, ours line ends."""
         import termios
 
         self._saved = termios.tcgetattr(0)

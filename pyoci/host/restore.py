@@ -410,7 +410,7 @@ def run(options: Options, wanted: Wanted, program: str, *, subreaper: bool) -> i
     relay, watches = Relay(), []
     on_terminal = ConsoleSocket(options.console_socket) if options.console_socket else relay.adopt
     try:
-        # from here on a signal is the container's, as soon as there is one that could be told to run
+        # from here on a signal is the container's, as soon as there is one that could run
         created = restore(options, wanted, program, on_terminal, lambda: watches.append(relay.__enter__()))
         exit_status = relay.wait(created.pid, created.pidfd)
     finally:

@@ -58,7 +58,7 @@ def _make_readonly_there(place: int) -> int:
         mount.setattr(posix.open("/", posix.O_PATH | posix.O_CLOEXEC), set=uapi.MOUNT_ATTR_RDONLY)
     except (OSError, SyscallError) as error:
         return error.errno or 255
-    except BaseException:  # noqa: BLE001  # whatever it is, it must not go on in there
+    except BaseException:  # noqa: BLE001  # whatever it is, it must not go on in the container
         return 255
     return 0
 

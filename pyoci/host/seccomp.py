@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from pyoci.kernel.libseccomp import Library
     from pyoci.wire.seccomp import SeccompPlan
 
-# Not in the state root, which an engine may share with another runtime: `runc list` complains of what is no container.
+# Not in the state root, which an engine may share with another runtime: `runc list` complains of what is not a
+# container.
 DIRECTORY = "pyoci-seccomp"
 
 # Raised when this compiler makes other bytes of the same profile, so that older entries are not found.
@@ -84,7 +85,7 @@ def program(plan: SeccompPlan, directory_path: str) -> SeccompProgram:
 
 
 def _name(plan: SeccompPlan) -> str:
-    """The hash of all that decides about the bytes, but for the library itself (see `_look_up`)."""
+    """The hash of all that decides about the bytes, except for the library itself (see `_look_up`)."""
     rules = [
         (rule.action, rule.names, [(arg.index, arg.op, arg.value, arg.value_two) for arg in rule.args])
         for rule in plan.rules

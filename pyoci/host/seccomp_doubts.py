@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-# Newer than libseccomp 2.5, with which pyoci may have been built: engines' profiles have them, and they are no mistake.
+# Newer than libseccomp 2.5, with which pyoci may have been built: engines' profiles have them, and they are not a
+# mistake.
 _NEWER = frozenset(
     (
         *("cachestat", "fchmodat2", "file_getattr", "file_setattr", "futex_requeue", "futex_wait", "futex_waitv"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import ContainerError
-from pyoci.host import idmap, open_for_init  # noqa: F401  # idmap: nothing is imported in there
+from pyoci.host import idmap, open_for_init  # noqa: F401  # idmap: nothing is imported in the container's namespaces
 from pyoci.kernel import namespace, procfs, signals, uapi
 from pyoci.wire import messages
 from pyoci.wire.messages import Channel

@@ -65,7 +65,7 @@ class Report:
         return self._socket.fileno()
 
     def send(self, event: str, fields: dict[str, Any], fd: int = -1) -> bool:
-        """Whether the caller is still there to hear of it."""
+        """Whether the caller is still there to read it."""
         packet = jsontext.dumps({"event": event, **fields}).encode()
         try:
             scm_rights.send(self._socket, packet, fd)
@@ -116,7 +116,8 @@ def create(options: Options, report: Report, caller: int) -> None:
     options.supervised = True
     created = creation.create(options, report.terminal)
     created.entry.unlock()  # `start` is another process
-    # Now: `delete` may take its name away before this process has noticed the end. Who waits has it open as well.
+    # Now: `delete` may take its name away before this process has noticed the end. A waiting process has it open as
+    # well.
     exit_file = _open_exit_file(created.entry)
     wanted = report.send("created", {"pid": created.pid}, created.pidfd)
     report.close()
@@ -162,8 +163,8 @@ def execute(entry: Entry, options: execution.Options, report: Report, caller: in
 def make_bundle(root: str, container_id: str, config: int) -> str:
     """A bundle of the config.json in the descriptor `config`, which `remove_bundle` removes.
 
-    Not in the state root, where `runc list` would complain of it, unless there is no other place; its name is no ID,
-    so that no command takes it for a container.
+    Not in the state root, where `runc list` would complain of it, unless there is no other place; its name is not an
+    ID, so that no command takes it for a container.
     """
     check_id(container_id)
     path = f"{user_folder.make(BUNDLES) or Store(root).root}/{container_id[:200]}@{posix.getpid()}"

@@ -1,4 +1,4 @@
-"""A folder for what is no container, and so does not belong in the state root: other runtimes may have the same one."""
+"""A folder for things that do not belong in the state root, since they are not containers: runtimes may share that."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Why a program of a root file system cannot be executed, in words: for an error's sake, and for `validate`.
 
 The files are the container's, and are only looked at: each path is resolved below a descriptor of the root file system
-(or of a bind mount's source) without following anything on the way, nothing but a regular file is opened, and at most a
+(or of a bind mount's source) without following anything on the way, only a regular file is opened, and at most a
 page of it read. Where a path leads into a mount whose contents are not known here, nothing is said.
 """
 
@@ -299,7 +299,7 @@ def _why_not_executable(view: View, wanted: Wanted, place: str, fd: int, refused
     if stat.S_ISDIR(found.st_mode):
         return f"{place} is a folder: /process/args names a program in it"
     if not stat.S_ISREG(found.st_mode):
-        return f"{place} is no regular file"
+        return f"{place} is not a regular file"
     if refused and posix.fstatvfs(fd).f_flag & posix.ST_NOEXEC:
         return f"{place} lies on a file system of the host that is mounted with noexec"
     mode = stat.S_IMODE(found.st_mode)
@@ -352,7 +352,7 @@ def _why_not_script(view: View, wanted: Wanted, place: str, data: bytes, refused
 def _why_not_elf(view: View, place: str, fd: int, data: bytes) -> str:
     """elf(5)."""
     if len(data) < 64 or data[4] not in (1, 2) or data[5] not in (1, 2):
-        return f"{place} begins like an ELF program, and is none: was it cut off?"
+        return f"{place} begins like an ELF program, but is not complete: was it cut off?"
     order = "<" if data[5] == 1 else ">"
     machine = _struct.unpack_from(f"{order}H", data, 18)[0]
     host = posix.uname().machine

@@ -1,7 +1,7 @@
 """THE order of exec: from the fork to a further program in a running container. `sequence` is its elder.
 
 Two processes: the first one prepares everything. It is in all of the container's namespaces except the PID namespace,
-whose members therefore cannot see it, stop it or look into it (CVE-2016-9962). Its child is visible in there from its
+whose members therefore cannot see it, stop it or look into it (CVE-2016-9962). Its child is visible to them from its
 beginning, and is hardly more than the program: it has the program's ids, root and working directory, no descriptor of
 ours except the socket to the host, and of Python's memory nothing.
 """

@@ -113,6 +113,6 @@ def _let_go(inherited: Inherited, cgroup_fd: int, birth: str) -> None:
         posix.close(cgroup_fd)
     for kind, fd in inherited.namespaces:
         if kind == "pid" and birth == UNSEEN:
-            mount.pid_namespace = fd  # a procfs is to show the container's processes, of which this is not one
+            mount.pid_namespace = fd  # a procfs is to show the container's processes, and this is not one of them
         else:
             posix.close(fd)

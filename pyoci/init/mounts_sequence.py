@@ -87,7 +87,8 @@ def _add(plan: Plan, inherited: Inherited, root: Root, pid_namespace: int) -> li
 def _procfs(entry: Mount, pid_namespace: int) -> int:
     """A procfs shows the PID namespace of the process that opens it: see `kernel.mount.pid_namespace`.
 
-    No process of Python's is seen in there: with CAP_SYS_PTRACE the container could use what it holds (CVE-2016-9962).
+    The container sees no process of Python's: with CAP_SYS_PTRACE the container could use what it holds
+    (CVE-2016-9962).
     """
     namespace.join(pid_namespace, uapi.CLONE_NEWPID, "pid namespace")
     process.forget_caller()

@@ -39,7 +39,7 @@ def source_path(number: str) -> str:
 def prepare(plan: Plan, inherited: Inherited, work: int, channel: Channel) -> None:
     """In the process that becomes criu. Tells of every source by a message.
 
-    `work` is a detached copy of the mount of criu's work folder: criu mounts things in there.
+    `work` is a detached copy of the mount of criu's work folder: criu mounts things in it.
     """
     namespace.unshare(uapi.CLONE_NEWNS, "mount namespace")
     posix.umask(0)

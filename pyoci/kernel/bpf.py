@@ -35,7 +35,7 @@ def load_device_program(instructions: bytes, name: str) -> int:
     except SyscallError as error:
         if error.errno != errno.EPERM:
             raise _with_log(error, instructions, name) from None
-    # Until Linux 5.11 programs were locked memory, of which 64 KiB are the default.
+    # Until Linux 5.11 programs were locked memory, which is limited to 64 KiB by default.
     limits = process.get_rlimit(_RLIMIT_MEMLOCK)
     process.set_rlimit(_RLIMIT_MEMLOCK, _RLIM_INFINITY, _RLIM_INFINITY, "RLIMIT_MEMLOCK")
     try:

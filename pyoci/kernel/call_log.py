@@ -61,7 +61,7 @@ _ARGUMENTS = {
     "umount2": "target flags",
     "unshare": "flags",
 }
-# Of which names in uapi an argument is made; a single value where it is no set of flags.
+# The prefixes in uapi that an argument's names have; a single value where it is not a set of flags.
 _FLAGS = {
     ("close_range", "flags"): "CLOSE_RANGE_",
     ("fsmount", "flags"): "FSMOUNT_",
@@ -81,7 +81,7 @@ _LENGTH = 200
 
 
 def install(tell: Callable[[str], None]) -> None:
-    """From now on each call is told, here and in processes that are forked; by modules that are loaded by now."""
+    """From now on each call is logged, here and in processes that are forked; by modules that are loaded by now."""
     call.log = tell
     names = {number: name for name, number in call.SYS.items()}
     plain = call.syscall

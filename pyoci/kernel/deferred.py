@@ -70,7 +70,7 @@ def _strings(words: list[str]) -> list[bytes | None]:
 
 
 def told(calls: list[Call]) -> list[Call]:
-    """`calls`; with --debug they are told, while somebody still listens."""
+    """`calls`; with --debug they are logged, while somebody still listens."""
     if call_state.log is not None:
         for call in calls:
             call_state.log(f"to be made without Python: {call.words}")
@@ -78,12 +78,12 @@ def told(calls: list[Call]) -> list[Call]:
 
 
 def end(calls: list[Call], report_fd: int) -> NoReturn:
-    """Make the calls, of which the last is not to return. What fails is told on `report_fd`, and the process exits."""
+    """Make the calls; the last one must not return. A failure is reported on `report_fd`, and the process exits."""
     _end(calls, -1, report_fd)
 
 
 def end_in_child(calls: list[Call], channel_fd: int, start_fd: int = -1) -> NoReturn:
-    """`end`, in a child that is the host's own: its number is told on the channel, where it then waits for GO.
+    """`end`, in a child that is the host's own: its number goes over the channel, where it then waits for GO.
 
     With `start_fd` it waits for `pyoci start` then, as in `end_after_start`.
 
@@ -94,7 +94,7 @@ def end_in_child(calls: list[Call], channel_fd: int, start_fd: int = -1) -> NoRe
 
 
 def end_after_start(calls: list[Call], start_fd: int) -> NoReturn:
-    """`end`, once `pyoci start` has sent a socket to `start_fd`, on which a failure is told."""
+    """`end`, once `pyoci start` has sent a socket to `start_fd`, on which a failure is reported."""
     _end(calls, start_fd, -1)
 
 

@@ -28,7 +28,7 @@ def open_path(path: str, kind: str) -> int:
 
 
 def namespace_type(fd: int) -> int:
-    """The CLONE_NEW* flag of the namespace that `fd` refers to, 0 when it is none."""
+    """The CLONE_NEW* flag of the namespace that `fd` refers to, 0 when it is not a namespace."""
     if magic(fd) != uapi.NSFS_MAGIC:
         return 0
     try:

@@ -310,7 +310,7 @@ class Config:
         return self._with(lambda new: new.setdefault("linux", {}).update(cgroupsPath=values.text(path, "cgroup")))
 
     def with_seccomp(self, filter: Mapping[str, Any] | None) -> Config:
-        """The filter of system calls, as `linux.seccomp`; None is none."""
+        """The filter of system calls, as `linux.seccomp`; None: without a filter."""
 
         def edit(new: dict[str, Any]) -> None:
             new.setdefault("linux", {}).pop("seccomp", None)

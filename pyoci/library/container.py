@@ -246,8 +246,8 @@ class Container:
     ) -> None:
         """Change limits; what is not named stays. `resources` is as `linux.resources` of the specification.
 
-        Sizes are bytes or "64M", -1 is none; `cpu` is a number of CPUs such as 0.5, and `cpus` its other name. Raises
-        ConfigError, CgroupError (the former limits are back then).
+        Sizes are bytes or "64M", -1 means unlimited; `cpu` is a number of CPUs such as 0.5, and `cpus` its other name.
+        Raises ConfigError, CgroupError (the former limits are back then).
         """
         wanted: dict[str, Any] = json.loads(json.dumps(dict(resources or {})))
         if memory is not None:
@@ -443,7 +443,7 @@ class Container:
         return container
 
     def delete(self, *, force: bool = False) -> None:
-        """Remove what `create` made. StateError unless it has stopped; with `force` it is killed, and none is no error.
+        """Remove what `create` made. StateError unless it has stopped; with `force` it is killed, and may be missing.
 
         `wait` of this object still tells how it ended.
         """

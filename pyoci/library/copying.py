@@ -254,7 +254,7 @@ def _target(root: beneath.Root, destination: str, name: str) -> tuple[int, str]:
         os.close(found)
     folder, own_name = os.path.split(destination)
     if own_name in ("", ".", ".."):
-        raise ConfigError(f"destination: found {destination[:200]!r}, which is no folder of the container")
+        raise ConfigError(f"destination: found {destination[:200]!r}, which is not a folder of the container")
     call = f"copy to {destination} of the container: open {folder}"
     return _open_inside(root, folder, os.O_PATH | os.O_DIRECTORY, call), own_name
 

@@ -147,7 +147,7 @@ def _decompressed(blob: Reader, media_type: str) -> Reader:
         return _zstd(source)
     if kind == "tar":
         return blob
-    raise UnsupportedError(f"image: a layer has the media type {media_type[:80]!r}, which is no tar")
+    raise UnsupportedError(f"image: a layer has the media type {media_type[:80]!r}, which is not a tar")
 
 
 def _zstd(source: IO[bytes]) -> Reader:
@@ -318,7 +318,7 @@ class _Layer:
         try:
             if self._is_root:
                 os.fchown(fd, *_owner(member))
-            # After chown, which takes set-user-ID away. Who is not root must be able to go on in folders.
+            # After chown, which takes set-user-ID away. A user other than root must be able to go on in folders.
             more = 0 if self._is_root or not member.isdir() else 0o700
             os.fchmod(fd, member.mode & 0o7777 | more)
             for name, value in _attributes(member.pax_headers):
@@ -400,7 +400,7 @@ def _short(path: str) -> str:
 def _owner(member: tarfile.TarInfo) -> tuple[int, int]:
     for number in (member.uid, member.gid):
         if not 0 <= number < (1 << 32) - 1:
-            raise ConfigError(f"image: {member.name[:200]} belongs to {number}, which is no ID")
+            raise ConfigError(f"image: {member.name[:200]} belongs to {number}, which is not an ID")
     return member.uid, member.gid
 
 

@@ -13,7 +13,7 @@ PERIOD = 100_000  # microseconds of the CPU limit, the kernel's default
 
 
 def size(value: int | str, name: str) -> int:
-    """Bytes of `67108864`, `"64M"`, `"1.5 GiB"`; -1 is none. ConfigError names `name`."""
+    """Bytes of `67108864`, `"64M"`, `"1.5 GiB"`; -1 means unlimited. ConfigError names `name`."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise TypeError(f"{name}: takes an int or a str such as '64M', found {type(value).__name__}")
     if isinstance(value, int):
@@ -58,7 +58,7 @@ def output_limit(value: int | None) -> int | None:
 
 
 def arguments(args: Sequence[str | os.PathLike[str]]) -> list[str]:
-    """A command line as a list of words. A string is none: it would become a list of letters."""
+    """A command line as a list of words. A string is refused: it would become a list of letters."""
     if isinstance(args, (str, bytes)):
         raise TypeError(f"args: takes a list of words such as ['sh', '-c', ...], found the string {args[:40]!r}")
     words = [os.fspath(word) if isinstance(word, os.PathLike) else word for word in args]
@@ -79,7 +79,7 @@ def text(value: str, name: str) -> str:
 
 
 def mapping(value: Mapping[str, str], name: str) -> Mapping[str, str]:
-    """Names and values. A list of "NAME=value", as config.json has the environment, is none."""
+    """Names and values. A list of "NAME=value", as config.json has the environment, is refused."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{name}: takes a mapping such as {{'NAME': 'value'}}, found {type(value).__name__}")
     return value

@@ -92,7 +92,7 @@ def paragraphs(text: str) -> Iterator[str]:
 
 
 def line(text: str) -> str:
-    """A line of text that is no request."""
+    """A line of text that is not a request."""
     escaped = escape(text)
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 TOPICS = {
     "bundle": (
-        "What a bundle is",
+        "Bundles",
         """\
-A bundle is a folder with a config.json, as the OCI runtime specification describes it, and as a rule the root file
-system of the container, which config.json names as root.path.
+A bundle is a folder with a config.json, as the OCI runtime specification describes it, and usually the container's
+root file system, which root.path in config.json names.
 
     mkdir -p bundle/rootfs && cd bundle
     tar -C rootfs -xf some-root-file-system.tar
     pyoci spec            writes a config.json to start from
-    pyoci validate        tells what is wrong with it
-    pyoci explain         tells what it will do, and what is unsafe in it
+    pyoci validate        lists its errors
+    pyoci explain         shows what it will do and what is unsafe in it
     pyoci run NAME        runs it
 
 Without any root file system at hand, `pyoci try` runs a container over this machine's own.
 """,
     ),
     "states": (
-        "Where states are kept",
+        "Where pyoci keeps states",
         """\
 The state of a container is a folder below --root: /run/pyoci for root, $XDG_RUNTIME_DIR/pyoci for an ordinary user.
 --root is a global option and stands before the command: pyoci --root DIR list.
@@ -38,10 +38,10 @@ them with that --root.
     "exit-status": (
         "Exit statuses",
         """\
-    0      it was done
-    1      it was not: one line on standard error says what failed, on which value, why
+    0      success
+    1      failure: one line on standard error says what failed, on which value, and why
     130    interrupted
-    N      `run`, `exec` and `try`: the exit status of the program; 128 and the signal's number when a signal ended it
+    N      `run`, `exec` and `try`: the program's exit status, or 128 plus the number of the signal that ended it
     2      `explain --fail-on`: something of that level was found
     255    `exec`: the program could not be run
 """,
@@ -50,11 +50,10 @@ them with that --root.
         "Messages and logs",
         """\
 Errors and warnings go to standard error, and with --log FILE also to that file, as lines of text or, with
---log-format json, as JSON objects with level, msg and time, which engines read. --debug adds what is done, the plan
-of the container and tracebacks. --trace FILE writes where the time goes, for https://ui.perfetto.dev.
+--log-format json, as JSON objects with level, msg and time, which engines read. --debug adds each step, the plan of
+the container and tracebacks. --trace FILE writes a timing trace for https://ui.perfetto.dev.
 
-What the container's program writes goes where `create` or `run` was told by its own standard output and standard error:
-pyoci keeps no copy of it.
+The container's program writes to the standard output and standard error of `create` or `run`. pyoci keeps no copy.
 """,
     ),
     "rootless": (
@@ -66,9 +65,9 @@ An ordinary user can run containers in a user namespace, without a daemon and wi
     pyoci run NAME
     pyoci try                   the same over this machine's own root file system
 
-More than one user ID inside takes newuidmap (package uidmap) and a range in /etc/subuid and /etc/subgid. Limits take
-a cgroup that was delegated: on cgroup v2, systemd-run --user --scope -p Delegate=yes pyoci ... A network takes pasta
-or slirp4netns. `pyoci doctor` tells what this machine has of all that.
+More than one user ID inside needs newuidmap (package uidmap) and a range in /etc/subuid and /etc/subgid. Limits need
+a delegated cgroup: on cgroup v2, systemd-run --user --scope -p Delegate=yes pyoci ... A network needs pasta or
+slirp4netns. `pyoci doctor` shows which of these this machine has.
 
 Root is needed for: device nodes, idmapped mounts, network devices of the host, limits on cgroup v1, checkpoints.
 """,
@@ -76,11 +75,11 @@ Root is needed for: device nodes, idmapped mounts, network devices of the host, 
     "upgrade": (
         "Upgrade, reboot, uninstall",
         """\
-Containers do not depend on the program that made them: while pyoci is replaced they run on, and the new program's
-commands find them. A newer pyoci reads the states that an older one has written; should an older one meet a newer
-state that it cannot read, it says so and changes nothing.
+Containers do not depend on the program that made them: they go on while pyoci is replaced, and the new program's
+commands find them. A newer pyoci reads the states that an older one has written. An older one that cannot read a
+newer state says so and changes nothing.
 
-After a reboot no container runs and /run is empty. A service of systemd starts its container again:
+After a reboot no container runs and /run is empty. A systemd service starts its container again:
 
     [Unit]
     Description=A container

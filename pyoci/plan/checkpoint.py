@@ -50,7 +50,7 @@ class Found(Record):
 
 
 def options(plan: Plan, wanted: Wanted, found: Found) -> dict[str, Any]:
-    """criu_opts, but for the descriptors of the folders. Raises CriuError, UsageError, UnsupportedError."""
+    """criu_opts, except for the descriptors of the folders. Raises CriuError, UsageError, UnsupportedError."""
     if "mount" not in plan.namespaces.new:
         raise UnsupportedError("checkpoint: the container has no mount namespace of its own, which criu needs")
     made = criu.common(wanted, criu.empty_namespaces(wanted.empty_ns, uapi.CLONE_NEWNET), found.config_file)
@@ -85,7 +85,7 @@ def external_mounts(plan: Plan, found: Found) -> list[tuple[str, str]]:
 
     Those are the bind mounts of config.json, what pyoci bound besides them (masks, devices, read-only paths), cgroups,
     and what came along with them. A bind mount that the container has made of its own root file system is refused:
-    criu would look for its source by a path in there, where a link may wait by then.
+    criu would look for its source by a path of the container's, where a link may wait by then.
     """
     binds, fresh = _placed(plan, found)
     ours = {found.placed[path] for path in _covered(plan) if path in found.placed}

@@ -1,4 +1,4 @@
-"""Who owns the container's cgroup (config-linux.md, "Cgroup ownership")."""
+"""The owner of the container's cgroup (config-linux.md, "Cgroup ownership")."""
 
 from __future__ import annotations
 

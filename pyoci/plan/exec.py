@@ -38,7 +38,7 @@ _LEFT_OUT: tuple[tuple[str, object], ...] = (("apparmorProfile", ""), ("selinuxL
 class Changes(Record):
     """What the command line says; None and empty lists leave what the container's own process has."""
 
-    document: dict[str, Any] | None = None  # of --process, which excludes all but `preserve_fds`
+    document: dict[str, Any] | None = None  # of --process, which excludes all except `preserve_fds`
     args: list[str]
     terminal: bool = False
     cwd: str = ""

@@ -183,7 +183,7 @@ def one(entry: dict[str, Any], where: str, bundle: str, namespaces: Namespaces) 
 
 def split(option: str) -> list[str]:
     """Several options in one string, as mount(2) takes them: a comma in double quotes (`context="a:b:c0,c1"`) or after
-    a backslash (overlay) is no separator; the quotes themselves go.
+    a backslash (overlay) does not separate; the quotes themselves go.
     """
     parts, start, quoted = [], 0, False
     for position, character in enumerate(option):

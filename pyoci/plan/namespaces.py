@@ -34,7 +34,7 @@ def plan(linux: dict[str, Any], facts: Facts) -> Namespaces:
 
 
 def without(config: dict[str, Any], kinds: list[str]) -> dict[str, Any]:
-    """The config without these namespaces: what is the host's own is no namespace of the container."""
+    """The config without these namespaces: the host's own are not namespaces of the container."""
     linux = config["linux"]
     left = [entry for entry in linux["namespaces"] if entry["type"] not in kinds]
     return {**config, "linux": {**linux, "namespaces": left}}

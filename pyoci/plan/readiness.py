@@ -11,7 +11,7 @@ SOCKET = "notify.sock"
 
 
 def announce(config: dict[str, Any], folder: str) -> dict[str, Any]:
-    """The config with the host's `folder` in the container, and with the variable that names the socket in there."""
+    """The config with the host's `folder` in the container, and with the variable that names the socket in it."""
     bind = {"destination": _FOLDER, "source": folder, "options": ["bind", "ro", "nosuid", "nodev", "noexec"]}
     changed = config | {"mounts": [*(config.get("mounts") or ()), bind]}
     process = config.get("process")

@@ -47,7 +47,7 @@ class Found(Record):
 
 
 def options(plan: Plan, wanted: Wanted, found: Found) -> dict[str, Any]:
-    """criu_opts, but for the descriptors of the folders. Raises CriuError, UsageError."""
+    """criu_opts, except for the descriptors of the folders. Raises CriuError, UsageError."""
     made = criu.common(wanted, criu.empty_namespaces(wanted.empty_ns, uapi.CLONE_NEWNET), found.config_file)
     made |= {"log_file": criu.RESTORE_LOG, "root": found.root, "rst_sibling": True}
     # The newer way (3.17) cannot restore two bind mounts of one shared mount, unless one is below the other.
@@ -86,10 +86,10 @@ def _cgroup_roots(groups: dict[str, str]) -> list[dict[str, str]]:
 
 
 def streams(text: Any) -> list[str]:
-    """The three names of the file of descriptors, checked; empty for what criu must not be told of.
+    """The three names of the file of descriptors, checked; empty for those that criu must not know.
 
     Raises CriuError when it is not what `checkpoint` wrote. The names choose which of our own descriptors the
-    processes get, so nothing but a number may be in them.
+    processes get, so they may contain a number only.
     """
     if not isinstance(text, list) or len(text) > 3 or not all(isinstance(name, str) for name in text):
         raise CriuError(f"{criu.DESCRIPTORS_FILE} of the image: not an array of three texts")
@@ -105,7 +105,7 @@ def _is_stream(name: str) -> bool:
 
 
 def check(plan: Plan, wanted: Wanted) -> None:
-    """Raise what can be told before anything is made: UsageError, UnsupportedError."""
+    """Raise what is certain before anything is made: UsageError, UnsupportedError."""
     if wanted.lsm_profile:
         kind, colon, name = wanted.lsm_profile.partition(":")
         if kind not in _LSMS or not colon or not name:
@@ -132,7 +132,7 @@ class Confinement(Record):
 class Process(Record):
     """A restored process: the kinds of namespaces that it shares with the host, its /proc/PID/status and its label.
 
-    `own_users`: it has gone into a user namespace that it made itself, and its capabilities count in there only.
+    `own_users`: it has gone into a user namespace that it made itself, and its capabilities count only in that one.
     """
 
     pid: int

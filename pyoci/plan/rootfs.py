@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # word -> host_propagation, first_propagation, last_propagation of wire.plan.Rootfs. Without a word the root is private
-# and bind mounts hear of the host, as with runc.
+# and bind mounts receive the host's mounts, as with runc.
 _PROPAGATION = {
     "": (uapi.MS_SLAVE, uapi.MS_PRIVATE, 0),
     "private": (uapi.MS_PRIVATE, uapi.MS_PRIVATE, 0),

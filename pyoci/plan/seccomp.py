@@ -41,7 +41,7 @@ OPERATORS = {
     "SCMP_CMP_NE": 1,
 }
 
-# seccomp.h: the AUDIT_ARCH_* numbers of linux/audit.h, but for x32, which the kernel reports as x86_64.
+# seccomp.h: the AUDIT_ARCH_* numbers of linux/audit.h, except for x32, which the kernel reports as x86_64.
 ARCHS = {
     "SCMP_ARCH_AARCH64": 0xC00000B7,
     "SCMP_ARCH_ARM": 0x40000028,
@@ -222,7 +222,7 @@ def _flags(names: Any, uses_notify: bool, problems: list[str]) -> int:
     else:
         flags = sum(set(_numbers(names, FLAGS, "flags", problems)))
     if not uses_notify:
-        # It speaks of how a notification is waited for, and the kernel refuses it on a filter that has none.
+        # It says how a notification is waited for, and the kernel refuses it on a filter without notifications.
         return flags & ~_WAIT_KILLABLE_RECV
     flags |= _NEW_LISTENER
     if flags & _TSYNC:

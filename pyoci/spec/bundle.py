@@ -119,7 +119,7 @@ def accept(document: Any, kind: str) -> bool:
 
 
 def _drop_nulls(value: Any) -> bool:
-    """Take members that are null out of all objects; False when there were none."""
+    """Remove members that are null from all objects; False when no object had one."""
     found = False
     if isinstance(value, dict):
         for name in [name for name, member in value.items() if member is None]:
@@ -180,4 +180,4 @@ def _explain(document: object, kind: str) -> list[str]:
         problems = [line for _path, line in explain(document, kind)]
     except ImportError:
         problems = []
-    return problems or [f"{kind}: not what its schema asks for; with jsonschema installed you are told where"]
+    return problems or [f"{kind}: not what its schema asks for; with jsonschema installed, the message has the place"]

@@ -67,7 +67,7 @@ def did_you_mean(word: str, known: Iterable[str], dashes: str = "") -> str:
 
 
 def _distance(first: str, second: str, limit: int) -> int:
-    """Letters that are changed, added, left out or swapped with the next one; `limit` when it is no less."""
+    """Letters that are changed, added, left out or swapped with the next one; `limit` when it is not less."""
     if abs(len(first) - len(second)) >= limit or len(first) > _WORD:
         return limit
     before: list[int] = []

@@ -32,7 +32,7 @@ def remove_tree(name: str, dirfd: int) -> None:
 
 
 def _empty(fd: int) -> str:
-    """Remove what is no folder; the name of a folder that is left, or nothing."""
+    """Remove what is not a folder; the name of a folder that is left, or nothing."""
     with posix.scandir(fd) as entries:
         listed = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, is_folder in listed:

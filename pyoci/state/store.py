@@ -284,7 +284,7 @@ class Entry:
             raise StateError(f"make {self.path}/{name}: {reason(error)}") from None
 
     def unlink(self, name: str) -> None:
-        """Remove a file of this entry; it is no error when it is not there. Raises StateError."""
+        """Remove a file of this entry; it may be missing. Raises StateError."""
         try:
             self._unlink(name)
         except OSError as error:
@@ -323,7 +323,7 @@ class Entry:
     def _remove_readiness(self) -> None:
         from pyoci.state.remove_tree import remove_tree  # only where there is that folder
 
-        # A container that may mount can write in there, folders too.
+        # A container that may mount can write in this folder, and make folders.
         remove_tree(READINESS_FOLDER, self.dirfd)
 
     def _unlink(self, name: str) -> None:

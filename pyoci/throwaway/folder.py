@@ -79,7 +79,7 @@ def _detach(path: str) -> bool:
 def _remove(path: str) -> None:
     """Remove a folder with what this module and `session` put there, and nothing else.
 
-    Not shutil.rmtree: with something still mounted in there it would delete the files of the host.
+    Not shutil.rmtree: with something still mounted in it, it would delete the files of the host.
     """
     for name in _FILES:
         try:

@@ -63,7 +63,7 @@ class Situation(Record):
     network      path of the network namespace to join; empty for a new one with a loopback device only
     resolv_conf  host file to show as /etc/resolv.conf; empty for none
     user         whether an ordinary user asks, who is root of a user namespace by now
-    many_ids     whether more than that one user's ID is mapped in there
+    many_ids     whether more than that one user's ID is mapped in it
     own_network  whether an ordinary user's process is in a network namespace of its own, which the container shares
     submounts    other file systems of the host below its root, which the overlay does not show
     """

@@ -134,7 +134,7 @@ class Channel:
                     raise ContainerError(words) from None
 
     def expect(self, *kinds: str) -> tuple[str, str, int]:
-        """`receive`, and anything but `kinds` is an error."""
+        """`receive`; any other kind is an error."""
         kind, text, fd = self.receive()
         if kind not in kinds:
             if fd >= 0:

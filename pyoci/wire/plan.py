@@ -205,7 +205,7 @@ class ExecPlan(Record):
     """A further process in a running container."""
 
     process: Process
-    namespaces: list[str]  # the types of which the container has its own; the others are the host's
+    namespaces: list[str]  # the types that the container has its own of; the others are the host's
     has_root: bool  # the mount namespace was made for the container: its root is the container's
     personality: int | None = None
     memory_policy: MemoryPolicy | None = None

@@ -27,7 +27,7 @@ class SeccompRule(Record):
 
 
 class SeccompPlan(Record):
-    """A filter to compile (all but `flags` and the listener), and how to load it.
+    """A filter to compile (all except `flags` and the listener), and how to load it.
 
     `enosys`: calls with a higher number than any that the profile names get ENOSYS, not the default action.
     `flags`: SECCOMP_FILTER_FLAG_* for seccomp(2), with NEW_LISTENER when `uses_notify`.

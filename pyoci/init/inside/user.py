@@ -66,7 +66,7 @@ def become(process: Process, proc_fd: int) -> None:
     else:
         posix.umask(0o022)
     if _UNCHANGED in (process.uid, process.gid):
-        raise SyscallError(errno.EINVAL, f"become user {process.uid}:{process.gid}: {_UNCHANGED} is no id")
+        raise SyscallError(errno.EINVAL, f"become user {process.uid}:{process.gid}: {_UNCHANGED} is not an ID")
     streams.give(process.uid)
     try:
         if not process.keep_groups and (process.additional_gids or _setgroups_allowed(proc_fd)):

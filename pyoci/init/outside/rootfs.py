@@ -46,7 +46,7 @@ def attach_tree(plan: Plan, tree: int, target: int) -> None:
 
 
 def stop_propagation(propagation: int) -> None:
-    """Everything in this mount namespace hears of the host's mounts at most, and tells the host of none."""
+    """All mounts in this mount namespace receive the host's mounts at most, and pass none on to the host."""
     root = posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     mount.setattr(root, propagation=propagation, recursive=True)
     posix.close(root)

@@ -82,7 +82,7 @@ def check_mappings(mappings: list[dict[str, int]], place: str) -> Iterator[Probl
         if size == 0:
             yield f"{place}/{index}/size", 0, "at least 1"
         for side in ("containerID", "hostID"):
-            # 2^32 - 1 is no id: it means "leave unchanged" in chown(2) and setresuid(2).
+            # 2^32 - 1 is not an ID: it means "leave unchanged" in chown(2) and setresuid(2).
             if mapping[side] + size > _IDS - 1:
                 yield f"{place}/{index}/{side}", mapping[side], f"an id that leaves room for {size}"
             for earlier in mappings[:index]:

@@ -52,7 +52,7 @@ def strings_can_be_passed_on(config: Config) -> Iterator[Problem]:
 
 
 def groups_fit(config: Config) -> Iterator[Problem]:
-    """setgroups(2): at most 65,536 groups (NGROUPS_MAX), and 2^32 - 1 is no id."""
+    """setgroups(2): at most 65,536 groups (NGROUPS_MAX), and 2^32 - 1 is not an ID."""
     user = config.get("process", {}).get("user", {})
     groups = user.get("additionalGids", ())
     if len(groups) > _GROUPS_MAX:
