@@ -48,6 +48,7 @@ _ARGUMENTS = {
     "pivot_root": "new_root put_old",
     "prctl": "option arg2 arg3 arg4 arg5",
     "prlimit64": "pid resource new_limit old_limit",
+    "recvmsg": "sockfd msg flags",
     "sched_setaffinity": "pid size mask",
     "sched_setattr": "pid attr flags",
     "seccomp": "operation flags args",
