@@ -13,7 +13,7 @@ import time
 from pyoci import jsontext, log
 from pyoci.cli import options, output
 from pyoci.cli.options import Call, Option
-from pyoci.errors import ContainerNotFound, PyociError, StateError
+from pyoci.errors import NO_SUCH_FILE, ContainerNotFound, PyociError, StateError
 from pyoci.host.status import state_document
 from pyoci.state.store import Entry, Store
 
@@ -34,7 +34,7 @@ def run(call: Call) -> int:
     options.expect_args(call, 0, 0, "no arguments")
     store = Store(call.settings.root)
     if call.settings.root_is_given and not os.path.isdir(store.root):
-        raise StateError(f"list {store.root}: no such directory")  # runc, too, takes only its default for an empty one
+        raise StateError(f"list {store.root}: {NO_SUCH_FILE}")  # runc, too, takes only its default for an empty one
     if call.options["quiet"]:
         output.write("".join(f"{name}\n" for name in store.ids()))
         return 0

@@ -6,15 +6,18 @@ import posix
 
 from pyoci.errors import PyociError, reason
 
+# What is said beside the pidfd, as in runc: whether it is the container's own process or one that joined it.
+OWN, JOINED = b"standard", b"setns"
 
-def announce(pid: int, pidfd: int, pid_file: str, pidfd_socket: str) -> None:
+
+def announce(pid: int, pidfd: int, pid_file: str, pidfd_socket: str, kind: bytes = OWN) -> None:
     """Raises PyociError."""
     if pid_file:
         _write_pid_file(pid_file, pid)
     if pidfd_socket:
         from pyoci.host import send_fd
 
-        send_fd.send_descriptor(pidfd_socket, pidfd, b"pidfd")
+        send_fd.send_descriptor(pidfd_socket, pidfd, kind, "pidfd")
 
 
 def _write_pid_file(path: str, pid: int) -> None:

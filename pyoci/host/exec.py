@@ -7,7 +7,7 @@ import posix
 from pyoci import cgroups, jsontext, log, phase
 from pyoci.errors import DETACHED_TERMINAL, SOCKET_UNUSED, PyociError, StateError, UsageError
 from pyoci.host import handshake, passed_fds, spawn
-from pyoci.host.announce import announce
+from pyoci.host.announce import JOINED, announce
 from pyoci.host.interrupt import undo_when_asked_to_end
 from pyoci.kernel import namespace, pidfd, procfs, signals, uapi
 from pyoci.plan import exec as exec_plan
@@ -96,7 +96,7 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
         if not plan.limits_itself:
             handshake.set_rlimits(wanted, child.pid)
         handshake.set_affinity(wanted, child.pid)
-        announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
+        announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket, JOINED)
         child.channel.send(messages.GO)
         phase("the process becomes the program")
         handshake.until_executed(

@@ -9,14 +9,17 @@ from pyoci.errors import PyociError, reason
 from pyoci.kernel import scm_rights
 
 
-def send_descriptor(path: str, fd: int, name: bytes) -> None:
-    """One message with the descriptor; its text is the name, as runc sends it and containerd's console reads it."""
+def send_descriptor(path: str, fd: int, name: bytes, what: str = "") -> None:
+    """One message with the descriptor; its text is the name, as runc sends it and containerd's console reads it.
+
+    `what` is the name for people, where they differ.
+    """
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     try:
         connection.connect(path)
         scm_rights.send(connection, name, fd)
     except OSError as error:
-        raise PyociError(f"send {name.decode()} to socket {path}: {reason(error)}") from None
+        raise PyociError(f"send {what or name.decode()} to socket {path}: {reason(error)}") from None
     finally:
         connection.close()
 

@@ -21,10 +21,23 @@ def test_a_pidfd_is_sent(runtime: Runtime, bundle: Bundle, scratch: Path, comman
     name = runtime.add(bundle)
     detach = ["--detach"] if command == "run" else []
     runtime.expect(command, *detach, "--bundle", str(bundle.path), "--pidfd-socket", str(socket.path), name)
-    _, (pidfd,) = socket.receive()
+    word, (pidfd,) = socket.receive()
     socket.close()
+    assert word == b"standard"
     fields = dict(line.split(":\t") for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines())
     assert int(fields["Pid"]) == runtime.state(name)["pid"]
     runtime.expect("delete", "--force", name)
+    assert select.select([pidfd], [], [], 5)[0]
+    os.close(pidfd)
+
+
+def test_exec_sends_one_too(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    socket = ConsoleSocket(scratch / "pidfd.sock")
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    runtime.expect("exec", "--pidfd-socket", str(socket.path), container.id, "true")
+    word, (pidfd,) = socket.receive()
+    socket.close()
+    assert word == b"setns"
     assert select.select([pidfd], [], [], 5)[0]
     os.close(pidfd)

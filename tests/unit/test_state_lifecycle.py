@@ -508,7 +508,7 @@ def test_list_tells_whose_folder_it_is(store: Store, entry: Entry, init: FakeIni
 
 def test_list_of_a_root_that_is_not_there(store: Store) -> None:
     """As in runc, which takes only its default for an empty one."""
-    assert f"list {store.root}: no such directory" in pyoci(store, "list").stderr
+    assert f"list {store.root}: no such file or directory" in pyoci(store, "list").stderr
 
 
 def test_list_of_nothing(store: Store) -> None:

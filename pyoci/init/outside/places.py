@@ -48,7 +48,9 @@ def check(entry: Mount, tree: int, name: str, what: str) -> None:
         raise UnsupportedError(f"{what}: it leads to the root, which is what /root says and no mount")
     if name == "/proc":
         if not _is_procfs(entry, tree):
-            raise UnsupportedError(f"{what}: only a procfs may lie over /proc, and it is not one")
+            raise UnsupportedError(
+                f"{what}: it cannot be mounted because it is not of type proc: only a whole procfs may lie there"
+            )
     elif name.startswith("/proc/"):
         if entry.kind != "bind" or not _is_emulated(name.removeprefix("/proc/")):
             raise UnsupportedError(f"{what}: it lies inside /proc, where only what lxcfs emulates may be replaced")
