@@ -214,3 +214,19 @@ def test_access_times_follow_the_option(runtime: Runtime, bundle: Bundle, scratc
     bundle.bind(source, "/etc/file", "noatime")
     runtime.sh(bundle, "cat /etc/file")
     assert source.stat().st_atime == 1
+
+
+@pytest.mark.beyond_runc("runc says EINVAL")
+@pytest.mark.parametrize("kind", ["tmpfs", "none", "bind", "cgroup"])
+@pytest.mark.parametrize("options", [["remount"], ["remount", "ro"], ["remount", "bind", "ro"], ["remount", "size=5m"]])
+def test_a_remount_of_nothing(runtime: Runtime, bundle: Bundle, kind: str, options: list[str]) -> None:
+    bundle.mount("/mnt", kind, options)
+    assert "dst=/mnt" in (words := runtime.refuses(bundle))
+    assert "needs a mount to change, and nothing is mounted there" in words
+
+
+@pytest.mark.beyond_runc("runc says EINVAL")
+@pytest.mark.parametrize("option", ["private", "rslave", "rshared"])
+def test_propagation_of_nothing(runtime: Runtime, bundle: Bundle, option: str) -> None:
+    bundle.mount("/mnt", "none", [option])
+    assert "needs a mount to change, and nothing is mounted there" in runtime.refuses(bundle)

@@ -245,6 +245,8 @@ def _change(entry: Mount, made: int, root: Root) -> None:
     """`remount`, and entries that only say how an existing mount propagates."""
     fd = made if made >= 0 else root.open(entry.destination)
     try:
+        if made < 0 and not mount.is_mount_root(fd):
+            raise UnsupportedError(f"{describe(entry)}: needs a mount to change, and nothing is mounted there")
         if entry.kind == "remount" and (entry.data or entry.superblock):
             mount.reconfigure(fd, entry.superblock, entry.data)
         if entry.attributes_set or entry.attributes_clear:
