@@ -1,7 +1,7 @@
 """`plan/build.py`: the default template's plan, whole and written down, and what is refused before anything is planned.
 
-The file beside this one is what the plan was when it was last looked at: `PYOCI_UPDATE=1` writes it anew, and the
-difference is to be read.
+The files beside this one are the plans as they were last read: `PYOCI_UPDATE=1` writes them again, and the difference
+is to be read.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from typing import Any
 import pytest
 
 from pyoci.errors import ConfigError, UnsupportedError
+from pyoci.plan import lsm
 from pyoci.plan.build import build
 from pyoci.plan.facts import Facts
+from pyoci.plan.process import KEEP_GROUPS
 from pyoci.plan.request import Request
 from pyoci.record import to_builtins
 from pyoci.spec import template
 from pyoci.wire.plan import Plan
 
 FACTS = Facts(uid=0, gid=0, capabilities=(1 << 41) - 1, apparmor=True, selinux=True)
-GOLDEN = Path(__file__).with_name("plan_of_the_template.json")
+HERE = Path(__file__).parent
 
 
 def request(**words: Any) -> Request:
@@ -45,11 +47,39 @@ def said(value: Any) -> Any:
     return [said(member) for member in value] if isinstance(value, list) else value
 
 
-def test_the_templates_plan() -> None:
-    made = as_json(build(config(), request(), FACTS))
+def assert_golden(plan: Plan, name: str) -> None:
+    made, file = as_json(plan), HERE / name
     if os.environ.get("PYOCI_UPDATE"):
-        GOLDEN.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
-    assert made == json.loads(GOLDEN.read_text())
+        file.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
+    assert made == json.loads(file.read_text())
+
+
+def test_the_templates_plan() -> None:
+    assert_golden(build(config(), request(), FACTS), "plan_of_the_template.json")
+
+
+def test_the_plan_of_everything() -> None:
+    """Each section reaches the function that plans it, with what that one needs of the others and of the host."""
+    given = config()
+    given["process"] |= {"scheduler": {"policy": "SCHED_FIFO", "priority": 3}, "oomScoreAdj": 5, "apparmorProfile": "p"}
+    given["annotations"] = {KEEP_GROUPS: "1", lsm.CONTEXT_TYPE: "fscontext"}
+    given["mounts"] += [
+        {"destination": "/data", "type": "none", "source": "volume", "options": ["bind", "ro"]},
+        {"destination": "/new", "type": "tmpfs", "source": "tmpfs"},
+    ]
+    given["linux"] |= {
+        "namespaces": [*given["linux"]["namespaces"], {"type": "user"}],
+        "uidMappings": [{"containerID": 0, "hostID": 1000, "size": 10}],
+        "gidMappings": [{"containerID": 0, "hostID": 2000, "size": 10}],
+        "devices": [{"path": "/dev/x", "type": "c", "major": 10, "minor": 229}],
+        "mountLabel": "a_u:b_r:c_t:s0",
+        "memoryPolicy": {"mode": "MPOL_BIND", "nodes": "0-1"},
+        "intelRdt": {"l3CacheSchema": "L3:0=f"},
+        "resources": {"pids": {"limit": 3}},
+        "cgroupsPath": "/group",
+    }
+    facts = Facts(uid=1000, gid=2000, capabilities=0, apparmor=True, selinux=True, listen_fds=2)
+    assert_golden(build(given, request(no_pivot=True), facts), "plan_of_everything.json")
 
 
 def test_the_same_config_gives_the_same_plan() -> None:

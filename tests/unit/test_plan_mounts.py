@@ -351,6 +351,7 @@ def ranges(*lines: tuple[int, int, int]) -> list[IdMapping]:
         ("uids=0-1-10#10-11-10;gids=0-100-10", [(0, 1, 10), (10, 11, 10)], [(0, 100, 10)]),
         ("gids=5-6-7;uids=1-2-3", [(1, 2, 3)], [(5, 6, 7)]),
         ("uids=@1-3-10;gids=@0-2-3", [(1, 4, 10)], [(0, 502, 3)]),
+        ("uids=0-0-4294967295;gids=1-0-4294967295", [(0, 0, 4294967295)], [(1, 0, 4294967295)]),
         ("uids=@0-0-1;gids=0-0-4294967295", [(0, 0, 1)], [(0, 0, 4294967295)]),
     ],
 )
@@ -556,6 +557,14 @@ def test_the_whole_record() -> None:
     ]
 
 
+def test_options_add_up() -> None:
+    assert with_option("overlay", "sync", "ro").superblock == ("sync", "ro")
+    assert with_option("cgroup", "suid", "dev").attributes_clear == NOSUID | NODEV
+    assert with_option("bind", "nosuid", "noatime").attributes_clear == EVERY & ~NOSUID | ATIME | NODIRATIME
+    user = Namespaces(new=["user"], joined=[], time_offsets=[])
+    assert with_option("sysfs", "rro", "nosuid", namespaces=user).recursive_set == RDONLY | NOSUID
+
+
 def test_a_remount_knows_the_mount_that_it_changes() -> None:
     entries: list[dict[str, Any]] = [
         {"destination": "/a", "type": "tmpfs"},
@@ -565,10 +574,12 @@ def test_a_remount_knows_the_mount_that_it_changes() -> None:
         {"destination": "/b", "options": ["private"]},
         {"destination": "/a", "options": ["remount", "nosuid"]},
         {"destination": "/c", "options": ["private"]},
+        {"destination": "/c", "options": ["slave"]},
+        {"destination": "/a", "options": ["remount", "nodev"]},
     ]
     planned = mounts.plan(entries, "/bundle", NONE)
-    assert [mount.changes for mount in planned] == [-1, -1, -1, 2, 1, 2, -1]
-    assert [mount.changed_later for mount in planned] == [False, True, True, False, False, False, False]
+    assert [mount.changes for mount in planned] == [-1, -1, -1, 2, 1, 2, -1, -1, 2]
+    assert [mount.changed_later for mount in planned] == [False, True, True, *[False] * 6]
 
 
 @pytest.mark.parametrize(

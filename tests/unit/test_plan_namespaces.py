@@ -31,6 +31,12 @@ def test_new_and_joined_in_their_order() -> None:
     assert [planned.joins(kind) for kind in ("mount", "ipc", "pid")] == [False, True, False]
 
 
+def test_how_init_is_made_is_part_of_the_plan() -> None:
+    assert namespaces.plan(linux("mount"), ROOT).birth == CLONED
+    assert namespaces.plan(linux("mount", pid="/p"), ROOT).birth == UNSEEN
+    assert namespaces.plan(linux("mount", network="/n"), ROOT).birth == VISITED
+
+
 def test_an_empty_path_is_none() -> None:
     assert namespaces.plan({"namespaces": [{"type": "ipc", "path": ""}]}, ROOT).new == ["ipc"]
 

@@ -105,6 +105,16 @@ def test_scheduler(policy: str, number: int) -> None:
     assert ("runtime=3 deadline=4 period=5" in words) == (policy == "SCHED_DEADLINE")
 
 
+def test_a_scheduler_that_names_its_policy_only() -> None:
+    made = planned(scheduler={"policy": "SCHED_OTHER"}).scheduler
+    words = "policy=SCHED_OTHER priority=0 nice=0"
+    assert made == Scheduler(policy=0, flags=0, nice=0, priority=0, runtime=0, deadline=0, period=0, words=words)
+    deadline = planned(scheduler={"policy": "SCHED_DEADLINE"}).scheduler
+    assert deadline is not None and "runtime=0 deadline=0 period=0" in deadline.words
+    both = planned(scheduler={"policy": "SCHED_FIFO", "priority": 7, "nice": 3}).scheduler
+    assert both is not None and both.words == "policy=SCHED_FIFO priority=7 nice=3"
+
+
 @pytest.mark.parametrize(
     ("name", "bit"),
     [("RESET_ON_FORK", 1), ("RECLAIM", 2), ("DL_OVERRUN", 4), ("KEEP_POLICY", 8), ("KEEP_PARAMS", 16),
@@ -198,6 +208,22 @@ def test_memory_policy(policy: dict[str, Any], mode: int, nodes: bytes) -> None:
 @pytest.mark.parametrize("policy", [None, {}, {"nodes": "0"}])
 def test_no_memory_policy(policy: Any) -> None:
     assert process_plan.memory_policy(policy) is None
+
+
+def test_nodes_are_fewer_than_cpus() -> None:
+    assert process_plan.memory_policy({"mode": "MPOL_BIND", "nodes": "1023"}) is not None
+    with pytest.raises(ConfigError, match=r"^/linux/memoryPolicy/nodes: must be numbers and ranges below 1024"):
+        process_plan.memory_policy({"mode": "MPOL_BIND", "nodes": "1024"})
+
+
+def test_an_affinity_that_cannot_be_read_names_its_place() -> None:
+    for key in ("initial", "final"):
+        with pytest.raises(ConfigError, match=f"^/process/execCPUAffinity/{key}: .*'x'"):
+            planned(execCPUAffinity={key: "x"})
+
+
+def test_a_personality_without_a_domain_is_plain_linux() -> None:
+    assert process_plan.personality({"flags": []}) == 0
 
 
 @pytest.mark.parametrize("text", ["a", "1-", "-1", "2-1", "8192", "0-8192", "1--2", "٣"])
