@@ -72,10 +72,10 @@ class Recorder:
 
     def marks(self) -> list[Mark]:
         """All marks of all sides by time, and a nameless one of this moment."""
-        found = [*self._marks, *map(_parse, self._shared[_LENGTH : self._used()].splitlines())]
-        found.sort(key=lambda mark: mark.time)
+        marks = [*self._marks, *map(_parse, self._shared[_LENGTH : self._used()].splitlines())]
+        marks.sort(key=lambda mark: mark.time)
         now, cpu = _clocks()
-        return [*found, Mark(side=HOST, name="", time=now, cpu=cpu)]
+        return [*marks, Mark(side=HOST, name="", time=now, cpu=cpu)]
 
     def _used(self) -> int:
         return max(int.from_bytes(self._shared[:_LENGTH], "little"), _LENGTH)

@@ -66,24 +66,24 @@ def enable_needed(group: Group, writes: Iterable[Write]) -> None:
             raise CgroupError(f"{item.name}: enable the {item.controller} controller for {group.path}: {why}")
 
 
-def _enable_down(group: Group, wanted: list[str]) -> dict[str, str]:
+def _enable_down(group: Group, controllers: list[str]) -> dict[str, str]:
     """Enable controllers in every parent from the mount down to the one above `group`; the reasons of refusals."""
     refused: dict[str, str] = {}
     path = group.mount
     for part in group.name.strip("/").split("/"):
-        enable_below(path, wanted, refused)
+        enable_below(path, controllers, refused)
         path = f"{path}/{part}"
     return refused
 
 
-def enable_below(path: str, wanted: Iterable[str], refused: dict[str, str]) -> None:
-    """Enable those of `wanted` that the group `path` has, for the groups in it; `refused` gets the reasons of refusals.
+def enable_below(path: str, controllers: Iterable[str], refused: dict[str, str]) -> None:
+    """Enable those of `controllers` that the group `path` has, for the groups in it; `refused` gets the reasons.
 
     Raises CgroupError when the group's own files cannot be read.
     """
     there = files.read(f"{path}/cgroup.controllers").split()
     on = files.read(f"{path}/cgroup.subtree_control").split()
-    todo = [name for name in wanted if name in there and name not in on]
+    todo = [name for name in controllers if name in there and name not in on]
     if not todo:
         return
     if not on and _would_become_threaded(path):

@@ -134,13 +134,13 @@ def _connect(user: bool) -> tuple[socket.socket, str]:
         paths = _SYSTEM
     why = ""
     for path in paths:
-        found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # close-on-exec, as all that Python makes
-        found.settimeout(_SECONDS)
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # close-on-exec, as all that Python makes
+        connection.settimeout(_SECONDS)
         try:
-            found.connect(path)
-            return found, path
+            connection.connect(path)
+            return connection, path
         except OSError as error:
-            found.close()
+            connection.close()
             why += f"; {path}: {reason(error)}"
     raise CgroupError(f"connect to systemd{why}; is this system run by systemd?")
 

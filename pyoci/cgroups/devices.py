@@ -38,10 +38,10 @@ DEFAULT_RULES: tuple[Rule, ...] = (
 _ALL_ACCESS = "rwm"
 
 
-def rules_of(given: list[dict[str, Any]] | None) -> list[Rule]:
+def rules_of(entries: list[dict[str, Any]] | None) -> list[Rule]:
     """The rules of the config, then the default ones; rules for both types are taken apart. Pure."""
     rules: list[Rule] = []
-    for entry in given or ():
+    for entry in entries or ():
         access = entry.get("access") or _ALL_ACCESS
         major, minor = _number(entry.get("major")), _number(entry.get("minor"))
         kind = entry.get("type") or "a"
@@ -116,8 +116,8 @@ def _take_away(exceptions: Exceptions, rule: Rule) -> None:
             del exceptions[key]
 
 
-def access_covers(has: str, wanted: str) -> bool:
-    return all(bit in has for bit in wanted)
+def access_covers(has: str, asked: str) -> bool:
+    return all(bit in has for bit in asked)
 
 
 def _ordered(access: str) -> str:

@@ -39,7 +39,7 @@ def parse_mountinfo(text: str) -> list[Hierarchy]:
 
     Raises CgroupError for a line in another form than the kernel's.
     """
-    found: dict[str, Hierarchy] = {}
+    hierarchies: dict[str, Hierarchy] = {}
     for line in text.split("\n"):
         # Most lines of a busy host are container's mounts: do not split them.
         if " - cgroup" not in line:
@@ -58,10 +58,10 @@ def parse_mountinfo(text: str) -> list[Hierarchy]:
                 option for option in options if option not in _FLAGS and not option.startswith("release_agent=")
             )
         here = Hierarchy(controllers=controllers, mount=_unescape(fields[4]), root=_unescape(fields[3]))
-        known = found.get(controllers)
+        known = hierarchies.get(controllers)
         if known is None or (here.mount.startswith(_PREFERRED) and not known.mount.startswith(_PREFERRED)):
-            found[controllers] = here
-    return list(found.values())
+            hierarchies[controllers] = here
+    return list(hierarchies.values())
 
 
 def own_groups() -> dict[str, str]:
@@ -71,29 +71,29 @@ def own_groups() -> dict[str, str]:
 
 def parse_proc_cgroup(text: str) -> dict[str, str]:
     """`4:memory:/user` as {"memory": "/user"}; the cgroup2 hierarchy has the empty name."""
-    found = {}
+    groups = {}
     for line in text.split("\n"):
         _, colon, rest = line.partition(":")
         if colon:
             controllers, _, path = rest.partition(":")
-            found[controllers] = path
-    return found
+            groups[controllers] = path
+    return groups
 
 
-def below_mount(own: str, root: str) -> str:
-    """The group `own` (of /proc/PID/cgroup) as a path below the mount that shows `root`; empty for its top.
+def below_mount(group: str, root: str) -> str:
+    """The `group` (of /proc/PID/cgroup) as a path below the mount that shows `root`; empty for its top.
 
-    In a container without a cgroup namespace `own` is the host's path and `root` a part of it. A group
+    In a container without a cgroup namespace `group` is the host's path and `root` a part of it. A group
     outside of what is mounted (`/../x` in a cgroup namespace) counts as the top: it is the closest that can
     be reached.
     """
-    if own.startswith("/.."):
+    if group.startswith("/.."):
         return ""
     if root != "/":
-        if own != root and not own.startswith(root + "/"):
+        if group != root and not group.startswith(root + "/"):
             return ""
-        own = own[len(root) :]
-    return own.rstrip("/")
+        group = group[len(root) :]
+    return group.rstrip("/")
 
 
 def _unescape(path: str) -> str:

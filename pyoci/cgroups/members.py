@@ -28,10 +28,10 @@ _ROUNDS = 200
 
 def pids(top: int) -> list[int]:
     """Every process in the group and below it, sorted. Raises CgroupError."""
-    found: set[int] = set()
+    numbers: set[int] = set()
     for group in walk.groups(top):
-        found.update(direct(group))
-    return sorted(found)
+        numbers.update(direct(group))
+    return sorted(numbers)
 
 
 def direct(group: int, alone: bool = False) -> list[int]:

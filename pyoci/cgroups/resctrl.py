@@ -36,39 +36,39 @@ def mount_point() -> str:
     )
 
 
-def prepare(wanted: IntelRdt) -> dict[str, Any]:
+def prepare(plan: IntelRdt) -> dict[str, Any]:
     """What `remove` needs, as JSON can hold it; nothing is made yet. Raises UnsupportedError, CgroupError."""
     root = mount_point()
-    place = _place(root, wanted.group)
+    place = _place(root, plan.group)
     there = posix.access(place, posix.F_OK)
-    if not wanted.named and there:
+    if not plan.named and there:
         raise CgroupError(f"/linux/intelRdt: {place} exists: the container's own group is made anew; name it by closID")
-    if wanted.named and not there and not wanted.schemata:
+    if plan.named and not there and not plan.schemata:
         raise CgroupError(f"/linux/intelRdt/closID: {place} does not exist, and there are no schemata to make it with")
-    if there and wanted.schemata:
-        _compare(place, wanted.schemata)
-    return {"root": root, "group": wanted.group, "monitoring": wanted.monitoring, "inode": 0, "own": not wanted.named,
+    if there and plan.schemata:
+        _compare(place, plan.schemata)
+    return {"root": root, "group": plan.group, "monitoring": plan.monitoring, "inode": 0, "own": not plan.named,
             "monitoring_inode": 0}  # fmt: skip
 
 
-def join(wanted: IntelRdt, saved: dict[str, Any], pid: int) -> dict[str, Any]:
+def join(plan: IntelRdt, saved: dict[str, Any], pid: int) -> dict[str, Any]:
     """Make the groups as far as they are missing and move the process in; what `saved` is from then on.
 
     On failure what was made is removed. Raises CgroupError.
     """
-    place = _place(saved["root"], wanted.group)
+    place = _place(saved["root"], plan.group)
     made: list[str] = []
     try:
         if _make(place):
             made.append(place)
-            for line in wanted.schemata:
+            for line in plan.schemata:
                 _write_schema(saved["root"], place, line)
-        elif wanted.schemata:
-            _compare(place, wanted.schemata)
+        elif plan.schemata:
+            _compare(place, plan.schemata)
         known = {**saved, "inode": _inode(place)}
         _move(place, pid)
-        if wanted.monitoring:
-            below = f"{place}/mon_groups/{wanted.monitoring}"
+        if plan.monitoring:
+            below = f"{place}/mon_groups/{plan.monitoring}"
             if not _make(below):
                 raise CgroupError(f"/linux/intelRdt/enableMonitoring: {below} exists")
             made.append(below)
@@ -114,16 +114,16 @@ def update(saved: dict[str, Any], lines: Iterable[str]) -> None:
 def stats(saved: dict[str, Any]) -> dict[str, Any]:
     """Schemata in force and what is monitored, in the shape of `intel_rdt` of runc's `events --stats`."""
     root, place = saved["root"], _place(saved["root"], saved["group"])
-    found: dict[str, Any] = {}
+    statistics: dict[str, Any] = {}
     for resource, name in (("L3", "l3_cache_schema"), ("MB", "mem_bw_schema")):
         for suffix, group in (("_root", root), ("", place)):
             values = parse(files.read(f"{group}/schemata")).get(resource)
             if values:
-                found[name + suffix] = f"{resource}:" + ";".join(f"{key}={value}" for key, value in values.items())
+                statistics[name + suffix] = f"{resource}:" + ";".join(f"{key}={value}" for key, value in values.items())
     cache = _numbers(f"{root}/info/L3", ("cbm_mask", "min_cbm_bits", "num_closids"))
     bandwidth = _numbers(f"{root}/info/MB", ("bandwidth_gran", "delay_linear", "min_bandwidth", "num_closids"))
     monitored = f"{place}/mon_groups/{saved['monitoring']}" if saved["monitoring"] else place
-    return found | {
+    return statistics | {
         key: value
         for key, value in (
             ("l3_cache_info", cache),
@@ -137,7 +137,7 @@ def stats(saved: dict[str, Any]) -> dict[str, Any]:
 
 def parse(text: str) -> Schemata:
     """`L3:0=fff;1=fff` lines. Pure. Raises CgroupError for another form."""
-    found: Schemata = {}
+    schemata: Schemata = {}
     for line in text.splitlines():
         resource, colon, rest = line.strip().partition(":")
         pairs = [part.strip().partition("=") for part in rest.split(";") if part.strip()]
@@ -148,16 +148,16 @@ def parse(text: str) -> Schemata:
             or not all(key.strip() and value.strip() for key, _, value in pairs)
         ):
             raise CgroupError(f"/linux/intelRdt: {files.shown(line)} is not a line of schemata such as L3:0=ff;1=ff")
-        found.setdefault(resource.strip(), {}).update({key.strip(): value.strip() for key, _, value in pairs})
-    return found
+        schemata.setdefault(resource.strip(), {}).update({key.strip(): value.strip() for key, _, value in pairs})
+    return schemata
 
 
-def differences(wanted: list[str], in_force: str) -> list[str]:
-    """The lines of `wanted` that the schemata `in_force` do not hold. Pure. Raises CgroupError."""
+def differences(lines: list[str], in_force: str) -> list[str]:
+    """Those of `lines` that the schemata `in_force` do not hold. Pure. Raises CgroupError."""
     there = parse(in_force)
     return [
         line
-        for line in wanted
+        for line in lines
         for resource, values in parse(line).items()
         if any(_value(resource, there.get(resource, {}).get(key, "")) != _value(resource, value)
                for key, value in values.items())
@@ -237,12 +237,12 @@ def _check(place: str, inode: int) -> None:
 
 
 def _numbers(folder: str, names: tuple[str, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    numbers: dict[str, Any] = {}
     for name in names:
         text = (files.read_optional(f"{folder}/{name}") or "").strip()
         if text:
-            found[name] = int(text) if text.isdigit() and name != "cbm_mask" else text
-    return found
+            numbers[name] = int(text) if text.isdigit() and name != "cbm_mask" else text
+    return numbers
 
 
 def _monitored(group: str, names: tuple[str, ...]) -> list[dict[str, int]]:
@@ -251,10 +251,10 @@ def _monitored(group: str, names: tuple[str, ...]) -> list[dict[str, int]]:
         folders = sorted(name for name in posix.listdir(f"{group}/mon_data") if name.startswith("mon_L3_"))
     except OSError:
         return []
-    found = []
+    domains = []
     for folder in folders:
         texts = {name: (files.read_optional(f"{group}/mon_data/{folder}/{name}") or "").strip() for name in names}
         counts = {name: int(text) for name, text in texts.items() if text.isdigit()}
         if counts:
-            found.append(counts)
-    return found
+            domains.append(counts)
+    return domains

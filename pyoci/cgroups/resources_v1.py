@@ -36,9 +36,9 @@ def plan(resources: dict[str, Any], hugetlb_is_unified: bool = False) -> list[li
         ("network", _network),
         ("rdma", _rdma),
     ):
-        given = resources.get(section)
-        if given and not (hugetlb_is_unified and section == "hugepageLimits"):
-            batches += [batch for batch in planned(given) if batch]
+        limits = resources.get(section)
+        if limits and not (hugetlb_is_unified and section == "hugepageLimits"):
+            batches += [batch for batch in planned(limits) if batch]
     return batches + _in_unified_hierarchy(resources, hugetlb_is_unified)
 
 
@@ -56,13 +56,13 @@ def _in_unified_hierarchy(resources: dict[str, Any], hugetlb: bool) -> list[list
     return batches
 
 
-def _memory(given: dict[str, Any]) -> list[list[Write]]:
+def _memory(memory: dict[str, Any]) -> list[list[Write]]:
     first, limits, single = [], [], []
-    if given.get("useHierarchy") is not None:
+    if memory.get("useHierarchy") is not None:
         # Before limits; Linux 5.11 and later know only 1.
-        value = int(given["useHierarchy"])
+        value = int(memory["useHierarchy"])
         first.append(single_write("memory", "memory.use_hierarchy", value, "memory.useHierarchy"))
-    limit, swap = given.get("limit"), given.get("swap")
+    limit, swap = memory.get("limit"), memory.get("swap")
     if limit:
         limits.append(single_write("memory", "memory.limit_in_bytes", limit, "memory.limit"))
     if swap:
@@ -75,44 +75,42 @@ def _memory(given: dict[str, Any]) -> list[list[Write]]:
         ("kernel", "memory.kmem.limit_in_bytes"),
         ("kernelTCP", "memory.kmem.tcp.limit_in_bytes"),
     ):
-        if given.get(key):
-            single.append([single_write("memory", file, given[key], f"memory.{key}")])
-    if given.get("swappiness") is not None:
-        single.append([single_write("memory", "memory.swappiness", given["swappiness"], "memory.swappiness")])
-    if given.get("disableOOMKiller") is not None:
-        value = int(given["disableOOMKiller"])
+        if memory.get(key):
+            single.append([single_write("memory", file, memory[key], f"memory.{key}")])
+    if memory.get("swappiness") is not None:
+        single.append([single_write("memory", "memory.swappiness", memory["swappiness"], "memory.swappiness")])
+    if memory.get("disableOOMKiller") is not None:
+        value = int(memory["disableOOMKiller"])
         single.append([single_write("memory", "memory.oom_control", value, "memory.disableOOMKiller")])
     return [first, limits, *single]
 
 
-def _cpu(given: dict[str, Any]) -> list[list[Write]]:
+def _cpu(cpu: dict[str, Any]) -> list[list[Write]]:
     realtime, weight, bandwidth = [], [], []
-    if given.get("realtimePeriod"):
-        realtime.append(single_write("cpu", "cpu.rt_period_us", given["realtimePeriod"], "cpu.realtimePeriod"))
-    if given.get("realtimeRuntime"):
-        realtime.append(single_write("cpu", "cpu.rt_runtime_us", given["realtimeRuntime"], "cpu.realtimeRuntime"))
-    if given.get("shares"):
-        ranges.check_shares(given["shares"])
-        weight.append(single_write("cpu", "cpu.shares", given["shares"], "cpu.shares"))
-    if given.get("idle") is not None:
+    if cpu.get("realtimePeriod"):
+        realtime.append(single_write("cpu", "cpu.rt_period_us", cpu["realtimePeriod"], "cpu.realtimePeriod"))
+    if cpu.get("realtimeRuntime"):
+        realtime.append(single_write("cpu", "cpu.rt_runtime_us", cpu["realtimeRuntime"], "cpu.realtimeRuntime"))
+    if cpu.get("shares"):
+        ranges.check_shares(cpu["shares"])
+        weight.append(single_write("cpu", "cpu.shares", cpu["shares"], "cpu.shares"))
+    if cpu.get("idle") is not None:
         # The kernel refuses shares in an idle group: in one batch, each order is tried.
-        weight.append(single_write("cpu", "cpu.idle", given["idle"], "cpu.idle"))
-    if given.get("period"):
-        bandwidth.append(single_write("cpu", "cpu.cfs_period_us", given["period"], "cpu.period"))
-    if given.get("quota"):
-        bandwidth.append(single_write("cpu", "cpu.cfs_quota_us", given["quota"], "cpu.quota"))
-    if given.get("burst") is not None:
-        bandwidth.append(single_write("cpu", "cpu.cfs_burst_us", given["burst"], "cpu.burst"))
+        weight.append(single_write("cpu", "cpu.idle", cpu["idle"], "cpu.idle"))
+    if cpu.get("period"):
+        bandwidth.append(single_write("cpu", "cpu.cfs_period_us", cpu["period"], "cpu.period"))
+    if cpu.get("quota"):
+        bandwidth.append(single_write("cpu", "cpu.cfs_quota_us", cpu["quota"], "cpu.quota"))
+    if cpu.get("burst") is not None:
+        bandwidth.append(single_write("cpu", "cpu.cfs_burst_us", cpu["burst"], "cpu.burst"))
     sets = [
-        [single_write("cpuset", f"cpuset.{key}", given[key], f"cpu.{key}")]
-        for key in ("cpus", "mems")
-        if given.get(key)
+        [single_write("cpuset", f"cpuset.{key}", cpu[key], f"cpu.{key}")] for key in ("cpus", "mems") if cpu.get(key)
     ]
     return [realtime, weight, bandwidth, *sets]
 
 
-def _pids(given: dict[str, Any]) -> list[list[Write]]:
-    limit = given.get("limit")
+def _pids(pids: dict[str, Any]) -> list[list[Write]]:
+    limit = pids.get("limit")
     return [] if limit is None else [[single_write("pids", "pids.max", pids_max(limit), "pids.limit")]]
 
 
@@ -123,60 +121,60 @@ def pids_max(limit: int) -> str:
     return "max" if limit < 0 else str(max(limit, 1))
 
 
-def _block_io(given: dict[str, Any]) -> list[list[Write]]:
-    found: list[Write] = []
+def _block_io(block_io: dict[str, Any]) -> list[list[Write]]:
+    writes: list[Write] = []
     # Linux 5.0 took CFQ and its files away; BFQ has its own.
-    if given.get("weight"):
-        found.append(_either(("blkio.weight", "blkio.bfq.weight"), str(given["weight"]), "blockIO.weight"))
-    if given.get("leafWeight"):
-        found.append(single_write("blkio", "blkio.leaf_weight", given["leafWeight"], "blockIO.leafWeight"))
-    for device in given.get("weightDevice") or ():
+    if block_io.get("weight"):
+        writes.append(_either(("blkio.weight", "blkio.bfq.weight"), str(block_io["weight"]), "blockIO.weight"))
+    if block_io.get("leafWeight"):
+        writes.append(single_write("blkio", "blkio.leaf_weight", block_io["leafWeight"], "blockIO.leafWeight"))
+    for device in block_io.get("weightDevice") or ():
         number = f"{device['major']}:{device['minor']}"
         if device.get("weight"):
             files = ("blkio.weight_device", "blkio.bfq.weight_device")
-            found.append(_either(files, f"{number} {device['weight']}", "blockIO.weightDevice"))
+            writes.append(_either(files, f"{number} {device['weight']}", "blockIO.weightDevice"))
         if device.get("leafWeight"):
             value = f"{number} {device['leafWeight']}"
-            found.append(single_write("blkio", "blkio.leaf_weight_device", value, "blockIO.weightDevice"))
+            writes.append(single_write("blkio", "blkio.leaf_weight_device", value, "blockIO.weightDevice"))
     for key, file in _THROTTLE:
-        for device in given.get(key) or ():
+        for device in block_io.get(key) or ():
             value = f"{device['major']}:{device['minor']} {device['rate']}"
-            found.append(single_write("blkio", file, value, f"blockIO.{key}"))
-    return [[item] for item in found]
+            writes.append(single_write("blkio", file, value, f"blockIO.{key}"))
+    return [[item] for item in writes]
 
 
 def _either(files: tuple[str, ...], value: str, name: str) -> Write:
     return Write(controller="blkio", targets=tuple((file, value) for file in files), name=name)
 
 
-def _hugepages(given: list[dict[str, Any]]) -> list[list[Write]]:
-    found = []
-    for entry in given:
+def _hugepages(hugepages: list[dict[str, Any]]) -> list[list[Write]]:
+    writes = []
+    for entry in hugepages:
         size, limit, name = entry["pageSize"], entry["limit"], f"hugepageLimits {entry['pageSize']}"
         # Reservations where the kernel accounts them (5.7), and faults always: pages of MAP_NORESERVE.
-        found.append([single_write("hugetlb", f"hugetlb.{size}.rsvd.limit_in_bytes", limit, name, optional=True)])
-        found.append([single_write("hugetlb", f"hugetlb.{size}.limit_in_bytes", limit, name)])
-    return found
+        writes.append([single_write("hugetlb", f"hugetlb.{size}.rsvd.limit_in_bytes", limit, name, optional=True)])
+        writes.append([single_write("hugetlb", f"hugetlb.{size}.limit_in_bytes", limit, name)])
+    return writes
 
 
-def _network(given: dict[str, Any]) -> list[list[Write]]:
-    found = []
-    if given.get("classID"):
-        found.append([single_write("net_cls", "net_cls.classid", given["classID"], "network.classID")])
-    for entry in given.get("priorities") or ():
+def _network(network: dict[str, Any]) -> list[list[Write]]:
+    writes = []
+    if network.get("classID"):
+        writes.append([single_write("net_cls", "net_cls.classid", network["classID"], "network.classID")])
+    for entry in network.get("priorities") or ():
         value = f"{entry['name']} {entry['priority']}"
-        found.append([single_write("net_prio", "net_prio.ifpriomap", value, "network.priorities")])
-    return found
+        writes.append([single_write("net_prio", "net_prio.ifpriomap", value, "network.priorities")])
+    return writes
 
 
-def _rdma(given: dict[str, dict[str, Any]]) -> list[list[Write]]:
-    return [[single_write("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(given)]
+def _rdma(devices: dict[str, dict[str, Any]]) -> list[list[Write]]:
+    return [[single_write("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(devices)]
 
 
-def rdma_lines(given: dict[str, dict[str, Any]]) -> list[str]:
+def rdma_lines(devices: dict[str, dict[str, Any]]) -> list[str]:
     """One line of rdma.max for each device; the file is the same in both versions."""
     lines = []
-    for device, limits in given.items():
+    for device, limits in devices.items():
         words = [device]
         for key, word in (("hcaHandles", "hca_handle"), ("hcaObjects", "hca_object")):
             if limits.get(key) is not None:

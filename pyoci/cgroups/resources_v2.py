@@ -45,9 +45,9 @@ def plan(resources: dict[str, Any], facts: Facts) -> list[list[Write]]:
         ("rdma", _rdma),
         ("unified", _unified),
     ):
-        given = resources.get(section)
-        if given:
-            batches += planned(given)
+        limits = resources.get(section)
+        if limits:
+            batches += planned(limits)
     return [batch for batch in batches if batch]
 
 
@@ -55,7 +55,7 @@ def _lacking(name: str, value: object) -> CgroupError:
     return CgroupError(f"{name}: {value!r} cannot be applied: cgroup v2 has nothing like it; leave it out")
 
 
-def _memory(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
+def _memory(memory: dict[str, Any], facts: Facts) -> list[list[Write]]:
     for key, harmless in (
         ("kernel", (0, -1)),
         ("kernelTCP", (0, -1)),
@@ -63,11 +63,11 @@ def _memory(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
         ("disableOOMKiller", (False,)),
         ("useHierarchy", (True,)),
     ):
-        if given.get(key) is not None and given[key] not in harmless:
-            raise _lacking(f"memory.{key}", given[key])
+        if memory.get(key) is not None and memory[key] not in harmless:
+            raise _lacking(f"memory.{key}", memory[key])
     batches = []
-    limit, swap = given.get("limit"), given.get("swap")
-    if limit and limit > 0 and given.get("checkBeforeUpdate"):
+    limit, swap = memory.get("limit"), memory.get("swap")
+    if limit and limit > 0 and memory.get("checkBeforeUpdate"):
         used = int(facts.get("memory.current", "0"))
         if used > limit:
             raise CgroupError(f"memory.limit: {limit} is below the {used} bytes that are in use")
@@ -81,35 +81,33 @@ def _memory(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
         batches.append([single_write("memory", "memory.swap.max", "max", "memory.limit", optional=True)])
     if limit:
         batches.append([single_write("memory", "memory.max", convert.maximum(limit), "memory.limit")])
-    if given.get("reservation"):
-        value = convert.maximum(given["reservation"])
+    if memory.get("reservation"):
+        value = convert.maximum(memory["reservation"])
         batches.append([single_write("memory", "memory.low", value, "memory.reservation")])
     return batches
 
 
-def _cpu(given: dict[str, Any], facts: Facts) -> list[list[Write]]:
+def _cpu(cpu: dict[str, Any], facts: Facts) -> list[list[Write]]:
     for key in ("realtimeRuntime", "realtimePeriod"):
-        if given.get(key):
-            raise _lacking(f"cpu.{key}", given[key])
+        if cpu.get(key):
+            raise _lacking(f"cpu.{key}", cpu[key])
     weight, bandwidth = [], []
-    if given.get("shares"):
+    if cpu.get("shares"):
         # The kernel refuses a weight for an idle group: in one batch, each order is tried.
-        weight.append(single_write("cpu", "cpu.weight", str(convert.cpu_weight(given["shares"])), "cpu.shares"))
-    if given.get("idle") is not None:
-        weight.append(single_write("cpu", "cpu.idle", str(given["idle"]), "cpu.idle"))
-    quota, period = given.get("quota"), given.get("period")
+        weight.append(single_write("cpu", "cpu.weight", str(convert.cpu_weight(cpu["shares"])), "cpu.shares"))
+    if cpu.get("idle") is not None:
+        weight.append(single_write("cpu", "cpu.idle", str(cpu["idle"]), "cpu.idle"))
+    quota, period = cpu.get("quota"), cpu.get("period")
     if quota or period:
         # The file wants a quota before the period, and systemd both: what is not given is what is in force.
         in_force = facts.get("cpu.max", "max").split()
         words = [convert.maximum(quota) if quota else in_force[0], *([str(period)] if period else in_force[1:])]
         name = "cpu.quota" if quota else "cpu.period"
         bandwidth.append(single_write("cpu", "cpu.max", " ".join(words), name))
-    if given.get("burst") is not None:
-        bandwidth.append(single_write("cpu", "cpu.max.burst", str(given["burst"]), "cpu.burst"))
+    if cpu.get("burst") is not None:
+        bandwidth.append(single_write("cpu", "cpu.max.burst", str(cpu["burst"]), "cpu.burst"))
     sets = [
-        [single_write("cpuset", f"cpuset.{key}", given[key], f"cpu.{key}")]
-        for key in ("cpus", "mems")
-        if given.get(key)
+        [single_write("cpuset", f"cpuset.{key}", cpu[key], f"cpu.{key}")] for key in ("cpus", "mems") if cpu.get(key)
     ]
     return [weight, bandwidth, *sets]
 
@@ -118,25 +116,25 @@ def _number(text: str | None) -> int | None:
     return None if text is None or text.strip() == "max" else int(text)
 
 
-def _pids(given: dict[str, Any]) -> list[list[Write]]:
-    limit = given.get("limit")
+def _pids(pids: dict[str, Any]) -> list[list[Write]]:
+    limit = pids.get("limit")
     return [] if limit is None else [[single_write("pids", "pids.max", pids_max(limit), "pids.limit")]]
 
 
-def _block_io(given: dict[str, Any]) -> list[list[Write]]:
+def _block_io(block_io: dict[str, Any]) -> list[list[Write]]:
     batches = []
-    if given.get("leafWeight"):
-        raise _lacking("blockIO.leafWeight", given["leafWeight"])
-    if given.get("weight"):
-        batches.append([_io_weight("", given["weight"], "blockIO.weight")])
-    for device in given.get("weightDevice") or ():
+    if block_io.get("leafWeight"):
+        raise _lacking("blockIO.leafWeight", block_io["leafWeight"])
+    if block_io.get("weight"):
+        batches.append([_io_weight("", block_io["weight"], "blockIO.weight")])
+    for device in block_io.get("weightDevice") or ():
         if device.get("leafWeight"):
             raise _lacking("blockIO.weightDevice leafWeight", device["leafWeight"])
         if device.get("weight"):
             number = f"{device['major']}:{device['minor']} "
             batches.append([_io_weight(number, device["weight"], "blockIO.weightDevice")])
     for key, word in _THROTTLE:
-        for device in given.get(key) or ():
+        for device in block_io.get(key) or ():
             # In v1 a rate of 0 takes the limit away; here 0 is refused and `max` says so.
             value = f"{device['major']}:{device['minor']} {word}={device['rate'] or 'max'}"
             batches.append([single_write("io", "io.max", value, f"blockIO.{key}")])
@@ -150,9 +148,9 @@ def _io_weight(device: str, weight: int, name: str) -> Write:
     return Write(controller="io", targets=(("io.bfq.weight", bfq), ("io.weight", cost)), name=name)
 
 
-def _hugepages(given: list[dict[str, Any]]) -> list[list[Write]]:
+def _hugepages(hugepages: list[dict[str, Any]]) -> list[list[Write]]:
     batches = []
-    for entry in given:
+    for entry in hugepages:
         size, value = entry["pageSize"], str(entry["limit"])
         name = f"hugepageLimits {size}"
         batches.append([single_write("hugetlb", f"hugetlb.{size}.rsvd.max", value, name, optional=True)])
@@ -160,20 +158,20 @@ def _hugepages(given: list[dict[str, Any]]) -> list[list[Write]]:
     return batches
 
 
-def _network(given: dict[str, Any]) -> list[list[Write]]:
+def _network(network: dict[str, Any]) -> list[list[Write]]:
     for key in ("classID", "priorities"):
-        if given.get(key):
-            raise _lacking(f"network.{key}", given[key])
+        if network.get(key):
+            raise _lacking(f"network.{key}", network[key])
     return []
 
 
-def _rdma(given: dict[str, dict[str, Any]]) -> list[list[Write]]:
-    return [[single_write("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(given)]
+def _rdma(devices: dict[str, dict[str, Any]]) -> list[list[Write]]:
+    return [[single_write("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(devices)]
 
 
-def _unified(given: dict[str, str]) -> list[list[Write]]:
+def _unified(files: dict[str, str]) -> list[list[Write]]:
     batches = []
-    for file, value in given.items():
+    for file, value in files.items():
         name = f"unified {file!r}"
         controller, dot, _ = file.partition(".")
         if "/" in file or not dot or not controller:

@@ -68,9 +68,9 @@ def unreadable(error: Exception) -> CgroupError:
     return CgroupError(f"read the usage of the container: a cgroup file is not in the known form: {error}")
 
 
-def without_zeros(found: dict[str, Any], keep: tuple[str, ...] = ()) -> dict[str, Any]:
+def without_zeros(statistics: dict[str, Any], keep: tuple[str, ...] = ()) -> dict[str, Any]:
     """What Go's `omitempty` leaves."""
-    return {key: value for key, value in found.items() if value or key in keep}
+    return {key: value for key, value in statistics.items() if value or key in keep}
 
 
 def number(path: str) -> int:
@@ -117,13 +117,13 @@ def _cpu(path_of: PathOf) -> dict[str, Any]:
 
 
 def _cpuset(group: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = {key: number(f"{group}/{file}") if group else 0 for key, file in _CPUSET}
+    statistics: dict[str, Any] = {key: number(f"{group}/{file}") if group else 0 for key, file in _CPUSET}
     if group is not None:
         for key, file in (("cpus", "cpuset.cpus"), ("mems", "cpuset.mems")):
             numbers = number_list.parse((files.read_optional(f"{group}/{file}") or "").strip())
             if numbers:
-                found[key] = numbers
-    return found
+                statistics[key] = numbers
+    return statistics
 
 
 def _memory(group: str | None) -> dict[str, Any]:
@@ -141,31 +141,31 @@ def _memory(group: str | None) -> dict[str, Any]:
 
 
 def _memory_entry(prefix: str) -> dict[str, Any]:
-    found = {
+    entry = {
         "limit": number(f"{prefix}limit_in_bytes"),
         "usage": number(f"{prefix}usage_in_bytes"),
         "max": number(f"{prefix}max_usage_in_bytes"),
         "failcnt": number(f"{prefix}failcnt"),
     }
-    return without_zeros(found, ("limit", "failcnt"))
+    return without_zeros(entry, ("limit", "failcnt"))
 
 
 def _blkio(group: str | None) -> dict[str, Any]:
     if group is None:
         return {}
-    found = {}
+    statistics = {}
     for key, names in _BLKIO:
         for name in names:
             entries = blkio_entries(files.read_optional(f"{group}/blkio.{name}") or "")
             if entries:
-                found[key] = entries
+                statistics[key] = entries
                 break
-    return found
+    return statistics
 
 
 def blkio_entries(text: str) -> list[dict[str, Any]]:
     """`8:0 Read 4096` or `8:0 4096` lines; the total at the end is left out. Pure."""
-    found = []
+    entries = []
     for line in text.splitlines():
         words = line.split()
         major, colon, minor = words[0].partition(":")
@@ -177,12 +177,12 @@ def blkio_entries(text: str) -> list[dict[str, Any]]:
             "op": words[1] if len(words) == 3 else "",
             "value": int(words[-1]),
         }
-        found.append(without_zeros(entry))
-    return found
+        entries.append(without_zeros(entry))
+    return entries
 
 
 def _hugetlb(group: str | None) -> dict[str, Any]:
-    found = {}
+    statistics = {}
     for size in hugepage_sizes():
         # Reservations where they are counted, as they are what is limited.
         prefix = f"{group}/hugetlb.{size}.rsvd."
@@ -195,8 +195,8 @@ def _hugetlb(group: str | None) -> dict[str, Any]:
             "max": number(f"{prefix}max_usage_in_bytes"),
             "failcnt": number(f"{prefix}failcnt"),
         }
-        found[size] = without_zeros(entry, ("failcnt",))
-    return found
+        statistics[size] = without_zeros(entry, ("failcnt",))
+    return statistics
 
 
 def hugepage_sizes() -> list[str]:

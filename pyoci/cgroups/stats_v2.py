@@ -52,17 +52,17 @@ def _cpu(group: str) -> dict[str, Any]:
         "throttledPeriods": stat.get("nr_throttled", 0),
         "throttledTime": stat.get("throttled_usec", 0) * 1000,
     }
-    found = {"usage": without_zeros(usage, ("kernel", "user")), "throttling": without_zeros(throttling)}
-    return found | _pressure(group, "cpu")
+    statistics = {"usage": without_zeros(usage, ("kernel", "user")), "throttling": without_zeros(throttling)}
+    return statistics | _pressure(group, "cpu")
 
 
 def _cpuset(group: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    statistics: dict[str, Any] = {}
     for key in ("cpus", "mems"):
         numbers = number_list.parse((files.read_optional(f"{group}/cpuset.{key}.effective") or "").strip())
         if numbers:
-            found[key] = numbers
-    return found
+            statistics[key] = numbers
+    return statistics
 
 
 def _memory(group: str) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _io(group: str) -> dict[str, Any]:
 
 def io_entries(text: str) -> dict[str, Any]:
     """io.stat, sorted by what v1 had a file for. Pure."""
-    found: dict[str, Any] = {}
+    statistics: dict[str, Any] = {}
     for line in text.splitlines():
         device, *counts = line.split()
         major, colon, minor = device.partition(":")
@@ -122,8 +122,8 @@ def io_entries(text: str) -> dict[str, Any]:
             if name in _IO:
                 key, operation = _IO[name]
                 entry = {"major": int(major), "minor": int(minor), "op": operation, "value": int(value)}
-                found.setdefault(key, []).append(without_zeros(entry))
-    return found
+                statistics.setdefault(key, []).append(without_zeros(entry))
+    return statistics
 
 
 def _pressure(group: str, controller: str) -> dict[str, Any]:
@@ -131,22 +131,22 @@ def _pressure(group: str, controller: str) -> dict[str, Any]:
         text = files.read_raw(f"{group}/{controller}.pressure")
     except OSError:
         return {}  # no such file, or EOPNOTSUPP: the kernel was booted with psi=0
-    found = parse_pressure(text)
-    return {"psi": found} if found else {}
+    pressure = parse_pressure(text)
+    return {"psi": pressure} if pressure else {}
 
 
 def parse_pressure(text: str) -> dict[str, Any]:
     """`some avg10=0.00 avg60=0.00 avg300=0.00 total=0` lines. Pure."""
-    found: dict[str, Any] = {}
+    pressure: dict[str, Any] = {}
     for line in text.splitlines():
         kind, *words = line.split()
         pairs = (word.split("=") for word in words)
-        found[kind] = {key: int(value) if key == "total" else float(value) for key, value in pairs}
-    return found
+        pressure[kind] = {key: int(value) if key == "total" else float(value) for key, value in pairs}
+    return pressure
 
 
 def _hugetlb(group: str) -> dict[str, Any]:
-    found = {}
+    statistics = {}
     for size in hugepage_sizes():
         prefix = f"{group}/hugetlb.{size}."
         if not os.path.exists(f"{prefix}current"):
@@ -155,5 +155,5 @@ def _hugetlb(group: str) -> dict[str, Any]:
             "usage": number(f"{prefix}rsvd.current") or number(f"{prefix}current"),
             "failcnt": table(files.read_optional(f"{prefix}events")).get("max", 0),
         }
-        found[size] = without_zeros(entry, ("failcnt",))
-    return found
+        statistics[size] = without_zeros(entry, ("failcnt",))
+    return statistics

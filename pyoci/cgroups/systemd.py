@@ -80,14 +80,14 @@ def _manager_group(user: bool) -> str:
     """The group of the manager itself, below which its slices are."""
     if user:
         with Manager(True) as manager:
-            found: str = manager.property("/org/freedesktop/systemd1", "Manager", "ControlGroup")
+            group: str = manager.property("/org/freedesktop/systemd1", "Manager", "ControlGroup")
     else:
         with open("/proc/1/cgroup", encoding="utf-8") as file:
-            found = hierarchies.parse_proc_cgroup(file.read()).get("", "/").removesuffix(_INIT_SCOPE)
+            group = hierarchies.parse_proc_cgroup(file.read()).get("", "/").removesuffix(_INIT_SCOPE)
     for hierarchy in hierarchies.mounted():
         if hierarchy.mount == ROOT:
-            return hierarchies.below_mount(found or "/", hierarchy.root)
-    return found.rstrip("/")
+            return hierarchies.below_mount(group or "/", hierarchy.root)
+    return group.rstrip("/")
 
 
 def _v1_groups(path: str) -> dict[str, Group]:
@@ -156,11 +156,11 @@ class SystemdCgroup:
 
     def update(self, resources: dict[str, Any]) -> None:
         planned = self._inner.plan_update(resources)
-        found = systemd_units.properties(planned.batches, is_unified(), self._in_force(planned))
-        if found:
+        properties = systemd_units.properties(planned.batches, is_unified(), self._in_force(planned))
+        if properties:
             with Manager(self._user) as manager:
                 try:
-                    manager.call("SetUnitProperties", "sba(sv)", self._unit, True, found)
+                    manager.call("SetUnitProperties", "sba(sv)", self._unit, True, properties)
                 except Refused as error:
                     raise CgroupError(f"change limits of {self._unit}: systemd: {error}") from None
         self._inner.apply_update(planned)
@@ -222,17 +222,17 @@ class SystemdCgroup:
         return self._inner.cpu_in_force()
 
     def _start(self, pid: int) -> None:
-        found = self._properties(pid)
+        properties = self._properties(pid)
         with Manager(self._user) as manager:
             try:
                 try:
-                    manager.call("StartTransientUnit", "ssa(sv)a(sa(sv))", self._unit, "replace", found, [])
+                    manager.call("StartTransientUnit", "ssa(sv)a(sa(sv))", self._unit, "replace", properties, [])
                 except Refused as error:
                     if error.name != "UnitExists":
                         raise
                     # What a crash has left: a unit that failed stays loaded until somebody has taken notice.
                     _reset_failed(manager, self._unit)
-                    manager.call("StartTransientUnit", "ssa(sv)a(sa(sv))", self._unit, "replace", found, [])
+                    manager.call("StartTransientUnit", "ssa(sv)a(sa(sv))", self._unit, "replace", properties, [])
             except Refused as error:
                 raise CgroupError(f"start {self._unit} in {self._parent}: systemd: {error}") from None
             state = self._wait_for(manager, ("active", "failed"))
@@ -242,7 +242,7 @@ class SystemdCgroup:
                 )
 
     def _properties(self, pid: int) -> list[systemd_units.Property]:
-        found: list[systemd_units.Property] = [
+        properties: list[systemd_units.Property] = [
             ("Description", ("s", f"pyoci container {self._unit}")),
             ("DefaultDependencies", ("b", False)),
             ("MemoryAccounting", ("b", True)),
@@ -251,20 +251,20 @@ class SystemdCgroup:
             ("IOAccounting" if is_unified() else "BlockIOAccounting", ("b", True)),
         ]
         if self._unit.endswith(".slice"):
-            found.append(("Wants", ("as", [self._parent])))
+            properties.append(("Wants", ("as", [self._parent])))
         else:
-            found.append(("Slice", ("s", self._parent)))
-            found.append(("Delegate", ("b", True)))
-            found.append(("PIDs", ("au", [pid])))
+            properties.append(("Slice", ("s", self._parent)))
+            properties.append(("Delegate", ("b", True)))
+            properties.append(("PIDs", ("au", [pid])))
         # systemd reads them in order: what is asked for comes last and counts
-        return found + self._asked
+        return properties + self._asked
 
-    def _wait_for(self, manager: Manager, wanted: tuple[str, ...]) -> str:
+    def _wait_for(self, manager: Manager, states: tuple[str, ...]) -> str:
         """Poll: signals would need a subscription that systemd's own socket does not have."""
         deadline = time.monotonic() + _SECONDS
         while True:
             state = _active_state(manager, self._unit)
-            if state in wanted:
+            if state in states:
                 return state
             if time.monotonic() > deadline:
                 raise CgroupError(f"wait for {self._unit}: still {state or 'not loaded'} after {_SECONDS:g} s")

@@ -88,9 +88,9 @@ def properties(annotations: dict[str, str]) -> list[Property]:
 def read(text: str) -> tuple[str, Any]:
     """(D-Bus signature, value). Raises ValueError."""
     reader = _Reader(text)
-    found = reader.typed()
+    value = reader.typed()
     reader.end()
-    return found
+    return value
 
 
 class _Reader:
@@ -158,12 +158,12 @@ class _Reader:
     def _array(self, signature: str) -> list[Any]:
         if not self._next("["):
             raise ValueError("an array begins with [")
-        found: list[Any] = []
+        members: list[Any] = []
         while not self._next("]"):
-            if found and not self._next(","):
+            if members and not self._next(","):
                 raise ValueError("a comma or ] is missing in an array")
-            found.append(self._value(signature))
-        return found
+            members.append(self._value(signature))
+        return members
 
     def _string(self) -> str:
         self._space()
@@ -171,7 +171,7 @@ class _Reader:
         if quote not in ("'", '"'):
             raise ValueError("a string stands in quotes")
         self.position += 1
-        made = ""
+        text = ""
         while (character := self.text[self.position : self.position + 1]) != quote:
             if not character:
                 raise ValueError(f"the string has no closing {quote}")
@@ -180,9 +180,9 @@ class _Reader:
                 escaped = self.text[self.position : self.position + 1]
                 self.position += 1
                 character = _ESCAPES.get(escaped, escaped)
-            made += character
+            text += character
         self.position += 1
-        return made
+        return text
 
     def _word(self) -> str:
         self._space()

@@ -81,31 +81,31 @@ def properties(batches: list[list[Write]], unified: bool, in_force: dict[str, st
 
 
 def _of_v2(writes: list[Write]) -> list[Property]:
-    found: list[Property] = []
+    properties: list[Property] = []
     for item in writes:
         file, value = item.targets[-1]
         if file in _V2:
-            found += _amount(_V2[file], value)
+            properties += _amount(_V2[file], value)
         elif file == "cpu.max":
-            found += _cpu_max(value)
+            properties += _cpu_max(value)
         elif file in _SETS and value:
-            found.append((_SETS[file], ("ay", cpu_mask(value, item.name))))
-    return found
+            properties.append((_SETS[file], ("ay", cpu_mask(value, item.name))))
+    return properties
 
 
 def _of_v1(writes: list[Write], in_force: dict[str, str]) -> list[Property]:
-    found: list[Property] = []
+    properties: list[Property] = []
     bandwidth: dict[str, str] = {}
     for item in writes:
         file, value = item.targets[0]
         if file in _V1:
-            found += _amount(_V1[file], value)
+            properties += _amount(_V1[file], value)
         elif file in ("cpu.cfs_quota_us", "cpu.cfs_period_us"):
             bandwidth[file] = value
     if bandwidth:
         whole = {"cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": str(_DEFAULT_PERIOD)} | in_force | bandwidth
-        found += quota(int(whole["cpu.cfs_quota_us"]), int(whole["cpu.cfs_period_us"]))
-    return found
+        properties += quota(int(whole["cpu.cfs_quota_us"]), int(whole["cpu.cfs_period_us"]))
+    return properties
 
 
 def _amount(name: str, value: str) -> list[Property]:

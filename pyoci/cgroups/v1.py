@@ -39,11 +39,11 @@ def prepare(
     from pyoci.cgroups import hierarchies
 
     groups: dict[str, Group] = {}
-    own = hierarchies.own_groups() if path is None else {}
+    own_groups = hierarchies.own_groups() if path is None else {}
     for hierarchy in hierarchies.mounted():
         controllers = hierarchy.controllers
         if path is None:
-            name = f"{hierarchies.below_mount(own.get(controllers, '/'), hierarchy.root)}/{container_id}"
+            name = f"{hierarchies.below_mount(own_groups.get(controllers, '/'), hierarchy.root)}/{container_id}"
         else:
             name = path if path[0] == "/" else RELATIVE_TO + path
         groups[controllers] = Group(hierarchy.mount, name)

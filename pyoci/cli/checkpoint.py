@@ -48,30 +48,30 @@ OPTIONS = (
 _SWITCHES = ("tcp-established", "ext-unix-sk", "shell-job", "lazy-pages", "file-locks", "auto-dedup")
 
 
-def switches(given: dict[str, Any]) -> dict[str, Any]:
+def switches(options: dict[str, Any]) -> dict[str, Any]:
     """The values of BOTH as plan.criu.Switches takes them."""
-    found = {name.replace("-", "_"): given[name] for name in _SWITCHES}
-    return found | {
-        "image_path": given["image-path"] or "",
-        "work_path": given["work-path"] or "",
-        "manage_cgroups_mode": given["manage-cgroups-mode"] or "",
-        "empty_ns": given["empty-ns"],
+    fields = {name.replace("-", "_"): options[name] for name in _SWITCHES}
+    return fields | {
+        "image_path": options["image-path"] or "",
+        "work_path": options["work-path"] or "",
+        "manage_cgroups_mode": options["manage-cgroups-mode"] or "",
+        "empty_ns": options["empty-ns"],
     }
 
 
 def run(call: Call) -> int:
     parser.expect_args(call, 1, 1, "one container id")
-    given = call.options
-    fd = given["status-fd"]
+    options = call.options
+    fd = options["status-fd"]
     wanted = plan.Wanted(
-        **switches(given),
-        parent_path=given["parent-path"] or "",
-        leave_running=given["leave-running"],
-        tcp_skip_in_flight=given["tcp-skip-in-flight"],
-        link_remap=given["link-remap"],
+        **switches(options),
+        parent_path=options["parent-path"] or "",
+        leave_running=options["leave-running"],
+        tcp_skip_in_flight=options["tcp-skip-in-flight"],
+        link_remap=options["link-remap"],
         status_fd=parser.number("--status-fd", fd, -1, 1 << 20) if fd else -1,
-        page_server=plan.page_server(given["page-server"] or ""),
-        pre_dump=given["pre-dump"],
+        page_server=plan.page_server(options["page-server"] or ""),
+        pre_dump=options["pre-dump"],
     )
     with Store(call.settings.root).open(call.args[0]) as entry:
         host.checkpoint(entry, wanted, call.settings.criu)

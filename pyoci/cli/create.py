@@ -31,18 +31,18 @@ def options_of(call: Call, detach: bool) -> host.Options:
 
         hint = mistakes.arguments(call.command, call.args)
         raise UsageError(f"{call.command} takes one container ID, found {len(call.args)}{hint}")
-    given = call.options
+    values = call.options
     return host.Options(
         container_id=call.args[0],
-        bundle=given["bundle"],
-        config=given["config"],
+        bundle=values["bundle"],
+        config=values["config"],
         root=call.settings.root,
-        console_socket=given["console-socket"],
-        pidfd_socket=given["pidfd-socket"],
-        pid_file=given["pid-file"],
-        no_pivot=given["no-pivot"],
-        no_new_keyring=given["no-new-keyring"],
-        preserve_fds=parser.number("preserve-fds", given["preserve-fds"]),
+        console_socket=values["console-socket"],
+        pidfd_socket=values["pidfd-socket"],
+        pid_file=values["pid-file"],
+        no_pivot=values["no-pivot"],
+        no_new_keyring=values["no-new-keyring"],
+        preserve_fds=parser.number("preserve-fds", values["preserve-fds"]),
         cgroup_manager=call.settings.cgroup_manager,
         rootless=call.settings.rootless,
         detach=detach,

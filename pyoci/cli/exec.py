@@ -48,35 +48,35 @@ OPTIONS = (
 
 def options_of(call: Call) -> host.Options:
     """The options of exec as `host` takes them."""
-    given = call.options
+    values = call.options
     if not call.args:
         raise UsageError("exec takes a container ID and a command")
     _, *args = call.args
-    if bool(args) == bool(given["process"]):
+    if bool(args) == bool(values["process"]):
         both = "both" if args else "neither"
         raise host.failed(UsageError(f"exec takes a command, or --process FILE, found {both}"))
     changes = Changes(
         args=args,
-        terminal=given["tty"],
-        cwd=given["cwd"],
-        env=given["env"],
-        user=given["user"],
-        additional_gids=[parser.number("additional-gids", gid) for gid in given["additional-gids"]],
-        selinux_label=given["process-label"],
-        apparmor_profile=given["apparmor"],
-        no_new_privileges=None if given["no-new-privs"] == "" else given["no-new-privs"],
-        capabilities=given["cap"],
+        terminal=values["tty"],
+        cwd=values["cwd"],
+        env=values["env"],
+        user=values["user"],
+        additional_gids=[parser.number("additional-gids", gid) for gid in values["additional-gids"]],
+        selinux_label=values["process-label"],
+        apparmor_profile=values["apparmor"],
+        no_new_privileges=None if values["no-new-privs"] == "" else values["no-new-privs"],
+        capabilities=values["cap"],
     )
     return host.Options(
         changes=changes,
-        process_file=given["process"],
-        console_socket=given["console-socket"],
-        pidfd_socket=given["pidfd-socket"],
-        pid_file=given["pid-file"],
-        preserve_fds=parser.number("preserve-fds", given["preserve-fds"]),
-        cgroups=given["cgroup"],
-        ignore_paused=given["ignore-paused"],
-        detach=given["detach"],
+        process_file=values["process"],
+        console_socket=values["console-socket"],
+        pidfd_socket=values["pidfd-socket"],
+        pid_file=values["pid-file"],
+        preserve_fds=parser.number("preserve-fds", values["preserve-fds"]),
+        cgroups=values["cgroup"],
+        ignore_paused=values["ignore-paused"],
+        detach=values["detach"],
         root=call.settings.root,
     )
 

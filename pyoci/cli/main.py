@@ -147,13 +147,13 @@ def main(argv: list[str]) -> int:
 
 def _find_log(argv: list[str]) -> None:
     """The log of a command line that cannot be read, so that an engine finds the reason where it looks for it."""
-    found = {"log": "", "log-format": log.TEXT}
+    settings = {"log": "", "log-format": log.TEXT}
     for position, word in enumerate(argv):
         name, equals, value = word.partition("=")
-        if name.lstrip("-") in found and name.startswith("-"):
-            found[name.lstrip("-")] = value if equals else "".join(argv[position + 1 : position + 2])
+        if name.lstrip("-") in settings and name.startswith("-"):
+            settings[name.lstrip("-")] = value if equals else "".join(argv[position + 1 : position + 2])
     try:
-        log.setup(found["log"], found["log-format"])
+        log.setup(settings["log"], settings["log-format"])
     except PyociError:
         pass  # that it cannot be opened is not what is wrong
 
@@ -255,20 +255,20 @@ def overview() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _settings(found: dict[str, Any]) -> Settings:
-    root = found["root"]
+def _settings(values: dict[str, Any]) -> Settings:
+    root = values["root"]
     if root == "":
         raise UsageError("option --root: the path is empty")
     return Settings(
         root=root or default_root(),
         root_is_given=root is not None,
-        cgroup_manager=_cgroup_manager(found["cgroup-manager"], found["systemd-cgroup"]),
-        rootless_mode=found["rootless"],
-        log=found["log"],
-        log_format=found["log-format"],
-        debug=found["debug"] or found["log-level"] == "debug",
-        trace=found["trace"],
-        criu=found["criu"] or "",
+        cgroup_manager=_cgroup_manager(values["cgroup-manager"], values["systemd-cgroup"]),
+        rootless_mode=values["rootless"],
+        log=values["log"],
+        log_format=values["log-format"],
+        debug=values["debug"] or values["log-level"] == "debug",
+        trace=values["trace"],
+        criu=values["criu"] or "",
     )
 
 

@@ -120,7 +120,7 @@ def parse(argv: list[str], table: tuple[Option, ...], stop_at: int | None = None
     leading `--` dropped. Raises UsageError.
     """
     table = (*table, HELP)
-    found: dict[str, Any] = {option.name: _default(option) for option in table}
+    values: dict[str, Any] = {option.name: _default(option) for option in table}
     args: list[str] = []
     position = 0
     while position < len(argv):
@@ -143,11 +143,11 @@ def parse(argv: list[str], table: tuple[Option, ...], stop_at: int | None = None
         option, value = _match(word, table)
         if value is None:
             position, value = _following(option, word, argv, position)
-        _store(found, option, word, value)
+        _store(values, option, word, value)
     rest = argv[position:]
     if stop_at is not None and rest[:1] == ["--"]:
         del rest[0]
-    return Parsed(options=found, args=args, rest=rest)
+    return Parsed(options=values, args=args, rest=rest)
 
 
 def number(name: str, text: str, lowest: int = 0, highest: int = 2**63 - 1) -> int:
@@ -264,10 +264,10 @@ def _following(option: Option, word: str, argv: list[str], position: int) -> tup
     return position + 1, argv[position]
 
 
-def _store(found: dict[str, Any], option: Option, word: str, value: str | None) -> None:
+def _store(values: dict[str, Any], option: Option, word: str, value: str | None) -> None:
     name = word.partition("=")[0]
     if not option.value:
-        found[option.name] = value is None or _truth(name, value)
+        values[option.name] = value is None or _truth(name, value)
         return
     if option.choices and value not in option.choices:
         from pyoci.spec.words import did_you_mean
@@ -275,9 +275,9 @@ def _store(found: dict[str, Any], option: Option, word: str, value: str | None) 
         hint = did_you_mean(value or "", option.choices)
         raise UsageError(f"option {name}: {value!r} is not one of {', '.join(option.choices)}{hint}")
     if option.repeated:
-        found[option.name] = [*found[option.name], value]
+        values[option.name] = [*values[option.name], value]
     else:
-        found[option.name] = value
+        values[option.name] = value
 
 
 def _truth(name: str, value: str) -> bool:

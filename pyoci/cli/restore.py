@@ -25,22 +25,22 @@ OPTIONS = (
 def run(call: Call) -> int:
     if len(call.args) != 1:
         raise UsageError(f"restore takes one container ID, found {len(call.args)}")
-    given = call.options
+    values = call.options
     options = creation.Options(
         container_id=call.args[0],
-        bundle=given["bundle"],
+        bundle=values["bundle"],
         root=call.settings.root,
-        console_socket=given["console-socket"],
-        pidfd_socket=given["pidfd-socket"],
-        pid_file=given["pid-file"],
-        no_pivot=given["no-pivot"],
+        console_socket=values["console-socket"],
+        pidfd_socket=values["pidfd-socket"],
+        pid_file=values["pid-file"],
+        no_pivot=values["no-pivot"],
         cgroup_manager=call.settings.cgroup_manager,
         rootless=False,
-        detach=given["detach"],
+        detach=values["detach"],
     )
-    wanted = plan.Wanted(
-        **checkpoint.switches(given),
-        lsm_profile=given["lsm-profile"] or "",
-        lsm_mount_context=given["lsm-mount-context"] or "",
+    switches = plan.Wanted(
+        **checkpoint.switches(values),
+        lsm_profile=values["lsm-profile"] or "",
+        lsm_mount_context=values["lsm-mount-context"] or "",
     )
-    return host.run(options, wanted, call.settings.criu, subreaper=not given["no-subreaper"])
+    return host.run(options, switches, call.settings.criu, subreaper=not values["no-subreaper"])

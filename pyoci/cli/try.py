@@ -62,20 +62,20 @@ def run(call: Call) -> int:
 
 def request_of(call: Call) -> Request:
     """The command line as a request. UsageError."""
-    given = call.options
-    root = _folder("root", given["root"])
+    values = call.options
+    root = _folder("root", values["root"])
     there = tuple(path for path in plan.shells({**os.environ}) if path and os.path.lexists(root.rstrip("/") + path))
     return Request(
         args=call.args or plan.shell({**os.environ}, root, there),
         root=root,
-        keep=_keep(given["keep"]),
-        network=given["net"],
-        memory=_memory(given["memory"]),
-        cpus=_cpus(given["cpus"]),
-        pids=_pids(given["pids"]),
-        binds=tuple(_bind(text) for text in given["bind"]),
-        capabilities=tuple(_capability(name) for name in given["cap"]),
-        diff=given["diff"],
+        keep=_keep(values["keep"]),
+        network=values["net"],
+        memory=_memory(values["memory"]),
+        cpus=_cpus(values["cpus"]),
+        pids=_pids(values["pids"]),
+        binds=tuple(_bind(text) for text in values["bind"]),
+        capabilities=tuple(_capability(name) for name in values["cap"]),
+        diff=values["diff"],
     )
 
 

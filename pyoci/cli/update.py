@@ -80,39 +80,39 @@ def read_resources(source: str) -> dict[str, Any]:
         data, name = _read_standard_input(), "standard input"
     else:
         data, name = bundle.read_stream(source, _MAX_BYTES), source
-    found = jsontext.loads(data, what=name, limit=_MAX_BYTES)
-    bundle.accept(found, "resources")
-    resources: dict[str, Any] = found
+    document = jsontext.loads(data, what=name, limit=_MAX_BYTES)
+    bundle.accept(document, "resources")
+    resources: dict[str, Any] = document
     return resources
 
 
-def from_options(given: dict[str, Any]) -> dict[str, Any]:
+def from_options(values: dict[str, Any]) -> dict[str, Any]:
     """`linux.resources` of what the options say, empty if they say nothing. Raises UsageError."""
     # An empty value is what a script passes that has none.
-    given = {name: value or None for name, value in given.items()}
-    memory = {key: size(name, given[name]) for name, key in _SIZES.items() if given[name] is not None}
-    cpu: dict[str, Any] = {key: given[name] for name, key in _CPU_LISTS.items() if given[name] is not None}
+    values = {name: value or None for name, value in values.items()}
+    memory = {key: size(name, values[name]) for name, key in _SIZES.items() if values[name] is not None}
+    cpu: dict[str, Any] = {key: values[name] for name, key in _CPU_LISTS.items() if values[name] is not None}
     for name, key in _CPU_NUMBERS.items():
-        if given[name] is not None:
-            cpu[key] = options.number(f"--{name}", given[name], -1 if name in _MAY_BE_NEGATIVE else 0)
+        if values[name] is not None:
+            cpu[key] = options.number(f"--{name}", values[name], -1 if name in _MAY_BE_NEGATIVE else 0)
     resources: dict[str, Any] = {}
     if memory:
         resources["memory"] = memory
     if cpu:
         resources["cpu"] = cpu
-    if given["pids-limit"] is not None:
-        resources["pids"] = {"limit": options.number("--pids-limit", given["pids-limit"], -1)}
-    if given["blkio-weight"] is not None:
-        weight = options.number("--blkio-weight", given["blkio-weight"], 10, 1000)
+    if values["pids-limit"] is not None:
+        resources["pids"] = {"limit": options.number("--pids-limit", values["pids-limit"], -1)}
+    if values["blkio-weight"] is not None:
+        weight = options.number("--blkio-weight", values["blkio-weight"], 10, 1000)
         resources["blockIO"] = {"weight": weight}
     return resources
 
 
-def schemata(given: dict[str, Any]) -> list[str]:
+def schemata(values: dict[str, Any]) -> list[str]:
     """The lines of --l3-cache-schema and --mem-bw-schema, in this order. Raises UsageError."""
     lines = []
     for name, start in (("l3-cache-schema", "L3"), ("mem-bw-schema", "MB:")):
-        line = given[name]
+        line = values[name]
         if not line:
             continue
         if not line.startswith(start) or "\n" in line:

@@ -62,7 +62,7 @@ def decode(message: Message, data: bytes) -> dict[str, Any]:
     Fields that the table does not have are skipped: a newer criu may send them. Raises CriuError.
     """
     known = {number: (name, kind) for name, (number, kind) in message.fields.items()}
-    found: dict[str, Any] = {name: [] for name, (_, kind) in message.fields.items() if isinstance(kind, Repeated)}
+    fields: dict[str, Any] = {name: [] for name, (_, kind) in message.fields.items() if isinstance(kind, Repeated)}
     position = 0
     while position < len(data):
         tag, position = _read_varint(data, position)
@@ -81,10 +81,10 @@ def decode(message: Message, data: bytes) -> dict[str, Any]:
             continue
         name, kind = known[number]
         if isinstance(kind, Repeated):
-            found[name].append(_value(name, kind.kind, raw))
+            fields[name].append(_value(name, kind.kind, raw))
         else:
-            found[name] = _value(name, kind, raw)
-    return found
+            fields[name] = _value(name, kind, raw)
+    return fields
 
 
 def _field(number: int, kind: Kind, value: Any) -> bytes:
@@ -102,12 +102,12 @@ def _bytes_field(number: int, data: bytes) -> bytes:
 def _varint(value: int) -> bytes:
     """Seven bits a byte, the lowest first; a negative number as the 64 bits of its two's complement."""
     value &= _MASK
-    made = bytearray()
+    data = bytearray()
     while value > 0x7F:
-        made.append(value & 0x7F | 0x80)
+        data.append(value & 0x7F | 0x80)
         value >>= 7
-    made.append(value)
-    return bytes(made)
+    data.append(value)
+    return bytes(data)
 
 
 def _read_varint(data: bytes, position: int) -> tuple[int, int]:

@@ -186,14 +186,14 @@ class Conversation:
             raise CriuError(f"criu {words}") from None
         except OSError as error:
             raise SyscallError(error.errno or 0, "receive from criu") from None
-        found = scm_rights.received(ancillary)
+        fds = scm_rights.received(ancillary)
         if not data:
             return None, -1
-        if flags & (_socket.MSG_TRUNC | _socket.MSG_CTRUNC) or len(found) > 1:
-            for fd in found:
+        if flags & (_socket.MSG_TRUNC | _socket.MSG_CTRUNC) or len(fds) > 1:
+            for fd in fds:
                 posix.close(fd)
             raise CriuError("criu sent a message of the wrong size")
-        return codec.decode(rpc.RESPONSE, data), found[0] if found else -1
+        return codec.decode(rpc.RESPONSE, data), fds[0] if fds else -1
 
 
 def _wait_or_kill(pid: int) -> None:
@@ -211,10 +211,10 @@ def version(program: str) -> int:
     """criu's version as one number, 31701 for 3.17.1. Raises CriuError."""
     with Conversation(program) as criu:
         answer = criu.request(rpc.VERSION)
-    found = answer.get("version")
-    if not answer.get("success") or not found:
+    number = answer.get("version")
+    if not answer.get("success") or not number:
         raise CriuError(f"{program} does not tell its version: it is older than 3.0, or it is not criu")
-    return int(found["major_number"] * 10000 + found["minor_number"] * 100 + found.get("sublevel", 0))
+    return int(number["major_number"] * 10000 + number["minor_number"] * 100 + number.get("sublevel", 0))
 
 
 def require_feature(program: str, name: str, wanted_by: str) -> None:

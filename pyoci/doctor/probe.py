@@ -166,8 +166,8 @@ def _make_private() -> None:
 
 
 def _try_mount_api() -> None:
-    made = mount.filesystem("tmpfs", "tmpfs", (), (("mode", "755"),))
-    mount.setattr(made, set=uapi.MOUNT_ATTR_RDONLY)
+    mount_fd = mount.filesystem("tmpfs", "tmpfs", (), (("mode", "755"),))
+    mount.setattr(mount_fd, set=uapi.MOUNT_ATTR_RDONLY)
     # With all below it: in a user namespace nobody may look behind the host's mounts.
     mount.open_tree(uapi.AT_FDCWD, "/", recursive=True)
 
@@ -219,13 +219,13 @@ def _cgroups() -> tuple[str, tuple[str, ...], str]:
     try:
         unified = cgroups.is_unified()
         mounted = hierarchies.mounted()
-        own = hierarchies.own_groups()
+        own_groups = hierarchies.own_groups()
     except CgroupError as error:
         return "", (), str(error)
     if not mounted:
         return "", (), "no cgroup file system is mounted"
     if unified:
-        place = "/sys/fs/cgroup" + own.get("", "/").rpartition("/")[0]
+        place = "/sys/fs/cgroup" + own_groups.get("", "/").rpartition("/")[0]
         names = _read(f"{place}/cgroup.controllers").split()
         # Part of the core of v2, and by BPF.
         return "v2", (*names, "freezer", "devices"), attempt(lambda: _make_group(place))
@@ -233,7 +233,7 @@ def _cgroups() -> tuple[str, tuple[str, ...], str]:
     layout = "hybrid" if "" in names else "v1"
     controllers = tuple(next((new for new, old in _V1_NAMES.items() if old == name), name) for name in names if name)
     first = next((hierarchy for hierarchy in mounted if "memory" in hierarchy.controllers), mounted[0])
-    below = hierarchies.below_mount(own.get(first.controllers, "/"), first.root)
+    below = hierarchies.below_mount(own_groups.get(first.controllers, "/"), first.root)
     return layout, controllers, attempt(lambda: _make_group(first.mount + below.rpartition("/")[0]))
 
 
@@ -322,9 +322,9 @@ def _package_version() -> str:
     import pyoci
 
     for folder in pyoci.__path__:
-        found = re.search(r'^VERSION = "([^"]+)"', _read(f"{folder}/cli/main.py"), re.MULTILINE)
-        if found:
-            return found[1]
+        match = re.search(r'^VERSION = "([^"]+)"', _read(f"{folder}/cli/main.py"), re.MULTILINE)
+        if match:
+            return match[1]
     return ""
 
 

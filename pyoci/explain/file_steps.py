@@ -81,8 +81,8 @@ def devices(plan: Plan) -> Iterator[Step]:
     if usual:
         means = "mknod, or bind"
         yield Step(stage="devices", pointer="", action=f"make {', '.join(usual)}", kernel=means)
-    own = [device for device in plan.devices if not device.default]
-    for index, device in enumerate(own):
+    named = [device for device in plan.devices if not device.default]
+    for index, device in enumerate(named):
         yield Step(
             stage="devices",
             pointer=f"/linux/devices/{index}",

@@ -98,12 +98,12 @@ def size(count: int) -> str:
     return f"{count} bytes"
 
 
-def _device_rules(given: list[dict[str, Any]] | None, layout: str) -> Iterator[Step]:
+def _device_rules(entries: list[dict[str, Any]] | None, layout: str) -> Iterator[Step]:
     means = "devices.allow, devices.deny" if layout == "v1" else "BPF_CGROUP_DEVICE"
-    own = rules_of(given)[: -len(DEFAULT_RULES)]
-    pointer = "/linux/resources/devices" if given else ""
+    rules = rules_of(entries)[: -len(DEFAULT_RULES)]
+    pointer = "/linux/resources/devices" if entries else ""
     yield Step(stage="cgroup", pointer=pointer, action="deny all devices that no rule names", kernel=means)
-    for rule in own:
+    for rule in rules:
         word = "allow" if rule[0] else "deny"
         yield Step(stage="cgroup", pointer=pointer, action=f"{word} device {text_of(rule)}", kernel=means)
     names = "null, zero, full, random, urandom, tty, console, ptmx, pts, net/tun"

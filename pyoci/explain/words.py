@@ -38,12 +38,12 @@ def _lines(explanation: Explanation, width: int, color: bool) -> Iterator[str]:
     )
     number = 0
     for stage, title in STAGES.items():
-        found = [step for step in explanation.steps if step.stage == stage]
-        if found:
+        steps = [step for step in explanation.steps if step.stage == stage]
+        if steps:
             number += 1
             yield ""
             yield f"{bold}{number}. {title}{plain}"
-            for step in found:
+            for step in steps:
                 yield from _step(step, width, dim, plain)
     yield ""
     yield f"{bold}unsafe or surprising{plain}"

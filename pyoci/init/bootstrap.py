@@ -83,9 +83,9 @@ def join_all(inherited: list[tuple[str, int]]) -> None:
         namespace.join(fd, uapi.NAMESPACE_FLAGS[kind], f"{kind} namespace")
 
 
-def set_affinity(cpus: str, given: bool) -> None:
+def set_affinity(cpus: str, by_config: bool) -> None:
     """`execCPUAffinity` (config.md); without one the cpuset alone decides."""
-    if not given:
+    if not by_config:
         process.reset_cpu_affinity()
     elif cpus:
         process.set_affinity(cpus)

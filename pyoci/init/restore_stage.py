@@ -108,17 +108,17 @@ def _find(names: list[str], root: Root) -> list[tuple[str, int]]:
 
     A bind mount goes by its destination in config.json, and like all others by where it lies now.
     """
-    found = [(name, root.open(name)) for name in names]
+    places = [(name, root.open(name)) for name in names]
     text = _read("/proc/self/mountinfo")
     for line in filter(None, text.split("\n")):
         path = _unescape(line.split(" ", 5)[4])
         if path.startswith(f"{_STAGE}/"):
             name = path[len(_STAGE) :]
             try:
-                found.append((name, openat2(root.fd, name[1:], _TO_KEEP, _NO_LINKS)))
+                places.append((name, openat2(root.fd, name[1:], _TO_KEEP, _NO_LINKS)))
             except SyscallError:
                 continue  # another mount lies over it
-    return found
+    return places
 
 
 def _put(fd: int, sources: int, number: str) -> None:

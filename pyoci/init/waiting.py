@@ -23,13 +23,13 @@ def for_start(start_fd: int) -> Channel:
                 packet, ancillary, _, _ = socket.recvmsg(64, scm_rights.SPACE_FOR_ONE, _socket.MSG_CMSG_CLOEXEC)
             except OSError as error:
                 raise SyscallError(error.errno or 0, "wait for start") from None
-            found = scm_rights.received(ancillary)
-            if packet == messages.START.encode() and len(found) == 1:
+            fds = scm_rights.received(ancillary)
+            if packet == messages.START.encode() and len(fds) == 1:
                 try:
-                    return messages.from_descriptor(found[0])
+                    return messages.from_descriptor(fds[0])
                 except OSError:
                     pass  # no socket, so not from `start`
-            for fd in found:
+            for fd in fds:
                 posix.close(fd)
     finally:
         socket.close()

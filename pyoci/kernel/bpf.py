@@ -80,7 +80,7 @@ def attached_device_programs(group_fd: int, name: str) -> list[int]:
     attributes = bytearray(_struct.pack("=IIIIQIIQ", group_fd, _ATTACH_DEVICE, 0, 0, address(ids), _PROGRAMS_MAX, 0, 0))
     _bpf(_PROG_QUERY, attributes, "list the device programs")
     count = _struct.unpack_from("=I", attributes, 24)[0]
-    found = []
+    programs = []
     for (number,) in _struct.iter_unpack("=I", ids[: 4 * count]):
         try:
             fd = _bpf(_PROG_GET_FD_BY_ID, bytearray(_struct.pack("=III", number, 0, 0)), "open a device program")
@@ -89,10 +89,10 @@ def attached_device_programs(group_fd: int, name: str) -> list[int]:
                 continue  # it was detached meanwhile
             raise
         if _name(fd) == name:
-            found.append(fd)
+            programs.append(fd)
         else:
             posix.close(fd)
-    return found
+    return programs
 
 
 def _name(fd: int) -> str:

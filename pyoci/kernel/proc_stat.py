@@ -32,14 +32,14 @@ def stat(pid: int) -> tuple[str, int] | None:
 
 def start_time(pid: int) -> int:
     """Start time of `pid` in ticks since boot; 0 when there is no such process."""
-    found = stat(pid)
-    return found[1] if found else 0
+    entry = stat(pid)
+    return entry[1] if entry else 0
 
 
 def is_alive(pid: int, start: int) -> bool:
     """Whether the process that had this number and start time still runs (a zombie does not)."""
-    found = stat(pid)
-    return found is not None and found[1] == start and found[0] not in DEAD
+    entry = stat(pid)
+    return entry is not None and entry[1] == start and entry[0] not in DEAD
 
 
 def is_named(pid: int, name: str) -> bool:

@@ -103,10 +103,10 @@ def set_file_ids(uid: int, gid: int) -> None:
     try:
         syscall(SYS["setfsgid"], gid)
         syscall(SYS["setfsuid"], uid)
-        found = syscall(SYS["setfsuid"], 0xFFFFFFFF)  # these calls report no failure: ask
+        current = syscall(SYS["setfsuid"], 0xFFFFFFFF)  # these calls report no failure: ask
     except OSError as error:
         raise SyscallError(error.errno or 0, f"setfsuid {uid}") from None
-    if found != uid:
+    if current != uid:
         raise SyscallError(errno.EPERM, f"setfsuid {uid}")
     capabilities.set(effective, permitted, inheritable)
 

@@ -57,7 +57,7 @@ def _flag_words(flags: int) -> str:
 
 def supported_flags() -> int:
     """The SECCOMP_FILTER_FLAG_* that this kernel takes: with one it knows, it reads the null filter."""
-    found = 0
+    flags = 0
     for flag in _FLAG_NAMES:
         # alone, this one is refused by every kernel
         needs = FLAG_NEW_LISTENER if flag == FLAG_WAIT_KILLABLE_RECV else 0
@@ -65,8 +65,8 @@ def supported_flags() -> int:
             syscall(SYS["seccomp"], _SET_MODE_FILTER, flag | needs, None)
         except OSError as error:
             if error.errno == errno.EFAULT:
-                found |= flag
-    return found
+                flags |= flag
+    return flags
 
 
 def has_action(action: int) -> bool:

@@ -22,8 +22,8 @@ def give(uid: int, *, devices: bool = True) -> None:
     """
     for fd in (0, 1, 2):
         try:
-            found = posix.fstat(fd)
-            if found.st_uid == uid or found.st_rdev == _NULL or (stat.S_ISCHR(found.st_mode) and not devices):
+            status = posix.fstat(fd)
+            if status.st_uid == uid or status.st_rdev == _NULL or (stat.S_ISCHR(status.st_mode) and not devices):
                 continue
             posix.fchown(fd, uid, -1)
         except OSError as error:

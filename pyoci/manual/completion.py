@@ -51,15 +51,15 @@ def _words(flags: tuple[Flag, ...]) -> str:
 
 
 def _bash_values(flags: tuple[Flag, ...], indent: str, prefix: str = "") -> str:
-    made = ""
+    text = ""
     for flag in flags:
         kind = values(flag)
         if not flag.value:
             continue
         action = {"folder": "compgen -d", "file": "compgen -f", "": ":"}.get(kind, f"compgen -W '{kind}'")
         patterns = "|".join(f"{prefix}{word}" for word in flag.words)
-        made += f"{indent}{patterns}) _pyoci_values {action}; return ;;\n"
-    return made
+        text += f"{indent}{patterns}) _pyoci_values {action}; return ;;\n"
+    return text
 
 
 def _bash_with_value(command: Command) -> str:
@@ -166,12 +166,12 @@ def zsh(manual: Manual) -> str:
 
 
 def _zsh_flags(flags: tuple[Flag, ...]) -> str:
-    made = ""
+    text = ""
     for flag in flags:
         value = f":{flag.value.lower().replace(':', ' ')}:{_zsh_action(values(flag))}" if flag.value else ""
         for word in flag.words:
-            made += f"            {_zsh_quote(f'*{word}[{_zsh_text(flag.help)}]{value}')} \\\n"
-    return made
+            text += f"            {_zsh_quote(f'*{word}[{_zsh_text(flag.help)}]{value}')} \\\n"
+    return text
 
 
 def _zsh_action(kind: str) -> str:
@@ -261,13 +261,13 @@ def fish(manual: Manual) -> str:
 
 
 def _fish_flag(flag: Flag) -> str:
-    made = f"-l {flag.name}" + (f" -s {flag.short}" if flag.short else "")
+    text = f"-l {flag.name}" + (f" -s {flag.short}" if flag.short else "")
     if flag.value:
         kind = values(flag)
-        made += {"folder": " -r -f -a '(__fish_complete_directories)'", "file": " -r -F", "": " -x"}.get(
+        text += {"folder": " -r -f -a '(__fish_complete_directories)'", "file": " -r -F", "": " -x"}.get(
             kind, f" -x -a '{kind}'"
         )
-    return f"{made} -d {_fish_quote(flag.help)}"
+    return f"{text} -d {_fish_quote(flag.help)}"
 
 
 def _fish_quote(text: str) -> str:

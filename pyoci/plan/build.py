@@ -27,27 +27,27 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
         from pyoci.plan import hook_output
 
         hook_output.names(annotations, request.bundle)
-    own = namespaces.plan(linux, facts)
+    spaces = namespaces.plan(linux, facts)
     # without a mount namespace of its own the container would leave the mount to others
-    announced = bool(request.readiness_folder) and "mount" in own.new
+    announced = bool(request.readiness_folder) and "mount" in spaces.new
     if announced:
         from pyoci.plan import readiness
 
         config = readiness.announce(config, request.readiness_folder)
-    mounted = mounts.plan(config.get("mounts"), request.bundle, own)
+    mounted = mounts.plan(config.get("mounts"), request.bundle, spaces)
     label = lsm.mount_label(linux, facts.selinux)
     if label:
         lsm.label_mounts(mounted, label, lsm.context_type(annotations))
-    root = rootfs.plan(config, request.bundle, own, mounted, request.no_pivot)
+    root = rootfs.plan(config, request.bundle, spaces, mounted, request.no_pivot)
     return Plan(
         container_id=request.container_id,
         bundle=request.bundle,
         oci_version=config["ociVersion"],
         annotations=annotations,
-        namespaces=own,
+        namespaces=spaces,
         rootfs=root,
         mounts=mounted,
-        devices=devices.plan(linux.get("devices"), root.set_up_dev, own.has("user"), facts.uid),
+        devices=devices.plan(linux.get("devices"), root.set_up_dev, spaces.has("user"), facts.uid),
         masked_paths=paths.plan(linux.get("maskedPaths")),
         readonly_paths=paths.plan(linux.get("readonlyPaths")),
         sysctl=paths.sysctl(linux.get("sysctl")),
@@ -57,7 +57,7 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
         personality=process.personality(linux.get("personality")),
         memory_policy=process.memory_policy(linux.get("memoryPolicy")),
         net_devices={name: device.get("name") or name for name, device in (linux.get("netDevices") or {}).items()},
-        process=process.plan(config.get("process"), linux, request, facts, own.has("user"), warnings, annotations),
+        process=process.plan(config.get("process"), linux, request, facts, spaces.has("user"), warnings, annotations),
         hooks={kind: hooks for kind, hooks in (config.get("hooks") or {}).items() if hooks},
         cgroups_path=linux.get("cgroupsPath"),
         resources=linux.get("resources"),

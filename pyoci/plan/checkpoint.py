@@ -92,7 +92,7 @@ def external_mounts(plan: Plan, found: Found) -> list[tuple[str, str]]:
     root = next((mount for mount in found.mounts if mount.path == "/"), None)
     anew = {mount.device for mount in found.mounts if _is_made_anew(mount) and mount.id in fresh | ours}
     outside: set[int] = set()
-    made = []
+    external = []
     for mount in found.mounts:
         if root is None or mount.path == "/":
             continue
@@ -111,9 +111,9 @@ def external_mounts(plan: Plan, found: Found) -> list[tuple[str, str]]:
             )
         else:
             name = mount.path
-        made.append((mount.path, name))
+        external.append((mount.path, name))
         outside.add(mount.id)
-    return made
+    return external
 
 
 def _is_within(mount: MountPoint, root: MountPoint) -> bool:
@@ -148,12 +148,12 @@ def _is_made_anew(mount: MountPoint) -> bool:
 
 
 def _external_namespaces(inodes: dict[str, int]) -> list[str]:
-    made = []
+    names = []
     if "network" in inodes:
-        made.append(criu.external("net", str(inodes["network"]), criu.NETWORK))
+        names.append(criu.external("net", str(inodes["network"]), criu.NETWORK))
     if "pid" in inodes:
-        made.append(criu.external("pid", str(inodes["pid"]), criu.PID))
-    return made
+        names.append(criu.external("pid", str(inodes["pid"]), criu.PID))
+    return names
 
 
 def page_server(text: str) -> tuple[str, int] | None:

@@ -92,14 +92,14 @@ def config_file(annotations: dict[str, str], exists: dict[str, bool]) -> str:
     return next((path for path in CONFIG_FILES if exists.get(path)), "")
 
 
-def require_version(found: int, reasons: list[str]) -> None:
+def require_version(version: int, reasons: list[str]) -> None:
     """Raise CriuError when the version cannot do what one of the reasons needs."""
     oldest, reason = OLDEST, "checkpoint and restore"
-    for wanted in reasons:
-        if _NEEDED[wanted] > oldest:
-            oldest, reason = _NEEDED[wanted], wanted
-    if found < oldest:
-        raise CriuError(f"criu {_words(found)} is too old for {reason}: {_words(oldest)} or newer is needed")
+    for needing in reasons:
+        if _NEEDED[needing] > oldest:
+            oldest, reason = _NEEDED[needing], needing
+    if version < oldest:
+        raise CriuError(f"criu {_words(version)} is too old for {reason}: {_words(oldest)} or newer is needed")
 
 
 def keeps_no_new_privileges(version: int) -> bool:

@@ -27,18 +27,18 @@ def plan(
     mknod(2) is refused in a user namespace. A runtime that is root (`uid`) makes the config's nodes outside, so that
     they are there whatever the host has, with the mode and the owner asked for.
     """
-    own = [_device(entry) for entry in entries or ()]
+    asked = [_device(entry) for entry in entries or ()]
     if user_namespace:
-        for device in own:
+        for device in asked:
             if device.kind != "p":
                 device.how = "outside" if uid == 0 else "bind"
-    named = {device.path for device in own}
+    named = {device.path for device in asked}
     defaults = [
         Device(path=path, kind="c", major=major, minor=minor, how="bind" if user_namespace else "mknod", default=True)
         for path, major, minor in _DEFAULTS
         if set_up_dev and path not in named
     ]
-    return defaults + own
+    return defaults + asked
 
 
 def _device(entry: dict[str, Any]) -> Device:

@@ -73,10 +73,10 @@ def shared_namespaces(config: dict[str, Any]) -> list[str]:
 def is_own_namespace(path: str | int, kind: str) -> bool:
     """`path`: or a descriptor. What cannot be looked at is for the one who joins it to refuse."""
     try:
-        namespace, own = posix.stat(path), posix.stat(f"/proc/self/ns/{NAMESPACE_FILES[kind]}")
+        namespace, ours = posix.stat(path), posix.stat(f"/proc/self/ns/{NAMESPACE_FILES[kind]}")
     except (OSError, ValueError):
         return False
-    return (namespace.st_dev, namespace.st_ino) == (own.st_dev, own.st_ino)
+    return (namespace.st_dev, namespace.st_ino) == (ours.st_dev, ours.st_ino)
 
 
 def _first_byte(path: str) -> bytes:

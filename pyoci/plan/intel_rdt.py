@@ -9,20 +9,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def plan(given: dict[str, Any] | None, container_id: str) -> IntelRdt | None:
+def plan(section: dict[str, Any] | None, container_id: str) -> IntelRdt | None:
     """None when the config does not set it: then no resctrl file system is touched."""
-    if given is None:
+    if section is None:
         return None
-    clos = given.get("closID")
+    clos = section.get("closID")
     return IntelRdt(
         group="" if clos == "/" else clos or container_id,
         named=bool(clos),
-        schemata=lines(given),
-        monitoring=container_id if given.get("enableMonitoring") else "",
+        schemata=lines(section),
+        monitoring=container_id if section.get("enableMonitoring") else "",
     )
 
 
-def lines(given: dict[str, Any]) -> list[str]:
+def lines(section: dict[str, Any]) -> list[str]:
     """The lines in the order in which they MUST be written: l3CacheSchema, memBwSchema, schemata last."""
-    first = [given[name] for name in ("l3CacheSchema", "memBwSchema") if given.get(name)]
-    return [*first, *(line for line in given.get("schemata") or () if line)]
+    first = [section[name] for name in ("l3CacheSchema", "memBwSchema") if section.get(name)]
+    return [*first, *(line for line in section.get("schemata") or () if line)]

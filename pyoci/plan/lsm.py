@@ -54,15 +54,15 @@ def _selinux(section: dict[str, Any], key: str, where: str, enabled: bool) -> st
 
 def context_type(annotations: dict[str, str]) -> str:
     """crun's run.oci.mount_context_type (podman's label=nested): which mount option has the label, see mount(8)."""
-    found = annotations.get(CONTEXT_TYPE, "context")
-    if found not in _CONTEXT_TYPES:
+    option = annotations.get(CONTEXT_TYPE, "context")
+    if option not in _CONTEXT_TYPES:
         from pyoci.spec.words import did_you_mean
 
-        hint = did_you_mean(found, _CONTEXT_TYPES)
+        hint = did_you_mean(option, _CONTEXT_TYPES)
         raise ConfigError(
-            f"/annotations/{CONTEXT_TYPE}: must be one of {', '.join(_CONTEXT_TYPES)}, not {found[:80]!r}{hint}"
+            f"/annotations/{CONTEXT_TYPE}: must be one of {', '.join(_CONTEXT_TYPES)}, not {option[:80]!r}{hint}"
         )
-    return found
+    return option
 
 
 def label_mounts(mounts: list[Mount], label: str, option: str = "context") -> None:

@@ -18,11 +18,11 @@ class MountPoint(Record):
 
 def parse(text: str) -> list[MountPoint]:
     """In the kernel's order: a mount comes after the one that it lies on."""
-    found = []
+    mounts = []
     for line in filter(None, text.split("\n")):
         mount, _, rest = line.partition(" - ")
         fields = mount.split(" ")
-        found.append(
+        mounts.append(
             MountPoint(
                 id=int(fields[0]),
                 parent=int(fields[1]),
@@ -32,7 +32,7 @@ def parse(text: str) -> list[MountPoint]:
                 fstype=rest.split(" ", 1)[0],
             )
         )
-    return found
+    return mounts
 
 
 def unescape(text: str) -> str:

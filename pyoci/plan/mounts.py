@@ -401,22 +401,22 @@ def _idmap_mappings(
         return UserNamespace(uid_mappings=uid_mappings, gid_mappings=gid_mappings)
     if uid_mappings or gid_mappings:
         raise ConfigError(f"{where}/options: {options.idmap} has ranges, and so have uidMappings and gidMappings")
-    found: dict[str, list[IdMapping]] = {"uids": [], "gids": []}
-    own = namespaces.user
-    relative = {"uids": own.uid_mappings if own else [], "gids": own.gid_mappings if own else []}
+    mapped: dict[str, list[IdMapping]] = {"uids": [], "gids": []}
+    user = namespaces.user
+    relative = {"uids": user.uid_mappings if user else [], "gids": user.gid_mappings if user else []}
     for part in options.idmap_ranges.split(";"):
         kind, _, ranges = part.partition("=")
-        if kind not in found:
+        if kind not in mapped:
             raise ConfigError(f"{where}/options: {options.idmap}={part[:80]!r} must be uids=... or gids=...")
         for text in ranges.split("#"):
-            found[kind].append(_range(text, relative[kind], f"{where}/options: {options.idmap}={kind}={text[:80]!r}"))
+            mapped[kind].append(_range(text, relative[kind], f"{where}/options: {options.idmap}={kind}={text[:80]!r}"))
     for kind, other in (("uids", "gids"), ("gids", "uids")):
-        if not found[kind]:
+        if not mapped[kind]:
             raise ConfigError(f"{where}/options: {options.idmap} has {other} and needs {kind}, too")
-    return UserNamespace(uid_mappings=found["uids"], gid_mappings=found["gids"])
+    return UserNamespace(uid_mappings=mapped["uids"], gid_mappings=mapped["gids"])
 
 
-def _range(text: str, own: list[IdMapping], what: str) -> IdMapping:
+def _range(text: str, container: list[IdMapping], what: str) -> IdMapping:
     """`0-1000-10`: ID in the file system, ID that it gets, size; after `@` the second is one of the container."""
     numbers = text.removeprefix("@").split("-")
     if len(numbers) != 3 or not all(number.isascii() and number.isdigit() and len(number) < 11 for number in numbers):
@@ -425,7 +425,7 @@ def _range(text: str, own: list[IdMapping], what: str) -> IdMapping:
     if size == 0 or max(first, second) + size > 1 << 32:
         raise ConfigError(f"{what} must have a size of at least 1, and IDs of 32 bits")
     if text.startswith("@"):
-        low, high = on_host(second, own), on_host(second + size - 1, own)
+        low, high = on_host(second, container), on_host(second + size - 1, container)
         if low is None or high is None or high - low != size - 1:
             raise ConfigError(f"{what} must lie in one range of the container's user namespace")
         second = low

@@ -68,21 +68,21 @@ def options(plan: Plan, wanted: Wanted, found: Found) -> dict[str, Any]:
 
 
 def _inherited(found: Found) -> list[dict[str, Any]]:
-    made = [{"key": name, "fd": fd} for name, fd in found.streams]
+    descriptors = [{"key": name, "fd": fd} for name, fd in found.streams]
     for kind, name in (("network", criu.NETWORK), ("pid", criu.PID)):
         if kind in found.namespaces:
-            made.append({"key": name, "fd": found.namespaces[kind][0]})
-    return made
+            descriptors.append({"key": name, "fd": found.namespaces[kind][0]})
+    return descriptors
 
 
 def _cgroup_roots(groups: dict[str, str]) -> list[dict[str, str]]:
     """Where criu puts the processes: in the groups that were made for this container, whatever the image says."""
-    made = []
+    roots = []
     for controllers, group in groups.items():
         if not controllers:
-            made.append({"path": group})
-        made += [{"ctrl": name, "path": group} for name in controllers.split(",") if name]
-    return made
+            roots.append({"path": group})
+        roots += [{"ctrl": name, "path": group} for name in controllers.split(",") if name]
+    return roots
 
 
 def streams(text: Any) -> list[str]:

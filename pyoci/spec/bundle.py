@@ -120,14 +120,14 @@ def accept(document: Any, kind: str) -> bool:
 
 def _drop_nulls(value: Any) -> bool:
     """Remove members that are null from all objects; False when no object had one."""
-    found = False
+    had_null = False
     if isinstance(value, dict):
         for name in [name for name, member in value.items() if member is None]:
             del value[name]
-            found = True
+            had_null = True
     for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        found = _drop_nulls(member) or found
-    return found
+        had_null = _drop_nulls(member) or had_null
+    return had_null
 
 
 def check_document(document: object, kind: str) -> None:
@@ -145,22 +145,22 @@ def all_problems(config: object) -> list[str]:
     """Everything that is wrong with a configuration, by the schema and by the rules, at once."""
     from pyoci.spec import rules
 
-    found: list[str] = []
+    problems: list[str] = []
     try:
         check_document(config, "config")
     except ConfigError as error:
-        found = error.problems
+        problems = error.problems
     if not isinstance(config, dict):
-        return found
-    if not found:
+        return problems
+    if not problems:
         return rules.check(config)
-    refused = [line.partition(": ")[0] for line in found]
+    refused = [line.partition(": ")[0] for line in problems]
     for line in rules.check_what_can_be(config):
         place = line.partition(": ")[0]
         # What the schema refused has been said; a rule would only say it in other words.
         if not any(place.startswith(other) or other.startswith(place) for other in refused):
-            found.append(line)
-    return found
+            problems.append(line)
+    return problems
 
 
 def _check(kind: str) -> Callable[[object], None]:

@@ -35,12 +35,12 @@ def explain(document: object, kind: str) -> list[tuple[Path, str]]:
     """
     from jsonschema.exceptions import best_match
 
-    found: dict[str, tuple[Path, str]] = {}
+    problems: dict[str, tuple[Path, str]] = {}
     for error in _validator(kind).iter_errors(document):
         # For a choice (anyOf, if) the reason lies in one of its branches: best_match picks the most relevant.
         for path, words in _lines(best_match([error]) or error):
-            found.setdefault(words, (path, words))
-    return sorted(found.values(), key=lambda problem: [str(part) for part in problem[0]])
+            problems.setdefault(words, (path, words))
+    return sorted(problems.values(), key=lambda problem: [str(part) for part in problem[0]])
 
 
 def _validator(kind: str) -> Any:

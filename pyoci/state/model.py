@@ -110,21 +110,21 @@ def to_bytes(state: State) -> bytes:
 def from_bytes(data: bytes, what: str) -> State:
     """Read the file back; StateError names `what` and the place when it is not what `to_bytes` wrote."""
     try:
-        found = jsontext.loads(data, what=what, limit=MAX_BYTES)
+        document = jsontext.loads(data, what=what, limit=MAX_BYTES)
     except ConfigError as error:
         raise StateError(str(error)) from None
-    if type(found) is not dict:
+    if type(document) is not dict:
         raise StateError(f"{what}: not an object")
-    if found.get("format") == 1:
-        found = _upgraded(found, what)
-    if found.get("format") != FORMAT:
-        raise StateError(f"{what}: written by another version of pyoci (format {found.get('format')!r})")
+    if document.get("format") == 1:
+        document = _upgraded(document, what)
+    if document.get("format") != FORMAT:
+        raise StateError(f"{what}: written by another version of pyoci (format {document.get('format')!r})")
     values = {}
     for field, kind in _TYPES.items():
         # type() and not isinstance: true is not a process number.
-        if type(found.get(field)) is not kind:
+        if type(document.get(field)) is not kind:
             raise StateError(f"{what}: {field} is not {_NAMES[kind]}")
-        values[field] = found[field]
+        values[field] = document[field]
     state = State(**values)
     _check(state, what)
     return state

@@ -48,5 +48,5 @@ def _step(fd: int, name: str) -> None:
 
 
 def _identity(fd: int) -> tuple[int, int]:
-    found = posix.fstat(fd)
-    return found.st_dev, found.st_ino
+    status = posix.fstat(fd)
+    return status.st_dev, status.st_ino

@@ -117,8 +117,8 @@ class Store:
     def ids(self) -> list[str]:
         """The IDs of all entries, sorted; also of broken ones."""
         try:
-            with posix.scandir(self.root) as found:
-                return sorted(item.name for item in found if _is_entry(item))
+            with posix.scandir(self.root) as entries:
+                return sorted(item.name for item in entries if _is_entry(item))
         except FileNotFoundError:
             return []
         except OSError as error:

@@ -15,8 +15,8 @@ _MARKS = ("trusted.overlay", "user.overlay")
 
 def list_changes(layers: Layers, ignored: set[str]) -> list[str]:
     """`A /path`, `C /path` and `D /path`, sorted by path; `ignored` are paths that the runtime makes for mounts."""
-    found = sorted(_below(layers, "", ignored))
-    return [f"{letter} {path}" for path, letter in found]
+    changes = sorted(_below(layers, "", ignored))
+    return [f"{letter} {path}" for path, letter in changes]
 
 
 def _below(layers: Layers, folder: str, ignored: set[str]) -> Iterator[tuple[str, str]]:

@@ -105,13 +105,13 @@ def _slot(place: str, name: str, routes: list[tuple[int, int]], here: int) -> in
 
 def _routes(host: Any) -> list[tuple[int, int]]:
     """Destinations of the host's IPv4 routes."""
-    found = []
+    routes = []
     for route in host.get_routes(family=2):  # AF_INET
         destination = route.get_attr("RTA_DST")
         if destination:
             number = int.from_bytes(bytes(int(part) for part in destination.split(".")), "big")
-            found.append((number, route["dst_len"]))
-    return found
+            routes.append((number, route["dst_len"]))
+    return routes
 
 
 def _new_namespace() -> int:

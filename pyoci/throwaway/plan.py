@@ -146,14 +146,14 @@ def _bind(bind: Bind) -> dict[str, Any]:
 
 
 def _limits(request: Request) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
     if request.memory is not None:
-        made["memory"] = {"limit": request.memory}
+        limits["memory"] = {"limit": request.memory}
     if request.cpus is not None:
-        made["cpu"] = {"quota": max(1000, round(request.cpus * _PERIOD)), "period": _PERIOD}
+        limits["cpu"] = {"quota": max(1000, round(request.cpus * _PERIOD)), "period": _PERIOD}
     if request.pids is not None:
-        made["pids"] = {"limit": request.pids}
-    return made
+        limits["pids"] = {"limit": request.pids}
+    return limits
 
 
 def _for_user(made: dict[str, Any], situation: Situation) -> None:

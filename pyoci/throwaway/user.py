@@ -29,10 +29,10 @@ def subordinate(text: str, names: tuple[str, ...]) -> Subordinate | None:
     return None
 
 
-def mapping(own: int, range_: Subordinate) -> list[IdMapping]:
+def mapping(uid: int, range_: Subordinate) -> list[IdMapping]:
     """Root inside is the user; the others are the user's subordinate IDs. Pure."""
     return [
-        IdMapping(container_id=0, host_id=own, size=1),
+        IdMapping(container_id=0, host_id=uid, size=1),
         IdMapping(container_id=1, host_id=range_.first, size=range_.count),
     ]
 

@@ -32,14 +32,14 @@ class Watch:
             self._store.open(container_id).close()
 
     def rows(self) -> list[Row]:
-        found = {}
+        samples = {}
         for container_id in self._ids or self._store.ids():
             try:
-                found[container_id] = self._sample(container_id)
+                samples[container_id] = self._sample(container_id)
             except PyociError:
                 continue  # deleted meanwhile, or a create that was killed: `list` tells why
-        rows = [model.row(self._before.get(name), sample) for name, sample in found.items()]
-        self._before = found
+        rows = [model.row(self._before.get(name), sample) for name, sample in samples.items()]
+        self._before = samples
         return rows
 
     def _sample(self, container_id: str) -> Sample:

@@ -111,8 +111,8 @@ class Channel:
             if kind == ERROR:
                 raise_reported(text)
             if (fd >= 0) != (kind in _WITH_DESCRIPTOR):
-                found = "with a" if fd >= 0 else "without its"
-                raise ContainerError(f"receive from the other side: {kind!r} {found} descriptor")
+                how = "with a" if fd >= 0 else "without its"
+                raise ContainerError(f"receive from the other side: {kind!r} {how} descriptor")
         except PyociError:
             if fd >= 0:
                 posix.close(fd)
@@ -187,9 +187,9 @@ def _refused(kind: str, text: str) -> PyociError:
 
 def _only_descriptor(ancillary: list[tuple[int, int, bytes]]) -> int:
     """The one descriptor of a message; more than one are closed and refused."""
-    found = scm_rights.received(ancillary)
-    if len(found) > 1:
-        for fd in found:
+    fds = scm_rights.received(ancillary)
+    if len(fds) > 1:
+        for fd in fds:
             posix.close(fd)
         raise ContainerError("receive from the other side: more than one descriptor")
-    return found[0] if found else -1
+    return fds[0] if fds else -1

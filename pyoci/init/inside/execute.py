@@ -47,7 +47,7 @@ def _search_path(env: list[str]) -> str:
 
 def _check(name: str, path: str) -> None:
     try:
-        found = posix.stat(path)
+        status = posix.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         if _leads_through_self(path):
             return
@@ -56,7 +56,7 @@ def _check(name: str, path: str) -> None:
         raise ExecutableError(
             f'exec: "{shown(name)}": stat {shown(path)}: {posix.strerror(error.errno or 0).lower()}'
         ) from None
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise ExecutableError(f'exec: "{shown(name)}": is a directory: {PERMISSION_DENIED}')
     if not posix.access(path, posix.X_OK, effective_ids=True):
         raise ExecutableError(f'exec: "{shown(name)}": {PERMISSION_DENIED}')

@@ -112,23 +112,23 @@ def _existing(device: Device, directory: int, name: str) -> int | None:
     )
 
 
-def _matches(device: Device, found: posix.stat_result) -> bool:
-    if stat.S_IFMT(found.st_mode) != _KINDS[device.kind]:
+def _matches(device: Device, status: posix.stat_result) -> bool:
+    if stat.S_IFMT(status.st_mode) != _KINDS[device.kind]:
         return False
-    return device.kind == "p" or found.st_rdev == posix.makedev(device.major, device.minor)
+    return device.kind == "p" or status.st_rdev == posix.makedev(device.major, device.minor)
 
 
 def _complete(device: Device, fd: int, plan: Plan, inherited: Inherited, root: Root) -> None:
     """Mode and owner of a node that is there already, as far as the config names them."""
-    found = posix.fstat(fd)
-    other_owner = device.uid not in (None, found.st_uid) or device.gid not in (None, found.st_gid)
-    other_mode = device.mode is not None and device.mode != stat.S_IMODE(found.st_mode)
+    status = posix.fstat(fd)
+    other_owner = device.uid not in (None, status.st_uid) or device.gid not in (None, status.st_gid)
+    other_mode = device.mode is not None and device.mode != stat.S_IMODE(status.st_mode)
     if not other_owner and not other_mode:
         return
     if not _is_of_the_container(fd, plan, root):
         raise UnsupportedError(
             f"device {shown(device.path)}: it is there already, in a bind mount, with the host's mode "
-            f"{stat.S_IMODE(found.st_mode):04o} and owner {found.st_uid}:{found.st_gid}: leave out what differs"
+            f"{stat.S_IMODE(status.st_mode):04o} and owner {status.st_uid}:{status.st_gid}: leave out what differs"
         )
     if other_owner:
         node.give(fd, -1 if device.uid is None else device.uid, -1 if device.gid is None else device.gid, device.path)

@@ -21,16 +21,16 @@ def apply(paths: list[str], label: str, root: Root) -> None:
     if not paths:
         return
     null = _open_null(root)
-    own = posix.fstat(root.fd)
+    top = posix.fstat(root.fd)
     empty = -1
     for path in paths:
         target = root.find_for(path, "mask path")
         if target is None:
             continue
-        found = posix.fstat(target)
-        if (found.st_ino, found.st_dev) == (own.st_ino, own.st_dev):
+        status = posix.fstat(target)
+        if (status.st_ino, status.st_dev) == (top.st_ino, top.st_dev):
             raise UnsupportedError(f"masked path {shown(path)}: it leads to the root, which cannot be masked")
-        if not stat.S_ISDIR(found.st_mode):
+        if not stat.S_ISDIR(status.st_mode):
             tree = mount.open_tree(null, "")
         elif empty < 0:
             tree = empty = _empty_directory(label)

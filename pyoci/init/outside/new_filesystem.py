@@ -79,7 +79,7 @@ def _overlay(entry: Mount, data: Data) -> int | None:
 
 def layers(value: str) -> list[tuple[str, str]]:
     """`lowerdir=` taken apart: `:` separates layers, `::` comes before one of data alone, a backslash escapes."""
-    found: list[tuple[str, str]] = []
+    parts: list[tuple[str, str]] = []
     option, layer, escaped = "lowerdir+", "", False
     for character in value:
         if escaped or character not in "\\:":
@@ -87,11 +87,11 @@ def layers(value: str) -> list[tuple[str, str]]:
         elif character == "\\":
             escaped = True
         elif layer:
-            found.append((option, layer))
+            parts.append((option, layer))
             layer, option = "", "lowerdir+"
         else:
             option = "datadir+"
-    return [*found, (option, layer)] if layer else found
+    return [*parts, (option, layer)] if layer else parts
 
 
 def _unescaped(value: str) -> str:

@@ -15,13 +15,13 @@ from pyoci.kernel.call import shown
 def apply(paths: list[str], root: Root) -> None:
     if not paths:
         return
-    own = posix.fstat(root.fd)
+    top = posix.fstat(root.fd)
     for path in paths:
         target = root.find_for(path, "make read-only the path")
         if target is None:
             continue
-        found = posix.fstat(target)
-        if (found.st_ino, found.st_dev) == (own.st_ino, own.st_dev):
+        status = posix.fstat(target)
+        if (status.st_ino, status.st_dev) == (top.st_ino, top.st_dev):
             # a mount over the root would be seen by none: the process has its root already
             mount.setattr(root.fd, set=uapi.MOUNT_ATTR_RDONLY)
         else:

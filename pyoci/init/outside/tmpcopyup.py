@@ -45,12 +45,12 @@ def _tree(source: int, target: int, proc_fd: int) -> None:
         while levels:
             if levels[-1].left:
                 name = levels[-1].left.pop()
-                found = posix.stat(name, dir_fd=source, follow_symlinks=False)
-                if not stat.S_ISDIR(found.st_mode):
-                    _leaf(name, found, source, target, proc_fd)
+                status = posix.stat(name, dir_fd=source, follow_symlinks=False)
+                if not stat.S_ISDIR(status.st_mode):
+                    _leaf(name, status, source, target, proc_fd)
                     continue
                 posix.mkdir(name, 0o700, dir_fd=target)
-                above.append((name, found))
+                above.append((name, status))
                 source, target = _step(source, name), _step(target, name)
                 levels.append(_level(source, target))
                 continue
@@ -59,8 +59,8 @@ def _tree(source: int, target: int, proc_fd: int) -> None:
                 source, target = _step(source, ".."), _step(target, "..")
                 if (_identity(source), _identity(target)) != (levels[-1].source, levels[-1].target):
                     raise OSError(errno.EAGAIN, "moved meanwhile")
-                name, found = above.pop()
-                _give(name, found, target)
+                name, status = above.pop()
+                _give(name, status, target)
     finally:
         posix.close(source)
         posix.close(target)
@@ -71,8 +71,8 @@ def _level(source: int, target: int) -> _Level:
 
 
 def _identity(fd: int) -> tuple[int, int]:
-    found = posix.fstat(fd)
-    return found.st_dev, found.st_ino
+    status = posix.fstat(fd)
+    return status.st_dev, status.st_ino
 
 
 def _step(fd: int, name: str) -> int:
@@ -84,14 +84,14 @@ def _step(fd: int, name: str) -> int:
     return fd
 
 
-def _leaf(name: str, found: posix.stat_result, source: int, target: int, proc_fd: int) -> None:
-    if stat.S_ISREG(found.st_mode):
+def _leaf(name: str, status: posix.stat_result, source: int, target: int, proc_fd: int) -> None:
+    if stat.S_ISREG(status.st_mode):
         _file(name, source, target, proc_fd)
-    elif stat.S_ISLNK(found.st_mode):
+    elif stat.S_ISLNK(status.st_mode):
         posix.symlink(posix.readlink(name, dir_fd=source), name, dir_fd=target)
     else:
-        posix.mknod(name, found.st_mode, found.st_rdev, dir_fd=target)
-    _give(name, found, target)
+        posix.mknod(name, status.st_mode, status.st_rdev, dir_fd=target)
+    _give(name, status, target)
 
 
 def _file(name: str, source: int, target: int, proc_fd: int) -> None:
@@ -119,19 +119,19 @@ def _open_regular(name: str, source: int, proc_fd: int) -> int:
         posix.close(entry)
 
 
-def _give(name: str, found: posix.stat_result, target: int) -> None:
-    posix.chown(name, found.st_uid, found.st_gid, dir_fd=target, follow_symlinks=False)
-    if not stat.S_ISLNK(found.st_mode):
-        posix.chmod(name, stat.S_IMODE(found.st_mode), dir_fd=target)
+def _give(name: str, status: posix.stat_result, target: int) -> None:
+    posix.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
+    if not stat.S_ISLNK(status.st_mode):
+        posix.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=target)
 
 
 def _owner(source: int, target: int, owner_of_source: tuple[bool, bool]) -> None:
     """The top directory keeps the image's owner, unless the mount's `uid=` and `gid=` say otherwise; its mode is the
     mount's, which has the image's unless told another.
     """
-    found = posix.fstat(source)
-    uid = found.st_uid if owner_of_source[0] else -1
-    gid = found.st_gid if owner_of_source[1] else -1
+    status = posix.fstat(source)
+    uid = status.st_uid if owner_of_source[0] else -1
+    gid = status.st_gid if owner_of_source[1] else -1
     reopened = posix.open(".", posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC, dir_fd=target)
     try:
         posix.fchown(reopened, uid, gid)

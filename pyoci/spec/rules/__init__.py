@@ -78,8 +78,8 @@ def problems(config: Config) -> Iterator[Problem]:
         yield from rule(config)
 
 
-def lines(found: Iterable[Problem]) -> list[str]:
-    made = list(found)
+def lines(problems: Iterable[Problem]) -> list[str]:
+    made = list(problems)
     if not made:
         return []
     from pyoci.spec import words  # only now: a good config has nothing to say
@@ -112,10 +112,10 @@ def _rules(config: Config, whole: bool = False) -> Iterator[Rule]:
 
 def namespaces_of(config: Config) -> dict[str, str | None]:
     """Type to path, None for a new one. Of a type given twice the first counts; another rule refuses it."""
-    found: dict[str, str | None] = {}
+    paths: dict[str, str | None] = {}
     for namespace in config.get("linux", {}).get("namespaces", ()):
-        found.setdefault(namespace["type"], namespace.get("path") or None)
-    return found
+        paths.setdefault(namespace["type"], namespace.get("path") or None)
+    return paths
 
 
 def escape(key: str) -> str:

@@ -98,10 +98,10 @@ def process_ids_are_mapped(config: Config) -> Iterator[Problem]:
     user = config.get("process", {}).get("user")
     if not user or namespaces_of(config).get("user", "joined") is not None:
         return
-    wanted = [("uidMappings", "uid", user.get("uid", 0)), ("gidMappings", "gid", user.get("gid", 0))]
+    ids = [("uidMappings", "uid", user.get("uid", 0)), ("gidMappings", "gid", user.get("gid", 0))]
     for index, gid in enumerate(user.get("additionalGids", ())):
-        wanted.append(("gidMappings", f"additionalGids/{index}", gid))
-    for name, place, number in wanted:
+        ids.append(("gidMappings", f"additionalGids/{index}", gid))
+    for name, place, number in ids:
         mappings = linux.get(name)
         if mappings and not any(m["containerID"] <= number < m["containerID"] + m["size"] for m in mappings):
             yield f"/process/user/{place}", number, f"an id that /linux/{name} maps"

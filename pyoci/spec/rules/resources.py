@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def _resources(config: Config) -> dict[str, Any]:
-    found: dict[str, Any] = config.get("linux", {}).get("resources", {})
-    return found
+    resources: dict[str, Any] = config.get("linux", {}).get("resources", {})
+    return resources
 
 
 def burst_is_below_quota(config: Config) -> Iterator[Problem]:
