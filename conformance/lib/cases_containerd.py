@@ -136,7 +136,8 @@ def errors(containerd: Containerd) -> None:
 def runtime_class(containerd: Containerd) -> None:
     """containerd accepts the section that makes the runtime a RuntimeClass, and its CRI service runs."""
     dump = containerd.shell.run(["containerd", "--config", containerd.configuration, "config", "dump"]).ok()
-    section = dump.out.partition(f"runtimes.{containerd.handler}]")[2]
+    written = dump.out.replace("'", '"')  # as containerd 2 quotes
+    section = written.partition(f"runtimes.{containerd.handler}]")[2]
     if f'BinaryName = "{containerd.runtime}"' not in section:
         raise Failed("the section is not in containerd's configuration")
     for line in containerd.ctr("plugins", "list").ok().out.splitlines():

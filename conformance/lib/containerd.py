@@ -76,7 +76,12 @@ class Containerd(Engine):
 
     def import_image(self, snapshotter: str) -> None:
         """Load the image and unpack it for `snapshotter`."""
-        self.ctr("images", "import", "--snapshotter", snapshotter, self.archive).ok()
+        words = ("images", "import", "--snapshotter", snapshotter)
+        done = self.ctr(*words, self.archive)
+        if done.status != 0 and "no unpack platforms" in done.err:
+            # Since containerd 2.0 the daemon unpacks, for the snapshotters that its configuration names; ctr still can.
+            done = self.ctr(*words, "--local", self.archive)
+        done.ok()
 
     def stop(self) -> None:
         self.shell.stop_daemons()
