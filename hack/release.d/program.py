@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from inputs import ReleaseError
@@ -55,10 +58,25 @@ def link(build: Build, python: Path, interpreter: Path, log: Path, commit: str) 
     )
     program = folder / "pyoci"
     try:
-        build_program.link(program, folder, target)
+        with _errors_to(log):  # a static program makes the linker warn of each function that could load a module
+            build_program.link(program, folder, target)
     except build_program.BuildError as error:
-        raise ReleaseError(str(error)) from None
+        raise ReleaseError(f"{error}: {log} has its output") from None
     return program
+
+
+@contextlib.contextmanager
+def _errors_to(log: Path) -> Iterator[None]:
+    sys.stderr.flush()
+    before = os.dup(2)
+    try:
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(before, 2)
+        os.close(before)
 
 
 def _module_archives(python: Path) -> list[str]:

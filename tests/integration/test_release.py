@@ -1,7 +1,5 @@
 """The program of a release in an empty root, with nothing but the program, /proc, the cgroups and a bundle, and in
 those of other releases of Debian, which `hack/release --roots` makes.
-
-PYOCI_RELEASE names the program; else it is looked for in dist/, where hack/release puts it.
 """
 
 from __future__ import annotations
@@ -16,22 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.release import ROOT, find_program
 
 pytestmark = pytest.mark.root
 
-ROOT = Path(__file__).resolve().parents[2]
 MOST = 16 << 20  # bytes
 ROOTS = Path(os.environ.get("PYOCI_RELEASE_CACHE", "/var/cache/pyoci-release")) / "roots"
 RELEASES = ("bullseye", "bookworm", "trixie", "sid")
 APPLETS = "sh cat sleep mkdir ip true mount umount pivot_root grep sed tr".split()
-
-
-def find_program() -> Path:
-    named = os.environ.get("PYOCI_RELEASE")
-    made = [Path(named)] if named else sorted((ROOT / "dist").glob(f"pyoci-*-{platform.machine()}"))
-    if not made:
-        pytest.skip("there is no release: hack/release makes it")
-    return made[-1]
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +255,34 @@ def test_other_processors(program: Path, tmp_path: Path) -> None:
             done = subprocess.run(command, capture_output=True, text=True)
             assert done.returncode == here.returncode, (model, words, done.stderr)
             assert (done.stdout, done.stderr) == (here.stdout, here.stderr), (model, words)
+
+
+def test_program_for_another_architecture(program: Path, tmp_path: Path) -> None:
+    """It says the same of a config, valid or not; its life with containers is in test_release_kernels.py."""
+    emulator = shutil.which("qemu-aarch64-static")
+    made = sorted(program.parent.glob("pyoci-*-aarch64"))
+    if emulator is None or not made:
+        pytest.skip("hack/release --arch all makes it, and qemu-user-static runs it")
+    commits = [
+        subprocess.run([*words, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[2]
+        for words in ([program], [emulator, made[-1]])
+    ]
+    if commits[0] != commits[1]:
+        pytest.skip(f"the two are not of one commit: {commits}")
+    (tmp_path / "rootfs/bin").mkdir(parents=True)
+    busybox = shutil.which("busybox") or pytest.skip("busybox-static is not installed")
+    shutil.copy2(busybox, tmp_path / "rootfs/bin/sh")  # qemu has no openat2(2), with which it would be missed
+    subprocess.run([program, "spec", "--bundle", tmp_path], check=True)
+    path = tmp_path / "config.json"
+    for change in ({}, {"process": {"cwd": "relative", "args": "x"}}):
+        path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+        for words in (["validate", tmp_path], ["explain", tmp_path], ["state", "none"]):
+            here = subprocess.run([program, *words], capture_output=True, text=True)
+            there = subprocess.run([emulator, made[-1], *words], capture_output=True, text=True)
+            assert there.returncode == here.returncode
+            assert (there.stdout, there.stderr) == (here.stdout, here.stderr)
+    told = subprocess.run([emulator, made[-1], "features"], capture_output=True, text=True, check=True).stdout
+    assert json.loads(told)["ociVersionMax"] == "1.3.0"
 
 
 def test_start_needs_no_file(program: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.machinery
 import importlib.util
 import json
 import subprocess
@@ -25,7 +26,8 @@ import packages  # noqa: E402
 
 
 def module(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"tested_{path.stem}", path)
+    loader = importlib.machinery.SourceFileLoader(f"tested_{path.stem}", str(path))  # whatever its suffix
+    spec = importlib.util.spec_from_loader(loader.name, loader)
     assert spec is not None and spec.loader is not None
     result = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(result)
@@ -91,6 +93,19 @@ def test_a_failed_step_names_the_log_that_has_its_output(tmp_path: Path) -> None
         libraries.run(tmp_path / "log", "false", cwd=tmp_path)
     with pytest.raises(inputs.ReleaseError, match="no-such-tool is missing"):
         libraries.run(tmp_path / "log", "no-such-tool", cwd=tmp_path)
+
+
+def test_the_log_that_an_error_names_outlives_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = module(ROOT / "hack/release")
+    monkeypatch.setattr(libraries, "unpack_all", lambda _build: None)
+    monkeypatch.setattr(libraries, "build_libraries", lambda _build, log: libraries.run(log, "false", cwd=tmp_path))
+    wanted = inputs.read(TOOLS / "inputs.json")
+    build = libraries.Build(libraries.MACHINES["x86_64"], wanted, tmp_path / "inputs", tmp_path / "work/x86_64")
+    cache = tmp_path / "cache"
+    with pytest.raises(inputs.ReleaseError) as failed:
+        tool.in_folder(build, cache, "commit", fresh=True)
+    assert str(failed.value) == f"false failed with status 1: {cache}/build.log has its output"
+    assert "$ false" in (cache / "build.log").read_text()
 
 
 def test_steps_see_nothing_of_the_builders_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
