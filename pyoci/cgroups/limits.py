@@ -49,6 +49,8 @@ def facts_needed(resources: dict[str, Any]) -> list[str]:
     memory, cpu = resources.get("memory") or {}, resources.get("cpu") or {}
     half_a_quota = bool(cpu.get("quota")) != bool(cpu.get("period"))
     names = ["memory.max", "memory.current"] if memory.get("swap") or memory.get("checkBeforeUpdate") else []
+    if memory.get("limit") and not memory.get("swap"):
+        names = [*(names or ["memory.max"]), "memory.swap.max"]
     return [*names, "cpu.max"] if half_a_quota else names
 
 

@@ -71,6 +71,8 @@ def _memory(memory: dict[str, Any], facts: Facts) -> list[list[Write]]:
         used = int(facts.get("memory.current", "0"))
         if used > limit:
             raise CgroupError(f"memory.limit: {limit} is below the {used} bytes that are in use")
+    if not swap and limit and limit > 0:
+        swap = _swap_in_force(facts)
     if swap:
         value = convert.swap_max(swap, limit or _number(facts.get("memory.max")))
         # Without swap in the kernel there is no file; then no swap and all of it are the same.
@@ -110,6 +112,12 @@ def _cpu(cpu: dict[str, Any], facts: Facts) -> list[list[Write]]:
         [single_write("cpuset", f"cpuset.{key}", cpu[key], f"cpu.{key}")] for key in ("cpus", "mems") if cpu.get(key)
     ]
     return [weight, bandwidth, *sets]
+
+
+def _swap_in_force(facts: Facts) -> int:
+    """The limit of memory and swap together, 0 for none: a new limit of memory alone leaves it as it is, as on v1."""
+    memory, swap = _number(facts.get("memory.max")), _number(facts.get("memory.swap.max"))
+    return 0 if memory is None or swap is None else memory + swap
 
 
 def _number(text: str | None) -> int | None:
@@ -169,6 +177,10 @@ def _rdma(devices: dict[str, dict[str, Any]]) -> list[list[Write]]:
     return [[single_write("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(devices)]
 
 
+# Of the files that are no controller's. With the others a config could move the host's processes into the container.
+_CORE_LIMITS = ("cgroup.max.depth", "cgroup.max.descendants", "cgroup.pressure")
+
+
 def _unified(files: dict[str, str]) -> list[list[Write]]:
     batches = []
     for file, value in files.items():
@@ -176,6 +188,8 @@ def _unified(files: dict[str, str]) -> list[list[Write]]:
         controller, dot, _ = file.partition(".")
         if "/" in file or not dot or not controller:
             raise CgroupError(f"{name}: not the name of a file of a cgroup: CONTROLLER.NAME")
+        if controller == "cgroup" and file not in _CORE_LIMITS:
+            raise CgroupError(f"{name}: it moves, stops or ends processes, or changes the group, and limits nothing")
         # The kernel reads one line a write where a file has a line for each device.
         for line in value.splitlines() or [""]:
             batches.append([single_write(controller, file, line.strip(), name)])

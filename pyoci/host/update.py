@@ -30,8 +30,8 @@ def update(entry: Entry, resources: dict[str, Any], schemata: Sequence[str] = ()
     if resources or not schemata:
         if not state.cgroup:
             raise UnsupportedError(f"update {state.id}: it has no cgroup")
-        _warn(resources)
         status.cgroup(state).update(resources)
+        _warn(resources)
     if schemata:
         from pyoci.cgroups import resctrl
 

@@ -83,6 +83,15 @@ def test_memory_with_swap_is_raised_and_lowered_in_the_order_the_kernel_wants(ru
         assert memory(container) == (str(size * MIB), "0" if cgroup.is_v2() else str(size * MIB))
 
 
+def test_memory_alone_is_changed_within_the_limit_of_memory_and_swap(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.linux["resources"]["memory"] = {"limit": 64 * MIB, "swap": 128 * MIB}
+    container = runtime.create(bundle)
+    runtime.expect("update", "--memory=96m", container.id)
+    assert memory(container) == (str(96 * MIB), str((32 if cgroup.is_v2() else 128) * MIB))
+    runtime.fails("update", "--memory=129m", container.id)
+    assert memory(container) == (str(96 * MIB), str((32 if cgroup.is_v2() else 128) * MIB))
+
+
 def test_an_update_keeps_what_it_does_not_name(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["resources"].update(cpu={"shares": 512, "quota": 20000, "period": 50000}, pids={"limit": 30})
     container = runtime.create(bundle)

@@ -18,9 +18,13 @@ def files(planned: Limits) -> list[tuple[str, str, bool]]:
     ("resources", "names"),
     [
         ({}, []),
-        ({"memory": {"limit": 1}, "cpu": {"shares": 2}}, []),
+        ({"memory": {"limit": 1}, "cpu": {"shares": 2}}, ["memory.max", "memory.swap.max"]),
+        ({"memory": {"limit": 1, "swap": 2}}, ["memory.max", "memory.current"]),
         ({"memory": {"swap": 1}}, ["memory.max", "memory.current"]),
-        ({"memory": {"limit": 1, "checkBeforeUpdate": True}}, ["memory.max", "memory.current"]),
+        (
+            {"memory": {"limit": 1, "checkBeforeUpdate": True}},
+            ["memory.max", "memory.current", "memory.swap.max"],
+        ),
         ({"cpu": {"quota": 5000}}, ["cpu.max"]),
         ({"cpu": {"period": 5000}}, ["cpu.max"]),
         ({"cpu": {"quota": 5000, "period": 5000}}, []),

@@ -184,6 +184,27 @@ def test_an_update_of_swap_alone_counts_from_the_limit_in_force() -> None:
         v2({"memory": {"swap": 500}}, memory_max="max\n")
 
 
+@pytest.mark.parametrize("file", ["procs", "threads", "kill", "freeze", "type", "subtree_control"])
+def test_unified_limits_and_does_not_act(file: str) -> None:
+    with pytest.raises(CgroupError, match=rf"unified 'cgroup\.{file}': it moves, stops or ends processes"):
+        v2({"unified": {f"cgroup.{file}": "1"}})
+    assert v2({"unified": {"cgroup.max.descendants": "5"}}) == [("cgroup.max.descendants", "5")]
+
+
+def test_an_update_of_memory_alone_keeps_the_limit_of_both_together() -> None:
+    """As the kernel has it on v1, where one file counts both."""
+
+    def update(limit: int, memory: str, swap: str) -> list[tuple[str, str]]:
+        return v2({"memory": {"limit": limit}}, memory_max=memory, memory_swap_max=swap)
+
+    assert update(600, "500\n", "300\n") == [("memory.swap.max", "200"), ("memory.max", "600")]
+    assert update(400, "500\n", "300\n") == [("memory.swap.max", "400"), ("memory.max", "400")]
+    assert update(600, "500\n", "max\n") == [("memory.max", "600")]
+    assert update(600, "max\n", "300\n") == [("memory.max", "600")]
+    with pytest.raises(CgroupError, match=r"memory.swap: 800 is below memory.limit 900"):
+        update(900, "500\n", "300\n")
+
+
 def test_an_update_of_the_period_keeps_the_quota() -> None:
     assert v2({"cpu": {"period": 50000}}, cpu_max="700 100000\n") == [("cpu.max", "700 50000")]
     assert v2({"cpu": {"period": 50000}}) == [("cpu.max", "max 50000")]

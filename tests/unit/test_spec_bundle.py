@@ -168,8 +168,15 @@ def test_every_problem_is_told(tmp_path: Path) -> None:
             NO_NAMES,
             "/linux/seccomp/syscalls/0/names: must be at least one name of a system call, not an empty array",
         ),
+        (
+            "config",
+            {"ociVersion": "1.0.0", "linux": {"seccomp": {}}},
+            "/linux/seccomp/defaultAction: is missing; it must be one of SCMP_ACT_KILL, SCMP_ACT_KILL_PROCESS, "
+            "SCMP_ACT_KILL_THREAD, SCMP_ACT_TRAP, SCMP_ACT_ERRNO, SCMP_ACT_TRACE, SCMP_ACT_ALLOW, SCMP_ACT_LOG, "
+            "SCMP_ACT_NOTIFY",
+        ),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_explanation(kind: str, document: Any, problem: str) -> None:
     assert [words for _, words in explain(document, kind)] == [problem]
