@@ -7,7 +7,7 @@ a zero: engines write every number that they were not asked to change as 0 (dock
 from __future__ import annotations
 
 from pyoci.cgroups import ranges
-from pyoci.cgroups.writes import Write, single_write
+from pyoci.cgroups.writes import Write, pids_max, rdma_lines, single_write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,13 +114,6 @@ def _pids(pids: dict[str, Any]) -> list[list[Write]]:
     return [] if limit is None else [[single_write("pids", "pids.max", pids_max(limit), "pids.limit")]]
 
 
-def pids_max(limit: int) -> str:
-    """pids.max of both versions. A limit of 0 (config-linux.md, "PIDs": no more) is 1, as in runc since 1.4: systemd
-    takes no 0, and with either number init is the only process.
-    """
-    return "max" if limit < 0 else str(max(limit, 1))
-
-
 def _block_io(block_io: dict[str, Any]) -> list[list[Write]]:
     writes: list[Write] = []
     # Linux 5.0 took CFQ and its files away; BFQ has its own.
@@ -169,15 +162,3 @@ def _network(network: dict[str, Any]) -> list[list[Write]]:
 
 def _rdma(devices: dict[str, dict[str, Any]]) -> list[list[Write]]:
     return [[single_write("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(devices)]
-
-
-def rdma_lines(devices: dict[str, dict[str, Any]]) -> list[str]:
-    """One line of rdma.max for each device; the file is the same in both versions."""
-    lines = []
-    for device, limits in devices.items():
-        words = [device]
-        for key, word in (("hcaHandles", "hca_handle"), ("hcaObjects", "hca_object")):
-            if limits.get(key) is not None:
-                words.append(f"{word}={limits[key]}")
-        lines.append(" ".join(words))
-    return lines

@@ -7,8 +7,7 @@ Zero means "not given" where it is not a limit, as in `resources_v1`.
 from __future__ import annotations
 
 from pyoci.cgroups import convert
-from pyoci.cgroups.resources_v1 import pids_max, rdma_lines
-from pyoci.cgroups.writes import Write, single_write
+from pyoci.cgroups.writes import Write, pids_max, rdma_lines, single_write
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False

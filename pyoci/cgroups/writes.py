@@ -11,6 +11,7 @@ from pyoci.record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
 class Write(Record):
@@ -121,3 +122,22 @@ def _words(item: Write, error: OSError) -> str:
 def single_write(controller: str, file: str, value: object, name: str, optional: bool = False) -> Write:
     """A value for the one file that it can go to."""
     return Write(controller=controller, targets=((file, str(value)),), name=name, optional=optional)
+
+
+def pids_max(limit: int) -> str:
+    """pids.max of both versions. A limit of 0 (config-linux.md, "PIDs": no more) is 1, as in runc since 1.4: systemd
+    takes no 0, and with either number init is the only process.
+    """
+    return "max" if limit < 0 else str(max(limit, 1))
+
+
+def rdma_lines(devices: dict[str, dict[str, Any]]) -> list[str]:
+    """One line of rdma.max for each device; the file is the same in both versions."""
+    lines = []
+    for device, limits in devices.items():
+        words = [device]
+        for key, word in (("hcaHandles", "hca_handle"), ("hcaObjects", "hca_object")):
+            if limits.get(key) is not None:
+                words.append(f"{word}={limits[key]}")
+        lines.append(" ".join(words))
+    return lines

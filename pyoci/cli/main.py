@@ -6,7 +6,7 @@ import posix
 
 from pyoci import log, phase
 from pyoci.cli import options, output
-from pyoci.cli.options import Call, Option, Settings
+from pyoci.cli.options import GLOBAL, Call, Settings
 from pyoci.errors import Interrupted, PyociError, UsageError, unexpected
 
 TYPE_CHECKING = False
@@ -25,44 +25,6 @@ USAGE = """usage: pyoci [global options] COMMAND [options] [arguments]
 
 pyoci runs containers as the OCI runtime specification says.
 """
-
-GLOBAL = (
-    Option(name="root", value="DIR", help="keep the states of containers in DIR"),
-    Option(name="log", value="FILE", help="also append messages to FILE (or file:FILE, syslog:NAME, journald:NAME)"),
-    Option(
-        name="log-level",
-        value="LEVEL",
-        choices=("debug", "info", "warning", "error"),
-        default="info",
-        help="log messages of LEVEL and above: debug, info, warning or error",
-    ),
-    Option(
-        name="log-format",
-        value="FORMAT",
-        choices=("text", "json"),
-        default="text",
-        help="write the log as text or json",
-    ),
-    Option(name="debug", help="log each step; show tracebacks"),
-    Option(
-        name="cgroup-manager",
-        value="NAME",
-        choices=("cgroupfs", "systemd", "disabled"),
-        help="make cgroups with cgroupfs (pyoci itself, the default) or systemd, or make none: disabled",
-    ),
-    Option(name="systemd-cgroup", help="same as --cgroup-manager systemd (cgroupsPath is SLICE:PREFIX:NAME)"),
-    Option(
-        name="rootless",
-        value="MODE",
-        choices=("true", "false", "auto"),
-        bare="true",
-        default="auto",
-        help="run without root on the host: true, false or auto",
-    ),
-    Option(name="trace", value="FILE", help="write a timing trace to FILE"),
-    Option(name="criu", value="PATH", help="run this criu for checkpoint and restore (default: criu in PATH)"),
-    Option(name="version", short="v", help="show versions"),
-)
 
 # One line of help each; the module of the same name is imported only when the command is called.
 COMMANDS = {

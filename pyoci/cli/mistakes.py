@@ -83,13 +83,11 @@ def command(name: str, known: Iterable[str]) -> str:
     return did_you_mean(name, known) or "; pyoci --help lists the commands"
 
 
-def option(word: str, table: Iterable[Option]) -> str:
+def option(word: str, table: Iterable[Option], global_options: Iterable[Option]) -> str:
     """`word` as it was written, and the options that there are."""
-    from pyoci.cli.main import GLOBAL
-
     plain = word.lstrip("-")
     names = {option.name: option for option in table if not option.hidden}
-    if "root" not in names and plain in {option.name for option in GLOBAL}:
+    if "root" not in names and plain in {option.name for option in global_options}:
         return f"; {word} is a global option, and stands before the command: pyoci {word} ... COMMAND"
     if plain.isdigit() or plain.removeprefix("SIG") in _SIGNALS:
         return f"; the signal follows the ID: pyoci kill ID {plain}" if "signal" in names else ""

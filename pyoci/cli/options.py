@@ -75,6 +75,45 @@ def table_or_json(help: str = "table or json", default: str | None = "table") ->
     return Option(name="format", short="f", value="FORMAT", choices=("table", "json"), default=default, help=help)
 
 
+GLOBAL = (
+    Option(name="root", value="DIR", help="keep the states of containers in DIR"),
+    Option(name="log", value="FILE", help="also append messages to FILE (or file:FILE, syslog:NAME, journald:NAME)"),
+    Option(
+        name="log-level",
+        value="LEVEL",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="log messages of LEVEL and above: debug, info, warning or error",
+    ),
+    Option(
+        name="log-format",
+        value="FORMAT",
+        choices=("text", "json"),
+        default="text",
+        help="write the log as text or json",
+    ),
+    Option(name="debug", help="log each step; show tracebacks"),
+    Option(
+        name="cgroup-manager",
+        value="NAME",
+        choices=("cgroupfs", "systemd", "disabled"),
+        help="make cgroups with cgroupfs (pyoci itself, the default) or systemd, or make none: disabled",
+    ),
+    Option(name="systemd-cgroup", help="same as --cgroup-manager systemd (cgroupsPath is SLICE:PREFIX:NAME)"),
+    Option(
+        name="rootless",
+        value="MODE",
+        choices=("true", "false", "auto"),
+        bare="true",
+        default="auto",
+        help="run without root on the host: true, false or auto",
+    ),
+    Option(name="trace", value="FILE", help="write a timing trace to FILE"),
+    Option(name="criu", value="PATH", help="run this criu for checkpoint and restore (default: criu in PATH)"),
+    Option(name="version", short="v", help="show versions"),
+)
+
+
 class Settings(Record):
     """The global options, read."""
 
@@ -248,7 +287,7 @@ def _match(word: str, table: tuple[Option, ...]) -> tuple[Option, str | None]:
             return option, value if equals else None
     from pyoci.cli import mistakes
 
-    raise UsageError(f"unknown option {name}{mistakes.option(name, table)}")
+    raise UsageError(f"unknown option {name}{mistakes.option(name, table, GLOBAL)}")
 
 
 def _following(option: Option, word: str, argv: list[str], position: int) -> tuple[int, str | None]:

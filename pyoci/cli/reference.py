@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def manual() -> Manual:
     return Manual(
         version=main.VERSION,
-        global_flags=_flags(main.GLOBAL),
+        global_flags=_flags(options.GLOBAL),
         commands=tuple(command(name) for name in main.COMMANDS),
         topics=tuple((name, title, text) for name, (title, text) in TOPICS.items()),
     )

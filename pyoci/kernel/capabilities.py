@@ -6,6 +6,7 @@ python-prctl knows neither the ambient set nor CAP_CHECKPOINT_RESTORE, so these 
 from __future__ import annotations
 
 import _struct
+import errno
 
 from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
@@ -91,3 +92,17 @@ def ambient(mask: int) -> list[Call]:
 def set_keep(keep: bool) -> None:
     """Whether the permitted set survives a change from uid 0 to another (PR_SET_KEEPCAPS)."""
     prctl(uapi.PR_SET_KEEPCAPS, int(keep), what="keep capabilities")
+
+
+def set_file_ids(uid: int, gid: int) -> None:
+    """setfsuid(2), setfsgid(2): whose files this thread makes. What capabilities(7) takes away with it, it keeps."""
+    effective, permitted, inheritable = get()
+    try:
+        syscall(SYS["setfsgid"], gid)
+        syscall(SYS["setfsuid"], uid)
+        current = syscall(SYS["setfsuid"], 0xFFFFFFFF)  # these calls report no failure: ask
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"setfsuid {uid}") from None
+    if current != uid:
+        raise SyscallError(errno.EPERM, f"setfsuid {uid}")
+    set(effective, permitted, inheritable)

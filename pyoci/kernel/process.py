@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _struct
-import errno
 import posix
 
 from pyoci.errors import SyscallError
@@ -93,22 +92,6 @@ def close_all_but(keep: list[int]) -> None:
             except OSError as error:
                 raise SyscallError(error.errno or 0, "close_range") from None
         first = last + 1
-
-
-def set_file_ids(uid: int, gid: int) -> None:
-    """setfsuid(2), setfsgid(2): whose files this thread makes. What capabilities(7) takes away with it, it keeps."""
-    from pyoci.kernel import capabilities
-
-    effective, permitted, inheritable = capabilities.get()
-    try:
-        syscall(SYS["setfsgid"], gid)
-        syscall(SYS["setfsuid"], uid)
-        current = syscall(SYS["setfsuid"], 0xFFFFFFFF)  # these calls report no failure: ask
-    except OSError as error:
-        raise SyscallError(error.errno or 0, f"setfsuid {uid}") from None
-    if current != uid:
-        raise SyscallError(errno.EPERM, f"setfsuid {uid}")
-    capabilities.set(effective, permitted, inheritable)
 
 
 def set_rlimit(number: int, soft: int, hard: int, name: str, pid: int = 0) -> None:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from pyoci.errors import ConfigError, PyociError, SyscallError
-from pyoci.kernel import beneath, process
+from pyoci.kernel import beneath, capabilities
 from pyoci.kernel.mount import magic
 
 MAX_BYTES = 16 << 30
@@ -73,11 +73,11 @@ class Files:
         if os.geteuid() != 0 or (self._ids[0][:1] == self._ids[1][:1] == [_ALL_IDS]):
             yield
             return
-        process.set_file_ids(*self.outside((0, 0)))
+        capabilities.set_file_ids(*self.outside((0, 0)))
         try:
             yield
         finally:
-            process.set_file_ids(0, os.getegid())
+            capabilities.set_file_ids(0, os.getegid())
 
     def outside(self, owner: tuple[int, int]) -> tuple[int, int]:
         """The host's IDs for the container's. ConfigError for one that is not mapped."""

@@ -25,7 +25,7 @@ IDS = ["x", "stopped", "broken", "empty", "..", "../x", "x/y", "x" * 256, "", "Ã
 OF_THE_MACHINE = {"doctor", "help", "try", "top"}
 COMMANDS = sorted(set(cli.COMMANDS) - OF_THE_MACHINE)
 OPTIONS = sorted(
-    {f"--{option.name}" for option in cli.GLOBAL}
+    {f"--{option.name}" for option in options.GLOBAL}
     | {f"--{option.name}" for name in cli.COMMANDS for option in cli._load(name).OPTIONS}
     | {f"-{option.short}" for name in cli.COMMANDS for option in cli._load(name).OPTIONS if option.short}
 )

@@ -122,6 +122,19 @@ def test_table(file: str) -> None:
         assert parts[1] != "init" or file in INTO_INIT, f"{file} must not import {module}"
 
 
+def test_no_circles() -> None:
+    """Not in functions either. Only a package's own `__init__` may import the package's modules, and they it."""
+    imported = {
+        name: {
+            other for other in _modules(tree) if other in MODULES.keys() - {name} and not name.startswith(f"{other}.")
+        }
+        for name, tree in MODULES.items()
+    }
+    while leaves := {name for name, others in imported.items() if not others}:
+        imported = {name: others - leaves for name, others in imported.items() if name not in leaves}
+    assert not imported, "these import each other, or something that does"
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_third_party_packages_stay_in_their_files(file: str) -> None:
     for module in _imports(FILES[file]):
@@ -225,6 +238,14 @@ def _imports(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         yield from _imports(node)
+
+
+def _modules(tree: ast.AST) -> Iterator[str]:
+    """Those of pyoci's own that are imported, by their names in MODULES."""
+    for module in _imports(tree):
+        name = module.removeprefix("pyoci.")
+        if name not in (module, "phase"):
+            yield name if name in MODULES else name.rpartition(".")[0]
 
 
 def _names_called(tree: ast.AST) -> Iterator[str]:

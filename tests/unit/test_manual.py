@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.command_line import pyoci
 
-from pyoci.cli import main, reference
+from pyoci.cli import main, options, reference
 from pyoci.manual import completion, roff
 from pyoci.manual.model import Command, Flag, Manual
 from pyoci.manual.topics import TOPICS
@@ -73,7 +73,7 @@ def test_overview_has_all_commands_and_global_options() -> None:
     page = plain(roff.page(MANUAL, "pyoci") or "")
     for name, summary in main.COMMANDS.items():
         assert f".BR pyoci-{name} (8)\n{summary}\n" in page
-    for option in main.GLOBAL:
+    for option in options.GLOBAL:
         assert option.hidden or f"\\fB--{option.name}\\fR" in page
     for title, _ in TOPICS.values():
         assert f".SH {title.upper()}" in page
