@@ -45,7 +45,8 @@ def link(build: Build, python: Path, interpreter: Path, log: Path, commit: str) 
     }
     target = build_program.Target(
         tools=build.machine.tools,
-        compiler=(*build.compiler, "-static", *build.flags, f"-ffile-prefix-map={ROOT}=pyoci"),
+        # The last one that fits counts: the build may be in a folder of the checkout.
+        compiler=(*build.compiler, "-static", f"-ffile-prefix-map={ROOT}=pyoci", *build.flags),
         options=("-DSTANDALONE", *(f"-D{name}={build_program.literal(value)}" for name, value in strings.items())),
         includes=(installed / "include", source / "Include", python),
         sources=(ROOT / "hack/release.d/shared.c", build.source("python-prctl") / "_prctlmodule.c"),

@@ -32,7 +32,8 @@ RESOURCES = {
     "devices": [{"allow": False, "access": "rwm"}],
 }
 PREPARE = """
-mkdir -p /bundle/rootfs/bin /bundle/rootfs/proc /shared
+mkdir -p /shared
+for folder in bin proc dev tmp shared; do mkdir -p /bundle/rootfs/$folder; done
 cp /bin/busybox /bundle/rootfs/bin
 for applet in sh sleep cat mkdir id touch true; do ln -s busybox /bundle/rootfs/bin/$applet; done
 cat >/bundle/config.json <<'END'
