@@ -7,7 +7,8 @@ import posix
 import select
 
 from pyoci.host.interrupt import ENDING
-from pyoci.kernel import signals, streams
+from pyoci.kernel import pidfd as pidfds
+from pyoci.kernel import proc_stat, signals, streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 else:
     import _signal
 
+_TRACER_PATIENCE = 5.0  # seconds in which a tracer in the container may take notice of the end
 _CHUNK = 65536
 _PIPE_BUF = 4096
 _CTRL_D = b"\x04"  # VEOF, termios(3): the only end of input that a terminal has while its master is open
@@ -119,10 +121,10 @@ class Relay:
             if self._pending:
                 self._to_master()
             if pidfd in ready:
-                _, status = posix.waitpid(pid, 0)
+                status = pidfds.reap(pid, _TRACER_PATIENCE)
                 self._pass_on_the_rest()
                 _reap()
-                code = posix.waitstatus_to_exitcode(status)
+                code = posix.waitstatus_to_exitcode(proc_stat.exit_status(pid) if status is None else status)
                 return code if code >= 0 else 128 - code
 
     def _note(self, number: int) -> None:

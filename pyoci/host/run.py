@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import posix
-
 from pyoci import log, phase
 from pyoci.errors import ContainerNotFound, Interrupted, PyociError
 from pyoci.host import create as creation
 from pyoci.host import delete, start
 from pyoci.host.create import Created, Options
 from pyoci.host.send_fd import ConsoleSocket
-from pyoci.kernel import process, signals
+from pyoci.kernel import pidfd, process, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +76,7 @@ def _stop_and_destroy(created: Created) -> None:
         return
     killed = delete.stop(created.state)
     try:
-        posix.waitpid(created.pid, 0)
+        pidfd.reap(created.pid, 1.0)
     except ChildProcessError:
         pass
     delete.destroy(created.entry, created.state, killed)

@@ -8,6 +8,7 @@ from pyoci import log, phase
 from pyoci.errors import ContainerError
 from pyoci.init import exec_sequence, main
 from pyoci.kernel import process, signals
+from pyoci.kernel.pidfd import reap
 from pyoci.kernel.pidfd import wait as wait_for_exit
 from pyoci.record import Record
 from pyoci.wire import messages
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pyoci.host.net_devices import Moved
 
 _PATIENCE = 10.0  # seconds
+_TRACER_PATIENCE = 1.0  # one that takes notice of its children at all does so at once
 _P_PIDFD = 3  # waitid(2); posix does not have it everywhere
 
 
@@ -221,7 +223,7 @@ def destroy(child: Child) -> None:
     try:
         # Nothing waits for ever: frozen by a parent cgroup of v1, for one, it does not die.
         if wait_for_exit(child.pidfd, _PATIENCE):
-            posix.waitpid(child.pid, 0)
+            reap(child.pid, _TRACER_PATIENCE)
     except ChildProcessError:
         pass
     child.channel.close()

@@ -54,3 +54,21 @@ def wait(fd: int, timeout: float) -> bool:
     poller = select.poll()
     poller.register(fd, select.POLLIN)
     return bool(poller.poll(timeout * 1000))
+
+
+def reap(pid: int, patience: float) -> int | None:
+    """The status of our child `pid`, which has exited, as waitpid(2) tells it.
+
+    None when a tracer in the container keeps it to itself for `patience` seconds: the kernel tells the parent after the
+    tracer has taken notice (ptrace(2)), and waitpid would wait for that for ever. Raises ChildProcessError.
+    """
+    import time
+
+    deadline = time.monotonic() + patience
+    while True:
+        ended, status = posix.waitpid(pid, posix.WNOHANG)
+        if ended:
+            return status
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.01)

@@ -30,6 +30,20 @@ def stat(pid: int) -> tuple[str, int] | None:
     return fields[0].decode(), int(fields[19])  # fields 3 and 22
 
 
+def exit_status(pid: int) -> int:
+    """Of a zombie, as waitpid(2) would tell it; 0 when there is none. Raises SyscallError."""
+    try:
+        fd = posix.open(f"/proc/{pid}/stat", posix.O_RDONLY | posix.O_CLOEXEC)
+        try:
+            return int(posix.read(fd, 4096).split()[-1])  # field 52, the last one
+        finally:
+            posix.close(fd)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"read /proc/{pid}/stat") from None
+
+
 def start_time(pid: int) -> int:
     """Start time of `pid` in ticks since boot; 0 when there is no such process."""
     entry = stat(pid)

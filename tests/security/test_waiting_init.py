@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import stat
 import time
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 from helpers.bundle import Bundle
 from helpers.hostile import USUAL, check, inside, libc
-from helpers.runtime import Container, Runtime, until
+from helpers.runtime import Container, Runtime, reap, until
 
 TRACER = USUAL | {"SYS_PTRACE"}
 SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
@@ -66,8 +67,7 @@ def take_the_message() -> object:
     """Whoever receives first has it: init is held until then, and waits for another one for ever after."""
     (init,) = of_the_runtime()
     taken = copies(init)
-    for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
-        check(libc.ptrace(request, init, 0, 0), "ptrace")
+    seize(init)
     check(os.waitpid(init, WALL)[0], "waitpid")
     Path("/tmp/ready").touch()
     (start,) = (socket.socket(fileno=fd) for fd in taken)
@@ -79,16 +79,14 @@ def take_the_message() -> object:
 
 def stop() -> object:
     (init,) = of_the_runtime()
-    for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
-        check(libc.ptrace(request, init, 0, 0), "ptrace")
+    seize(init)
     return init
 
 
 def answer_in_its_place() -> object:
     """Sends words of its own to whoever starts the container."""
     (init,) = of_the_runtime()
-    for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
-        check(libc.ptrace(request, init, 0, 0), "ptrace")
+    seize(init)
     check(os.waitpid(init, WALL)[0], "waitpid")
     (start,) = (socket.socket(fileno=fd) for fd in copies(init))
     Path("/tmp/ready").touch()
@@ -97,6 +95,36 @@ def answer_in_its_place() -> object:
     starter = socket.socket(fileno=fd)
     starter.send(b"ERROR executable " + b"\x1b[31mA" * 9000)
     return starter
+
+
+def seize(pid: int) -> None:
+    for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
+        check(libc.ptrace(request, pid, 0, 0), "ptrace")
+
+
+def trace_all_that_enter() -> object:
+    """Stops each as a tracer, and never takes notice of its death: a zombie that its parent does not get."""
+    Path("/tmp/ready").touch()
+    traced: set[int] = set()
+    while not os.path.exists("/tmp/done"):
+        last = int(Path("/proc/loadavg").read_text().split()[-1])
+        for pid in {last, last + 1, last + 2} - traced - {os.getpid()}:
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/comm").read_text().startswith("pyoci"):
+                    seize(pid)
+                    traced.add(pid)
+    return traced
+
+
+def trace_and_kill_the_program() -> object:
+    Path("/tmp/ready").touch()
+    while True:
+        for name in os.listdir("/proc"):
+            with contextlib.suppress(OSError):
+                if name.isdigit() and b"77" in Path(f"/proc/{name}/cmdline").read_bytes():
+                    check(libc.ptrace(PTRACE_SEIZE, int(name), 0, 0), "ptrace")
+                    os.kill(int(name), signal.SIGKILL)
+                    return name
 
 
 @contextlib.contextmanager
@@ -117,6 +145,7 @@ def attacker(container: Container, what: Callable[[], object]) -> Iterator[None]
     finally:
         (tmp / "done").touch()
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    reap()  # zombies that the tracer kept are adopted by us now, and a PID namespace waits for its last
     assert status == 0, "the attack itself failed"
 
 
@@ -195,3 +224,23 @@ def test_its_words(runtime: Runtime, pod: Container, created: Container) -> None
         words = runtime.fails("start", created.id, limit=LIMIT)
         assert "\x1b" not in words
         assert len(words) < 4000
+
+
+def test_a_tracer_keeps_what_enters(runtime: Runtime, pod: Container) -> None:
+    """exec kills it in the end, and cannot wait for it: the kernel tells the parent of the death after the tracer."""
+    with attacker(pod, trace_all_that_enter):
+        answers = [runtime.call("exec", pod.id, "/bin/true", limit=LIMIT) for _ in range(3)]
+    caught = [answer for answer in answers if answer.status]
+    assert all("the container keeps stopping the process that enters it" in answer.stderr for answer in caught)
+    runtime.expect("delete", "--force", pod.id, limit=LIMIT)
+
+
+def test_a_tracer_keeps_the_end_of_the_program(runtime: Runtime, pod: Container) -> None:
+    with attacker(pod, trace_and_kill_the_program):
+        assert runtime.call("exec", pod.id, "/bin/sleep", "77", limit=LIMIT).status == 137
+
+
+def test_a_tracer_keeps_the_end_of_the_container(runtime: Runtime, pod: Container, second: Bundle) -> None:
+    second.process["args"] = ["/bin/sleep", "77"]
+    with attacker(pod, trace_and_kill_the_program):
+        assert runtime.run(second, limit=LIMIT).status == 137
