@@ -26,8 +26,13 @@ def _write_pid_file(path: str, pid: int) -> None:
     temporary = f"{directory or '.'}/.{name}.{posix.getpid()}"
     try:
         fd = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o644)
-        posix.write(fd, str(pid).encode())
-        posix.close(fd)
-        posix.rename(temporary, path)
+        try:
+            posix.write(fd, str(pid).encode())
+            posix.rename(temporary, path)
+        except OSError:
+            posix.unlink(temporary)
+            raise
+        finally:
+            posix.close(fd)
     except OSError as error:
         raise PyociError(f"write pid file {path}: {reason(error)}") from None

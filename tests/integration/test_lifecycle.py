@@ -30,6 +30,15 @@ def test_create_start_delete(runtime: Runtime, bundle: Bundle) -> None:
 
 
 class TestCreate:
+    def test_a_pid_file_that_cannot_be_written_leaves_nothing(
+        self, runtime: Runtime, bundle: Bundle, scratch: Path
+    ) -> None:
+        folder = scratch / "pids"
+        (folder / "pid").mkdir(parents=True)
+        words = runtime.refuses(bundle, "--pid-file", str(folder / "pid"))
+        assert f"write pid file {folder}/pid: is a directory" in words
+        assert os.listdir(folder) == ["pid"]
+
     def test_pid_file(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
         container = runtime.create(bundle, "--pid-file", str(scratch / "pid"))
         assert (scratch / "pid").read_text() == str(container.pid)
