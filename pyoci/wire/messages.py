@@ -76,6 +76,8 @@ class Channel:
         packet = f"{kind} {text}".encode("utf-8", "surrogateescape")[:_TEXT_MAX]
         try:
             scm_rights.send(self._socket, packet, fd)
+        except BrokenPipeError:
+            raise ContainerError(f"container init exited unexpectedly (before {kind} was sent to it)") from None
         except OSError as error:
             raise SyscallError(error.errno or 0, f"send {kind} to the other side") from None
 
@@ -140,7 +142,8 @@ class Channel:
             if fd >= 0:
                 posix.close(fd)
             what = f"sent {kind!r}" if kind else "exited"
-            raise ContainerError(f"container init {what} unexpectedly (while waiting for {' or '.join(kinds)})")
+            waited = " or ".join(kind or "the program" for kind in kinds)
+            raise ContainerError(f"container init {what} unexpectedly (while waiting for {waited})")
         return kind, text, fd
 
     def close(self) -> None:

@@ -115,7 +115,26 @@ def test_none_says_a_word_twice() -> None:
     assert [(place, text) for place, text in plain if re.search(r"\b([a-z]{3,}) \1\b", text)] == []
 
 
-WRONG: list[tuple[str, Any]] = []
+# Where no value could be named: something is missing, a command line is incomplete, a call has no argument.
+NO_VALUE = re.compile(
+    r"missing|empty|not set|needs?\b|required|without|exclude|is of use|takes |twice|root|not installed|not a "
+    r"|null device|not mounted|interrupted|overwrite|too low|nobody asked|keeps stopping|more than one|wrong size"
+    r"|no resctrl|an end"
+)
+A_CALL = re.compile(
+    r"[a-z_]+$|[a-z ']+(criu|side|start|device|peer|namespace|limit)$|mount type=proc$|find the file of"
+)
+
+
+def test_each_has_the_value() -> None:
+    """What was refused is in the message, where there is such a thing."""
+    rooms = ("library", "doctor", "throwaway", "top")
+    bare = [
+        (place, text)
+        for place, text in texts()
+        if "{}" not in text and not place.startswith(rooms) and not NO_VALUE.search(text) and not A_CALL.match(text)
+    ]
+    assert bare == []
 
 
 def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
