@@ -8,6 +8,7 @@ from pyoci.cli import create, options
 from pyoci.cli import exec as executing
 from pyoci.cli.options import Call, Option
 from pyoci.errors import PyociError, SyscallError, UsageError, unexpected
+from pyoci.host import config_bundle
 from pyoci.host import supervise as host
 from pyoci.state.store import Store
 
@@ -59,11 +60,11 @@ def _supervise(command: str, words: list[str], call: Call, report: host.Report, 
         act(create.options_of(inner, detach=False), report, caller)
         return
     name = inner.args[0] if inner.args else ""
-    inner.options["bundle"] = host.make_bundle(call.settings.root, name, _descriptor(call, "config"))
+    inner.options["bundle"] = config_bundle.make_bundle(call.settings.root, name, _descriptor(call, "config"))
     try:
         act(create.options_of(inner, detach=False), report, caller)
     finally:
-        host.remove_bundle(inner.options["bundle"])
+        config_bundle.remove_bundle(inner.options["bundle"])
 
 
 def _descriptor(call: Call, name: str) -> int:

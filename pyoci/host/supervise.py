@@ -21,14 +21,13 @@ import select
 from pyoci import errors, jsontext, phase
 from pyoci.errors import CgroupError, ContainerNotFound, PyociError, SyscallError
 from pyoci.host import create as creation
-from pyoci.host import delete, process_tree, user_folder
+from pyoci.host import delete, process_tree
 from pyoci.host import exec as execution
 from pyoci.host import run as running
 from pyoci.kernel import process, scm_rights, signals, streams
 from pyoci.record import Record
-from pyoci.spec.bundle import CONFIG
 from pyoci.state import status
-from pyoci.state.store import EXIT_FILE, Entry, Store, check_id
+from pyoci.state.store import EXIT_FILE, Entry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +41,6 @@ else:
 
 # of a message; what SO_SNDBUF allows is more, and the longest field of an error is cut
 _MESSAGE_MAX = 60_000
-BUNDLES = "pyoci-bundles"
 _ENDINGS = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP)
 _REAP_EVERY = 5000  # milliseconds: zombies of a container that has no PID namespace of its own
 
@@ -158,43 +156,6 @@ def execute(entry: Entry, options: execution.Options, report: Report, caller: in
     ended = _exit(watch.status)
     ended.oom_killed = ended.signal == signals.KILL and _oom_kills_of(entry) > before
     _tell(report, ended)
-
-
-def make_bundle(root: str, container_id: str, config: int) -> str:
-    """A bundle of the config.json in the descriptor `config`, which `remove_bundle` removes.
-
-    Not in the state root, where `runc list` would complain of it, unless there is no other place; its name is not an
-    ID, so that no command takes it for a container.
-    """
-    check_id(container_id)
-    path = f"{user_folder.make(BUNDLES) or Store(root).root}/{container_id[:200]}@{posix.getpid()}"
-    try:
-        try:
-            posix.mkdir(path, 0o700)
-        except FileNotFoundError:
-            from os import makedirs
-
-            makedirs(root, 0o1700, exist_ok=True)
-            posix.mkdir(path, 0o700)
-        # not open(): the program would complete Python's start for it
-        target = posix.open(f"{path}/{CONFIG}", posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600)
-        try:
-            while data := posix.read(config, 1 << 20):
-                while data:
-                    data = data[posix.write(target, data) :]
-        finally:
-            posix.close(target)
-    except OSError as error:
-        raise SyscallError(error.errno or 0, f"make {path}") from None
-    return path
-
-
-def remove_bundle(path: str) -> None:
-    for remove, name in ((posix.unlink, f"{path}/{CONFIG}"), (posix.rmdir, path)):
-        try:
-            remove(name)
-        except OSError:
-            pass  # a folder of 200 bytes, in a place that is empty after a reboot
 
 
 class _Watch:

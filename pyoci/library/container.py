@@ -18,6 +18,7 @@ from pyoci.errors import (
     SyscallError,
     UsageError,
 )
+from pyoci.host import config_bundle
 from pyoci.host import events as host_events
 from pyoci.host import kill as host_kill
 from pyoci.host import pause as host_pause
@@ -42,7 +43,7 @@ from pyoci.library.process import (
     text_keywords,
 )
 from pyoci.library.program import Stream, call, find_program
-from pyoci.library.supervised import Supervised
+from pyoci.library.supervised import Supervised, SupervisorLost
 from pyoci.library.usage import Event, Events, Stats, stats_of
 from pyoci.library.waiting import Deadline
 from pyoci.library.watch import Watch
@@ -133,6 +134,7 @@ class Container:
         """
         container = cls(id if id is not None else new_id(), root=root, program=program)
         words, document = _source(bundle, config, rootfs)
+        is_anothers = is_taken(container.root, container.id)
         made = Supervised(
             container.program,
             container.root,
@@ -148,8 +150,10 @@ class Container:
         try:
             made.popen.wait()
             made.until_created()
-        except BaseException:
+        except BaseException as error:
             made.close()
+            if isinstance(error, SupervisorLost) and not is_anothers:
+                remove_rest(container.program, container.root, container.id)
             raise
         container._adopt(made, encoding or ("utf-8" if text else None), errors)
         return container
@@ -566,6 +570,17 @@ def start(
         made.close()
         raise
     return Process(made, args, keywords.get("encoding"), keywords.get("errors", "strict"))
+
+
+def is_taken(root: str, container_id: str) -> bool:
+    """Whether there is such a container already, which must not be removed when one of that name cannot be made."""
+    return os.path.lexists(os.path.join(root, container_id))
+
+
+def remove_rest(program: str, root: str, container_id: str) -> None:
+    """What a supervisor that was killed has left: the container, or a part of it, and the bundle of its config."""
+    call(program, root, ["delete", "--force", container_id])
+    config_bundle.remove_bundles(root, container_id)
 
 
 def new_id() -> str:

@@ -11,12 +11,12 @@ from pyoci.errors import ConfigError
 from pyoci.library import values
 from pyoci.library.bundle import Bundle
 from pyoci.library.config import Config
-from pyoci.library.container import new_id, start
+from pyoci.library.container import is_taken, new_id, remove_rest, start
 from pyoci.library.outcome import Finished
 from pyoci.library.process import DEVNULL, MAX_OUTPUT, PIPE, Process, encode, finish, text_keywords
-from pyoci.library.program import call, find_program
+from pyoci.library.program import find_program
+from pyoci.library.supervised import SupervisorLost
 from pyoci.library.waiting import Cancelled, Deadline
-from pyoci.state.store import Store
 
 _Path = str | os.PathLike[str]
 Bind = str | tuple[_Path, _Path] | tuple[_Path, _Path, str]
@@ -114,16 +114,17 @@ def run(
     data = encode(input, encoding)
     values.output_limit(max_output)
     stdin = DEVNULL if data is None else PIPE
+    is_anothers = id is not None and is_taken(place, name)
     try:
         process: Process[Any] = start(
             program, place, ["run", name], wanted.args, keywords, deadline, _cancel,
             stdin=stdin, stdout=PIPE, stderr=PIPE, config=document,
         )  # fmt: skip
         return finish(process, data, deadline, max_output, check, _cancel)
-    except (KeyboardInterrupt, TimeoutError, Cancelled):
+    except (KeyboardInterrupt, TimeoutError, Cancelled, SupervisorLost) as error:
         # Its supervisor may have been killed before it was done.
-        if name in Store(place).ids():
-            call(program, place, ["delete", "--force", name])
+        if not is_anothers and (isinstance(error, SupervisorLost) or is_taken(place, name)):
+            remove_rest(program, place, name)
         raise
 
 

@@ -20,6 +20,10 @@ _MESSAGE_MAX = 1 << 17
 _PATIENCE = 15.0  # seconds: longer than the runtime waits for a killed process
 
 
+class SupervisorLost(PyociError):
+    """The supervisor was killed: what it was at work on may be left."""
+
+
 class Supervised:
     """What a supervisor has made. Owns the process (a child of ours for `run` and `exec`), streams and descriptors."""
 
@@ -85,7 +89,8 @@ class Supervised:
             until_readable(self.report_fd, deadline or Deadline(None), "the program has not started", cancel)
             if self.note() is False and not self.pid:
                 status = self.popen.wait(_PATIENCE)
-                raise PyociError(f"pyoci ended without a word, exit status {status}")
+                how = "was killed" if status in (0, -9) else f"ended without a word, exit status {status}"
+                raise SupervisorLost(f"pyoci {how}: the program has not started")
 
     def wait(self, deadline: Deadline | None = None, cancel: int = -1) -> Exit:
         """Wait for the program's end. Raises Timeout, Cancelled, PyociError when the supervisor was killed."""
@@ -94,7 +99,7 @@ class Supervised:
             if self.note() is False and self.exit is None:
                 self._send_kill()
                 self.popen.wait(_PATIENCE)
-                raise PyociError("the program's supervisor was killed: how the program ended is not known")
+                raise SupervisorLost("the program's supervisor was killed: how the program ended is not known")
         self.popen.wait(_PATIENCE)
         return self.exit
 

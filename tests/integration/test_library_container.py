@@ -378,6 +378,9 @@ def test_a_supervisor_that_is_killed(library: Library) -> None:
         assert container.status == "running"
         container.kill("KILL")
         assert not container.wait(10).is_known
+    container.delete(force=True)
+    place = Path("/run/pyoci-bundles")
+    assert not [name for name in (os.listdir(place) if place.is_dir() else []) if name.startswith(f"{container.id}@")]
 
 
 def test_the_command_line_sees_the_same(library: Library) -> None:
