@@ -298,6 +298,8 @@ class TestRun:
         name = runtime.add(bundle)
         process = runtime.popen("run", "--bundle", str(bundle.path), name, stdin=subprocess.DEVNULL)
         until((bundle.rootfs / "ready").exists)
+        # The program may be faster than `run` learns that it runs; until then a signal ends the start.
+        until(lambda: not (runtime.root / name / "start").exists())
         process.send_signal(one)
         assert process.wait(TIME_LIMIT) == 66
 
