@@ -176,7 +176,8 @@ def _rdma(devices: dict[str, dict[str, Any]]) -> list[list[Write]]:
     return [[single_write("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(devices)]
 
 
-# Of the files that are no controller's. With the others a config could move the host's processes into the container.
+# Files that belong to the core and not to a controller. With the others a config could move the host's processes into
+# the container.
 _CORE_LIMITS = ("cgroup.max.depth", "cgroup.max.descendants", "cgroup.pressure")
 
 
