@@ -359,6 +359,36 @@ def test_volumes(podman: Podman, how: str) -> None:
     assert (result.stdout.strip(), result.status) == ("1", 0), result.stderr
 
 
+class TestDropIn:
+    """The file that README has for containers.conf.d."""
+
+    def call(self, podman: Podman, *words: str, without: str = "") -> Result:
+        block = (Path(__file__).parents[2] / "README.md").read_text().partition("```toml\n[engine]\n")[2]
+        lines = [line for line in block.partition("```")[0].splitlines() if not without or without not in line]
+        runtime = next(word for word in podman._options if word.startswith("--runtime=")).partition("=")[2]
+        text = "\n".join(lines).replace("/usr/local/bin/pyoci", runtime)
+        path = podman.folder / "drop-in.conf"
+        path.write_text(f"{CONTAINERS_CONF}{text}\n")
+        command = [word for word in podman.command(*words) if not word.startswith("--runtime=")]
+        return podman.world.call(*command, env={**podman.env, "CONTAINERS_CONF": str(path)})
+
+    def test_it_names_the_runtime(self, podman: Podman) -> None:
+        found = self.call(podman, "info", "--format", "{{.Host.OCIRuntime.Name}}")
+        assert (found.status, found.stdout.strip()) == (0, "pyoci"), found.stderr
+
+    def test_without_a_cgroup(self, podman: Podman) -> None:
+        words = ("run", "--rm", "--network=none", "--cgroups=disabled", NAME, "echo", "hello")
+        result = self.call(podman, *words)
+        assert (result.status, result.stdout) == (0, "hello\n"), result.stderr
+        refused = self.call(podman, *words, without="nocgroup")
+        assert refused.status != 0 and "cgroup" in refused.stderr.lower()
+
+    def test_errors_come_as_json(self, podman: Podman) -> None:
+        result = self.call(podman, "run", "--rm", "--network=none", NAME, "/bin/nothing")
+        assert result.status == 127
+        assert "no such file or directory" in result.stderr and '"level"' not in result.stderr
+
+
 class TestUlimits:
     """A machine whose hard limits are low and cannot be raised: README, "podman says it cannot set ulimits"."""
 
