@@ -347,6 +347,29 @@ def test_killed_at(runtime: Runtime, machine: Machine, scratch: Path, step: str,
     assert machine.state() == before
 
 
+@pytest.mark.parametrize("which", ["first", "last"])
+@pytest.mark.parametrize("step", ["flock", "mkdir", "fsopen", "move_mount", "rmdir"])
+def test_killed_at_with_a_folder_that_is_kept(
+    runtime: Runtime, machine: Machine, scratch: Path, step: str, which: str
+) -> None:
+    """What was kept before is there in the next call, which can use the folder."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    kept, trace = scratch / "kept", scratch / "trace"
+    expect(runtime, "--keep", str(kept), "--", "sh", "-c", "echo one > /usr/kept")
+    words = ["--keep", str(kept), "--", "true"]
+    assert traced(runtime, machine, words, ["-o", str(trace), "-e", f"trace={step}"]) == 0
+    times = sum(line.startswith(f"{step}(") for line in trace.read_text().splitlines())
+    if not times:
+        pytest.skip(f"try --keep does not call {step}")
+    number = 1 if which == "first" else times
+    inject = ["-o", "/dev/null", "-e", f"trace={step}", "-e", f"inject={step}:signal=KILL:when={number}"]
+    assert traced(runtime, machine, words, inject) in (-9, 137)
+    assert expect(runtime, "--keep", str(kept), "--", "cat", "/usr/kept") == "one"
+    assert os.listdir(kept) == ["upper"]
+    assert left(runtime) == []
+
+
 def test_killed_while_the_container_runs(runtime: Runtime, machine: Machine) -> None:
     before = machine.state()
     command = [*machine.enter, *arguments(runtime, "--net", "--memory", "64m", "--", "sleep", "100")]
