@@ -42,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if os.geteuid() != 0 and NEED_ROOT & set(item.path.parts):
             item.add_marker(pytest.mark.skip(reason="needs root"))
+        if "engines" in item.path.parts:
+            item.add_marker("alone")
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,8 @@ from helpers.cgroup import is_v2
 from helpers.program import can_have_snapshot, has_snapshot
 from helpers.runtime import Runtime
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("create", "state", "start", "exec", "kill", "delete", "run")
 

@@ -16,6 +16,8 @@ from helpers.library import Library
 
 from pyoci import Container
 
+pytestmark = pytest.mark.alone
+
 ROUNDS = 25
 ALLOWED = 0.001
 PACE = 0.0012

@@ -15,6 +15,8 @@ from helpers.bundle import Bundle
 from helpers.runtime import Runtime
 from helpers.terminal import read_all
 
+pytestmark = pytest.mark.alone
+
 MANY = 500
 
 

@@ -14,6 +14,8 @@ from helpers.bundle import Bundle
 from helpers.runtime import TIME_LIMIT, Runtime
 from helpers.sandbox import MARK
 
+pytestmark = pytest.mark.alone
+
 CALLERS = 8
 LIVES = 24
 CYCLES = 60
