@@ -359,7 +359,7 @@ def test_diff_ids_are_checked(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("layout")
 def test_media_types(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedError, match="which is no tar"):
+    with pytest.raises(UnsupportedError, match="which is not a tar"):
         layers.unpack(io.BytesIO(b""), "application/wasm", str(tmp_path), "sha256:" + "0" * 64, layers.Limits())
 
 

@@ -64,8 +64,8 @@ def test_nothing_is_wrong(rootfs: Path) -> None:
         (b"MZ\x90\0", "/app is a program for Windows"),
         (b"\xcf\xfa\xed\xfe\x07", "/app is a program for macOS"),
         (b"\xef\xbb\xbf#!/bin/sh\n", "a text that begins with a byte order mark"),
-        (b"\x7fELF", "begins like an ELF program, and is none"),
-        (b"\x7fELF" + b"\xff" * 4000, "begins like an ELF program, and is none"),
+        (b"\x7fELF", "begins like an ELF program, but is not complete"),
+        (b"\x7fELF" + b"\xff" * 4000, "begins like an ELF program, but is not complete"),
         (elf.program(machine=258), "is a program for loongarch64, and this host is"),
         (elf.program(machine=9999), "is a program for machine 9999 of elf.h, and this host is"),
         (elf.program(loader="/lib/ld.so"), 'needs the loader "/lib/ld.so", which is not there'),
@@ -181,12 +181,12 @@ class TestHostileFiles:
 
     def test_a_fifo(self, rootfs: Path) -> None:
         os.mkfifo(rootfs / "app")
-        assert why(rootfs, "/app") == "/app is no regular file"
+        assert why(rootfs, "/app") == "/app is not a regular file"
 
     def test_an_interpreter_that_is_a_fifo(self, rootfs: Path) -> None:
         os.mkfifo(rootfs / "fifo")
         program(rootfs, "app", b"#!/fifo\n")
-        assert why(rootfs, "/app") == "/fifo is no regular file"
+        assert why(rootfs, "/app") == "/fifo is not a regular file"
 
     def test_links_in_a_circle(self, rootfs: Path) -> None:
         (rootfs / "a").symlink_to("b")
