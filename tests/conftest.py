@@ -32,6 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("pyoci", derandomize="PYOCI_FUZZ" not in os.environ)
     hypothesis.settings.load_profile("pyoci")
     config.addinivalue_line("markers", "beyond_runc(reason): asks more than Debian's runc does; skipped with runc")
+    for name in ("COLUMNS", "LINES"):  # pytest's workers are told a size, which commands would believe
+        os.environ.pop(name, None)
     # Ignored where a shell or nohup has started pytest in the background, and then by the commands under test, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGHUP, signal.SIGQUIT):
