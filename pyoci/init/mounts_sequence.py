@@ -9,7 +9,7 @@ from __future__ import annotations
 import posix
 
 from pyoci import phase
-from pyoci.errors import SyscallError, UnsupportedError
+from pyoci.errors import PyociError, SyscallError, UnsupportedError
 from pyoci.init import bootstrap, main
 from pyoci.init.outside import mounts
 from pyoci.init.outside.places import Places
@@ -55,8 +55,8 @@ def _may_go_on(channel: Channel) -> bool:
     try:
         channel.send(messages.READY)
         return channel.receive()[0] == messages.GO
-    except SyscallError:
-        return False
+    except PyociError:
+        return False  # whatever keeps its word from coming
 
 
 def _add(plan: Plan, inherited: Inherited, root: Root, pid_namespace: int) -> list[int]:
