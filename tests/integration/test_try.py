@@ -443,10 +443,12 @@ def test_ordinary_user_and_network(
     words = [*machine.enter, *user_tool(machine, scratch, tool), *ordinary]
     before = machine.state()
     with machine.server() as port:
-        script = f"ls /sys/class/net; grep nameserver /etc/resolv.conf; busybox nc -w 5 {machine.BEHIND} {port}"
+        # pasta now and then loses the end of a connection that both ends close at once, and says the last words again
+        reach = f"timeout 5 busybox nc -w 5 {machine.BEHIND} {port} || true"
+        script = f"ls /sys/class/net; grep nameserver /etc/resolv.conf; {reach}"
         out = expect(runtime, "--net", "--", "sh", "-c", script, before=words)
     *devices, last = [word for word in out.split() if not word.startswith("ifb")]  # some kernels make ifb0 always
-    assert last == "reached"
+    assert last.startswith("reached")
     assert len(devices) >= 2 and "lo" in devices
     if tool == "slirp4netns":
         assert "10.0.2.3" in devices
