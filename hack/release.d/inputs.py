@@ -104,7 +104,7 @@ def _from_debian(wanted: Input, folder: Path, missing: list[str]) -> None:
 def _from_index(wanted: Input, folder: Path, missing: list[str]) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
     if any(name.endswith(".tar.gz") for name in wanted.files):
-        command += ["--no-binary", ":all:", "--no-build-isolation"]
+        command += ["--no-binary", wanted.name]  # pip asks the source for its dependencies, with build tools of its own
     try:
         subprocess.run([*command, f"{wanted.name}=={wanted.version}"], check=True, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:
