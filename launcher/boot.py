@@ -138,7 +138,7 @@ _fillers: list[object] = []
 
 
 def load_all() -> None:
-    """Load, for a snapshot, pyoci but what is cold (freeze.py), and but the modules that import others at their top."""
+    """Load pyoci for a snapshot, except for cold modules (freeze.py) and for those that `_Own` refuses an import of."""
     sys.meta_path.insert(0, _Own)
     for name in _imp._frozen_module_names():  # type: ignore[attr-defined]  # the stubs do not know it
         if name == "_pyoci_cold":
@@ -157,9 +157,9 @@ def load_all() -> None:
 
 
 def _is_not_here(error: ImportError) -> bool:
-    """Whether _Own has refused a module, and not that one of pyoci's imports what another does not have.
+    """Whether `_Own` has refused a module. Any other ImportError is a fault: a name that the module does not have.
 
-    Of `from pyoci.host import name`, which _Own refuses, Python makes a plain ImportError.
+    Python raises a plain ImportError when `_Own` refuses the `name` of `from pyoci.host import name`.
     """
     if isinstance(error, _NotHere):
         return True
@@ -169,7 +169,7 @@ def _is_not_here(error: ImportError) -> bool:
 
 
 def _fill_holes() -> None:
-    """Use up what is free between the objects of a snapshot, so that a run's own are together on pages of their own.
+    """Use up the free memory between the objects of a snapshot, so that a run's own have pages of their own.
 
     Objects of up to 512 bytes come from pools, each for one size in steps of 16; once a new object is the first of its
     pool, all other pools of its size are full.

@@ -38,7 +38,7 @@ COLD = (
     "pyoci.host.seccomp_doubts", "pyoci.host.why_program", "pyoci.plainjson", "pyoci.trace",
 )  # fmt: skip
 
-# A module's name that is none: what follows it in the table is cold.
+# It stands for no module: those that follow it in the table are cold (boot.load_all).
 COLD_FROM_HERE = "_pyoci_cold"
 
 HEADER = """\
@@ -96,7 +96,7 @@ def is_cold(name: str) -> bool:
 
 
 def in_order_of_use(root: Path, found: list[Module]) -> list[Module]:
-    """What engines' commands use first (hot.txt), what is cold last, and COLD_FROM_HERE between.
+    """The modules of engines' commands (hot.txt), the others, COLD_FROM_HERE, and the cold ones.
 
     A snapshot has its objects in the order in which modules are loaded, and is mapped and copied by pages: objects that
     are used together should be on few of them. The order spares `run` and `create` a tenth of the pages they write to.

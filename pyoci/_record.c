@@ -12,7 +12,7 @@ set_fields(PyObject *self, PyObject *args, PyObject *given)
 {
     PyObject *defaults = PyObject_GetAttrString((PyObject *)Py_TYPE(self), "_defaults");
     PyObject *field, *value;
-    Py_ssize_t position = 0, missing = given ? PyDict_GET_SIZE(given) : 0;
+    Py_ssize_t position = 0, unused = given ? PyDict_GET_SIZE(given) : 0;
     int result = -1;
 
     if (!defaults)
@@ -24,7 +24,7 @@ set_fields(PyObject *self, PyObject *args, PyObject *given)
     while (PyDict_Next(defaults, &position, &field, &value)) {
         PyObject *keyword = given ? PyDict_GetItemWithError(given, field) : NULL;
         if (keyword)
-            missing--;
+            unused--;
         else if (PyErr_Occurred())
             goto done;
         else if (value == Py_Ellipsis) {
@@ -34,7 +34,7 @@ set_fields(PyObject *self, PyObject *args, PyObject *given)
         if (PyObject_SetAttr(self, field, keyword ? keyword : value) < 0)
             goto done;
     }
-    if (missing == 0) {
+    if (unused == 0) {
         result = 0;
         goto done;
     }
