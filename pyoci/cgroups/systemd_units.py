@@ -30,10 +30,10 @@ def parse(cgroups_path: str | None, container_id: str, user: bool) -> tuple[str,
     """(slice, unit) of `cgroupsPath` in the form SLICE:PREFIX:NAME. Raises CgroupError.
 
     Without a slice the container goes where the manager puts what has none; a NAME that ends in `.slice` is
-    the unit itself, as with runc.
+    the unit itself, as with runc. An ID is never a unit of the host: a container may be called `user.slice`.
     """
-    if not cgroups_path:
-        cgroups_path = f":{DEFAULT_PREFIX}:{container_id}"
+    is_named = bool(cgroups_path)
+    cgroups_path = cgroups_path or f":{DEFAULT_PREFIX}:{container_id}"
     parts = cgroups_path.split(":")
     if len(parts) != 3:
         raise CgroupError(f"cgroupsPath {cgroups_path!r}: with --systemd-cgroup its form is SLICE:PREFIX:NAME")
@@ -41,7 +41,7 @@ def parse(cgroups_path: str | None, container_id: str, user: bool) -> tuple[str,
     parent = parent or ("user.slice" if user else "system.slice")
     _check_unit(parent, ".slice", cgroups_path)
     expand_slice(parent)
-    if name.endswith(".slice"):
+    if is_named and name.endswith(".slice"):
         _check_unit(name, ".slice", cgroups_path)
         return parent, name
     if not name:

@@ -60,11 +60,12 @@ def _supervise(command: str, words: list[str], call: Call, report: host.Report, 
         act(create.options_of(inner, detach=False), report, caller)
         return
     name = inner.args[0] if inner.args else ""
-    inner.options["bundle"] = config_bundle.make_bundle(call.settings.root, name, _descriptor(call, "config"))
+    bundle = config_bundle.ConfigBundle(call.settings.root, name, _descriptor(call, "config"))
+    inner.options["bundle"] = bundle.path
     try:
         act(create.options_of(inner, detach=False), report, caller)
     finally:
-        config_bundle.remove_bundle(inner.options["bundle"])
+        bundle.remove()
 
 
 def _descriptor(call: Call, name: str) -> int:

@@ -75,7 +75,7 @@ def destroy(entry: Entry, state: State, killed: bool = False) -> None:
         # An engine may have removed the bundle before it deletes the container; the hooks run nevertheless.
         cwd = state.bundle if isdir(state.bundle) else "/"
         runner.run_all(hooks, document(state, status.STOPPED), "poststop", cwd)
-    if f"/{entry.id[:200]}@" in state.bundle:  # a library's, whose supervisor removes it unless it was killed
+    if "@" in state.bundle:  # it may be a library's, whose supervisor removes it unless it was killed
         from pyoci.host import config_bundle
 
         config_bundle.remove_bundles(entry.root, entry.id)

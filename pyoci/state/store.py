@@ -337,8 +337,12 @@ class Entry:
 
 
 def _place_while_made(root: str, container_id: str) -> str:
-    """`@` cannot be in an ID. Two IDs of the greatest length may share a place: then one `create` at a time."""
-    return f"{root}/@{container_id[1 - _MAX_ID :]}"
+    """`@` cannot be in an ID. One of the greatest length has no room for it, and goes by its hash."""
+    if len(container_id) < _MAX_ID:
+        return f"{root}/@{container_id}"
+    from _blake2 import blake2b
+
+    return f"{root}/@@{blake2b(container_id.encode(), digest_size=16).hexdigest()}"
 
 
 def _is_taken(path: str) -> bool:
