@@ -12,9 +12,10 @@ import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import apt
+
 SUITES = ("trixie", "bookworm")
 SECURITY = ("trixie-security", "bookworm-security")
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 class ReleaseError(Exception):
@@ -71,21 +72,10 @@ def fetch(wanted: Input, folder: Path) -> None:
 
 def _from_debian(wanted: Input, folder: Path, missing: list[str]) -> None:
     """With a configuration of its own: the machine's need not have source packages, and stays as it is."""
-    apt = folder / "apt"
-    for part in ("state/lists/partial", "cache/archives/partial"):
-        (apt / part).mkdir(parents=True, exist_ok=True)
-    lines = [f"deb-src [signed-by={KEYRING}] http://deb.debian.org/debian {suite} main" for suite in SUITES]
-    lines += [f"deb-src [signed-by={KEYRING}] http://deb.debian.org/debian-security {suite} main" for suite in SECURITY]
-    (apt / "sources.list").write_text("\n".join(lines) + "\n")
-    settings = {
-        "Dir::Etc::sourcelist": apt / "sources.list",
-        "Dir::Etc::sourceparts": "/dev/null",
-        "Dir::State": apt / "state",
-        "Dir::State::status": "/dev/null",
-        "Dir::Cache": apt / "cache",
-        "APT::Sandbox::User": "root",
-    }
-    options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+    deb = f"deb-src [signed-by={apt.KEYRING}] http://deb.debian.org"
+    sources = [f"{deb}/debian {suite} main" for suite in SUITES]
+    sources += [f"{deb}/debian-security {suite} main" for suite in SECURITY]
+    options = apt.configure(folder / "apt", sources)
     advice = f"put {', '.join(missing)} into {folder}, or have apt-get reach Debian's archive"
     try:
         subprocess.run(["apt-get", "-qq", *options, "update"], check=True, capture_output=True, cwd=folder)

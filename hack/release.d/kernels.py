@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from inputs import KEYRING, Unavailable
+import apt
+from inputs import Unavailable
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "vm.d"))
 
@@ -160,31 +161,18 @@ def _fetch(name: str, machine: str, packages: list[str], pattern: str, target: P
 
 def _apt(program: str, name: str, machine: str, *words: str, cwd: Path | None = None) -> str:
     """With lists of its own: the machine need not know this release, nor this architecture."""
-    apt = folder() / "apt" / f"{name}-{machine}"
-    settings = {
-        "Dir::Etc::sourcelist": apt / "sources.list",
-        "Dir::Etc::sourceparts": "/dev/null",
-        "Dir::State": apt / "state",
-        "Dir::State::status": "/dev/null",
-        "Dir::Cache": apt / "cache",
-        "APT::Architecture": MACHINES[machine].debian,
-        "APT::Architectures": MACHINES[machine].debian,
-        "APT::Sandbox::User": "root",
-    }
-    options = [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
-    is_new = not apt.exists()
+    lists = folder() / "apt" / f"{name}-{machine}"
+    is_new = not lists.exists()
+    # A mirror may stand still for some days, and sid's lists are valid for a week only.
+    source = f"deb [check-valid-until=no signed-by={apt.KEYRING}] {MIRROR} {name} main"
+    options = apt.configure(lists, [source], MACHINES[machine].debian)
     try:
         if is_new:
-            for part in ("state/lists/partial", "cache/archives/partial"):
-                (apt / part).mkdir(parents=True)
-            # A mirror may stand still for some days, and sid's lists are valid for a week only.
-            source = f"deb [check-valid-until=no signed-by={KEYRING}] {MIRROR} {name} main\n"
-            (apt / "sources.list").write_text(source)
             subprocess.run(["apt-get", "-qq", *options, "update"], check=True, capture_output=True)
         command = [program, "-qq", *options, *words]
         return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd).stdout
     except FileNotFoundError:
         raise Unavailable(f"{program} is missing: kernels come from Debian's archive") from None
     except subprocess.CalledProcessError as error:
-        shutil.rmtree(apt, ignore_errors=True)
+        shutil.rmtree(lists, ignore_errors=True)
         raise Unavailable(f"{' '.join([program, *words])}, of {name}: {str(error.stderr).strip()[-300:]}") from None

@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "hack/release.d"
 sys.path.insert(0, str(TOOLS))
 
-import inputs  # noqa: E402 - found beside hack/release
+import apt  # noqa: E402 - found beside hack/release
+import inputs  # noqa: E402
 import libraries  # noqa: E402
 import packages  # noqa: E402
 
@@ -81,7 +82,7 @@ def test_what_cannot_be_fetched_is_one_line_that_says_what_to_do(
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")  # the discard port: nobody listens
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
-    monkeypatch.setattr(inputs, "KEYRING", "/nowhere")
+    monkeypatch.setattr(apt, "KEYRING", "/nowhere")
     wanted = inputs.Input("no-such-package-of-anybody", "1", "MIT", package, {"file": "0" * 64})
     with pytest.raises(inputs.ReleaseError) as refused:
         inputs.fetch(wanted, tmp_path)
