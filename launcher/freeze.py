@@ -44,7 +44,13 @@ COLD_FROM_HERE = "_pyoci_cold"
 HEADER = """\
 /* Made by launcher/freeze.py. */
 #include <Python.h>
-extern const struct _frozen pyoci_frozen_modules[];
+/* A snapshot has the modules that are loaded, and of the code what it may still need (snapshot.c). */
+#ifdef WITH_SNAPSHOT
+#define FROZEN_CODE __attribute__((section(".frozen_code")))
+#else
+#define FROZEN_CODE
+#endif
+extern struct _frozen pyoci_frozen_modules[];
 extern const char *const pyoci_sealed_commands[]; /* seal.c; ends with NULL */
 extern const unsigned char pyoci_archive[];       /* archive.py */
 extern const size_t pyoci_archive_size;
@@ -215,7 +221,7 @@ def write(
         if module.name == "pyoci.build" and build_facts is not None:
             module = module._replace(source=build_facts)  # noqa: PLW2901
         blob = marshal.dumps(code(module))
-        data.append(f"static const unsigned char m{number}[] =\n{literal(blob)};\n")
+        data.append(f"FROZEN_CODE static const unsigned char m{number}[] =\n{literal(blob)};\n")
         table.append(
             f'    {{.name = "{module.name}", .code = m{number}, .size = {len(blob)},'
             f" .is_package = {int(module.is_package)}}},\n"
@@ -224,7 +230,7 @@ def write(
     (folder / "frozen.h").write_text(HEADER)
     (folder / "frozen.c").write_text(
         f'#include "frozen.h"\n\n{"".join(data)}\n'
-        f"const struct _frozen pyoci_frozen_modules[] = {{\n{''.join(table)}    {{0}},\n}};\n\n"
+        f"struct _frozen pyoci_frozen_modules[] = {{\n{''.join(table)}    {{0}},\n}};\n\n"
         f"const char *const pyoci_sealed_commands[] = {{{', '.join(commands)}}};\n"
         f"const size_t pyoci_archive_size = {len(archive)};\n"
     )

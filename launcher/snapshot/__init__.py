@@ -37,7 +37,8 @@ def _memory(program: Path, elf: Program) -> dict[int, bytes]:
     The heap of a program at a fixed address is anywhere in the 1 GiB behind it (the kernel's arch_randomize_brk()),
     where a text of four letters looks like an address, too. So it is asked again: an address is found each time.
     """
-    own = [(part.address, part.address + part.in_memory) for part in elf.segments if part.is_loaded]
+    kept = [part for part in elf.segments if part.is_loaded and part not in elf.needless()]
+    own = [(part.address, part.address + part.in_memory) for part in kept]
     words = ""
     for _ in range(_ATTEMPTS):
         written, maps = _ask(program)

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 VARIABLES, MEMORY = "pyoci_variables", (".snapshot", ".snapshot_arenas")  # sections: variables.ld
+CODE = ".frozen_code"  # nobody needs it in a program with a snapshot
 
 _PT_LOAD = 1
 _SHT_PROGBITS, _SHT_NOBITS, _SHF_WRITE, _SHF_ALLOC, _SHF_TLS = 1, 8, 1, 2, 0x400
-_AT_TABLES, _AT_COUNTS = 32, 54  # in Elf64_Ehdr: e_phoff, e_phentsize
+_AT_TABLES, _AT_COUNTS = 32, 54  # in Elf64_Ehdr: e_phoff, e_phentsize, which e_phnum follows
 _SEGMENT, _SECTION = "<IIQQQQQQ", "<IIQQQQIIQQ"
 _ALIGN = 16  # of what is in no segment
 
@@ -70,7 +71,14 @@ class Program:
 
     def variables(self) -> list[Segment]:
         """The segments of a snapshot, by address; none where the program was linked without."""
-        starts = {section.address for section in self.sections if self._name(section) in (VARIABLES, *MEMORY)}
+        return self._segments_of(VARIABLES, *MEMORY)
+
+    def needless(self) -> list[Segment]:
+        """The segments that a program with a snapshot does not have."""
+        return self._segments_of(CODE)
+
+    def _segments_of(self, *names: str) -> list[Segment]:
+        starts = {section.address for section in self.sections if self._name(section) in names}
         parts = [part for part in self.segments if part.is_loaded and part.address in starts]
         return sorted(parts, key=lambda part: part.address)
 
@@ -86,9 +94,10 @@ class Program:
         """The file with `memory`, by the address of its segment, as the content of `variables`.
 
         What is behind them in the file moves, and the sections are made to fit: strip(1) and its kin go by sections.
+        The segments that are needless are left out.
         """
-        parts = self.variables()
-        begin, end = parts[0].offset, max(part.offset + part.in_file for part in parts)
+        parts, needless = self.variables(), self.needless()
+        begin, end = parts[0].offset, max(part.offset + part.in_file for part in (*parts, *needless))
         if any(part.offset >= end for part in self.segments if part.is_loaded and part.in_file):
             raise SnapshotError("the variables are not the last segment of the program")
         data = bytearray(self.data[:begin])
@@ -105,11 +114,15 @@ class Program:
         data += self.data[end:]
 
         struct.pack_into("<Q", data, _AT_TABLES + 8, self._sections_at + shift)
-        for number, part in enumerate(self.segments):
-            _put(data, _SEGMENT, self._segments_at, number, grown.get(part, part))
+        kept = [grown.get(part, part) for part in self.segments if part not in needless]
+        struct.pack_into("<H", data, _AT_COUNTS + 2, len(kept))
+        for number, part in enumerate(kept):
+            _put(data, _SEGMENT, self._segments_at, number, part)
         for number, section in enumerate(self.sections):
             moved = _moved(section, list(grown.values()))
-            if moved is section and section.offset >= end:
+            if self._name(section) == CODE:
+                moved = section._replace(flags=0, offset=end + shift, size=0)
+            elif moved is section and section.offset >= end:
                 moved = section._replace(offset=section.offset + shift)
             _put(data, _SECTION, self._sections_at + shift, number, moved)
         return bytes(data)

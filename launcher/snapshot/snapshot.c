@@ -11,6 +11,7 @@
 #include <Python.h>
 #include <internal/pycore_runtime.h>
 
+#include "frozen.h"
 #include "snapshot.h"
 
 #include <pthread.h>
@@ -191,6 +192,26 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
     return 0;
 }
 
+/* The code of pyoci's modules that are loaded is nobody's any more: the memory of the snapshot has functions instead. The
+ * rest moves there, and the segment of all code (variables.ld) is left out of the file. */
+static bool keep_code(void)
+{
+    PyObject *loaded = PyImport_GetModuleDict();
+
+    for (struct _frozen *module = pyoci_frozen_modules; module->name; module++) {
+        void *kept = NULL;
+        /* second_step() (pyoci.c) imports `encodings` once more, so what is not pyoci's stays. */
+        if (strncmp(module->name, "pyoci", 5) != 0 || !PyDict_GetItemString(loaded, module->name)) {
+            kept = __wrap_malloc((size_t)module->size);
+            if (!kept)
+                return false;
+            memcpy(kept, module->code, (size_t)module->size);
+        }
+        module->code = kept; /* importlib calls a module without code excluded */
+    }
+    return true;
+}
+
 static bool put(const void *data, size_t size)
 {
     for (const char *at = data; size > 0;) {
@@ -214,6 +235,9 @@ static bool put_segment(const char *begin, size_t size)
 bool snapshot_write(void)
 {
     char nothing;
+
+    if (!keep_code())
+        return false;
     PyThreadState *thread = PyEval_SaveThread();
 
     /* What is not there in the next process: the thread, and the C functions that had called functions of Python. */

@@ -351,6 +351,27 @@ def test_cold_modules_are_loaded_by_the_run_that_uses_them(prefix: Path) -> None
     assert tell(prefix, "from pyoci.cli import top\nprint(1)") == 1
 
 
+# Of modules that are in the snapshot the code is left out of the file; of the others it is not.
+EVERY_MODULE = """
+import _imp
+kept = set(sys.modules)
+names = [name for name in _imp._frozen_module_names() if name.startswith("pyoci.")]
+excluded = [name for name in names if not _imp.is_frozen(name)]
+for name in names:
+    __import__(name)
+print(json.dumps({"kept": sorted(kept), "excluded": excluded}))
+"""
+
+
+def test_every_module_can_be_imported(prefix: Path) -> None:
+    told = tell(prefix, EVERY_MODULE)
+    if has_snapshot(prefix / "bin/pyoci"):
+        assert set(told["excluded"]) <= set(told["kept"])
+        assert "pyoci.cli.kept" in told["excluded"]
+    else:
+        assert not told["excluded"]
+
+
 def test_program_survives_strip(prefix: Path, tmp_path: Path) -> None:
     """Distributions strip what they package."""
     (tmp_path / "bin").mkdir()

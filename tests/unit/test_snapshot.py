@@ -16,6 +16,8 @@ SOURCE = """
 static int constructed, changed = 1;
 static int zero[3000];
 static char later[1 << 20] __attribute__((section(".snapshot,\\"aw\\",@nobits#"), aligned(4096)));
+__attribute__((section(".frozen_code"))) static const char code[100] = "code of modules";
+const char *code_of_a_module = code;
 __attribute__((constructor)) static void construct(void)
 {
     constructed++;
@@ -96,6 +98,24 @@ def test_what_is_behind_the_variables_moves(program: Path, changed: Path) -> Non
     for table in (["nm", "--format=just-symbols"], ["readelf", "--debug-dump=line"]):
         before, after = (output(*table, file).replace(str(file), "") for file in (program, changed))
         assert before == after != ""
+
+
+def test_code_that_the_snapshot_makes_needless_is_left_out(program: Path, changed: Path) -> None:
+    before, after = program.read_bytes(), changed.read_bytes()
+    assert b"code of modules" in before and b"code of modules" not in after
+    (segment,) = snapshot.Program(before).needless()
+    assert not snapshot.Program(after).needless()
+    assert not any(part.address == segment.address for part in snapshot.Program(after).segments if part.is_loaded)
+
+
+def test_word_that_points_to_code_that_is_left_out_is_told(monkeypatch: pytest.MonkeyPatch, program: Path) -> None:
+    elf = snapshot.Program(program.read_bytes())
+    (segment,) = elf.needless()
+    written = b"".join(words(part.address, 8, segment.address + 8) for part in elf.variables())
+    maps = f"{segment.address:08x}-{segment.address + 0x1000:08x} r--p 00000000 fe:00 1    /bin/pyoci\n"
+    monkeypatch.setattr(snapshot, "_ask", lambda _program: (written, maps))
+    with pytest.raises(snapshot.SnapshotError, match="an address in /bin/pyoci"):
+        snapshot._memory(program, elf)
 
 
 def test_variables_of_the_c_library_are_left_alone(program: Path) -> None:
