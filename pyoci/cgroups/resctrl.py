@@ -45,10 +45,19 @@ def prepare(plan: IntelRdt) -> dict[str, Any]:
         raise CgroupError(f"/linux/intelRdt: {place} exists: the container's own group is made anew; name it by closID")
     if plan.named and not there and not plan.schemata:
         raise CgroupError(f"/linux/intelRdt/closID: {place} does not exist, and there are no schemata to make it with")
+    if there and not posix.access(f"{place}/tasks", posix.F_OK):
+        raise CgroupError(f"/linux/intelRdt/closID: {place} is not a resctrl group: it has no file named tasks")
     if there and plan.schemata:
         _compare(place, plan.schemata)
+    if plan.monitoring and posix.access(f"{place}/mon_groups/{plan.monitoring}", posix.F_OK):
+        raise CgroupError(f"/linux/intelRdt/enableMonitoring: {place}/mon_groups/{plan.monitoring} exists")
     return {"root": root, "group": plan.group, "monitoring": plan.monitoring, "inode": 0, "own": not plan.named,
             "monitoring_inode": 0}  # fmt: skip
+
+
+def begun(saved: dict[str, Any]) -> dict[str, Any]:
+    """What `remove` needs if the runtime is killed in `join`: the numbers of the directories are not known yet."""
+    return {**saved, "making": True, "new": not posix.access(_place(saved["root"], saved["group"]), posix.F_OK)}
 
 
 def join(plan: IntelRdt, saved: dict[str, Any], pid: int) -> dict[str, Any]:
@@ -93,22 +102,36 @@ def add(saved: dict[str, Any], pid: int) -> None:
 def remove(saved: dict[str, Any]) -> None:
     """Remove what was made for the container: its monitoring group, and its group unless closID named it.
 
+    One that closID names goes only where `join` was killed before all schemata were written: then it has no tasks.
     Raises CgroupError.
     """
     place = _place(saved["root"], saved["group"])
     below = f"{place}/mon_groups/{saved['monitoring']}"
+    if saved.get("making"):
+        if saved["monitoring"]:
+            _rmdir(below)
+        if saved["new"] and (saved["own"] or files.read_optional(f"{place}/tasks") == ""):
+            _rmdir(place)
+        return
     if saved["monitoring"] and _is(below, saved["monitoring_inode"]):
         _rmdir(below)
     if saved["own"] and _is(place, saved["inode"]):
         _rmdir(place)
 
 
-def update(saved: dict[str, Any], lines: Iterable[str]) -> None:
-    """Write further lines of schemata. Raises CgroupError."""
+def update(saved: dict[str, Any], lines: Iterable[str]) -> list[str]:
+    """Write further lines of schemata; those that undo it. Raises CgroupError: then it is undone."""
     place = _place(saved["root"], saved["group"])
     _check(place, saved["inode"])
-    for line in lines:
-        _write_schema(saved["root"], place, line)
+    before = [_line(*row) for row in parse(files.read(f"{place}/schemata")).items()]
+    try:
+        for line in lines:
+            _write_schema(saved["root"], place, line)
+    except CgroupError:
+        for line in before:
+            _write_schema(saved["root"], place, line)
+        raise
+    return before
 
 
 def stats(saved: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +142,7 @@ def stats(saved: dict[str, Any]) -> dict[str, Any]:
         for suffix, group in (("_root", root), ("", place)):
             values = parse(files.read(f"{group}/schemata")).get(resource)
             if values:
-                statistics[name + suffix] = f"{resource}:" + ";".join(f"{key}={value}" for key, value in values.items())
+                statistics[name + suffix] = _line(resource, values)
     cache = _numbers(f"{root}/info/L3", ("cbm_mask", "min_cbm_bits", "num_closids"))
     bandwidth = _numbers(f"{root}/info/MB", ("bandwidth_gran", "delay_linear", "min_bandwidth", "num_closids"))
     monitored = f"{place}/mon_groups/{saved['monitoring']}" if saved["monitoring"] else place
@@ -162,6 +185,10 @@ def differences(lines: list[str], in_force: str) -> list[str]:
         if any(_value(resource, there.get(resource, {}).get(key, "")) != _value(resource, value)
                for key, value in values.items())
     ]  # fmt: skip
+
+
+def _line(resource: str, values: dict[str, str]) -> str:
+    return f"{resource}:" + ";".join(f"{key}={value}" for key, value in values.items())
 
 
 def _value(resource: str, text: str) -> object:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from pyoci.cgroups import Cgroup
     from pyoci.wire.inherited import Inherited
+    from pyoci.wire.plan import IntelRdt
 
 
 class Options(Record):
@@ -198,6 +199,17 @@ def _resctrl(plan: Plan) -> dict[str, Any]:
     return resctrl.prepare(plan.intel_rdt)
 
 
+def join_resctrl(wanted: IntelRdt, entry: Entry, state: State, pid: int) -> None:
+    """Make the groups and move the process in. Whoever kills us meanwhile finds in the record what `delete` removes."""
+    from pyoci.cgroups import resctrl
+
+    prepared = state.resctrl
+    state.resctrl = resctrl.begun(prepared)
+    entry.write(state)
+    state.resctrl = prepared
+    state.resctrl = resctrl.join(wanted, prepared, pid)
+
+
 def _first_resources(plan: Plan) -> dict[str, Any] | None:
     """The limits until init is ready: where another process prepares it, there are two."""
     return {**(plan.resources or {}), "pids": {"limit": 2}} if _is_one_too_few(plan) else plan.resources
@@ -280,9 +292,7 @@ def _create_with(
         # goes on. If create is killed now, `delete --force` kills what is in them, and nothing that it cannot identify.
         state.cgroup = group.save()
         if plan.intel_rdt is not None:
-            from pyoci.cgroups import resctrl
-
-            state.resctrl = resctrl.join(plan.intel_rdt, state.resctrl, child.pid)
+            join_resctrl(plan.intel_rdt, entry, state, child.pid)
         entry.write(state)
         handshake.release(plan, child, opened)
         unseen = plan.namespaces.birth == UNSEEN

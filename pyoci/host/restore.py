@@ -243,6 +243,10 @@ def _ask_criu(
         if not _leaves_groups_to_criu(work):
             phase("criu joins the cgroup")
             made.group.add(conversation.pid)
+        if work.plan.intel_rdt is not None:
+            # what criu forks is in its resctrl group, every thread (dup_task_struct)
+            creation.join_resctrl(work.plan.intel_rdt, made.entry, made.state, conversation.pid)
+            made.entry.write(made.state)
         found = Found(
             root=restore_stage.ROOT,
             sources=list(sources.items()),
@@ -374,6 +378,10 @@ def _abandon(work: _Restore, made: _Container) -> None:
         made.group.kill(signals.KILL)
         _reap(made.state.pid)
         made.group.destroy(cgroups.NOBODY)
+        if made.state.resctrl:
+            from pyoci.cgroups import resctrl
+
+            resctrl.remove(made.state.resctrl)
     except PyociError as error:
         log.warning(str(error))
     poststop = work.plan.hooks.get("poststop")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyoci import log
-from pyoci.errors import NOT_RUNNING, StateError, UnsupportedError
+from pyoci.errors import NOT_RUNNING, CgroupError, StateError, UnsupportedError
 from pyoci.state import status
 
 TYPE_CHECKING = False
@@ -30,12 +30,20 @@ def update(entry: Entry, resources: dict[str, Any], schemata: Sequence[str] = ()
     if resources or not schemata:
         if not state.cgroup:
             raise UnsupportedError(f"update {state.id}: it has no cgroup")
+    if not schemata:
         status.cgroup(state).update(resources)
         _warn(resources)
-    if schemata:
-        from pyoci.cgroups import resctrl
+        return
+    from pyoci.cgroups import resctrl
 
-        resctrl.update(state.resctrl, schemata)
+    before = resctrl.update(state.resctrl, schemata)
+    if resources:
+        try:
+            status.cgroup(state).update(resources)
+        except CgroupError:
+            resctrl.update(state.resctrl, before)
+            raise
+        _warn(resources)
 
 
 def _warn(resources: dict[str, Any]) -> None:
