@@ -71,7 +71,7 @@ def _hold(entry: Entry, state: State) -> int:
     if init is None:
         from pyoci.host import why_ended
 
-        error = StateError(f"events: {NOT_RUNNING}: {state.id!r}")
+        error = StateError(f"cannot show statistics: {NOT_RUNNING}: {state.id!r} has stopped")
         error.lead_on(why_ended.afterwards(entry, state))
         raise error
     return init

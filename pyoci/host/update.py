@@ -24,7 +24,7 @@ def update(entry: Entry, resources: dict[str, Any], schemata: Sequence[str] = ()
     """
     state = status.made(entry, "cannot update container")
     if status.status(entry, state) == status.STOPPED:
-        raise StateError(f"update: {NOT_RUNNING}: {state.id!r}")
+        raise StateError(f"update: {NOT_RUNNING}: {state.id!r} has stopped")
     if schemata and not state.resctrl:
         raise UnsupportedError(f"update {state.id}: it was made without /linux/intelRdt, so it has no resctrl group")
     if resources or not schemata:
