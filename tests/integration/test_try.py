@@ -22,6 +22,8 @@ TABLES = "import pyroute2.nftables.main as m; print([t.get_attr('NFTA_TABLE_NAME
 NOBODY = 65534
 # Calls of `try` itself, in the order in which it comes to them: it is killed at the first and at the last of each.
 STEPS = ("flock", "mkdir", "unshare", "setns", "fsopen", "move_mount", "umount2", "rmdir", "unlink")
+USER_STEPS = tuple(step for step in STEPS if step != "setns")
+TOOL_STEPS = ("flock", "unshare", "fsopen", "rmdir")  # before the tool, while it starts, beside it, at its end
 
 
 @pytest.fixture(autouse=True)
@@ -323,25 +325,30 @@ def test_forwarding_that_was_on_stays_on(runtime: Runtime, machine: Machine) -> 
 # -- killed at any step ----------------------------------------------------------------------------------------------
 
 
-def traced(runtime: Runtime, machine: Machine, words: list[str], options: list[str]) -> int:
-    command = [*machine.enter, "strace", *options, *arguments(runtime, *words)]
+def traced(runtime: Runtime, before: list[str], words: list[str], options: list[str]) -> int:
+    command = [*before, "strace", *options, *arguments(runtime, *words)]
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60).returncode
+
+
+def killed(runtime: Runtime, before: list[str], words: list[str], trace: Path, step: str, which: str) -> bool:
+    """Kill `try` at the first or last call named `step`; whether it makes such a call."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    assert traced(runtime, before, words, ["-o", str(trace), "-e", f"trace={step}"]) == 0
+    times = sum(line.startswith(f"{step}(") for line in trace.read_text().splitlines())
+    if times:
+        inject = f"inject={step}:signal=KILL:when={1 if which == 'first' else times}"
+        assert traced(runtime, before, words, ["-o", "/dev/null", "-e", f"trace={step}", "-e", inject]) in (-9, 137)
+    return bool(times)
 
 
 @pytest.mark.parametrize("which", ["first", "last"])
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at(runtime: Runtime, machine: Machine, scratch: Path, step: str, which: str) -> None:
     """The next call removes links, rules, folders, containers, cgroups; mounts end with the process."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
     before = machine.state()
-    trace, words = scratch / "trace", ["--net", "--", "true"]
-    assert traced(runtime, machine, words, ["-o", str(trace), "-e", f"trace={step}"]) == 0
-    times = sum(line.startswith(f"{step}(") for line in trace.read_text().splitlines())
-    assert times, f"try does not call {step} any more"
-    number = 1 if which == "first" else times
-    inject = ["-o", "/dev/null", "-e", f"trace={step}", "-e", f"inject={step}:signal=KILL:when={number}"]
-    assert traced(runtime, machine, words, inject) in (-9, 137)
+    words = ["--net", "--", "true"]
+    assert killed(runtime, machine.enter, words, scratch / "trace", step, which), f"try does not call {step} any more"
     expect(runtime, "--", "true", before=machine.enter)
     assert left(runtime) == []
     assert machine.state() == before
@@ -353,18 +360,11 @@ def test_killed_at_with_a_folder_that_is_kept(
     runtime: Runtime, machine: Machine, scratch: Path, step: str, which: str
 ) -> None:
     """What was kept before is there in the next call, which can use the folder."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
-    kept, trace = scratch / "kept", scratch / "trace"
+    kept = scratch / "kept"
     expect(runtime, "--keep", str(kept), "--", "sh", "-c", "echo one > /usr/kept")
     words = ["--keep", str(kept), "--", "true"]
-    assert traced(runtime, machine, words, ["-o", str(trace), "-e", f"trace={step}"]) == 0
-    times = sum(line.startswith(f"{step}(") for line in trace.read_text().splitlines())
-    if not times:
+    if not killed(runtime, machine.enter, words, scratch / "trace", step, which):
         pytest.skip(f"try --keep does not call {step}")
-    number = 1 if which == "first" else times
-    inject = ["-o", "/dev/null", "-e", f"trace={step}", "-e", f"inject={step}:signal=KILL:when={number}"]
-    assert traced(runtime, machine, words, inject) in (-9, 137)
     assert expect(runtime, "--keep", str(kept), "--", "cat", "/usr/kept") == "one"
     assert os.listdir(kept) == ["upper"]
     assert left(runtime) == []
@@ -453,7 +453,7 @@ def test_ordinary_user_and_network(
     if tool == "slirp4netns":
         assert "10.0.2.3" in devices
     assert machine.state() == before
-    until(lambda: not [name for name in helpers() if name in ("pasta", "passt", "slirp4netns")], "the tool has ended")
+    until(lambda: not user_tools(), "the tool has ended")
 
 
 @pytest.mark.parametrize("tool", ["pasta", "slirp4netns"])
@@ -523,20 +523,25 @@ def user_tool(machine: Machine, scratch: Path, tool: str) -> list[str]:
     (scratch / "none").touch(0o644)
     hidden = shutil.which("pasta") if tool != "pasta" else None
     hide = f"mount --bind {scratch}/none {hidden}; " if hidden else ""
-    device = f"mknod {scratch}/tun c 10 200; chmod 666 {scratch}/tun; mount --bind {scratch}/tun /dev/net/tun; "
+    node = f"[ -e {scratch}/tun ] || mknod {scratch}/tun c 10 200; chmod 666 {scratch}/tun; "
+    device = f"{node}mount --bind {scratch}/tun /dev/net/tun; "
     return ["unshare", "--mount", "sh", "-ec", f'{device}{hide}exec "$@"', "sh"]
 
 
 def helpers() -> list[str]:
-    """Names of all processes of NOBODY."""
+    """Names of all processes of NOBODY that have not ended."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if folder.stat().st_uid == NOBODY:
+            if folder.stat().st_uid == NOBODY and "State:\tZ" not in (folder / "status").read_text():
                 found.append((folder / "comm").read_text().strip().partition(".")[0])
         except OSError:
             pass  # it has ended
     return found
+
+
+def user_tools() -> list[str]:
+    return [name for name in helpers() if name in ("pasta", "passt", "slirp4netns")]
 
 
 def test_ordinary_user_killed(runtime: Runtime, ordinary: list[str]) -> None:
@@ -547,3 +552,43 @@ def test_ordinary_user_killed(runtime: Runtime, ordinary: list[str]) -> None:
     time.sleep(0.1)
     expect(runtime, "--", "true", before=ordinary)
     assert left(runtime) == []
+
+
+@pytest.mark.parametrize("which", ["first", "last"])
+@pytest.mark.parametrize("step", USER_STEPS)
+def test_ordinary_user_killed_at(runtime: Runtime, ordinary: list[str], scratch: Path, step: str, which: str) -> None:
+    assert killed(runtime, ordinary, ["--", "true"], scratch / "user/trace", step, which), f"no call of {step}"
+    expect(runtime, "--", "true", before=ordinary)
+    assert left(runtime) == []
+
+
+@pytest.mark.parametrize("which", ["first", "last"])
+@pytest.mark.parametrize("step", TOOL_STEPS)
+@pytest.mark.parametrize("tool", ["pasta", "slirp4netns"])
+def test_ordinary_user_with_network_killed_at(
+    runtime: Runtime, machine: Machine, ordinary: list[str], scratch: Path, tool: str, step: str, which: str
+) -> None:
+    """The tool ends with the call, or with its network namespace."""
+    words = [*machine.enter, *user_tool(machine, scratch, tool), *ordinary]
+    before = machine.state()
+    assert killed(runtime, words, ["--net", "--", "true"], scratch / "user/trace", step, which), f"no call of {step}"
+    until(lambda: not user_tools(), "the tool has ended")
+    expect(runtime, "--", "true", before=words)
+    assert left(runtime) == []
+    assert machine.state() == before
+    until(lambda: not helpers(), "no process of the user is left")
+
+
+@pytest.mark.parametrize("tool", ["pasta", "slirp4netns"])
+def test_ordinary_user_with_network_killed(
+    runtime: Runtime, machine: Machine, ordinary: list[str], scratch: Path, tool: str
+) -> None:
+    words = [*machine.enter, *user_tool(machine, scratch, tool), *ordinary]
+    running = subprocess.Popen([*words, *arguments(runtime, "--net", "--", "sleep", "100")], stdin=subprocess.DEVNULL)
+    running_container(runtime)
+    running.kill()
+    running.wait()
+    until(lambda: not user_tools(), "the tool has ended")
+    expect(runtime, "--", "true", before=words)
+    assert left(runtime) == []
+    until(lambda: not helpers(), "no process of the user is left")
