@@ -23,11 +23,11 @@ def run(call: Call) -> int:
     elif call.options["man"]:
         output.write(_page(name))
     elif not name:
-        output.write(main.overview() + _topics())
+        output.show(main.overview() + _topics())
     elif name in main.COMMANDS:
-        output.write(options.usage(name, main._load(name)))
+        output.show(options.usage(name, main._load(name)))
     else:
-        output.write(_topic(name))
+        output.show(_topic(name))
     return 0
 
 

@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
             output.write(version())
             return 0
         if parsed.options["help"] or not parsed.args:
-            output.write(overview())
+            output.show(overview())
             return 0
         if settings.trace is None:
             return _call(parsed.args[0], parsed.rest, settings)
@@ -177,7 +177,7 @@ def _call(name: str, words: list[str], settings: Settings) -> int:
     module = _load(name)
     parsed = options.parse(words, module.OPTIONS, getattr(module, "STOP_AT", None))
     if parsed.options.pop("help"):
-        output.write(options.usage(name, module))
+        output.show(options.usage(name, module))
         return 0
     args = parsed.args + parsed.rest
     if settings.debug:

@@ -6,6 +6,8 @@ import posix
 
 from pyoci.errors import PyociError, reason
 
+_NARROWEST = 30  # columns; a terminal that does not know its size says 0
+
 
 def write(text: str) -> None:
     """Write `text` to standard output; PyociError when it cannot take all of it."""
@@ -16,3 +18,12 @@ def write(text: str) -> None:
     except OSError as error:
         # `state` must not succeed unless the state was written (OCI command line interface, state).
         raise PyociError(f"write to standard output: {reason(error)}") from None
+
+
+def show(text: str) -> None:
+    """Write a help text to standard output: in the width of a terminal, and as it is to everything else."""
+    if posix.isatty(1) and (width := posix.get_terminal_size(1).columns) >= _NARROWEST:
+        from pyoci.manual.columns import fit
+
+        text = fit(text, width)
+    write(text)
