@@ -5,8 +5,6 @@ ordinary user can do less than root. Exit status 1 if something is missing that 
 
 from __future__ import annotations
 
-import os
-
 from pyoci import jsontext
 from pyoci.cli import options, output
 from pyoci.cli.main import VERSION
@@ -25,5 +23,5 @@ def run(call: Call) -> int:
     if call.options["json"]:
         output.write(jsontext.pretty(words.document(host, checks, fit)) + "\n")
     else:
-        output.write(words.text(host, checks, fit, color=os.isatty(1) and "NO_COLOR" not in os.environ))
+        output.write(words.text(host, checks, fit, color=output.has_colors()))
     return 0 if fit else 1

@@ -48,9 +48,8 @@ def run(call: Call) -> int:
     if call.options["json"]:
         output.write(jsontext.pretty(words.document(explanation)) + "\n")
     else:
-        terminal = os.isatty(1)
         width = shutil.get_terminal_size((100, 24)).columns
-        output.write(words.text(explanation, width, color=terminal and "NO_COLOR" not in os.environ))
+        output.write(words.text(explanation, width, color=output.has_colors()))
     threshold = call.options["fail-on"]
     failed = threshold and any(model.reaches(finding.level, threshold) for finding in explanation.findings)
     return FAILED if failed else 0

@@ -27,3 +27,13 @@ def show(text: str) -> None:
 
         text = fit(text, width)
     write(text)
+
+
+def is_screen() -> bool:
+    """Whether standard output is a terminal that can do more than print: move its cursor, show colors."""
+    return posix.isatty(1) and posix.environ.get(b"TERM", b"dumb") != b"dumb"
+
+
+def has_colors() -> bool:
+    """Whether a person sees them, and wants to: see no-color.org."""
+    return is_screen() and not posix.environ.get(b"NO_COLOR")

@@ -9,7 +9,6 @@ killed for lack of memory."""
 
 from __future__ import annotations
 
-import os
 import time
 
 from pyoci import jsontext
@@ -37,7 +36,7 @@ def run(call: Call) -> int:
     try:
         if call.options["json"]:
             _stream(watch, interval, once)
-        elif once or not os.isatty(1):
+        elif once or not output.is_screen():
             watch.rows()
             time.sleep(interval)
             output.write(plain.table(watch.rows()))
