@@ -42,7 +42,7 @@ def options_of(call: Call, detach: bool) -> host.Options:
         pid_file=values["pid-file"],
         no_pivot=values["no-pivot"],
         no_new_keyring=values["no-new-keyring"],
-        preserve_fds=parser.number("preserve-fds", values["preserve-fds"]),
+        preserve_fds=parser.number("--preserve-fds", values["preserve-fds"]),
         cgroup_manager=call.settings.cgroup_manager,
         rootless=call.settings.rootless,
         detach=detach,

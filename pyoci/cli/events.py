@@ -55,6 +55,8 @@ def duration(text: str) -> float:
         if unit not in _SECONDS or digits.count(".") > 1 or digits in ("", "."):
             raise UsageError(f"option --interval: {text!r} is not a duration such as 500ms, 5s or 1m30s")
         total += float(digits) * _SECONDS[unit]
+    if not text:
+        raise UsageError("option --interval: '' is not a duration such as 500ms, 5s or 1m30s")
     if total <= 0:
         raise UsageError(f"option --interval: {text!r} must be greater than zero")
     return total

@@ -31,9 +31,12 @@ def run(call: Call) -> int:
 
 def document(criu: str = "") -> dict[str, Any]:
     """The features structure, from the tables that the plan is made with; `criu` as --criu says."""
+    from pyoci.cgroups.systemd_annotations import PREFIX
     from pyoci.kernel.uapi import CAPABILITIES, NAMESPACE_FLAGS
+    from pyoci.plan.criu import CONFIG_ANNOTATION
     from pyoci.plan.mounts import OPTIONS as MOUNT_OPTIONS
     from pyoci.plan.process import MEMORY_FLAGS, MEMORY_MODES
+    from pyoci.spec.rules.advice import APPLIED
 
     return {
         "ociVersionMin": "1.0.0",
@@ -53,12 +56,7 @@ def document(criu: str = "") -> dict[str, Any]:
             "netDevices": {"enabled": NET_DEVICES},
         },
         "annotations": {**_annotations(), **_checkpoint(criu)},
-        "potentiallyUnsafeConfigAnnotations": [
-            "org.systemd.property.",
-            "run.oci.hooks.stderr",
-            "run.oci.hooks.stdout",
-            "run.oci.keep_original_groups",
-        ],
+        "potentiallyUnsafeConfigAnnotations": sorted([*APPLIED, CONFIG_ANNOTATION, PREFIX]),
     }
 
 

@@ -1,7 +1,7 @@
 """Change the resource limits of a container; the others stay as they are.
 
-With --resources the limits come from a file in the form of `linux.resources` of config.json, and all other
-options are ignored. Sizes take a unit: 512k, 64m, 1g; -1 is unlimited."""
+With --resources the limits come from a file in the form of `linux.resources` of config.json, and the other
+options for limits are ignored. Sizes take a unit: 512k, 64m, 1g; -1 is unlimited."""
 
 from __future__ import annotations
 
@@ -68,9 +68,10 @@ _MAX_DIGITS = 20  # those of 2^64; thousands make int() and float() raise errors
 def run(call: Call) -> int:
     options.expect_args(call, 1, 1, "one container id")
     source = call.options["resources"]
-    resources = read_resources(source) if source is not None else from_options(call.options)
+    # As runc has it: a document takes the place of all options except those for resctrl, which it cannot hold.
+    resources = read_resources(source) if source else from_options(call.options)
     with Store(call.settings.root).open(call.args[0]) as entry:
-        update.update(entry, resources, [] if source is not None else schemata(call.options))
+        update.update(entry, resources, schemata(call.options))
     return 0
 
 

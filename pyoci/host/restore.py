@@ -12,6 +12,7 @@ from pyoci.host import image_folder, open_for_init, restored
 from pyoci.host.announce import announce
 from pyoci.host.interrupt import undo_when_asked_to_end
 from pyoci.init import restore_stage
+from pyoci.init.inside import limits
 from pyoci.kernel import mount, proc_stat, process, signals
 from pyoci.plan import criu, delegation
 from pyoci.plan import restore as plans
@@ -252,7 +253,7 @@ def _ask_criu(
             sources=list(sources.items()),
             namespaces=namespaces,
             streams=streams,
-            groups={name: group for name, (_, group) in criu.cgroup_groups(made.group.save()).items()},
+            groups=criu.places(made.group.save()),
             config_file=_config_path(work.plan),
         )
         request = plans.options(work.plan, work.wanted, found)
@@ -271,9 +272,13 @@ def _ask_criu(
 def _prepare(work: _Restore, inherited: Inherited, folder: int, channel: Channel) -> None:
     """In the process that becomes criu."""
     restore_stage.prepare(work.plan, inherited, folder, channel)
+    # No image of criu's has the first two; what it forks inherits all three.
+    limits.place_memory(work.plan.memory_policy)
     program = work.plan.process
+    if program is not None:
+        limits.prioritize_io(program)
     if program is not None and program.no_new_privileges and not criu.keeps_no_new_privileges(work.criu_version):
-        process.set_no_new_privs()  # what criu forks inherits it
+        process.set_no_new_privs()
 
 
 def _config_path(plan: Plan) -> str:

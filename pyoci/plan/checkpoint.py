@@ -53,6 +53,7 @@ def options(plan: Plan, wanted: Wanted, found: Found) -> dict[str, Any]:
     """criu_opts, except for the descriptors of the folders. Raises CriuError, UsageError, UnsupportedError."""
     if "mount" not in plan.namespaces.new:
         raise UnsupportedError("checkpoint: the container has no mount namespace of its own, which criu needs")
+    criu.check_groups(plan.annotations, "checkpoint")
     made = criu.common(wanted, criu.empty_namespaces(wanted.empty_ns, uapi.CLONE_NEWNET), found.config_file)
     made |= {"pid": found.pid, "log_file": criu.DUMP_LOG, "ext_masters": True, "ext_sharing": True}
     for name in ("leave_running", "tcp_skip_in_flight", "link_remap"):

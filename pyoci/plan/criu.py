@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 CGROUP_MODES = {"soft": 3, "full": 4, "strict": 5, "ignore": 0}  # criu_cg_mode of rpc.proto
 CONFIG_ANNOTATION = "org.criu.config"
+DELEGATE = "run.oci.delegate-cgroup"
 CONFIG_FOLDER = "/etc/criu/"
 # The first that is there counts. runc's is taken as well: whoever puts pyoci in its place has it already.
 CONFIG_FILES = ("/etc/criu/pyoci.conf", "/etc/criu/runc.conf")
@@ -73,6 +74,16 @@ def empty_namespaces(names: list[str], network_flag: int) -> int:
         if name not in ("network", "net"):
             raise UsageError(f"option --empty-ns: {name!r} cannot be left empty by criu; it takes network")
     return network_flag if names else 0
+
+
+def check_groups(annotations: dict[str, str], what: str) -> None:
+    """Raise UnsupportedError where the container makes groups by itself: criu would need them before it may.
+
+    It moves a process into the group around them while that has controllers enabled for groups below, which the kernel
+    refuses (cgroups(7), the rule of no internal processes).
+    """
+    if annotations.get(DELEGATE):
+        raise UnsupportedError(f"{what}: criu cannot restore a container with the annotation {DELEGATE}")
 
 
 def config_file(annotations: dict[str, str], exists: dict[str, bool]) -> str:
@@ -141,6 +152,18 @@ def external(kind: str, name: str, value: str = "") -> str:
 def cgroup_groups(saved: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """Controllers -> (mount, group below it), of what `pyoci.cgroups` saved; cgroup2 has the name ``."""
     return {name: (mount, group) for name, (mount, group, *_) in (saved.get("groups") or {}).items()}
+
+
+def places(saved: dict[str, Any]) -> dict[str, str]:
+    """Controllers -> the group that processes enter: the container's own, or one below (run.oci.systemd.subgroup)."""
+    leaves = saved.get("leaves") or {"": saved.get("leaf", "")}
+    found = {
+        name: f"{group}/{leaves[name]}" if leaves.get(name) else group
+        for name, (_, group) in cgroup_groups(saved).items()
+    }
+    if "named" in saved:
+        found["name=systemd"] = saved["named"][1]
+    return found
 
 
 def freezer(saved: dict[str, Any]) -> str:

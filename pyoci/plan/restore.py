@@ -114,6 +114,7 @@ def check(plan: Plan, wanted: Wanted) -> None:
             )
     if "mount" not in plan.namespaces.new:
         raise UnsupportedError("restore: config.json gives the container no mount namespace of its own; criu needs it")
+    criu.check_groups(plan.annotations, "restore")
 
 
 class Confinement(Record):

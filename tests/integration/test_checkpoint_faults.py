@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import cgroup
+from helpers import cgroup, cgroup_files
 from helpers.bundle import Bundle
 from helpers.checkpoint import Case
 from helpers.fake_criu import FakeCriu
@@ -403,3 +403,39 @@ def test_features_tell_what_engines_look_for(case: Case, scratch: Path, how: str
     wanted = "true" if how == "present" else "false"
     for name in ("org.opencontainers.runc.checkpoint.enabled", "run.oci.crun.checkpoint.enabled"):
         assert document["annotations"][name] == wanted
+
+
+def test_what_criu_does_not_restore_comes_from_the_config(case: Case) -> None:
+    """No image has an I/O priority or a memory policy; both are inherited over fork(2) and execve(2)."""
+    case.make_images()
+    case.bundle.process["ioPriority"] = {"class": "IOPRIO_CLASS_BE", "priority": 6}
+    case.bundle.linux["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "0"}
+    pid = case.runtime.state(case.restore())["pid"]
+    ionice = subprocess.run(["ionice", "-p", str(pid)], capture_output=True, text=True, check=True)
+    assert ionice.stdout.strip() == "best-effort: prio 6"
+    if not Path("/proc/self/numa_maps").exists():
+        pytest.skip("this kernel has no NUMA, so that nothing shows a memory policy")
+    maps = Path(f"/proc/{pid}/numa_maps").read_text().splitlines()
+    assert {line.split()[1] for line in maps} == {"bind:0"}
+
+
+def test_groups_that_the_container_manages_are_refused_by_name(case: Case) -> None:
+    """Before criu runs: a container whose checkpoint could not be restored would be lost."""
+    cgroup_files.v2_only()
+    case.bundle.config["annotations"] = {"run.oci.delegate-cgroup": "payload"}
+    case.bundle.namespace("cgroup")
+    container = case.start()
+    assert "annotation run.oci.delegate-cgroup" in case.checkpoint_fails(container.id)
+    assert container.status == "running"
+    case.make_images()
+    assert "annotation run.oci.delegate-cgroup" in case.restore_fails()
+    assert not case.criu.requests(DUMP)
+    assert not case.criu.requests(RESTORE)
+
+
+def test_hooks_of_a_restore_write_where_their_annotation_says(case: Case) -> None:
+    case.make_images()
+    case.bundle.config["annotations"] = {"run.oci.hooks.stdout": str(case.bundle.path / "hooks.log")}
+    case.bundle.hook("createRuntime", "echo said")
+    case.restore()
+    assert (case.bundle.path / "hooks.log").read_text() == "said\n"

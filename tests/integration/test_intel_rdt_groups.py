@@ -305,6 +305,13 @@ def test_update(runtime: Runtime, bundle: Bundle, tree: Resctrl, updated: Contai
     runtime.expect("update", "--pids-limit", "60", "--mem-bw-schema", "MB:1=40", updated.id)
     assert schemata(tree, updated.id) == "MB:0= 100;1=  40 L3:0=003;1=001"
     assert pids_limit(bundle) == "60"
+    document = runtime.place / "limits"
+    document.write_text('{"pids": {"limit": 70}}')
+    runtime.expect("update", "-r", str(document), "--pids-limit=80", "--mem-bw-schema", "MB:1=90", updated.id)
+    assert schemata(tree, updated.id) == "MB:0= 100;1=  90 L3:0=003;1=001"
+    assert pids_limit(bundle) == "70"
+    runtime.expect("update", "--resources=", "--pids-limit=80", updated.id)
+    assert pids_limit(bundle) == "80"
 
 
 @pytest.mark.parametrize(

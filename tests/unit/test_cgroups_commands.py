@@ -90,6 +90,11 @@ def test_durations(text: str, seconds: float) -> None:
     assert events.duration(text) == pytest.approx(seconds)
 
 
+def test_an_empty_interval_is_no_duration() -> None:
+    with pytest.raises(UsageError, match="is not a duration"):
+        events.duration("")
+
+
 @pytest.mark.parametrize("text", ["", "5", "s", "0s", "-1s", "5x", "1.2.3s", "5 s"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="interval"):

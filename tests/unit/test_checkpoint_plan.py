@@ -311,3 +311,27 @@ def test_versions() -> None:
         criu.require_version(20904, [])
     with pytest.raises(CriuError, match=r"criu 3\.11 is too old for --lsm-profile: 3\.14 or newer"):
         criu.require_version(31100, ["org.criu.config", "--lsm-profile"])
+
+
+@pytest.mark.parametrize(
+    ("saved", "places"),
+    [
+        ({"groups": {"": ["/m", "/u.scope", 1]}}, {"": "/u.scope"}),
+        ({"groups": {"": ["/m", "/u.scope", 1]}, "leaf": "a/b"}, {"": "/u.scope/a/b"}),
+        ({"groups": {"": ["/m", "/g", 1]}, "named": ["/n", "/g", 2]}, {"": "/g", "name=systemd": "/g"}),
+        (
+            {"groups": {"cpu,cpuacct": ["/m", "/g", 1], "pids": ["/p", "/h", 2]}, "leaves": {"pids": "a"}},
+            {"cpu,cpuacct": "/g", "pids": "/h/a"},
+        ),
+        ({}, {}),
+    ],
+)
+def test_processes_go_on_in_the_group_that_they_entered(saved: dict[str, Any], places: dict[str, str]) -> None:
+    assert criu.places(saved) == places
+
+
+def test_groups_that_the_container_manages_are_refused() -> None:
+    plan = plan_of(annotations={criu.DELEGATE: "payload"})
+    with pytest.raises(UnsupportedError, match=rf"^checkpoint: .*{criu.DELEGATE}$"):
+        checkpoint.options(plan, wanted(), found())
+    checkpoint.options(plan_of(annotations={criu.DELEGATE: ""}), wanted(), found())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pyoci.cli import options
 from pyoci.cli.options import Option, in_user_namespace, number, parse
 from pyoci.errors import UsageError
 
@@ -126,3 +129,14 @@ def test_number_refused(text: str) -> None:
 def test_in_user_namespace_reads_the_map() -> None:
     with open("/proc/self/uid_map") as file:
         assert in_user_namespace() == (file.read().split() != ["0", "0", "4294967295"])
+
+
+def test_options_are_named_with_their_dashes() -> None:
+    """In messages, as they are written: no `option preserve-fds`."""
+    names = []
+    for file in sorted(Path(options.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "number" and len(node.args) > 1:
+                names.append((file.name, ast.unparse(node.args[0])))
+    assert len(names) > 5
+    assert [entry for entry in names if not entry[1].lstrip("f").strip("'\"").startswith("--")] == []

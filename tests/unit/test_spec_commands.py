@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,13 @@ def test_features_are_those_of_the_specification() -> None:
         "poststart",
         "poststop",
     ]
+
+
+def test_features_name_every_annotation_that_changes_what_is_done() -> None:
+    package = Path(features.__file__).parent.parent
+    sources = "".join(file.read_text() for file in package.rglob("*.py") if file.parent.name in ("plan", "cgroups"))
+    read = set(re.findall(r'"((?:run\.oci|org\.criu|org\.systemd)\.[a-z_.0-9-]+)"', sources))
+    assert read == set(document()["potentiallyUnsafeConfigAnnotations"])
 
 
 def test_features_are_what_is_built() -> None:
