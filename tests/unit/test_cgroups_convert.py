@@ -43,7 +43,14 @@ def test_block_io_weights_become_io_weights(weight: int, converted: int) -> None
 
 @pytest.mark.parametrize(
     ("swap", "limit", "expected"),
-    [(-1, None, "max"), (-1, 100, "max"), (100, 100, "0"), (101, 100, "1"), (2**63 - 1, 1, str(2**63 - 2))],
+    [
+        (-1, None, "max"),
+        (-1, 100, "max"),
+        (100, 100, "0"),
+        (101, 100, "1"),
+        (5, 0, "5"),
+        (2**63 - 1, 1, str(2**63 - 2)),
+    ],
 )
 def test_memory_and_swap_together_become_swap_alone(swap: int, limit: int | None, expected: str) -> None:
     assert convert.swap_max(swap, limit) == expected

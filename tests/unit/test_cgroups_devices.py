@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyoci.cgroups import device_program, devices
+from pyoci.cgroups import device_program, devices, files
 from pyoci.cgroups.devices import Allowed
 from pyoci.errors import CgroupError
 from pyoci.plan import devices as plan_devices
@@ -185,6 +185,99 @@ def test_a_hole_in_a_wildcard_is_refused_on_v1_and_works_on_v2() -> None:
         devices.for_v1(table)
     assert by_program(table, ("c", 10, 229, "r"))
     assert not by_program(table, ("c", 10, 229, "rw"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "kinds"), [("a", "cb"), (None, "cb"), ("", "cb"), ("c", "c"), ("u", "c"), ("b", "b"), ("p", "")]
+)
+def test_types_of_a_rule(entry: str | None, kinds: str) -> None:
+    config = {"allow": True, "type": entry, "major": 7, "minor": 8, "access": "r"}
+    rules = devices.rules_of([config])[: -len(devices.DEFAULT_RULES)]
+    assert rules == [(True, kind, 7, 8, "r") for kind in kinds]
+
+
+def test_an_allowed_hole_is_refused_in_words_of_its_own() -> None:
+    everything: list[Rule] = [(True, "c", None, None, "rwm"), (True, "b", None, None, "rwm")]
+    with pytest.raises(CgroupError, match=r"rule 'c 10:229 w' to allow cuts a hole into the earlier 'c 10:\* rw'"):
+        devices.for_v1([*everything, (False, "c", 10, None, "rw"), (True, "c", 10, 229, "w")])
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "is_hole"),
+    [
+        ((10, None), (10, 229), True),
+        ((None, 229), (10, 229), True),
+        ((None, None), (10, None), True),
+        ((10, 229), (10, None), False),
+        ((10, 229), (None, 229), False),
+        ((10, 229), (None, None), False),
+        ((10, None), (10, None), False),
+        ((10, 229), (10, 229), False),
+        ((10, 229), (10, 230), False),
+        ((10, None), (None, 229), True),
+        ((None, 229), (10, None), True),
+    ],
+)
+def test_a_hole_is_less_than_what_was_allowed(
+    earlier: tuple[int | None, int | None], later: tuple[int | None, int | None], is_hole: bool
+) -> None:
+    table: list[Rule] = [(True, "c", *earlier, "rw"), (False, "c", *later, "rw")]
+    if is_hole:
+        with pytest.raises(CgroupError, match="cuts a hole"):
+            devices.for_v1(table)
+    else:
+        remains = {} if (earlier, later) != ((10, 229), (10, 230)) else {("c", 10, 229): "rw"}
+        assert devices.for_v1(table).exceptions == remains
+
+
+@pytest.mark.parametrize("other", [(True, "c", 1, 3, "r"), (False, "c", None, None, "rwm")])
+def test_rules_for_both_types_reset_all_only_side_by_side(other: Rule) -> None:
+    pair: list[Rule] = [(True, "c", None, None, "rwm"), (True, "b", None, None, "rwm")]
+    assert devices.for_v1(pair).by_default
+    assert not devices.for_v1([pair[0], other, pair[1]]).by_default
+
+
+def test_files_of_the_steps() -> None:
+    restricted, all_but_one = devices.Allowed(False, {("c", 1, 3): "r"}), devices.Allowed(True, {("c", 1, 3): "r"})
+    assert devices.steps_v1(None, restricted) == [("devices.deny", "a"), ("devices.allow", "c 1:3 r")]
+    assert devices.steps_v1(None, all_but_one) == [("devices.allow", "a"), ("devices.deny", "c 1:3 r")]
+    assert devices.steps_v1(restricted, devices.Allowed(False, {})) == [("devices.deny", "c 1:3 r")]
+    assert devices.steps_v1(all_but_one, devices.Allowed(True, {})) == [("devices.allow", "c 1:3 r")]
+
+
+@pytest.mark.parametrize(
+    ("rules", "fresh", "inherited", "written"),
+    [
+        # everything is allowed, and was: a parent that is restricted itself is not written to
+        ([DENY_ALL, {"allow": True, "access": "rwm"}], True, "a *:* rwm\n", []),
+        ([DENY_ALL, {"allow": True, "access": "rwm"}], True, "c 1:3 rwm\n", [("devices.allow", "a")]),
+        ([DENY_ALL, {"allow": True, "access": "rwm"}], False, "a *:* rwm\n", [("devices.allow", "a")]),
+        # of a group in use, only the difference; of a new one, everything anew
+        ([DENY_ALL], False, "c 1:3 rwm\n", "no reset"),
+        ([DENY_ALL], True, "c 1:3 rwm\n", "reset"),
+    ],
+)
+def test_a_group_of_v1_is_brought_to_its_rules(
+    rules: list[dict[str, Any]], fresh: bool, inherited: str, written: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "read", lambda _path: inherited)
+    steps: list[tuple[str, str]] = []
+    monkeypatch.setattr(files, "write", lambda path, text: steps.append((path.rpartition("/")[2], text)))
+    table = devices.rules_of(rules)
+    # the default rules are among those of everything, too
+    devices.restrict_v1("/group", table[:4] if len(rules) == 2 else table, fresh)
+    if isinstance(written, list):
+        assert steps == written
+    else:
+        assert (("devices.deny", "a") in steps) is (written == "reset")
+        assert ("devices.allow", "c 1:5 rwm") in steps
+        assert (("devices.allow", "c 1:3 rwm") in steps) is fresh
+
+
+@pytest.mark.parametrize("text", ["c 1:3", "c 1 rwm", "c  1:3 rwm", "c x:3 rwm", "c\t1:3\trwm", ""])
+def test_another_form_than_the_kernels_is_refused(text: str) -> None:
+    with pytest.raises(CgroupError, match=r"^read devices.list: .* is not a rule such as 'c 1:3 rwm'"):
+        devices.parse_list(f"{text}\n")
 
 
 def test_a_list_as_the_kernel_prints_it_is_read_back() -> None:

@@ -75,6 +75,7 @@ def test_shares_of_v1() -> None:
         ({"quota": -1, "burst": 5001}, True),
         ({"burst": 5001}, True),
         ({"quota": 5000, "burst": 0}, True),
+        ({"quota": 0, "burst": 5001}, True),
     ],
 )
 def test_a_burst_is_no_larger_than_a_quota(cpu: dict[str, int], fits: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -96,21 +97,23 @@ def test_every_property_has_its_file_in_v1() -> None:
     ]
 
 
+EVERYTHING_OF_V2: Resources = {
+    "memory": {"limit": 1000, "reservation": -1, "swap": 3000, "useHierarchy": True, "kernel": -1},
+    "cpu": {"shares": 1024, "quota": 5000, "period": 10000, "burst": 7, "cpus": "0", "idle": 0},
+    "pids": {"limit": -1},
+    "blockIO": {
+        "weight": 100,
+        "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 600}],
+        "throttleWriteIOPSDevice": [{"major": 8, "minor": 16, "rate": 0}],
+    },
+    "hugepageLimits": [{"pageSize": "1GB", "limit": 5}],
+    "rdma": {"mlx5_1": {"hcaHandles": 3}},
+    "unified": {"io.max": "8:0 rbps=1\n8:16 wbps=2\n", "cpuset.cpus": ""},
+}
+
+
 def test_what_v2_has_is_converted() -> None:
-    resources: Resources = {
-        "memory": {"limit": 1000, "reservation": -1, "swap": 3000, "useHierarchy": True, "kernel": -1},
-        "cpu": {"shares": 1024, "quota": 5000, "period": 10000, "burst": 7, "cpus": "0", "idle": 0},
-        "pids": {"limit": -1},
-        "blockIO": {
-            "weight": 100,
-            "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 600}],
-            "throttleWriteIOPSDevice": [{"major": 8, "minor": 16, "rate": 0}],
-        },
-        "hugepageLimits": [{"pageSize": "1GB", "limit": 5}],
-        "rdma": {"mlx5_1": {"hcaHandles": 3}},
-        "unified": {"io.max": "8:0 rbps=1\n8:16 wbps=2\n", "cpuset.cpus": ""},
-    }
-    assert v2(resources) == [
+    assert v2(EVERYTHING_OF_V2) == [
         ("memory.swap.max", "2000"),
         ("memory.max", "1000"),
         ("memory.low", "max"),
@@ -130,6 +133,50 @@ def test_what_v2_has_is_converted() -> None:
         ("io.max", "8:16 wbps=2"),
         ("cpuset.cpus", ""),
     ]
+
+
+def is_property(name: str, resources: Resources) -> bool:
+    section, _, rest = name.replace(" ", ".", 1).partition(".")
+    value = resources[section]
+    if isinstance(value, list):
+        return any(entry["pageSize"] == rest for entry in value)
+    return not rest or rest.strip("'") in value
+
+
+@pytest.mark.parametrize(
+    ("resources", "batches"),
+    [
+        (EVERYTHING, resources_v1.plan(EVERYTHING)),
+        (EVERYTHING_OF_V2, resources_v2.plan(EVERYTHING_OF_V2, {})),
+        ({"memory": {"limit": -1}}, resources_v1.plan({"memory": {"limit": -1}})),
+        ({"memory": {"limit": -1}}, resources_v2.plan({"memory": {"limit": -1}}, {})),
+        ({"cpu": {"period": 5000}}, resources_v2.plan({"cpu": {"period": 5000}}, {})),
+    ],
+)
+def test_a_write_names_its_property_and_the_controller_of_its_files(
+    resources: Resources, batches: list[list[Write]]
+) -> None:
+    """A message names the one, and the other is the group that the file is looked for in."""
+    for item in (item for batch in batches for item in batch):
+        assert is_property(item.name, resources), item
+        assert {file.partition(".")[0] for file, _ in item.targets} == {item.controller}, item
+
+
+@pytest.mark.parametrize("plan", [resources_v1.plan, lambda resources: resources_v2.plan(resources, {})])
+def test_files_that_may_be_missing(plan: Callable[[Resources], list[list[Write]]]) -> None:
+    """The limits of swap, where the kernel has no swap, and of reserved huge pages, since Linux 5.7."""
+    batches = plan({"memory": {"limit": -1}, "hugepageLimits": [{"pageSize": "2MB", "limit": 0}]})
+    optional = [item.targets[0][0] for batch in batches for item in batch if item.optional is True]
+    unified = ["memory.swap.max", "hugetlb.2MB.rsvd.max"]
+    assert optional in (unified, ["memory.memsw.limit_in_bytes", "hugetlb.2MB.rsvd.limit_in_bytes"])
+    assert all(item.optional in (True, False) for batch in batches for item in batch)
+
+
+def test_every_file_that_a_kernel_may_have_for_a_weight() -> None:
+    weights = {"blockIO": {"weight": 10, "weightDevice": [{"major": 8, "minor": 0, "weight": 30}]}}
+    (whole,), (device,) = resources_v1.plan(weights)
+    assert whole.targets == (("blkio.weight", "10"), ("blkio.bfq.weight", "10"))
+    assert device.targets == (("blkio.weight_device", "8:0 30"), ("blkio.bfq.weight_device", "8:0 30"))
 
 
 def test_without_bfq_the_weight_is_on_the_scale_of_io_weight() -> None:
@@ -155,8 +202,15 @@ def test_without_bfq_the_weight_is_on_the_scale_of_io_weight() -> None:
     ],
 )
 def test_what_v2_lacks_is_refused_by_name(section: str, key: str, value: object) -> None:
-    with pytest.raises(CgroupError, match=rf"^{section}.{key}: .*cannot be applied"):
+    with pytest.raises(CgroupError) as refusal:
         v2({section: {key: value}})
+    assert str(refusal.value).startswith(f"{section}.{key}: {value!r} cannot be applied: cgroup v2 has nothing like it")
+
+
+def test_a_leaf_weight_of_a_device_is_refused_by_name() -> None:
+    device = {"major": 8, "minor": 0, "leafWeight": 40}
+    with pytest.raises(CgroupError, match=r"^blockIO.weightDevice leafWeight: 40 cannot be applied"):
+        v2({"blockIO": {"weightDevice": [device]}})
 
 
 def test_zeros_mean_not_given_as_engines_write_them() -> None:
@@ -233,6 +287,11 @@ def test_impossible_values_are_refused_in_v1(impossible: Resources) -> None:
 
 def test_an_unlimited_quota_takes_any_burst() -> None:
     assert ("cpu.cfs_burst_us", "5") in v1({"cpu": {"quota": -1, "burst": 5}})
+
+
+def test_unified_reaches_the_controller_that_the_name_begins_with() -> None:
+    ((write,),) = resources_v2.plan({"unified": {"memory.swap.max": "1"}}, {})
+    assert (write.controller, write.name) == ("memory", "unified 'memory.swap.max'")
 
 
 @pytest.mark.parametrize("name", ["../cgroup.procs", "memory", ".max", "a/b.c", ""])

@@ -38,8 +38,9 @@ def test_a_users_containers_lie_in_the_users_slice() -> None:
      "-a.slice:p:n", "a.slice:p:" + "n" * 250],
 )  # fmt: skip
 def test_a_broken_path_is_refused(broken: str) -> None:
-    with pytest.raises(CgroupError, match=r"cgroupsPath|slice"):
+    with pytest.raises(CgroupError, match=r"cgroupsPath|slice") as refusal:
         units.parse(broken, "c1", user=False)
+    assert broken in str(refusal.value) or "a dash names a parent" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -88,10 +89,31 @@ def test_properties_for_v1() -> None:
 
 @pytest.mark.parametrize(
     ("microseconds", "period", "in_second"),
-    [(100000, 100000, 1_000_000), (25000, 50000, 500_000), (1000, 300000, 10_000), (33333, 100000, 340_000)],
+    [
+        (100000, 100000, 1_000_000),
+        (25000, 50000, 500_000),
+        (1000, 300000, 10_000),
+        (33333, 100000, 340_000),
+        (700_000_000_000, 3, 233_333_333_333_340_000),  # beyond what a float holds
+    ],
 )
 def test_a_quota_is_rounded_up_to_whole_per_cents(microseconds: int, period: int, in_second: int) -> None:
     assert units.quota(microseconds, period)[0] == ("CPUQuotaPerSecUSec", ("t", in_second))
+
+
+@pytest.mark.parametrize(
+    ("text", "per_second"),
+    [("max 100000", units.INFINITY), ("max", units.INFINITY), ("5000 10000", 500_000), ("100000", 1_000_000)],
+)
+def test_cpu_max_as_a_quota(text: str, per_second: int) -> None:
+    batches = resources_v2.plan({"unified": {"cpu.max": text}}, {})
+    assert dict(units.properties(batches, True, {}))["CPUQuotaPerSecUSec"] == ("t", per_second)
+
+
+@pytest.mark.parametrize("text", ["", "-5 10000", "abc", "+5", "\u0665 10000", "min 10000"])
+def test_a_quota_that_only_the_kernel_understands_is_left_to_it(text: str) -> None:
+    batches = resources_v2.plan({"unified": {"cpu.max": text}}, {})
+    assert units.properties(batches, True, {}) == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,24 @@ import pytest
 from pyoci.cgroups.systemd_annotations import ALLOWED, PREFIX, properties, read
 from pyoci.errors import CgroupError
 
+# type, D-Bus signature, lowest, highest
+BOUNDS = [
+    ("byte", "y", 0, 255),
+    ("int16", "n", -(2**15), 2**15 - 1),
+    ("uint16", "q", 0, 2**16 - 1),
+    ("int32", "i", -(2**31), 2**31 - 1),
+    ("uint32", "u", 0, 2**32 - 1),
+    ("int64", "x", -(2**63), 2**63 - 1),
+    ("uint64", "t", 0, 2**64 - 1),
+]
+
+
+@pytest.mark.parametrize(("kind", "_signature", "lowest", "highest"), BOUNDS)
+def test_numbers_beyond_their_type_are_refused(kind: str, _signature: str, lowest: int, highest: int) -> None:
+    for number in (lowest - 1, highest + 1):
+        with pytest.raises(ValueError, match=f"^{number} is not between {lowest} and {highest}$"):
+            read(f"{kind} {number}")
+
 
 @pytest.mark.parametrize(
     ("text", "found"),
@@ -28,6 +46,13 @@ from pyoci.errors import CgroupError
         ("string 'x'", ("s", "x")),
         ("['network.target', 'a b']", ("as", ["network.target", "a b"])),
         ("[1,2]", ("ai", [1, 2])),
+        ("1e3", ("d", 1000.0)),
+        ("1E3", ("d", 1000.0)),
+        ("0x1e", ("i", 30)),
+        ("\n15\t", ("i", 15)),
+        ("'a\\qb'", ("s", "aqb")),
+        *((f"{kind} {highest}", (signature, highest)) for kind, signature, _, highest in BOUNDS),
+        *((f"{kind} {lowest}", (signature, lowest)) for kind, signature, lowest, _ in BOUNDS),
         ("@as []", ("as", [])),
     ],
 )
@@ -89,6 +114,8 @@ def test_other_annotations_are_no_properties() -> None:
 
 def test_seconds_become_microseconds() -> None:
     given = {"TimeoutStopSec": "10", "RuntimeMaxSec": "1.5", "TimeoutStopUSec": "uint64 7"}
+    assert properties({f"{PREFIX}RuntimeMaxSec": "0"}) == [("RuntimeMaxUSec", ("t", 0))]
+    assert properties({f"{PREFIX}RuntimeMaxSec": "uint64 1"}) == [("RuntimeMaxUSec", ("t", 1_000_000))]
     assert properties({PREFIX + name: text for name, text in given.items()}) == [
         ("TimeoutStopUSec", ("t", 10_000_000)),
         ("RuntimeMaxUSec", ("t", 1_500_000)),
