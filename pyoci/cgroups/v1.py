@@ -159,8 +159,9 @@ class LegacyCgroup:
             try:
                 files.write_raw("cgroup.procs", text, fd)
             except OSError as error:
+                place = f"{group.path}/{self.leaves[name]}" if self.leaves.get(name) else group.path
                 why = _why_not_in(error, name)
-                raise CgroupError(f"move process {pid} into {group.path}: {reason(error)}{why}") from None
+                raise CgroupError(f"move process {pid} into {place}: {reason(error)}{why}") from None
             finally:
                 posix.close(fd)
 

@@ -179,6 +179,18 @@ def test_options_reach_criu(case: Case) -> None:
     assert asked["17"] != asked["1"]
 
 
+@pytest.mark.parametrize("option", ["--no-subreaper", "--no-pivot", "--no-subreaper=true"])
+def test_options_of_a_restore_that_criu_need_not_know(case: Case, option: str) -> None:
+    case.make_images()
+    name = case.runtime.add(case.bundle)
+    words = [word for word in case.restore_words(option) if word != "--detach"]
+    process = case.runtime.popen(*words, name, options=case.options, stdin=subprocess.DEVNULL)
+    until(lambda: case.runtime.call("state", name).status == 0 and case.runtime.state(name)["status"] == "running")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 7
+    assert case.runtime.call("state", name).status != 0
+
+
 def test_pre_dump_chain_is_a_relative_link(case: Case, scratch: Path) -> None:
     container = case.start()
     before = scratch / "before"

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from helpers import cgroup, cgroup_files
 from helpers.bundle import Bundle
 from helpers.runtime import Container, Runtime
 
@@ -71,3 +72,25 @@ def test_a_label_of_a_module_that_is_not_there_is_an_error(
     if Path("/sys/module/apparmor" if switch == "apparmor" else "/sys/fs/selinux/enforce").exists():
         pytest.skip(f"{switch} is in this kernel")
     assert switch in runtime.fails("exec", option, "label", container.id, "/bin/true").lower()
+
+
+@pytest.mark.beyond_runc("Debian's runc asks for a cgroup2 mount at another place")
+def test_cgroup(runtime: Runtime, container: Container) -> None:
+    """The process enters a group below the container's, which must be there; none outside."""
+    made = [place / "below" for place in cgroup_files.every(container.bundle.cgroups_path)]
+    for place in made:
+        place.mkdir()
+    own = container.bundle.cgroups_path
+    empty = [place for place in made if (place / "cpuset.cpus").exists() and not cgroup.is_v2()]
+    if empty:
+        assert f"{empty[0]}: no space left" in runtime.fails("exec", "--cgroup", "below", container.id, "true")
+    for place in empty:
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            (place / name).write_text((place.parent / name).read_text())
+    for asked, entered in (("below", f"{own}/below"), ("/below", f"{own}/below"), ("/", own)):
+        seen = runtime.expect("exec", "--cgroup", asked, container.id, "cat", "/proc/self/cgroup").stdout
+        groups = {line.split(":", 2)[2] for line in seen.splitlines()}
+        assert entered in groups, (asked, groups)
+        assert not groups - {entered, "/"}, (asked, groups)
+    assert "--cgroup" in runtime.fails("exec", "--cgroup", "../x", container.id, "true")
+    assert "nowhere" in runtime.fails("exec", "--cgroup=nowhere", container.id, "true")

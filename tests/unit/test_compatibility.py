@@ -13,3 +13,17 @@ def test_the_page_is_up_to_date_and_has_no_empty_row() -> None:
     check = [sys.executable, str(ROOT / "hack" / "compatibility"), "--check"]
     result = subprocess.run(check, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 0, result.stderr
+
+
+def test_a_row_is_shown_by_a_test_about_its_subject() -> None:
+    """Not by any test that has the same word: `priority` of a process is not the one of a network device."""
+    page = (ROOT / "docs/compatibility.md").read_text()
+    for row, file in (
+        ("`linux.resources.network.priorities.priority`", "unit/test_cgroups_resources"),
+        ("`linux.seccomp.syscalls.args.op`", "integration/test_seccomp_filter"),
+        ("`hooks.poststop.env`", "integration/test_hooks"),
+        ("`restore --no-subreaper`", "integration/test_checkpoint_faults"),
+        ("`process.scheduler.policy`", "integration/test_scheduler"),
+    ):
+        (line,) = [line for line in page.splitlines() if line.startswith(f"| {row} ")]
+        assert f"[{file}" in line, line
