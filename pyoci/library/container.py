@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import IO, Any, Literal, TypedDict, Unpack, overload
 
 from pyoci.cli.main import default_root
-from pyoci.errors import (
-    NOT_RUNNING,
-    ContainerNotFound,
-    PyociError,
-    StateError,
-    SyscallError,
-    UsageError,
-)
-from pyoci.host import config_bundle
+from pyoci.errors import ContainerNotFound, StateError, UsageError
 from pyoci.host import events as host_events
 from pyoci.host import kill as host_kill
 from pyoci.host import pause as host_pause
 from pyoci.host import ps as host_ps
 from pyoci.host import update as host_update
 from pyoci.host.status import state_document
-from pyoci.library import copying, values
+from pyoci.library import copying, creation, values
+from pyoci.library import resources as resources_of_update
 from pyoci.library.config import Config
-from pyoci.library.exchange import Exchange
-from pyoci.library.outcome import Exit, Finished, Output, OutputLimit, Timeout
+from pyoci.library.container_files import open_files
+from pyoci.library.ending import Ending
+from pyoci.library.outcome import Exit, Finished
 from pyoci.library.process import (
     DEVNULL,
     MAX_OUTPUT,
@@ -43,19 +34,15 @@ from pyoci.library.process import (
     text_keywords,
 )
 from pyoci.library.program import Stream, call, find_program
-from pyoci.library.supervised import Supervised, SupervisorLost
+from pyoci.library.streams import Streams
 from pyoci.library.usage import Event, Events, Stats, stats_of
 from pyoci.library.waiting import Deadline
-from pyoci.library.watch import Watch
-from pyoci.spec.bundle import check_document
 from pyoci.state import status as state_status
-from pyoci.state.store import CONFIG_FILE, Entry, Store, check_id
+from pyoci.state.store import Entry, Store, check_id
 
-_PATIENCE = 10.0  # seconds for a supervisor to write down what it knows
 _Path = str | os.PathLike[str]
 _User = int | str | tuple[int, int]
 _Pids = list[int]  # `list` is a method below
-_Ranges = list[copying.Range]
 
 
 class _Options(TypedDict, total=False):
@@ -95,13 +82,8 @@ class Container:
         self.id = id
         self.root = os.path.abspath(root) if root is not None else default_root()
         self.program = program or find_program()
-        self.stdin: IO[Any] | None = None
-        self.stdout: IO[Any] | None = None
-        self.stderr: IO[Any] | None = None
-        self.terminal: Terminal | None = None
-        self._text: tuple[str | None, str] = (None, "strict")
-        self._supervised: Supervised | None = None
-        self._exit: Exit | None = None
+        self._streams = Streams(None, None, "strict")
+        self._ending = Ending(self.root, self.id)
 
     @classmethod
     def create(
@@ -132,30 +114,22 @@ class Container:
 
         Raises what pyoci.errors has for it: ContainerExists, ConfigError, ExecutableError, ...
         """
-        container = cls(id if id is not None else new_id(), root=root, program=program)
-        words, document = _source(bundle, config, rootfs)
-        is_anothers = is_taken(container.root, container.id)
-        made = Supervised(
+        container = cls(id if id is not None else creation.new_id(), root=root, program=program)
+        words, document = creation.source(bundle, config, rootfs)
+        supervised = creation.create(
             container.program,
             container.root,
-            ["create", *words, *options, container.id],
+            container.id,
+            [*words, *options],
+            text_keywords(text, encoding, errors),
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             config=document,
             die_with_parent=die_with_parent,
             global_options=["--systemd-cgroup"] if systemd_cgroup else [],
-            keywords=text_keywords(text, encoding, errors),
         )
-        try:
-            made.popen.wait()
-            made.until_created()
-        except BaseException as error:
-            made.close()
-            if isinstance(error, SupervisorLost) and not is_anothers:
-                remove_rest(container.program, container.root, container.id)
-            raise
-        container._adopt(made, encoding or ("utf-8" if text else None), errors)
+        container._streams = Streams(supervised, encoding or ("utf-8" if text else None), errors)
         return container
 
     @classmethod
@@ -182,6 +156,22 @@ class Container:
 
     def __hash__(self) -> int:
         return hash((self.id, self.root))
+
+    @property
+    def stdin(self) -> IO[Any] | None:
+        return self._streams.stdin
+
+    @property
+    def stdout(self) -> IO[Any] | None:
+        return self._streams.stdout
+
+    @property
+    def stderr(self) -> IO[Any] | None:
+        return self._streams.stderr
+
+    @property
+    def terminal(self) -> Terminal | None:
+        return self._streams.terminal
 
     def start(self) -> None:
         """Run the program of the config. Raises ExecutableError when it cannot be, HookError, StateError."""
@@ -253,23 +243,18 @@ class Container:
         Sizes are bytes or "64M", -1 means unlimited; `cpu` is a number of CPUs such as 0.5, and `cpus` its other name.
         Raises ConfigError, CgroupError (the former limits are back then).
         """
-        wanted: dict[str, Any] = json.loads(json.dumps(dict(resources or {})))
-        if memory is not None:
-            wanted.setdefault("memory", {})["limit"] = values.size(memory, "memory")
-        if memory_swap is not None:
-            wanted.setdefault("memory", {})["swap"] = values.size(memory_swap, "memory_swap")
         if cpu is not None and cpus is not None:
             raise TypeError("cpu and cpus are two names of one limit: give one of them")
-        cpus = cpu if cpus is None else cpus
-        if cpus is not None:
-            wanted.setdefault("cpu", {}).update(quota=values.cpu_quota(cpus), period=values.PERIOD)
-        if cpu_shares is not None:
-            wanted.setdefault("cpu", {})["shares"] = cpu_shares
-        if pids is not None:
-            wanted.setdefault("pids", {})["limit"] = pids
-        check_document(wanted, "resources")
+        limits = resources_of_update.document(
+            resources,
+            memory=memory,
+            memory_swap=memory_swap,
+            cpu=cpus if cpu is None else cpu,
+            cpu_shares=cpu_shares,
+            pids=pids,
+        )
         with self._open() as entry:
-            host_update.update(entry, wanted)
+            host_update.update(entry, limits)
 
     def stats(self) -> Stats:
         """Usage at this moment. Raises StateError when it has stopped."""
@@ -283,12 +268,12 @@ class Container:
 
     def events(self, interval: float = 5.0) -> Iterator[Event]:
         """Statistics every `interval` seconds, and each out-of-memory kill, until the container has stopped."""
-        found = self._events(interval)
+        events = self._events(interval)
         try:
-            while (event := found.next()) is not None:
+            while (event := events.next()) is not None:
                 yield event
         finally:
-            found.close()
+            events.close()
 
     def wait(self, timeout: float | None = None) -> Exit:
         """Wait until it has stopped; how its first process ended, also when that was long ago or in another process.
@@ -337,7 +322,7 @@ class Container:
         values.output_limit(max_output)
         stdin = DEVNULL if data is None else PIPE
         deadline = Deadline(timeout)
-        process: Process[Any] = start(
+        process: Process[Any] = creation.start(
             self.program, self.root, words, [os.fspath(word) for word in args], keywords, deadline, _cancel,
             stdin=stdin, stdout=PIPE, stderr=PIPE,
         )  # fmt: skip
@@ -377,7 +362,7 @@ class Container:
         keywords = text_keywords(text, encoding, errors)
         words = exec_words(self.id, args, env=env, cwd=cwd, user=user, terminal=bool(terminal), options=options)
         size = terminal if isinstance(terminal, tuple) else TERMINAL_SIZE if terminal else None
-        return start(
+        return creation.start(
             self.program, self.root, words, [os.fspath(word) for word in args], keywords, Deadline(timeout), _cancel,
             stdin=stdin, stdout=stdout, stderr=stderr, size=size,
         )  # fmt: skip
@@ -427,7 +412,7 @@ class Container:
         if leave_running:
             self._call(*command, "--leave-running", self.id)
         else:
-            self._call_to_the_end(*command, self.id)
+            self._ending.by_command(self.program, [*command, self.id])
 
     @classmethod
     def restore(
@@ -451,14 +436,11 @@ class Container:
 
         `wait` of this object still tells how it ended.
         """
-        self._call_to_the_end("delete", *(["--force"] if force else []), self.id)
+        self._ending.by_command(self.program, ["delete", *(["--force"] if force else []), self.id])
 
     def close(self) -> None:
         """Let go of streams and descriptors. The container stays."""
-        if self._supervised is not None:
-            self._supervised.close()
-        if self.terminal is not None:
-            self.terminal.close()
+        self._streams.close()
 
     def _events(self, interval: float) -> Events:
         if not interval > 0:
@@ -466,141 +448,20 @@ class Container:
         self.state()
         return Events([self.program, "--root", self.root, "events", f"--interval={interval:.9f}s", self.id])
 
-    def _adopt(self, made: Supervised, encoding: str | None, errors: str) -> None:
-        self._supervised = made
-        self._text = (encoding, errors)
-        self.stdin, self.stdout, self.stderr = made.popen.stdin, made.popen.stdout, made.popen.stderr
-        self.terminal = Terminal(made.terminal) if made.terminal >= 0 else None
-
     def _wait(self, timeout: float | None, cancel: int = -1) -> Exit:
-        if self._exit is None:
-            watch = Watch(self.root, self.id)
-            try:
-                self._exit = watch.wait(Deadline(timeout), cancel)
-            finally:
-                watch.close()
-        return self._exit
+        return self._ending.wait(Deadline(timeout), cancel)
 
     def _communicate(
         self, input: str | bytes | None, deadline: Deadline, max_output: int | None, cancel: int = -1
     ) -> tuple[Any, Any]:
-        encoding, errors = self._text
-        exchange = Exchange(
-            self.stdin,
-            self.stdout,
-            self.stderr,
-            input=encode(input, encoding),
-            max_output=max_output,
-            cancel=cancel,
-        )
-        watch = Watch(self.root, self.id)
-
-        def decode(data: str | bytes) -> str | bytes:
-            return data.decode(encoding, errors) if encoding and isinstance(data, bytes) else data
-
-        try:
-            exchange.run(watch.fd, lambda: True, deadline)
-            self._exit = self._exit or watch.wait(Deadline(_PATIENCE))
-        except (Timeout, OutputLimit) as error:
-            error.stdout, error.stderr = decode(error.stdout), decode(error.stderr)
-            raise
-        finally:
-            watch.close()
-        return decode(bytes(exchange.stdout)), decode(bytes(exchange.stderr))
+        return self._streams.communicate(self._ending, input, deadline, max_output, cancel)
 
     def _files(self) -> copying.Files:
         with self._open() as entry:
-            state = entry.read()
-            init = state_status.hold_init(state)
-            if init is None:
-                linux = json.loads(entry.read_file(CONFIG_FILE)).get("linux") or {}
-                return copying.Files(state.rootfs, *(_ranges(linux, kind) for kind in ("uidMappings", "gidMappings")))
-            try:
-                maps = [Path(f"/proc/{state.pid}/{name}").read_text() for name in ("uid_map", "gid_map")]
-                files = copying.Files(f"/proc/{state.pid}/root", *map(copying.id_ranges, maps))
-            except OSError as error:
-                raise SyscallError(error.errno or 0, f"look at the files of {self.id}") from None
-            finally:
-                os.close(init)
-            if not state_status.init_lives(state):  # the number may have been another's
-                os.close(files.fd)
-                raise StateError(f"copy: {NOT_RUNNING}: {self.id!r} has just stopped")
-            return files
+            return open_files(entry)
 
     def _call(self, *words: str) -> bytes:
         return call(self.program, self.root, words)
 
-    def _call_to_the_end(self, *words: str) -> None:
-        """A command that removes the container: how it ended is taken down, and its supervisor is gone, too."""
-        watch = None
-        try:
-            watch = Watch(self.root, self.id)
-        except PyociError:
-            pass  # there is none, or only half of one
-        try:
-            self._call(*words)
-            if watch is not None:
-                self._exit = self._exit or watch.wait(Deadline(_PATIENCE))
-        except Timeout:
-            pass
-        finally:
-            if watch is not None:
-                watch.close()
-
     def _open(self) -> Entry:
         return Store(self.root).open(self.id)
-
-
-def start(
-    program: str,
-    root: str,
-    words: Sequence[str],
-    args: Sequence[str],
-    keywords: dict[str, Any],
-    deadline: Deadline,
-    cancel: int,
-    **given: Any,
-) -> Process[Output]:
-    """`run` or `exec` by a supervisor that is a child of ours. Raises why it could not be, Timeout."""
-    made = Supervised(program, root, words, keywords=keywords, **given)
-    try:
-        made.until_created(deadline, cancel)
-    except BaseException:
-        made.abandon()
-        made.close()
-        raise
-    return Process(made, args, keywords.get("encoding"), keywords.get("errors", "strict"))
-
-
-def is_taken(root: str, container_id: str) -> bool:
-    """Whether there is such a container already, which must not be removed when one of that name cannot be made."""
-    return os.path.lexists(os.path.join(root, container_id))
-
-
-def remove_rest(program: str, root: str, container_id: str) -> None:
-    """What a supervisor that was killed has left: the container, or a part of it, and the bundle of its config."""
-    call(program, root, ["delete", "--force", container_id])
-    config_bundle.remove_bundles(root, container_id)
-
-
-def new_id() -> str:
-    return f"pyoci-{uuid.uuid4().hex[:12]}"
-
-
-def _source(bundle: _Path | None, config: Config | None, rootfs: _Path | None) -> tuple[Sequence[str], bytes | None]:
-    """Options that name the bundle, or the config that is handed over."""
-    if bundle is not None:
-        if config is not None or rootfs is not None:
-            raise TypeError("a bundle has a config and a rootfs: give either a bundle, or a config and a rootfs")
-        return ["--bundle", os.path.abspath(bundle)], None
-    if config is None and rootfs is None:
-        raise TypeError("give a bundle, or a config, or a rootfs")
-    config = config or Config.default()
-    if rootfs is not None:
-        config = config.with_rootfs(rootfs)
-    return [], config.require_rootfs().to_bytes()
-
-
-def _ranges(linux: Mapping[str, Any], kind: str) -> _Ranges:
-    mappings = linux.get(kind) or [{"containerID": 0, "hostID": 0, "size": (1 << 32) - 1}]
-    return [(entry["containerID"], entry["hostID"], entry["size"]) for entry in mappings]

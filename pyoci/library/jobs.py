@@ -11,7 +11,7 @@ from pyoci.errors import ConfigError
 from pyoci.library import values
 from pyoci.library.bundle import Bundle
 from pyoci.library.config import Config
-from pyoci.library.container import is_taken, new_id, remove_rest, start
+from pyoci.library.creation import is_taken, new_id, remove_rest, start
 from pyoci.library.outcome import Finished
 from pyoci.library.process import DEVNULL, MAX_OUTPUT, PIPE, Process, encode, finish, text_keywords
 from pyoci.library.program import find_program
