@@ -30,7 +30,7 @@ class BuildProgram(build_scripts):
         except build_program.BuildError as error:
             sys.exit(f"pyoci cannot be built: {error}")
         # In place: the command that installs them has the list already.
-        self.distribution.data_files += manual_pages.write(Path(self.build_dir, "pyoci"), folder / "manual")
+        self.distribution.data_files += manual_pages.write([str(Path(self.build_dir, "pyoci"))], folder / "manual")
 
     def get_source_files(self) -> list[str]:
         return [str(path.relative_to(ROOT)) for path in (ROOT / "launcher").rglob("*") if path.is_file()]

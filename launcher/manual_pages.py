@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 # Where man and shells look, below /usr or a virtual environment.
@@ -14,8 +15,8 @@ COMPLETION = {
 }
 
 
-def write(program: Path, folder: Path) -> list[tuple[str, list[str]]]:
-    """All of them, below `folder`; their places and files as setuptools' data_files."""
+def write(program: Sequence[str], folder: Path) -> list[tuple[str, list[str]]]:
+    """All of them, below `folder`; their places and files as setuptools' data_files. `program` is how it is called."""
     pages = folder / MAN_PAGES
     pages.mkdir(parents=True, exist_ok=True)
     _said(program, "help", "--man-pages", str(pages))
@@ -28,5 +29,5 @@ def write(program: Path, folder: Path) -> list[tuple[str, list[str]]]:
     return made
 
 
-def _said(program: Path, *words: str) -> str:
-    return subprocess.run([str(program), *words], check=True, stdout=subprocess.PIPE, text=True).stdout
+def _said(program: Sequence[str], *words: str) -> str:
+    return subprocess.run([*program, *words], check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -25,6 +25,7 @@ _LOGGED_ERRORS = 2
 _BASE = Path("/tmp/engine")
 
 slowness = 1.0  # time limits are so many times as long: in an emulated guest, say
+unified = True  # whether the cells of a hybrid host have its cgroup2 mount
 
 
 def run(
@@ -43,7 +44,8 @@ def run(
             tell(outcome)
         return outcomes, "absent"
     reader, writer = os.pipe()
-    with Cell(kind.name, keep=[*keep, str(runtime), str(busybox)], fresh=kind.covers) as cell:
+    kept = [*keep, str(runtime), str(busybox)]
+    with Cell(kind.name, keep=kept, fresh=kind.covers, unified=unified) as cell:
         cell.start(lambda: _inside(kind, cases, runtime, busybox, writer))
         os.close(writer)
         outcomes, version = _listen(kind, cases, reader, tell)

@@ -62,6 +62,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", metavar="ENGINE[:CASE]", action="append", default=[], help="may be repeated")
     parser.add_argument("--busybox", metavar="PATH", default="busybox", help="a static busybox (from PATH)")
     parser.add_argument("--slowness", metavar="N", type=float, default=1.0, help="make all time limits N times as long")
+    parser.add_argument(
+        "--without-cgroup2", action="store_true", help="hide the cgroup2 mount of a hybrid host (crun refuses it)"
+    )
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write JUnit XML")
     parser.add_argument("--save", metavar="FILE", type=Path, help="write the run as JSON")
     parser.add_argument(
@@ -92,6 +95,7 @@ def main(argv: list[str]) -> int:
         print(f"error: {problem}", file=sys.stderr)
         return 2
     engine_runner.slowness = arguments.slowness
+    engine_runner.unified = not arguments.without_cgroup2
     outcomes: list[report.Outcome] = []
     versions = {}
     try:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import os
+import platform
 import subprocess
+import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from inputs import Input, Inputs, ReleaseError, unpack
+import licenses
+from inputs import ReleaseError, unpack
 from libraries import Build
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "launcher"))
+
+import manual_pages  # noqa: E402 - needs the line above
+
 SUMMARY = "A low-level OCI container runtime: a drop-in for runc, one static program"
-# python-prctl is linked in, and its licence is the strictest.
-LICENSE = "GPL-3.0-or-later"
-OWN_LICENSE = "Apache-2.0"
+LICENSE = licenses.WHOLE
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file can have
 
 NFPM = """\
@@ -33,46 +41,68 @@ description: |
 license: {license}
 mtime: "1980-01-01T00:00:00Z"
 contents:
-  - src: {program}
-    dst: /usr/bin/pyoci
-    file_info:
-      mode: 0755
-  - src: {sbom}
-    dst: /usr/share/doc/pyoci/sbom.cdx.json
-    file_info:
-      mode: 0644
-  - src: {copyright}
-    dst: /usr/share/doc/pyoci/copyright
-    file_info:
-      mode: 0644
 """
+# rpm removes the folders that a package owns, dpkg all that are empty.
+NFPM_FOLDER = """\
+  - dst: /usr/share/doc/pyoci
+    type: dir
+"""
+NFPM_FILE = """\
+  - src: {source}
+    dst: /usr/{place}
+    file_info:
+      mode: 0{mode:o}
+"""
+
+
+class File(NamedTuple):
+    """What a package installs: where, below /usr or the folder that pip chose."""
+
+    place: str
+    source: Path
+    mode: int = 0o644
 
 
 def make(program: Path, version: str, build: Build, folder: Path) -> None:
     """Write everything that belongs to `program` into `folder`."""
-    sbom = folder / f"{program.name}.cdx.json"
-    sbom.write_text(bill_of_materials(program, version, build.inputs, build.machine.name))
-    for kind, name in (("deb", build.machine.debian), ("rpm", build.machine.rpm)):
-        _package(kind, name, program, sbom, version, build, folder)
-    wheel(program, version, build.machine.name, folder)
-
-
-def _package(kind: str, arch: str, program: Path, sbom: Path, version: str, build: Build, folder: Path) -> None:
     work = build.work / "packages"
-    work.mkdir(exist_ok=True)
-    copyright_file, settings = work / "copyright", work / f"{kind}.yaml"
-    copyright_file.write_text(copyright_text(build.inputs))
-    settings.write_text(
-        NFPM.format(
-            arch=arch,
-            version=version,
-            summary=SUMMARY,
-            license=LICENSE,
-            program=program,
-            sbom=sbom,
-            copyright=copyright_file,
-        )
-    )
+    work.mkdir()
+    found = licenses.parts(build)
+    sbom = folder / f"{program.name}.cdx.json"
+    sbom.write_text(bill_of_materials(program, version, found, build.machine.name))
+    rights = folder / f"{program.name}.copyright"
+    rights.write_text(licenses.copyright_text(found))
+    told = [File(place, path) for place, path in manual(program, build, work)]
+    documents = [File("share/doc/pyoci/sbom.cdx.json", sbom), File("share/doc/pyoci/copyright", rights)]
+    packed = [_packed(file, work) if file.place.startswith("share/man/") else file for file in told]
+    for kind, name in (("deb", build.machine.debian), ("rpm", build.machine.rpm)):
+        _package(kind, name, [File("bin/pyoci", program, 0o755), *packed, *documents], version, build, folder)
+    wheel(program, version, build.machine.name, [*told, *documents], folder)
+
+
+def manual(program: Path, build: Build, work: Path) -> Iterator[tuple[str, Path]]:
+    """Man pages and completion, as the program writes them: (place, file)."""
+    emulator = [] if build.machine.name == platform.machine() else [f"qemu-{build.machine.name}-static"]
+    try:
+        made = manual_pages.write([*emulator, str(program)], work / "manual")
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ReleaseError(f"{program.name} does not write its man pages: {error}") from None
+    for place, paths in made:
+        yield from ((f"{place}/{Path(path).name}", Path(path)) for path in paths)
+
+
+def _packed(file: File, work: Path) -> File:
+    """As distributions have their man pages: compressed, without a date."""
+    path = work / f"{file.source.name}.gz"
+    path.write_bytes(gzip.compress(file.source.read_bytes(), 9, mtime=0))
+    return File(f"{file.place}.gz", path, file.mode)
+
+
+def _package(kind: str, arch: str, files: list[File], version: str, build: Build, folder: Path) -> None:
+    work = build.work / "packages"
+    settings = work / f"{kind}.yaml"
+    head = NFPM.format(arch=arch, version=version, summary=SUMMARY, license=LICENSE)
+    settings.write_text(head + NFPM_FOLDER + "".join(NFPM_FILE.format(**file._asdict()) for file in files))
     target = folder / (f"pyoci_{version}_{arch}.deb" if kind == "deb" else f"pyoci-{version}-1.{arch}.rpm")
     command = [str(nfpm(build)), "package", "--config", str(settings), "--packager", kind, "--target", str(target)]
     environment = {"PATH": os.environ["PATH"], "SOURCE_DATE_EPOCH": "315532800", "HOME": str(work)}
@@ -90,57 +120,15 @@ def nfpm(build: Build) -> Path:
     return program
 
 
-def copyright_text(inputs: Inputs) -> str:
-    lines = [f"pyoci is under {OWN_LICENSE}. This program has inside:", ""]
-    lines += [f"  {one.name} {one.version}: {one.license}" for one in _parts(inputs)]
-    lines += [
-        "",
-        "The GNU C Library: LGPL-2.1-or-later",
-        "",
-        f"So the program as a whole is under {LICENSE}. Its source is",
-    ]
-    lines += [
-        "pyoci's repository at the commit that `pyoci --version` prints, with what hack/release.d/inputs.json names;"
-    ]
-    lines += ["hack/release builds it again, with changed libraries, too.", ""]
-    return "\n".join(lines)
-
-
-def _parts(inputs: Inputs) -> list[Input]:
-    return [*inputs.sources.values(), *inputs.packages.values()]
-
-
-def bill_of_materials(program: Path, version: str, inputs: Inputs, arch: str) -> str:
+def bill_of_materials(program: Path, version: str, found: list[licenses.Part], arch: str) -> str:
     """CycloneDX 1.5, without a date or a serial number: the same for the same program."""
-    components = []
-    for one in _parts(inputs):
-        if one.package:
-            name, _, package_version = one.package.partition("=")
-            purl = f"pkg:deb/debian/{name}@{package_version.replace(':', '%3A').replace('+', '%2B')}?arch=source"
-        else:
-            purl = f"pkg:pypi/{one.name}@{one.version}"
-        hashes = [
-            {"alg": "SHA-256", "content": value}
-            for name, value in one.files.items()
-            if not name.endswith((".dsc", ".asc"))
-        ]
-        components.append(
-            {
-                "type": "library",
-                "bom-ref": purl,
-                "name": one.name,
-                "version": one.version,
-                "licenses": [{"license": {"id": one.license}}],
-                "purl": purl,
-                "hashes": hashes[:1],
-            }
-        )
+    components = [_component(part) for part in found]
     main = {
         "type": "application",
         "bom-ref": f"pyoci@{version}",
         "name": "pyoci",
         "version": version,
-        "licenses": [{"license": {"id": OWN_LICENSE}}],
+        "licenses": [{"license": {"id": LICENSE}}],
         "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(program.read_bytes()).hexdigest()}],
         "properties": [{"name": "pyoci:architecture", "value": arch}],
     }
@@ -156,8 +144,23 @@ def bill_of_materials(program: Path, version: str, inputs: Inputs, arch: str) ->
     return json.dumps(document, indent=2) + "\n"
 
 
-def wheel(program: Path, version: str, arch: str, folder: Path) -> None:
-    """A wheel with nothing but the program: pip puts it into bin/, for any Python."""
+def _component(part: licenses.Part) -> dict[str, Any]:
+    # CycloneDX has `id` for one licence of SPDX's list, and `expression` for what is put together.
+    words: dict[str, Any] = {"expression": part.license} if " " in part.license else {"license": {"id": part.license}}
+    component = {
+        "type": "library",
+        "bom-ref": part.purl,
+        "name": part.name,
+        "version": part.version,
+        "licenses": [words],
+        "purl": part.purl,
+    }
+    hashes = [{"alg": "SHA-256", "content": part.checksum}] if part.checksum else []
+    return {**component, "hashes": hashes} if hashes else component
+
+
+def wheel(program: Path, version: str, arch: str, more: list[File], folder: Path) -> None:
+    """A wheel with no Python in it: pip puts the program into bin/, for any Python, and `more` beside it."""
     name = f"pyoci_runtime-{version}"
     tag = f"py3-none-manylinux_2_17_{arch}.musllinux_1_1_{arch}"
     metadata = (
@@ -167,6 +170,7 @@ def wheel(program: Path, version: str, arch: str, folder: Path) -> None:
     about += "".join(f"Tag: py3-none-{part}\n" for part in tag.removeprefix("py3-none-").split("."))
     files = {
         f"{name}.data/scripts/pyoci": program.read_bytes(),
+        **{f"{name}.data/data/{file.place}": file.source.read_bytes() for file in more},
         f"{name}.dist-info/METADATA": metadata.encode(),
         f"{name}.dist-info/WHEEL": about.encode(),
     }

@@ -11,91 +11,18 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from helpers.release import ROOT, find_program
+from helpers.release import RELEASES, ROOT, ROOTS, EmptyRoot, find_program
 
 pytestmark = pytest.mark.root
 
 MOST = (16 << 20) - (256 << 10)  # bytes: 16 MiB are promised, and the rest is room for the next patch release
-ROOTS = Path(os.environ.get("PYOCI_RELEASE_CACHE", "/var/cache/pyoci-release")) / "roots"
-RELEASES = ("bullseye", "bookworm", "trixie", "sid")
-APPLETS = "sh cat sleep mkdir ip true mount umount pivot_root grep sed tr".split()
 
 
 @pytest.fixture(scope="module")
 def program() -> Path:
     return find_program()
-
-
-class EmptyRoot:
-    """Commands run in a mount namespace of their own, so what is mounted goes with it.
-
-    `below` is the root file system that the root is made of; none: an empty one.
-    """
-
-    def __init__(self, folder: Path, program: Path, below: Path | None = None) -> None:
-        self.folder = folder
-        self.below = below
-        self.rootfs = folder / "bundle/rootfs"
-        for name in ("proc", "run", "tmp", "dev", "sys/fs/cgroup"):
-            (folder / name).mkdir(parents=True)
-        for name in ("bin", "proc", "dev", "sys"):
-            (self.rootfs / name).mkdir(parents=True)
-        shutil.copy2(program, folder / "pyoci")
-        busybox = shutil.which("busybox")
-        if busybox is None or b"statically" not in subprocess.run(["file", busybox], capture_output=True).stdout:
-            busybox = busybox or pytest.skip("busybox-static is not installed")
-        shutil.copy2(busybox, self.rootfs / "bin/busybox")
-        for name in APPLETS:
-            (self.rootfs / "bin" / name).symlink_to("busybox")
-
-    def script(self, *lines: str) -> subprocess.CompletedProcess[str]:
-        """Shell lines in the mount and network namespaces of one run, whose root is the empty one.
-
-        With pivot_root(2), as containers and initramfs have it: what joins a mount namespace gets its root, so under
-        chroot(2) alone `exec` would be in the root outside. The shell is the bundle's.
-        """
-        mount = f"mount --bind {self.folder} {self.folder}"
-        if self.below is not None:
-            work = self.folder.with_name("work")
-            work.mkdir(exist_ok=True)
-            layers = f"lowerdir={self.below},upperdir={self.folder},workdir={work}"
-            mount = f"mount -t overlay -o {layers} overlay {self.folder}"
-        head = [
-            mount,
-            f"cd {self.folder}",
-            "mount -t proc proc proc",
-            "mount --rbind /sys/fs/cgroup sys/fs/cgroup",
-            "mkdir -p old",
-            "pivot_root . old",
-            "cd /",
-            "export PATH=/usr/sbin:/usr/bin:/sbin:/bin:/bundle/rootfs/bin",
-            "umount -l /old",
-            'pyoci() { /pyoci "$@"; }',
-        ]
-        shell = f"{self.rootfs}/bin/sh"
-        command = ["unshare", "--mount", "--net", shell, "-ec", "\n".join([*head, *lines])]
-        environment = {"PATH": f"{self.rootfs}/bin:/usr/bin:/bin"}
-        return subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
-        )
-
-    def pyoci(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.script("pyoci " + " ".join(words))
-
-    def configure(self, **linux: Any) -> dict[str, Any]:
-        done = self.pyoci("spec", "--bundle", "/bundle")
-        path = self.folder / "bundle/config.json"
-        if not path.exists():
-            raise AssertionError(done.stderr)
-        config: dict[str, Any] = json.loads(path.read_text())
-        config["process"]["terminal"] = False
-        config["process"]["args"] = ["/bin/sleep", "1000"]
-        config["linux"].update(linux)
-        path.write_text(json.dumps(config))
-        return config
 
 
 @pytest.fixture(params=["", *RELEASES], ids=lambda name: name or "empty")
@@ -297,6 +224,62 @@ def test_start_needs_no_file(program: Path) -> None:
         if line.startswith(("open", "access", "newfstatat")) and "EMPTY_PATH" not in line
     ]
     assert all("no-such-container" in line or "/run/" in line for line in opened), opened
+
+
+EVIL = "raise SystemExit('a module of the distribution was imported')"
+
+
+def test_distributions_files_are_removed_and_replaced_under_a_running_container(program: Path, tmp_path: Path) -> None:
+    """/usr/lib and /usr/bin go, with the C library; then a Python comes that breaks what imports from it."""
+    busybox = shutil.which("busybox") or pytest.skip("busybox-static is not installed")
+    root = EmptyRoot(tmp_path / "here", program)
+    root.configure(seccomp=SECCOMP)
+    ids = [f"{what}-{os.getpid()}" for what in ("removed", "replaced")]
+    for folder in ("evil/encodings", "evil/json"):
+        (tmp_path / folder).mkdir(parents=True)
+    for module in ("os.py", "re.py", "encodings/__init__.py", "json/__init__.py", "site.py"):
+        (tmp_path / "evil" / module).write_text(EVIL)
+    pyoci = f"{root.folder}/pyoci --root {tmp_path}/state"
+    script = f"""
+        export PATH={root.rootfs}/bin
+        mount --make-rprivate /
+        for id in {" ".join(ids)}; do {pyoci} create --bundle {root.folder}/bundle $id; {pyoci} start $id; done
+        for folder in /usr/lib /usr/lib64 /usr/bin /usr/sbin /usr/local; do mount -t tmpfs none $folder; done
+        live() {{
+            {pyoci} state $1 | grep '"running"'
+            {pyoci} exec $1 /bin/sh -c 'mkdir /tmp/new || echo refused'
+            {pyoci} ps --format json $1
+            {pyoci} events --stats $1 | grep -c '"type"'
+            {pyoci} validate {root.folder}/bundle
+            {pyoci} kill $1 KILL
+            while {pyoci} state $1 | grep -q running; do sleep 0.1; done
+            {pyoci} delete $1
+            {pyoci} create --bundle {root.folder}/bundle $1-again
+            {pyoci} delete --force $1-again
+        }}
+        test ! -e /usr/lib/os-release
+        live {ids[0]}
+        for folder in /usr/lib/python3 /usr/lib/python3.11 /usr/lib/python3.13 /usr/lib/python313.zip; do
+            cp -r {tmp_path}/evil $folder
+        done
+        export PYTHONPATH={tmp_path}/evil PYTHONHOME=/usr/lib/python3.13
+        live {ids[1]}
+        {pyoci} list --quiet
+        echo the end
+    """
+    for applet in ("test", "cp"):
+        (root.rootfs / "bin" / applet).symlink_to("busybox")
+    try:
+        command = ["unshare", "--mount", busybox, "sh", "-ec", script]
+        with (tmp_path / "said").open("w") as said:  # no pipe: the containers would keep it open
+            status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, timeout=120).returncode
+    finally:
+        for name in (*ids, *(f"{one}-again" for one in ids)):
+            subprocess.run([*pyoci.split(), "delete", "--force", name], capture_output=True)
+    told = (tmp_path / "said").read_text()
+    assert status == 0, told
+    assert told.count('"running"') == 2 and told.count("refused") == 2
+    assert told.endswith("the end\n")
 
 
 def test_waiting_container_holds_little(empty: EmptyRoot) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -23,6 +24,7 @@ sys.path.insert(0, str(TOOLS))
 import apt  # noqa: E402 - found beside hack/release
 import inputs  # noqa: E402
 import libraries  # noqa: E402
+import licenses  # noqa: E402
 import packages  # noqa: E402
 
 
@@ -125,23 +127,71 @@ def program(tmp_path: Path) -> Path:
     return path
 
 
+PARTS = [
+    licenses.Part("python", "3.13.5", "PSF-2.0", "pkg:deb/debian/python3.13@3.13.5?arch=source", "0" * 64, ()),
+    licenses.Part("glibc", "2.36", "GPL-3.0-or-later WITH GCC-exception-3.1", "pkg:deb/debian/libc6-dev@2.36", "", ()),
+]
+
+
 def test_bill_of_materials_names_each_part(program: Path) -> None:
-    wanted = inputs.read(TOOLS / "inputs.json")
-    document: dict[str, Any] = json.loads(packages.bill_of_materials(program, "1.2.3", wanted, "x86_64"))
+    document: dict[str, Any] = json.loads(packages.bill_of_materials(program, "1.2.3", PARTS, "x86_64"))
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.5")
-    names = {part["name"] for part in document["components"]}
-    assert names == {*wanted.sources, *wanted.packages}
-    assert all(part["hashes"][0]["alg"] == "SHA-256" and part["licenses"] for part in document["components"])
+    fetched, machines = document["components"]
+    assert fetched["hashes"] == [{"alg": "SHA-256", "content": "0" * 64}]
+    assert fetched["licenses"] == [{"license": {"id": "PSF-2.0"}}]
+    assert "hashes" not in machines and machines["licenses"] == [{"expression": PARTS[1].license}]
     main = document["metadata"]["component"]
     assert main["hashes"][0]["content"] == hashlib.sha256(program.read_bytes()).hexdigest()
     assert "timestamp" not in document["metadata"]  # the same for the same program
 
 
+@pytest.fixture
+def build(tmp_path: Path) -> libraries.Build:
+    """With a licence for each part, where hack/release unpacks them."""
+    wanted = inputs.read(TOOLS / "inputs.json")
+    made = libraries.Build(libraries.MACHINES["x86_64"], wanted, tmp_path / "inputs", tmp_path / "work")
+    for name in (*wanted.sources, *wanted.packages):
+        made.source(name).mkdir(parents=True)
+        (made.source(name) / "LICENSE").write_text(f"words of {name}")
+    for path in ("Doc/license.rst", *(one.path for one in licenses.INSIDE_PYTHON)):
+        (made.source("python") / path).parent.mkdir(parents=True, exist_ok=True)
+        (made.source("python") / path).write_text("words of what is inside")
+    if not licenses.GPL3.exists() or not shutil.which("dpkg-query"):
+        pytest.skip("a release is built on Debian")
+    return made
+
+
+def test_copyright_has_the_words_of_every_part(build: libraries.Build) -> None:
+    found = licenses.parts(build)
+    assert {part.name for part in found} > {
+        *build.inputs.sources,
+        *build.inputs.packages,
+        "glibc",
+        "libgcc",
+        "mimalloc",
+    }
+    text = licenses.copyright_text(found)
+    for name in (*build.inputs.sources, *build.inputs.packages):
+        assert f"words of {name}\n" in text
+    assert "words of what is inside" in text
+    assert "GNU GENERAL PUBLIC LICENSE" in text and "as a whole is under GPL-3.0-or-later" in text
+    assert "glibc" in text and str(build.work) not in text
+
+
+@pytest.mark.parametrize("gone", ["jeepney/LICENSE", "python/Objects/mimalloc/alloc.c"])
+def test_part_whose_licence_is_gone_ends_the_build(build: libraries.Build, gone: str) -> None:
+    (build.work / "source" / gone).unlink()
+    with pytest.raises(inputs.ReleaseError, match=r"licenses\.py"):
+        licenses.parts(build)
+
+
 def test_wheel_is_the_program_and_the_same_each_time(program: Path, tmp_path: Path) -> None:
     made = []
+    (tmp_path / "pyoci.8").write_text("a page")
+    page = packages.File("share/man/man8/pyoci.8", tmp_path / "pyoci.8")
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        packages.wheel(program, "1.2.3", "x86_64", tmp_path / name)
+        packages.wheel(program, "1.2.3", "x86_64", [page], tmp_path / name)
         made.append(next((tmp_path / name).iterdir()))
     assert made[0].read_bytes() == made[1].read_bytes()
     with zipfile.ZipFile(made[0]) as archive:
@@ -154,6 +204,7 @@ def test_wheel_is_the_program_and_the_same_each_time(program: Path, tmp_path: Pa
     done = subprocess.run([*command, str(made[0])], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (target / "bin/pyoci").read_bytes() == program.read_bytes()
+    assert (target / "share/man/man8/pyoci.8").read_text() == "a page"
 
 
 def test_checksums_are_what_sha256sum_reads(program: Path, tmp_path: Path) -> None:
