@@ -35,3 +35,21 @@ def test_files_in_backquotes_exist(name: str) -> None:
             assert word.endswith("/") or any(ROOT.glob(word)), word
         elif folder in ROOMS and word.endswith((".py", ".c")):
             assert any((ROOT / "pyoci").glob(word)), word
+
+
+def recipes() -> list[tuple[str, str]]:
+    text = (ROOT / "docs" / "extending.md").read_text()
+    return [(part.partition("\n")[0], part) for part in re.split(r"(?m)^## ", text)[1:-1]]  # the last tells of a trial
+
+
+@pytest.mark.parametrize(("title", "text"), recipes())
+def test_a_recipe_names_what_its_files_have(title: str, text: str) -> None:
+    """A contributor greps for these names."""
+    quoted = re.findall(r"`([^`]+)`", text)
+    places = [path for word in quoted if "/" in word for path in (*ROOT.glob(word), *(ROOT / "pyoci").glob(word))]
+    files = [file for place in places for file in ([place] if place.is_file() else place.glob("*.py"))]
+    assert files, title
+    sources = "\n".join(file.read_text() for file in files)
+    names = {word for word in quoted if re.fullmatch(r"_?[A-Z][A-Z_]+|_[a-z_]+", word) and "FOO" not in word}
+    unknown = {name for name in names if not re.search(rf"\b{name}\b", sources)}
+    assert not unknown, f"{title}: no file of this recipe has {unknown}"
