@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 10.0  # seconds
 _TRACER_PATIENCE = 1.0  # one that takes notice of its children at all does so at once
+_ORPHAN_PATIENCE = 1.0  # it has nothing left to do; other children may be there from before execve(2)
 _P_PIDFD = 3  # waitid(2); posix does not have it everywhere
 
 
@@ -101,6 +102,24 @@ def _give_up(pid: int, host: Channel) -> None:
             posix.waitpid(pid, 0)
         except (ProcessLookupError, ChildProcessError):
             pass  # waited for already
+        _reap_others()
+
+
+def _reap_others() -> None:
+    """Wait for the child whose number has not come.
+
+    Left to a parent that waits for nobody (PID 1 of many a container, prctl(2) PR_SET_CHILD_SUBREAPER), it would be a
+    zombie in the container's PID namespace, whose init cannot end before it (pid_namespaces(7)).
+    """
+    import time
+
+    deadline = time.monotonic() + _ORPHAN_PATIENCE
+    try:
+        while time.monotonic() < deadline:
+            if not posix.waitpid(-1, posix.WNOHANG)[0]:
+                time.sleep(0.002)
+    except ChildProcessError:
+        pass
 
 
 def _write_maps(user: UserNamespace, inherited: Inherited, host: Channel) -> None:

@@ -268,6 +268,8 @@ def _why_missing(view: View, wanted: Wanted) -> str:
         seen = view.names(folder or "/")
         if not seen:
             return f"{rootfs} has no folder {folder}" + ("" if name.startswith("/") else f" (cwd is {wanted.cwd})")
+        if last in seen:
+            return _why_no_target(view, f"{folder}/{last}", rootfs)
         return f"{rootfs} has no such file" + did_you_mean(last, seen, f"{folder}/")
     return _why_not_in_path(view, wanted, rootfs)
 
@@ -285,8 +287,24 @@ def _why_not_in_path(view: View, wanted: Wanted, rootfs: str) -> str:
                 return f"{folder.rstrip('/')}/{name} is there, and PATH in /process/env is {show(path)}"
     if not any(entry.startswith("PATH=") for entry in wanted.env):
         return f"/process/env has no PATH, and {rootfs} has no {name} in {path}"
+    for folder in folders:
+        if folder.startswith("/") and name in view.names(folder):
+            return _why_no_target(view, f"{folder}/{name}", rootfs)
     seen = [other for folder in folders if folder.startswith("/") for other in view.names(folder)]
     return f"{rootfs} has none in {path}" + did_you_mean(name, seen)
+
+
+def _why_no_target(view: View, place: str, rootfs: str) -> str:
+    """Words for a name that is there, and is a link to nothing."""
+    folder, _, name = place.rpartition("/")
+    parent = view.open(folder or "/")
+    if parent is None:
+        raise Unseen
+    try:
+        target = posix.readlink(name, dir_fd=parent)
+    finally:
+        posix.close(parent)
+    return f"{place} of {rootfs} is a symbolic link to {show(target)}, which leads to no file in it"
 
 
 def _listed(names: list[str]) -> str:

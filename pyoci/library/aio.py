@@ -23,9 +23,9 @@ Result = TypeVar("Result")
 _Path = str | os.PathLike[str]
 
 
-async def in_thread(call: Callable[[int], Result]) -> Result:
+async def in_thread(call: Callable[[int], Result], undo: Callable[[Result], object] | None = None) -> Result:
     """Run `call` in a new thread. When this is cancelled, the descriptor that it gets becomes readable, and its end is
-    waited for: nothing goes on behind the back of who cancelled.
+    waited for: nothing goes on behind the back of who cancelled. What it has made by then, `undo` removes.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Result] = loop.create_future()
@@ -54,14 +54,24 @@ async def in_thread(call: Callable[[int], Result]) -> Result:
         except asyncio.CancelledError:
             os.close(writer)
             writer = -1
-            await asyncio.wait([done])
-            if not done.cancelled():
-                done.exception()  # it has been looked at
+            await _until_done(done)
+            if done.exception() is None and undo is not None:
+                made = done.result()
+                await _until_done(asyncio.ensure_future(in_thread(lambda _: undo(made))))
             raise
     finally:
         os.close(reader)
         if writer >= 0:
             os.close(writer)
+
+
+async def _until_done(future: asyncio.Future[Any]) -> None:
+    """Also when this is cancelled again and again: the thread uses what is let go of afterwards."""
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            pass
 
 
 @overload
@@ -132,6 +142,10 @@ class Process(Generic[Output]):
     async def __aexit__(self, *_exception: object) -> None:
         await self.close()
 
+    @property
+    def returncode(self) -> int | None:
+        return self._process.returncode
+
     def poll(self) -> Exit | None:
         return self._process.poll()
 
@@ -164,8 +178,8 @@ class Container:
 
     @classmethod
     async def create(cls, id: str | None = None, bundle: _Path | None = None, **given: Any) -> Container:
-        """`pyoci.Container.create`, with its arguments."""
-        return cls._of(await in_thread(lambda _: blocking.Container.create(id, bundle, **given)))
+        """`pyoci.Container.create`, with its arguments. Cancelled, it leaves no container."""
+        return cls._of(await in_thread(lambda _: blocking.Container.create(id, bundle, **given), _remove))
 
     @classmethod
     async def list(cls, root: _Path | None = None, *, program: str | None = None) -> Sequence[Container]:
@@ -300,8 +314,11 @@ class Container:
         **given: Unpack[blocking._PopenOptions],
     ) -> Process[str]: ...
     async def popen(self, args: Sequence[_Path], **given: Any) -> Process[Any]:
-        """`pyoci.Container.popen`."""
-        return Process(await in_thread(lambda _: self._own.popen(args, **given)))
+        """`pyoci.Container.popen`. Cancelled, the program is killed."""
+        process: processes.Process[Any] = await in_thread(
+            lambda cancel: self._own.popen(args, _cancel=cancel, **given), processes.Process.close
+        )
+        return Process(process)
 
     async def copy_in(self, source: _Path, destination: _Path, **given: Any) -> None:
         """`pyoci.Container.copy_in`, with its arguments."""
@@ -319,3 +336,10 @@ class Container:
 
     def close(self) -> None:
         self._own.close()
+
+
+def _remove(container: blocking.Container) -> None:
+    try:
+        container.delete(force=True)
+    finally:
+        container.close()

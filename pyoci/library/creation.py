@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyoci.errors import PyociError
 from pyoci.host import config_bundle
 from pyoci.library.config import Config
 from pyoci.library.outcome import Output
@@ -46,8 +47,10 @@ def create(
         supervised.popen.wait()
         supervised.until_created()
     except BaseException as error:
+        # A signal's handler may raise anything, at any moment.
+        is_left = isinstance(error, SupervisorLost) or (not isinstance(error, PyociError) and supervised.disown())
         supervised.close()
-        if isinstance(error, SupervisorLost) and not is_anothers:
+        if is_left and not is_anothers:
             remove_rest(program, root, container_id)
         raise
     return supervised

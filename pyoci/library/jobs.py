@@ -150,6 +150,8 @@ def _config(
         config, rootfs = rootfs.standalone(), None
     if args is None and config is None:
         raise TypeError("args: takes a list of words such as ['sh', '-c', ...]; None is for a config that has them")
+    if rootfs is None and config is None:
+        raise TypeError("rootfs: takes the folder of a root file system, or a Bundle; or give a config that has one")
     draft = (config or Config.default()).draft()
     wanted: Config = draft
     if args is not None:

@@ -93,6 +93,12 @@ class Process(Generic[Output]):
     def __repr__(self) -> str:
         return f"<Process {' '.join(self.args)[:80]!r} pid={self.pid} exit={self._supervised.exit}>"
 
+    @property
+    def returncode(self) -> int | None:
+        """As `subprocess` has it: the exit status, or the signal's number negated; None while it runs."""
+        ended = self.poll()
+        return None if ended is None else ended.returncode
+
     def poll(self) -> Exit | None:
         """How it ended, None while it runs."""
         try:

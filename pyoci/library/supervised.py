@@ -128,6 +128,19 @@ class Supervised:
                 raise errors.from_data(message["error"])
             return True
 
+    def disown(self) -> bool:
+        """Want no more what `create` makes: True if it is there already, else the supervisor takes it back itself."""
+        try:
+            self._report.shutdown(socket.SHUT_RDWR)  # from here on it cannot say that it is there
+        except OSError:
+            pass
+        try:
+            while self.note():
+                pass
+        except PyociError:
+            pass  # it could not be made
+        return bool(self.pid)
+
     def abandon(self) -> None:
         """Kill what was made, with all that descends from it, and wait until it is gone."""
         if self.popen.returncode is None:

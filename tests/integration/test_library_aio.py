@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from helpers.library import Library, descriptors
-from helpers.runtime import TIME_LIMIT
+from helpers.runtime import TIME_LIMIT, until
 
 import pyoci
 from pyoci import PIPE, Exit, aio
@@ -190,5 +190,67 @@ def test_a_process_that_reads_and_writes(library: Library) -> None:
                 writer.close()
                 assert await reader.read() == b""
                 assert await process.wait(10) == Exit(0)
+
+    run(work())
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.002, 0.01, 0.03, 0.1])
+def test_a_cancelled_create_leaves_nothing(library: Library, delay: float) -> None:
+    """Also where the container was there already: nobody else has its ID."""
+
+    async def work() -> None:
+        config = library.config.with_args(*SLEEPS)
+        task = asyncio.create_task(
+            aio.Container.create(library.id(), config=config, stdout=PIPE, die_with_parent=True, **library.options)
+        )
+        await asyncio.sleep(delay)
+        if task.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        else:
+            async with await task:
+                pass
+        assert pyoci.Container.list(library.options["root"]) == []
+
+    run(work())
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.002, 0.01, 0.03, 0.1])
+@pytest.mark.parametrize(
+    "name", ["exec", "popen", "communicate", "wait", "copy_out", "stats", "state", "update", "pause"]
+)
+def test_a_cancelled_call_leaves_no_process_and_no_descriptor(
+    library: Library, tmp_path: Path, name: str, delay: float
+) -> None:
+    async def work() -> None:
+        own = library.started("exec sleep 300")
+        until(lambda: Path(f"/proc/{own.pid}/comm").read_text() == "sleep\n", "the shell has become sleep")
+        with own:
+            container = aio.Container(own.id, **library.options)
+            calls: dict[str, Coroutine[Any, Any, Any]] = {
+                "exec": container.exec(SLEEPS),
+                "popen": container.popen(SLEEPS, stdout=PIPE),
+                "communicate": container.communicate(),
+                "wait": container.wait(),
+                "copy_out": container.copy_out("/bin", tmp_path / "copied"),
+                "stats": container.stats(),
+                "state": container.state(),
+                "update": container.update(pids=50),
+                "pause": container.pause(),
+            }
+            task = asyncio.create_task(calls.pop(name))
+            for other in calls.values():
+                other.close()
+            await asyncio.sleep(delay)
+            task.cancel()
+            task.cancel()
+            try:
+                result = await task
+                if name == "popen":
+                    await result.close()
+            except asyncio.CancelledError:
+                pass
+            assert own.ps() == [own.pid]
+            assert own.status == "running" or name == "pause"
 
     run(work())

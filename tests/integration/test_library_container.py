@@ -291,6 +291,44 @@ def test_a_failed_create_leaves_nothing(library: Library) -> None:
     assert not list(Path(library.options["root"]).iterdir())
 
 
+class _Stop(Exception):
+    """As KeyboardInterrupt is: raised by a signal's handler, anywhere."""
+
+
+# subprocess.Popen, interrupted while it is made, says that its program was not waited for
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+@pytest.mark.parametrize("delay", [0.002, 0.005, 0.01, 0.02, 0.04, 0.08])
+def test_an_interrupted_create_leaves_nothing(library: Library, delay: float) -> None:
+    name = library.id()
+
+    def stop(*_: object) -> None:
+        raise _Stop
+
+    def is_left() -> bool:
+        files = Path("/proc").glob("[0-9]*/cmdline")
+        return (Path(library.options["root"]) / name).exists() or any(name in words(file) for file in files)
+
+    def words(file: Path) -> str:
+        try:
+            return file.read_text(errors="replace")
+        except OSError:
+            return ""  # it has ended
+
+    former = signal.signal(signal.SIGALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, delay)
+        container = library.create("sleep 300", id=name, stdout=PIPE)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        container.delete(force=True)
+        container.close()
+    except _Stop:
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+    until(lambda: not is_left(), "neither its supervisor nor the container is left")
+
+
 def test_errors_are_the_runtimes_own(library: Library, tmp_path: Path) -> None:
     container = library.started()
     with container:

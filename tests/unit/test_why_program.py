@@ -45,6 +45,17 @@ def test_nothing_is_wrong(rootfs: Path) -> None:
     assert why(rootfs, "/app") == ""
 
 
+@pytest.mark.parametrize("name", ["app", "/bin/app"])
+@pytest.mark.parametrize("target", ["busybox", "/usr/lib/app", "app"])
+def test_a_link_to_nothing(rootfs: Path, name: str, target: str) -> None:
+    (rootfs / "bin/app").symlink_to(target)
+    words = why(rootfs, name)
+    assert (
+        words
+        == f'/bin/app of the root file system {rootfs} is a symbolic link to "{target}", which leads to no file in it'
+    )
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -191,7 +202,7 @@ class TestHostileFiles:
     def test_links_in_a_circle(self, rootfs: Path) -> None:
         (rootfs / "a").symlink_to("b")
         (rootfs / "b").symlink_to("a")
-        assert "has no such file" in why(rootfs, "/a")
+        assert 'is a symbolic link to "b", which leads to no file in it' in why(rootfs, "/a")
 
     @pytest.mark.parametrize("target", [sys.executable, f"../../../../../..{sys.executable}"])
     def test_links_stay_inside(self, rootfs: Path, target: str) -> None:
