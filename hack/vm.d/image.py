@@ -71,7 +71,7 @@ def ensure(cache: Path, kind: Kind) -> tuple[Image, TextIO]:
         raise UnavailableError(f"not installed: {', '.join(missing)}")
     if os.geteuid() != 0:
         raise UnavailableError("making and using the guest's file system needs root")
-    host = _release()
+    host = host_release()
     folder = cache / f"{kind.name}.{_key(kind, host)}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def _key(kind: Kind, host: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _release() -> str:
+def host_release() -> str:
     """The host's release is the guest's, too: the host's package sources and keys are what there is."""
     lines = Path("/etc/os-release").read_text().splitlines()
     words = dict(line.partition("=")[::2] for line in lines)
@@ -110,7 +110,7 @@ def _release() -> str:
     return words["VERSION_CODENAME"]
 
 
-def _mirror(release: str) -> str:
+def mirror_of(release: str) -> str:
     """The base of the package sources that the host has for its own `release`: it has the others, too."""
     listing = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)", "Identifier: Packages"],
@@ -131,7 +131,7 @@ def _make(cache: Path, folder: Path, kind: Kind, host: str) -> None:
     free = shutil.disk_usage(cache).free
     if free < BUILD_SPACE:
         raise UnavailableError(f"{free >> 20} MiB free in {cache}, the guest takes {BUILD_SPACE >> 20}")
-    mirror = _mirror(host)
+    mirror = mirror_of(host)
     print(f"hack/vm: making the guest in {folder}; that takes minutes, once", file=sys.stderr, flush=True)
     began = time.monotonic()
     build = cache / f"build.{os.getpid()}"
@@ -151,7 +151,7 @@ def _make(cache: Path, folder: Path, kind: Kind, host: str) -> None:
 def _fill(build: Path, log: Path, kind: Kind, host: str, mirror: str) -> None:
     log.write_bytes(b"")
     tree = build / "tree"
-    _step(["sh", str(PARTS / "build-tree"), str(tree), kind.release or host, mirror, kind.kernel, kind.release], log)
+    run_step(["sh", str(PARTS / "build-tree"), str(tree), kind.release or host, mirror, kind.kernel, kind.release], log)
     version = next((tree / "usr/lib/modules").iterdir()).name
     (build / "vmlinux").write_bytes(_kernel(tree / "boot/vmlinuz"))
     _initramfs(tree, version, build / "initramfs")
@@ -166,11 +166,11 @@ def _fill(build: Path, log: Path, kind: Kind, host: str, mirror: str) -> None:
         "-E",
         "lazy_itable_init=0,nodiscard",
     ]
-    _step([*make, "-m", "0", "-L", "guest", "-d", str(tree), str(build / "disk.img"), DISK_SIZE], log)
+    run_step([*make, "-m", "0", "-L", "guest", "-d", str(tree), str(build / "disk.img"), DISK_SIZE], log)
     os.sync()  # the rename that follows promises that all of it is there
 
 
-def _step(command: list[str], log: Path) -> None:
+def run_step(command: list[str], log: Path) -> None:
     name = os.path.basename(command[1] if command[0] == "sh" else command[0])
     with open(log, "ab") as said:
         try:

@@ -123,6 +123,7 @@ NEEDS: dict[str, Callable[[], str]] = {
     "overlay": lambda: _has_file_system("overlay"),
     "btrfs": lambda: _has_file_system("btrfs") or _has("mkfs.btrfs", "btrfs", "losetup"),
     "device mapper": lambda: _has("dmsetup", "losetup", "mkfs.ext4") or _has_thin_target(),
+    "zfs": lambda: _has("zpool", "zfs") or _has_file_system("zfs"),
     "iproute2": lambda: _has("ip"),
     "util-linux": lambda: _has("unshare", "nsenter", "setpriv", "ipcmk", "ipcs"),
     "user namespaces": lambda: (
