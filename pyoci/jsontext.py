@@ -246,6 +246,8 @@ def _hint(text: str, position: int) -> str:
     """What a person probably did there who knows JavaScript, Python or YAML better than JSON."""
     here = text[position : position + 8].lstrip(_SPACE + ",")
     before = text[:position].rstrip(_SPACE)[-1:]
+    if not text[position:].strip(_SPACE) and before:
+        return "; the text ends there: a bracket or a quotation mark is not closed"
     if here.startswith(("//", "/*", "#")):
         return "; JSON has no comments"
     if here[:1] in ("}", "]") and (before == "," or text[position] == ","):

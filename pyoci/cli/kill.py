@@ -30,7 +30,7 @@ def run(call: Call) -> int:
     except ValueError as error:
         from pyoci.cli import mistakes
 
-        raise UsageError(f"kill: {error}{mistakes.signal(words[0])}") from None
+        raise UsageError(f"kill: {error}{mistakes.signal(words[0], call.args[0])}") from None
     store = Store(call.settings.root)
 
     def kill_one(name: str) -> None:

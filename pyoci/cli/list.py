@@ -34,7 +34,8 @@ def run(call: Call) -> int:
     options.expect_args(call, 0, 0, "no arguments")
     store = Store(call.settings.root)
     if call.settings.root_is_given and not os.path.isdir(store.root):
-        raise StateError(f"list {store.root}: {NO_SUCH_FILE}")  # runc, too, takes only its default for an empty one
+        why = "not a directory" if os.path.lexists(store.root) else NO_SUCH_FILE
+        raise StateError(f"list {store.root}: {why}")  # runc, too, takes only its default for an empty one
     if call.options["quiet"]:
         output.write("".join(f"{name}\n" for name in store.ids()))
         return 0

@@ -97,12 +97,24 @@ def option(word: str, table: Iterable[Option], global_options: Iterable[Option])
         return "; did you mean --memory?"
     if plain in _OPTIONS and "root" not in names and "bundle" in names:
         return f"; {_OPTIONS[plain]}"
+    if plain == "a" and "quiet" in names:
+        return "; list shows all containers, those that have stopped, too"
+    if plain in ("a", "aux", "ef", "e") and set(names) == {"format", "help"}:
+        return "; pyoci list lists all containers, and pyoci ps ID the processes of one, with options of ps(1)"
+    if plain in ("it", "ti", "i", "t", "tty") and "diff" in names:
+        return "; try uses the terminal that it is called from"
+    shorts = {option.short for option in table if option.short}
+    if not word.startswith("--") and len(plain) > 1 and set(plain) <= shorts:
+        return f"; options of one letter stand alone: {' '.join(f'-{letter}' for letter in plain)}"
     listed = " ".join(f"--{name}" for name in names)
     after = "; options of a command follow it" if "root" in names else ""
     return did_you_mean(plain, names, "--") or f"; there are {listed}{after}"
 
 
-def signal(word: str) -> str:
+def signal(word: str, container_id: str = "") -> str:
+    """`container_id`: what stands before the signal, where both may be in the wrong order."""
+    if container_id.removeprefix("SIG").upper() in _SIGNALS or container_id.isdigit():
+        return f"; the signal follows the ID: pyoci kill {word} {container_id}"
     return did_you_mean(word.removeprefix("SIG"), _SIGNALS)
 
 

@@ -5,6 +5,7 @@ The words that engines look for stay as they are, at the beginning. Nothing here
 
 from __future__ import annotations
 
+import _stat as stat
 import posix
 
 from pyoci import jsontext, log
@@ -217,10 +218,26 @@ def _rlimit(text: str, _: dict[str, Any]) -> str:
     return "the caller's own hard limit is lower, and to raise it takes CAP_SYS_RESOURCE: /process/rlimits asks for it"
 
 
-def _rootfs(_: str, config: dict[str, Any]) -> str:
+def _rootfs(text: str, config: dict[str, Any]) -> str:
     path = config["root"]["path"]
     below = "" if path.startswith("/") else ", a path below the bundle"
-    return f"/root/path of config.json is {show(path)}{below}"
+    archive = "; an archive must be unpacked into a folder" if "(ENOTDIR)" in text and ".t" in path else ""
+    shell = "; ~ is the shell's: write the whole path" if path.startswith("~") else ""
+    return f"/root/path of config.json is {show(path)}{below}{archive}{shell}"
+
+
+def _unlike(text: str, _: dict[str, Any]) -> str:
+    """Of a bind mount: a file on a folder, or the other way round (mount(2), ENOTDIR)."""
+    if "(ENOTDIR)" not in text:
+        return ""
+    source = text.partition(" src=")[2].partition(" dst=")[0]
+    place = text.partition(" dst=")[2].partition(": ")[0]
+    try:
+        kind = "folder" if stat.S_ISDIR(posix.stat(source).st_mode) else "file"
+    except OSError:
+        return ""
+    other = "file" if kind == "folder" else "folder"
+    return f"{source} is a {kind}, and {place} in the container is a {other}: both must be the same"
 
 
 def _console(_text: str, _: dict[str, Any]) -> str:
@@ -252,6 +269,7 @@ def _closed_folder(context: Context) -> str:
 _JUDGES: tuple[tuple[str, Callable[[str, dict[str, Any]], str]], ...] = (
     ("(is the file system in this kernel?)", _no_file_system),
     (": mount type=", _refused_option),
+    ("mount src=", _unlike),
     ("cpu.cpus: write ", _cpus),
     ("cpu.mems: write ", _nodes),
     ("container init was OOM-killed", _memory),

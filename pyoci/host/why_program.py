@@ -218,6 +218,10 @@ def _why(view: View, wanted: Wanted, refused: bool) -> str:
         words = view.why_noexec(next(_places(wanted)))
         if words:
             return words
+    if refused and wanted.uid != 0 and "/" in name:
+        words = _why_closed(view, wanted, next(_places(wanted)))
+        if words:
+            return words
     place, fd = _look_up(view, wanted)
     if fd is None:
         return _why_missing(view, wanted)
@@ -225,6 +229,24 @@ def _why(view: View, wanted: Wanted, refused: bool) -> str:
         return _why_not_executable(view, wanted, place, fd, refused, 0)
     finally:
         posix.close(fd)
+
+
+def _why_closed(view: View, wanted: Wanted, place: str) -> str:
+    """Words when a folder on the way lets only its owner or its group in."""
+    parts = _parts(place)[:-1]
+    for count in range(1, len(parts) + 1):
+        folder = "/" + "/".join(parts[:count])
+        fd = view.open(folder)
+        if fd is None:
+            return ""
+        found = posix.fstat(fd)
+        posix.close(fd)
+        if stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o001 and found.st_uid != wanted.uid:
+            return (
+                f"the mode of the folder {folder} is {stat.S_IMODE(found.st_mode):04o}, its owner on the host is "
+                f"{found.st_uid}:{found.st_gid}, and the process is to be {wanted.uid}:{wanted.gid}"
+            )
+    return ""
 
 
 def _look_up(view: View, wanted: Wanted) -> tuple[str, int | None]:
@@ -256,6 +278,10 @@ def _why_missing(view: View, wanted: Wanted) -> str:
         words = [*name.split(), *wanted.args[1:]]
         return f"/process/args is a list with one word in each string: write {show(words)}"
     rootfs = f"the root file system {view.path}"
+    if name.startswith(f"{view.path}/"):
+        return f"the path is the host's: in the container it is {name[len(view.path) :]}"
+    if "=" in name and "/" not in name.partition("=")[0]:
+        return "variables are in /process/env of config.json, and /process/args begins with the program"
     if not names:
         return f"{rootfs} is empty: unpack an image into it"
     if not _FOLDERS_OF_A_ROOT & set(names):
@@ -264,7 +290,7 @@ def _why_missing(view: View, wanted: Wanted) -> str:
                 return f"{rootfs} holds only {_listed(names)}: set /root/path to {view.path}/{inner}"
         return f"{rootfs} holds only {_listed(names)}"
     if "/" in name:
-        folder, _, last = next(_places(wanted)).rpartition("/")
+        folder, _, last = ("/" + "/".join(_parts(next(_places(wanted))))).rpartition("/")
         seen = view.names(folder or "/")
         if not seen:
             return f"{rootfs} has no folder {folder}" + ("" if name.startswith("/") else f" (cwd is {wanted.cwd})")

@@ -34,7 +34,10 @@ def _mask(listed: list[str] | None, kind: str, grantable: int, warnings: list[st
     for name in listed or ():
         number = _NUMBERS.get(name)
         if number is None:
-            warnings.append(f"/process/capabilities/{kind}: ignoring unknown capability {name[:200]!r}")
+            from pyoci.spec.words import did_you_mean
+
+            meant = did_you_mean(name, _NUMBERS)
+            warnings.append(f"/process/capabilities/{kind}: ignoring unknown capability {name[:200]!r}{meant}")
         elif not grantable >> number & 1:
             warnings.append(f"/process/capabilities/{kind}: {name} cannot be granted here, leaving it out")
         else:

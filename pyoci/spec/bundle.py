@@ -69,7 +69,8 @@ def read_file(path: str, limit: int = jsontext.MAX_BYTES, hint: Callable[[str], 
     except ValueError:
         raise ConfigError(f"{path!r}: a path cannot hold a NUL") from None
     except OSError as error:
-        words = hint(path) if hint is not None and isinstance(error, FileNotFoundError) else ""
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        words = hint(path) if hint is not None and missing else ""
         raise ConfigError(f"read {path}: {reason(error)}{words}") from None
 
 
@@ -78,6 +79,8 @@ def why_missing(path: str) -> str:
     folder = path.rpartition("/")[0] or "/"
     if not posix.access(folder, posix.F_OK):
         return f"; there is no folder {folder}"
+    if not stat.S_ISDIR(posix.stat(folder).st_mode):
+        return f"; the bundle is a folder that holds {CONFIG}, and {folder} is a file"
     names = posix.listdir(folder)[:_LOOKED_AT] if posix.access(folder, posix.R_OK) else []
     for name in sorted(names):
         if posix.access(f"{folder}/{name}/{CONFIG}", posix.F_OK):

@@ -25,6 +25,8 @@ _TYPES = {
     "integer": "an integer",
 }
 Path = tuple["str | int", ...]
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_DIGITS = 10
 
 
 def explain(document: object, kind: str) -> list[tuple[Path, str]]:
@@ -96,10 +98,22 @@ def _resolve(schema: Any) -> Any:
 
 
 def _meant(instance: object, schema: Any) -> str:
-    """The word of an enumeration that a misspelt one probably is."""
+    """The word of an enumeration that a misspelt one probably is, or the number that a string stands for."""
     if not isinstance(instance, str) or not isinstance(schema, dict):
         return ""
+    if schema.get("type") == "integer":
+        return _number(instance)
     return did_you_mean(instance, filter(None, schema.get("enum") or ()))
+
+
+def _number(text: str) -> str:
+    """`64M` as other programs take it, and numbers in quotes."""
+    digits, unit = text.upper().removesuffix("B").removesuffix("I"), 1
+    if digits[-1:] in _UNITS:
+        digits, unit = digits[:-1], _UNITS[digits[-1]]
+    if not (digits.isascii() and digits.isdigit() and len(digits) < _DIGITS):
+        return ""
+    return f"; write {int(digits) * unit}" + (", in bytes" if unit > 1 else ", without quotes")
 
 
 def phrase(schema: Any) -> str:

@@ -15,6 +15,7 @@ _UNTOLD = ("an object", "an array", "an empty array")  # a value that tells nobo
 _LENGTH = 80
 _PLACE_LENGTH = 200
 _WRONG = 3  # letters of a word, at most
+_SHORT_FORM = 3  # letters, at least
 _WORD = 40  # no name that the specification or the kernel has is longer
 
 
@@ -57,13 +58,22 @@ def show(value: object) -> str:
 
 def did_you_mean(word: str, known: Iterable[str], dashes: str = "") -> str:
     """`; did you mean NAME?` for the one of `known` that `word` probably is, with `dashes` before it; or nothing."""
-    lower = word.lower()
+    lower, known = word.lower(), tuple(known)
     nearest, least = "", 1 + min(_WRONG, max(1, len(word) // 3))
     for name in known:
         away = _distance(lower, name.lower(), least)
         if away < least:
             nearest, least = name, away
+    nearest = nearest or _short_form(lower, known)
     return f"; did you mean {dashes}{nearest}?" if nearest else ""
+
+
+def _short_form(lower: str, known: Iterable[str]) -> str:
+    """The one name that begins with it, or ends with it after an underscore: net, NOFILE."""
+    if len(lower) < _SHORT_FORM or len(lower) > _WORD:
+        return ""
+    names = [name for name in known if name.lower().startswith(lower) or name.lower().endswith(f"_{lower}")]
+    return names[0] if len(names) == 1 else ""
 
 
 def _distance(first: str, second: str, limit: int) -> int:

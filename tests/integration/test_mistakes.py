@@ -72,6 +72,26 @@ def on_noexec(bundle: Bundle) -> None:
     bundle.process["args"] = ["/mnt/sh"]
 
 
+def closed_folder(bundle: Bundle) -> None:
+    (bundle.rootfs / "closed").mkdir(mode=0o700)
+    shutil.copy2(bundle.rootfs / "bin/busybox", bundle.rootfs / "closed/busybox")
+    bundle.process.update(args=["/closed/busybox", "true"], user={"uid": 1000, "gid": 1000}, capabilities={})
+
+
+def link_to_nothing(bundle: Bundle) -> None:
+    (bundle.rootfs / "bin/lost").symlink_to("nothing")
+    bundle.process["args"] = ["lost"]
+
+
+def archive(bundle: Bundle) -> None:
+    (bundle.path / "rootfs.tar.gz").write_bytes(b"\x1f\x8b")
+    bundle.config["root"]["path"] = "rootfs.tar.gz"
+
+
+def bound(source: str, destination: str) -> Prepare:
+    return lambda bundle: bundle.bind(Path(source), destination)
+
+
 def hook_without_interpreter(bundle: Bundle) -> None:
     path = bundle.path / "hook"
     path.write_text("#!/no/bash\n")
@@ -152,6 +172,23 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     "an empty root file system": (empty, ("no such file or directory; ", "rootfs is empty: unpack an image into it")),
     "a root file system one folder too deep": (too_deep, ('holds only "alpine": set /root/path to ',)),
     "no root file system": (no_rootfs, ("open rootfs ", '/root/path of config.json is "rootfs"')),
+    "a path of the host's": (
+        lambda bundle: bundle.process.update(args=[f"{bundle.rootfs}/bin/sh"]),
+        ("no such file or directory; the path is the host's: in the container it is /bin/sh",),
+    ),
+    "a variable before the program": (args("NAME=x", "true"), ("$PATH; variables are in /process/env of config.json",)),
+    "a folder that is closed to the user": (
+        closed_folder,
+        ("permission denied; the mode of the folder /closed is 0700",),
+    ),
+    "a link to nothing": (link_to_nothing, ('is a symbolic link to "nothing", which leads to no file in it',)),
+    "a root file system that is an archive": (archive, ("open rootfs ", "an archive must be unpacked into a folder")),
+    "a path with a tilde": (
+        lambda bundle: bundle.config["root"].update(path="~/rootfs"),
+        ("open rootfs ", "; ~ is the shell's: write the whole path"),
+    ),
+    "a file mounted on a folder": (bound("/etc/passwd", "/bin"), ("/etc/passwd is a file, and /bin in the container",)),
+    "a folder mounted on a file": (bound("/etc", "/bin/busybox"), ("/etc is a folder, and /bin/busybox in the",)),
     "a working directory that is a file": (
         changed(cwd="/bin/sh"),
         ('chdir to cwd ("/bin/sh") failed: not a directory', "/process/cwd of config.json names it"),

@@ -28,11 +28,16 @@ TEXTS = {
     "single quotes": "{'ociVersion': '1.0.2'}",
     "Python's words": '{"root": {"readonly": True}}',
     "a missing comma": '{"ociVersion": "1.0.2" "root": {}}',
+    "a bracket that is missing": '{"ociVersion": "1.0.2", "root": {"path": "rootfs"}\n',
     "YAML": "ociVersion: 1.0.2\n",
 }
 DOUBTS: dict[str, dict[str, Any]] = {
     "a property that is misspelt": {"hostName": "x"},
     "a capability that is misspelt": {"process": {"capabilities": {"bounding": ["CAP_SYS_ADMN"]}}},
+    "a capability without CAP_": {"process": {"capabilities": {"bounding": ["NET_ADMIN"]}}},
+    "a size with a unit": {"linux": {"resources": {"memory": {"limit": "64M"}}}},
+    "a number in quotes": {"process": {"user": {"uid": "1000", "gid": 0}}},
+    "a short form": {"linux": {"namespaces": [{"type": "net"}]}},
     "a word of an enumeration that is misspelt": {"linux": {"rootfsPropagation": "rslav"}},
     "a system call that is misspelt": {
         "linux": {
@@ -87,6 +92,7 @@ def test_nothing_is_meant_by_a_word_that_is_like_none(word: str) -> None:
         ("chekpoin", "checkpoint"),
         ("feature", "features"),
         ("explan", "explain"),
+        ("comp", "completion"),
     ],
 )
 def test_the_nearest_word_is_meant(word: str, meant: str) -> None:
