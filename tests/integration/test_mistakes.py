@@ -89,7 +89,10 @@ def archive(bundle: Bundle) -> None:
 
 
 def bound(source: str, destination: str) -> Prepare:
-    return lambda bundle: bundle.bind(Path(source), destination)
+    def prepare(bundle: Bundle) -> None:
+        bundle.bind(source, destination)
+
+    return prepare
 
 
 def hook_without_interpreter(bundle: Bundle) -> None:
