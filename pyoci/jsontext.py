@@ -140,7 +140,8 @@ def loads(data: bytes, *, what: str, limit: int = MAX_BYTES) -> Any:
     if "\\u" in text:
         bad = _find_string(value, lambda string: "\0" in string or not _is_unicode(string))
         if bad is not None:
-            raise ConfigError(f"{what}: string {_short(ascii(bad))} holds a NUL or half a surrogate pair")
+            place = f"{bad[0]}: " if bad[0] else ""
+            raise ConfigError(f"{what}: {place}string {_short(ascii(bad[1]))} holds a NUL or half a surrogate pair")
     return value
 
 
@@ -153,7 +154,7 @@ def dumps(value: Any) -> str:
     if "\\ud" in text:
         bad = _find_string(value, lambda string: not _is_unicode(string))
         if bad is not None:
-            raise ConfigError(f"string {_short(ascii(bad))} is not UTF-8 and cannot be written as JSON")
+            raise ConfigError(f"string {_short(ascii(bad[1]))} is not UTF-8 and cannot be written as JSON")
     return text
 
 
@@ -193,21 +194,26 @@ def _deeper(value: Any, limit: int) -> bool:
     return True
 
 
-def _find_string(value: Any, is_wanted: Callable[[str], bool]) -> str | None:
-    """The first string (or key) that is wanted, if there is one."""
-    level = [value]
+def _find_string(value: Any, is_wanted: Callable[[str], bool]) -> tuple[str, str] | None:
+    """Where the first string (or key) that is wanted is, as a JSON pointer, and the string; None without one."""
+    level = [("", value)]
     while level:
-        below: list[Any] = []
-        for item in level:
+        below: list[tuple[str, Any]] = []
+        for place, item in level:
             if isinstance(item, str):
                 if is_wanted(item):
-                    return item
-            else:
-                below += _children(item)
-                if isinstance(item, dict):
-                    below += item
+                    return place, item
+            elif isinstance(item, dict):
+                below += [(f"{place}/{_part(key)}", member) for key, member in item.items()]
+                below += [(place, key) for key in item]
+            elif isinstance(item, (list, tuple)):
+                below += [(f"{place}/{index}", member) for index, member in enumerate(item)]
         level = below
     return None
+
+
+def _part(key: str) -> str:
+    return ascii(_short(key.replace("~", "~0").replace("/", "~1")))[1:-1]
 
 
 def _children(value: Any) -> Any:

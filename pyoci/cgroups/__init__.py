@@ -208,14 +208,18 @@ def _checked(path: str | None) -> str | None:
         return None
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise CgroupError(f"cgroupsPath {path[:80]!r}: '..' is not allowed in it")
+        raise CgroupError(f"/linux/cgroupsPath: {path[:80]!r} must not contain '..'")
     if "\0" in path or "\n" in path:
-        raise CgroupError(f"cgroupsPath {path[:80]!r}: the kernel allows no line feed and no NUL in a group's name")
+        raise CgroupError(
+            f"/linux/cgroupsPath: {path[:80]!r} holds a line feed or a NUL, which the kernel allows in no name"
+        )
     if not parts:
-        raise CgroupError(f"cgroupsPath {path!r}: names the root group; a container needs a group of its own")
+        raise CgroupError(
+            f"/linux/cgroupsPath: {path[:80]!r} names the root group; a container needs a group of its own"
+        )
     lengths = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
     if max(lengths) > _NAME_MAX:
-        raise CgroupError(f"cgroupsPath {path[:80]!r}...: a part is longer than {_NAME_MAX} bytes")
+        raise CgroupError(f"/linux/cgroupsPath: {path[:80]!r}...: one of its names is longer than {_NAME_MAX} bytes")
     if sum(lengths) + len(lengths) > _PATH_MAX:
-        raise CgroupError(f"cgroupsPath {path[:80]!r}...: it is longer than {_PATH_MAX} bytes")
+        raise CgroupError(f"/linux/cgroupsPath: {path[:80]!r}...: it is longer than {_PATH_MAX} bytes")
     return ("/" if path.startswith("/") else "") + "/".join(parts)

@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+from pyoci.errors import CgroupError
 from pyoci.record import Record
 
 TYPE_CHECKING = False
@@ -27,11 +28,21 @@ class Limits(Record):
 
 
 def of_new_group(resources: dict[str, Any] | None, unified: bool, hugetlb_is_unified: bool = False) -> Limits:
-    """For a group that has no limits yet. Raises CgroupError for what cannot be had."""
+    """For a group that has no limits yet. Raises CgroupError for what cannot be had.
+
+    They are those of config.json: messages have its pointers.
+    """
     from pyoci.cgroups import devices
 
     rules = devices.rules_of((resources or {}).get("devices"))
-    return Limits(batches=_batches(resources or {}, unified, hugetlb_is_unified, {}), devices=rules)
+    try:
+        batches = _batches(resources or {}, unified, hugetlb_is_unified, {})
+    except CgroupError as error:
+        raise CgroupError(_pointer(str(error))) from None
+    for batch in batches:
+        for item in batch:
+            item.name = _pointer(item.name)
+    return Limits(batches=batches, devices=rules)
 
 
 def of_update(
@@ -42,6 +53,12 @@ def of_update(
 
     rules = devices.rules_of(resources["devices"]) if "devices" in resources else None
     return Limits(batches=_batches(resources, unified, hugetlb_is_unified, facts), devices=rules)
+
+
+def _pointer(words: str) -> str:
+    """`memory.limit: ...` as a place in config.json; what tells one entry of a list from others follows the pointer."""
+    end = min(words.find(mark) % (len(words) + 1) for mark in (" ", ":"))
+    return f"/linux/resources/{words[:end].replace('.', '/')}{words[end:]}"
 
 
 def facts_needed(resources: dict[str, Any]) -> list[str]:

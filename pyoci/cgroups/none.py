@@ -20,9 +20,7 @@ def prepare(resources: dict[str, Any] | None, unified: bool) -> NoCgroup:
     from pyoci.cgroups import limits
 
     for batch in limits.of_new_group(resources, unified).batches:
-        raise UnsupportedError(
-            f"/linux/resources: {batch[0].name} cannot be applied with --cgroup-manager disabled; leave it out"
-        )
+        raise UnsupportedError(f"{batch[0].name}: cannot be applied with --cgroup-manager disabled; leave it out")
     return NoCgroup()
 
 

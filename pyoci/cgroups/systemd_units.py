@@ -33,29 +33,30 @@ def parse(cgroups_path: str | None, container_id: str, user: bool) -> tuple[str,
     the unit itself, as with runc. An ID is never a unit of the host: a container may be called `user.slice`.
     """
     is_named = bool(cgroups_path)
+    what = f"/linux/cgroupsPath: {cgroups_path!r}" if is_named else f"container id {container_id!r}"
     cgroups_path = cgroups_path or f":{DEFAULT_PREFIX}:{container_id}"
     parts = cgroups_path.split(":")
     if len(parts) != 3:
-        raise CgroupError(f"cgroupsPath {cgroups_path!r}: with --systemd-cgroup its form is SLICE:PREFIX:NAME")
+        raise CgroupError(f"{what} must have the form SLICE:PREFIX:NAME with --systemd-cgroup")
     parent, prefix, name = parts
     parent = parent or ("user.slice" if user else "system.slice")
-    _check_unit(parent, ".slice", cgroups_path)
+    _check_unit(parent, ".slice", what)
     expand_slice(parent)
     if is_named and name.endswith(".slice"):
-        _check_unit(name, ".slice", cgroups_path)
+        _check_unit(name, ".slice", what)
         return parent, name
     if not name:
-        raise CgroupError(f"cgroupsPath {cgroups_path!r}: NAME is empty")
+        raise CgroupError(f"{what} has an empty NAME")
     unit = f"{prefix}-{name}.scope" if prefix else f"{name}.scope"
-    _check_unit(unit, ".scope", cgroups_path)
+    _check_unit(unit, ".scope", what)
     return parent, unit
 
 
-def _check_unit(unit: str, suffix: str, cgroups_path: str) -> None:
+def _check_unit(unit: str, suffix: str, what: str) -> None:
     stem = unit.removesuffix(suffix)
     if stem == unit or not stem or len(unit) > _UNIT_MAX or not _UNIT_CHARACTERS.issuperset(unit):
         raise CgroupError(
-            f"cgroupsPath {cgroups_path!r}: {unit!r} is not the name of a {suffix[1:]} unit (letters, digits "
+            f"{what}: {unit!r} is not the name of a {suffix[1:]} unit (letters, digits "
             f"and : _ . - @, at most {_UNIT_MAX}, then {suffix})"
         )
 
@@ -67,7 +68,9 @@ def expand_slice(name: str) -> str:
         return ""
     parts = stem.split("-")
     if not all(parts):
-        raise CgroupError(f"slice {name!r}: a dash names a parent, so none may stand first, last or beside another")
+        raise CgroupError(
+            f"/linux/cgroupsPath: {name!r}: a dash names a parent slice; none may stand first, last or beside another"
+        )
     return "".join(f"/{'-'.join(parts[: count + 1])}.slice" for count in range(len(parts)))
 
 

@@ -37,7 +37,7 @@ def test_what_needs_a_cgroup_is_refused_by_name(runtime: Runtime, bundle: Bundle
 def test_disabled_with_limits_is_refused(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["resources"]["memory"] = {"limit": 64 << 20}
     words = runtime.refuses(bundle, options=DISABLED)
-    assert "memory.limit cannot be applied with --cgroup-manager disabled" in words
+    assert "/linux/resources/memory/limit: cannot be applied with --cgroup-manager disabled" in words
 
 
 def test_disabled_with_a_cgroup_mount(runtime: Runtime, bundle: Bundle) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.whole_config import full_config
 
 from pyoci import errors, log
 from pyoci.cli import main as cli
@@ -25,7 +26,7 @@ from pyoci.plan.build import build
 from pyoci.plan.facts import gather
 from pyoci.plan.request import Request
 from pyoci.spec import bundle as bundles
-from pyoci.spec import rules, template
+from pyoci.spec import rules
 from pyoci.wire import messages
 
 PACKAGE = Path(errors.__file__).parent
@@ -146,51 +147,6 @@ def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple
             yield from leaves(member, (*path, index))
     else:
         yield path, value
-
-
-def full_config() -> dict[str, Any]:
-    config = template.default("1.3.0")
-    config["process"]["user"] |= {"umask": 18, "additionalGids": [5]}
-    config["process"] |= {
-        "oomScoreAdj": 1,
-        "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 4},
-        "scheduler": {"policy": "SCHED_BATCH", "nice": 1, "flags": ["SCHED_FLAG_RESET_ON_FORK"]},
-        "execCPUAffinity": {"initial": "0", "final": "0"},
-    }
-    config["hostname"] = "h"
-    config["hooks"] = {"poststop": [{"path": "/bin/true", "args": ["true"], "env": ["A=b"], "timeout": 3}]}
-    config["annotations"] = {"a": "b"}
-    config["linux"] |= {
-        "cgroupsPath": "/x",
-        "sysctl": {"net.ipv4.ip_forward": "1"},
-        "devices": [{"path": "/dev/a", "type": "c", "major": 1, "minor": 3, "fileMode": 420, "uid": 0, "gid": 0}],
-        "rootfsPropagation": "private",
-        "personality": {"domain": "LINUX"},
-        "timeOffsets": {"monotonic": {"secs": 1, "nanosecs": 2}},
-        "seccomp": {
-            "defaultAction": "SCMP_ACT_ALLOW",
-            "architectures": ["SCMP_ARCH_X86_64"],
-            "syscalls": [
-                {
-                    "names": ["read"],
-                    "action": "SCMP_ACT_ERRNO",
-                    "errnoRet": 1,
-                    "args": [{"index": 0, "value": 1, "valueTwo": 2, "op": "SCMP_CMP_EQ"}],
-                }
-            ],
-        },
-        "resources": {
-            "memory": {"limit": 1 << 30, "swappiness": 5},
-            "cpu": {"shares": 5, "cpus": "0", "mems": "0"},
-            "pids": {"limit": 5},
-            "blockIO": {"weight": 10, "throttleReadBpsDevice": [{"major": 1, "minor": 2, "rate": 3}]},
-            "hugepageLimits": [{"pageSize": "2MB", "limit": 5}],
-            "unified": {"memory.high": "5"},
-            "devices": [{"allow": False, "access": "rwm", "type": "a"}],
-        },
-    }
-    config["linux"]["namespaces"].append({"type": "time"})
-    return config
 
 
 LONG = "zq" * 20_000

@@ -52,7 +52,7 @@ def check_what_can_be(config: Config) -> list[str]:
     for rule in _rules(config, whole=True):
         try:
             found.extend(rule(config))
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError):
             continue  # it looked into what the schema has already named
     return lines(found)
 

@@ -19,6 +19,7 @@ _MINOR_MAX = (1 << 20) - 1
 # inode(7): what fileMode may say of the type, besides nothing
 _TYPES = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
 _SUN_PATH_MAX = 107
+_FILE_TYPE = 0o170000  # S_IFMT; stat.S_IFMT() takes no negative and no huge number
 _UTS_MAX = 64  # __NEW_UTS_LEN, utsname.h
 _NAME_MAX = 15  # netdevice(7), IFNAMSIZ with its NUL
 # ipc_namespaces(7); the rest of /proc/sys/kernel is the host's
@@ -66,7 +67,7 @@ def device_mode_is_of_its_type(config: Config) -> Iterator[Problem]:
     """`fileMode` (uint32): file mode for the device. podman writes all of st_mode (0020666)."""
     for index, device in enumerate(config.get("linux", {}).get("devices", ())):
         mode = device.get("fileMode", 0)
-        if stat.S_IFMT(mode) not in (0, _TYPES[device["type"]]):
+        if mode & _FILE_TYPE not in (0, _TYPES[device["type"]]):
             yield (
                 f"/linux/devices/{index}/fileMode",
                 mode,
