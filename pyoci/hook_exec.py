@@ -23,6 +23,8 @@ TAIL = 2048  # bytes of output kept for the error message
 _READ = 65536  # a pipe's capacity, see pipe(7)
 _LAST_READS = 2
 _POLL_MAX = 86400.0  # seconds; poll(2) counts milliseconds in an int
+_TRACER_MAX = 10.0  # seconds in which a process that traces a hook may give its end to us
+_PAUSE = 0.005
 _SEEK_SET = 0  # posix does not have it
 _FAILED = 127  # what a shell says of a program that could not be run
 
@@ -32,18 +34,20 @@ class HookResult(Record):
 
     status     exit status, or minus the signal's number
     timed_out  it was killed because its time was over
+    kept       it has ended, and a process that traces it keeps from us how
     refused    why it could not even be executed; empty when it was
     output     the tail of what it wrote to standard output and error
     """
 
     status: int
     timed_out: bool = False
+    kept: bool = False
     refused: str = ""
     output: bytes = b""
 
     @property
     def succeeded(self) -> bool:
-        return self.status == 0 and not self.timed_out and not self.refused
+        return self.status == 0 and not self.timed_out and not self.kept and not self.refused
 
 
 def describe(result: HookResult) -> str:
@@ -52,6 +56,8 @@ def describe(result: HookResult) -> str:
         return f"cannot be executed: {result.refused}"
     if result.timed_out:
         words = "killed: its timeout is over"
+    elif result.kept:
+        words = "ended, and a process that traces it does not let go of it"
     elif result.status < 0:
         words = f"killed by {signals.name(-result.status)}"
     else:
@@ -96,9 +102,12 @@ def run_hook(
         except BaseException:  # a signal has asked the runtime to end, for one
             if pid > 0:
                 _kill_group(pid)
-                posix.waitpid(pid, 0)
+                _reap(pid)
             raise
-        status = posix.waitstatus_to_exitcode(posix.waitpid(pid, 0)[1])
+        ended = _reap(pid)
+        if ended is None:
+            return HookResult(status=_FAILED, timed_out=timed_out, kept=True, output=tail)
+        status = posix.waitstatus_to_exitcode(ended)
         # Closed by execve; a descendant cannot hold it, but a tracer can (pidfd_getfd(2)): this does not wait.
         refused = _read(failure)[:TAIL].decode("utf-8", "replace")
     except OSError as error:
@@ -201,6 +210,20 @@ def _watch(pid: int, output: int, timeout: float | None) -> tuple[bytes, bool]:
         return tail, timed_out
     finally:
         posix.close(process_fd)
+
+
+def _reap(pid: int) -> int | None:
+    """The wait status of a hook that has ended or was killed. None when a tracer, which gets it first, keeps it."""
+    end = None
+    while True:
+        number, ended = posix.waitpid(pid, posix.WNOHANG)
+        if number:
+            return ended
+        now = time.monotonic()
+        end = end or now + _TRACER_MAX
+        if now > end:
+            return None
+        time.sleep(_PAUSE)
 
 
 def _read(fd: int) -> bytes:

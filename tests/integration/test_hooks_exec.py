@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import time
+from pathlib import Path
 
 import pytest
+from helpers.runtime import reap
 
 from pyoci import hook_exec
 
@@ -166,3 +170,53 @@ def test_closed_standard_descriptors_do_not_matter() -> None:
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_tracer_that_keeps_the_end_of_a_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel tells the tracer first, and us when that has taken note of it: we do not wait for ever."""
+    monkeypatch.setattr(hook_exec, "_TRACER_MAX", 0.5)
+    os.mkfifo(tmp_path / "traced")
+    go, gone = os.pipe()
+    tracer = os.fork()
+    if tracer == 0:
+        os.close(gone)
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().endswith("\n"):
+            time.sleep(0.005)
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.ptrace.argtypes = [ctypes.c_long] * 4
+        seized = libc.ptrace(0x4206, int((tmp_path / "pid").read_text()), 0, 0)  # PTRACE_SEIZE
+        (tmp_path / "traced").write_text(f"{seized}\n")  # a FIFO
+        os.read(go, 1)
+        os._exit(0)
+    os.close(go)
+    try:
+        start = time.monotonic()
+        # no child: at each signal the kernel stops what is traced
+        result = run(f"echo $$ > {tmp_path}/pid; read seized < {tmp_path}/traced; echo seized: $seized")
+        assert result.output == b"seized: 0\n"
+        assert time.monotonic() - start < 10
+        assert not result.succeeded
+        assert hook_exec.describe(result).startswith("ended, and a process that traces it does not let go of it")
+    finally:
+        os.close(gone)
+        os.waitpid(tracer, 0)
+        reap()
+
+
+def test_somebody_who_keeps_the_pipe_for_failures_open(tmp_path: Path) -> None:
+    """A copy by pidfd_getfd(2), for one: the end of the hook counts, not the end of the file."""
+
+    def keep() -> None:
+        pid = os.fork()
+        if pid == 0:
+            time.sleep(60)
+            os._exit(0)
+        (tmp_path / "keeper").write_text(str(pid))
+
+    start = time.monotonic()
+    try:
+        result = run("exit 3", before_exec=keep)
+        assert time.monotonic() - start < 20
+        assert result == hook_exec.HookResult(status=3)
+    finally:
+        os.kill(int((tmp_path / "keeper").read_text()), signal.SIGKILL)
