@@ -125,6 +125,7 @@ GUESTS = [
     pytest.param("trixie", "x86_64", "Nehalem", id="Linux 6.12 on Nehalem"),
     pytest.param("bookworm", "aarch64", "", id="Linux 6.1 on aarch64"),
     pytest.param("trixie", "aarch64", "", id="Linux 6.12 on aarch64"),
+    pytest.param("sid", "aarch64", "", id="the newest of sid on aarch64"),
     pytest.param("bookworm", "aarch64", "cortex-a53", id="Linux 6.1 on a small aarch64"),
 ]
 
