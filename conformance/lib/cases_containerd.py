@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from lib import criu
 from lib.containerd import CASES, Containerd
 from lib.image import ORIGINAL, REFERENCE
 from lib.shell import Failed, Skipped
@@ -178,6 +179,25 @@ def snapshotter_devmapper(containerd: Containerd) -> None:
 def snapshotter_zfs(containerd: Containerd) -> None:
     """Copy on write with a zfs pool on a file."""
     _copy_on_write(containerd, "zfs")
+
+
+@case(limit=120.0)
+def checkpoint(containerd: Containerd) -> None:
+    """`container checkpoint` of a task that runs on, and `container restore`, which goes on counting."""
+    criu.needed(containerd.shell)
+    containerd.detached("c", *criu.COUNT)
+    containerd.shell.until(lambda: _last(containerd, "c") > 1, "it counts")
+    containerd.ctr("containers", "checkpoint", "--rw", "--image", "--task", "c", "localhost/checkpoint:test").ok()
+    before = _last(containerd, "c")
+    containerd.shell.until(lambda: _last(containerd, "c") > before, "it goes on after the checkpoint")
+    containerd.ctr("task", "delete", "--force", "c").ok()  # its cgroup is the other's, too
+    containerd.ctr("containers", "restore", "--rw", "--live", "again", "localhost/checkpoint:test").ok()
+    containerd.shell.until(lambda: _last(containerd, "again") > before, "the restored container counts on")
+    containerd.exec("again", "cat", "/starts").ok().prints("started")
+
+
+def _last(containerd: Containerd, name: str) -> int:
+    return int(containerd.exec(name, "cat", "/last").out.strip() or 0)
 
 
 def _copy_on_write(containerd: Containerd, snapshotter: str) -> None:

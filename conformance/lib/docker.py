@@ -34,6 +34,7 @@ class Docker(Engine):
             "--exec-root", "/run/docker-conformance",
             "--pidfile", "/run/docker-conformance.pid",
             "--storage-driver", "overlay2",
+            "--experimental",  # for `docker checkpoint`
             "--add-runtime", f"{HANDLER}={self.runtime}",
             "--default-runtime", HANDLER,  # for `docker build`, which cannot name one
         ]  # fmt: skip

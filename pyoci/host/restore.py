@@ -214,7 +214,7 @@ def _run_criu(work: _Restore, made: _Container) -> int:
     if log.is_verbose():
         log.debug(f"criu's log: {text.decode('utf-8', 'replace')}")
     why = swrk.why_failed(answer, text)
-    raise CriuError(f"restore: criu failed: {why} (see {work.logs.path}/{criu.RESTORE_LOG})")
+    raise CriuError(f"restore: criu failed: {why} (see {work.logs.path}/{criu.RESTORE_LOG}){plans.lead(why)}")
 
 
 def _ask_criu(

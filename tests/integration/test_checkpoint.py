@@ -5,6 +5,7 @@ Skipped where criu is not installed or does not work on the kernel; hack/test --
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -198,6 +199,50 @@ def test_with(counter: Counter, edit: Callable[[Bundle], None]) -> None:
     assert {place for place, words in now.items() if "ro" in words.split(",")} == {
         place for place, mount in before.items() if "ro" in mount.options
     }
+
+
+def test_groups_of_the_caller(counter: Counter) -> None:
+    """run.oci.keep_original_groups, podman's --group-add keep-groups."""
+    counter.bundle.config["annotations"] = {"run.oci.keep_original_groups": "1"}
+    before = os.getgroups()
+    os.setgroups([*before, 4321])
+    try:
+        container = counter.begin()
+    finally:
+        os.setgroups(before)
+    assert "4321" in groups_of(container.pid)
+    counter.stop(container)
+    counter.go_on()
+    assert "4321" in groups_of(counter.pid)
+
+
+def groups_of(pid: int) -> list[str]:
+    return next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "Groups:" in line).split()
+
+
+def test_a_mount_that_was_added_later_is_missed(counter: Counter, scratch: Path) -> None:
+    """The image has it, and config.json does not: criu's words tell a number, ours what to do."""
+    volume, file = scratch / "volume", scratch / "added.json"
+    volume.mkdir()
+    file.write_text(json.dumps([{"destination": "/later", "type": "bind", "source": str(volume), "options": ["bind"]}]))
+    container = counter.begin()
+    counter.runtime.expect("mounts", "add", container.id, str(file))
+    counter.stop(container)
+    words = counter.restore_fails("--work-path", str(counter.work), limit=LIMIT)
+    assert "config.json lacks a mount" in words
+
+
+@pytest.mark.skipif(not Path("/run/systemd/system").exists(), reason="no systemd")
+def test_a_subgroup_of_the_unit(counter: Counter) -> None:
+    counter.bundle.linux["cgroupsPath"] = f"system.slice:pyoci:{counter.bundle.path.parent.name}-sub"
+    counter.bundle.config["annotations"] = {"run.oci.systemd.subgroup": "payload"}
+    counter.bundle.sh(COUNT)
+    container = counter.start_with_pipes(options=("--systemd-cgroup",))
+    counter.counts(2)
+    counter.stop(container)
+    name = counter.go_on(options=("--systemd-cgroup",))
+    assert counter.runtime.exec(name, "true").status == 0
+    assert Path(f"/proc/{counter.pid}/cgroup").read_text().strip().endswith("-sub.scope/payload")
 
 
 def test_apparmor(counter: Counter) -> None:

@@ -257,3 +257,8 @@ def test_why_it_failed_without_a_log(answer: dict[str, Any], words: str) -> None
 
 def test_words_of_a_log_are_bounded() -> None:
     assert len(swrk.why_failed({}, b"Error (a): " + b"x" * 10000)) <= 300
+
+
+def test_a_mount_that_config_json_lacks_is_told() -> None:
+    assert "such as one of `mounts add`" in restore.lead("mnt: No mapping for 160:(null) mountpoint")
+    assert restore.lead("mnt: Can't mount at ./proc") == ""
