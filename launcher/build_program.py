@@ -33,6 +33,8 @@ LINK_HARDENING = ("-no-pie", "-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-cod
 # What a snapshot is known to work with (snapshot/README.md): versions of Python's static library, and machines.
 SNAPSHOT_VERSIONS = ((3, 11), (3, 13))
 SNAPSHOT_MACHINES = ("x86_64",)
+# Of entry.c, which runs before the C library: the compiler puts no call of it in, for a canary or a loop that copies.
+ENTRY = ("-ffreestanding", "-fno-stack-protector", "-fno-tree-loop-distribute-patterns", "-mgeneral-regs-only")
 WRAPPED = ("malloc", "calloc", "realloc", "free", "pthread_self", "clock_gettime")
 # Variables of what is linked first, which get sections of their own (snapshot/variables.ld).
 RENAMED = {
@@ -65,6 +67,7 @@ class Target(NamedTuple):
     is_static: bool  # libpython: then its variables can be put apart
     has_snapshot: bool
     is_release: bool  # nobody strips it any more
+    interpreter: str  # the dynamic linker; empty for a static program
     facts: str  # the source of pyoci.build, for build()
 
 
@@ -105,6 +108,9 @@ def _link(program: Path, folder: Path, target: Target, *, with_snapshot: bool) -
         objects = (_put_apart(folder, target, objects, with_snapshot=with_snapshot),)
         script = (f"-Wl,-T,{ROOT / 'launcher/snapshot/variables.ld'}",)
     rest = target.libraries if target.is_static else (*target.python, *target.libraries)
+    if with_snapshot:
+        objects += (compile_entry(folder, target),)
+        script += ("-Wl,--entry=pyoci_entry",)
     run(*target.compiler, *LINK_HARDENING, *script, *map(str, objects), *rest, "-o", str(program))
     # The symbols that extension modules look for stay; the rest is 1 MB.
     run(f"{target.tools}strip", "--strip-unneeded", str(program))
@@ -130,6 +136,15 @@ def _compile(folder: Path, target: Target, options: tuple[str, ...]) -> tuple[Pa
         )
         objects.append(result)
     return tuple(objects)
+
+
+def compile_entry(folder: Path, target: Target) -> Path:
+    """The object of the first instructions, in `folder`."""
+    result = folder / "entry.o"
+    where = (f"-DINTERPRETER={literal(target.interpreter)}",) if target.interpreter else ()
+    source = str(ROOT / "launcher/entry.c")
+    run(*target.compiler, "-O2", *WARNINGS, "-fno-pie", *ENTRY, *where, "-c", source, "-o", str(result))
+    return result
 
 
 def _put_apart(folder: Path, target: Target, objects: tuple[Path, ...], *, with_snapshot: bool) -> Path:
@@ -166,6 +181,7 @@ def of_this_python() -> Target:
         is_static=static_library() is not None,
         has_snapshot=can_have_snapshot() and not os.environ.get("PYOCI_NO_SNAPSHOT"),
         is_release=False,
+        interpreter=snapshot.Program(Path(sys.executable).read_bytes()).interpreter(),
         facts=build_facts(commit(), str(sysconfig.get_path("stdlib"))),
     )
 

@@ -55,6 +55,7 @@ def link(build: Build, python: Path, interpreter: Path, log: Path, commit: str) 
         is_static=True,
         has_snapshot=build.machine.name in build_program.SNAPSHOT_MACHINES,
         is_release=True,
+        interpreter="",
         facts="",
     )
     program = folder / "pyoci"

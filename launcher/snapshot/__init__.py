@@ -28,7 +28,8 @@ def take(program: Path, *, trimmed: bool = False) -> None:
     `trimmed`: zeros at the end of its parts are left out. strip(1) would not know of them.
     """
     elf = Program(program.read_bytes())
-    _replace(program, elf.with_memory(_memory(program, elf), trimmed=trimmed))
+    whole = Program(elf.with_memory(_memory(program, elf), trimmed=trimmed))
+    _replace(program, whole.with_hidden_interpreter())
 
 
 def _memory(program: Path, elf: Program) -> dict[int, bytes]:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 VARIABLES, MEMORY = "pyoci_variables", (".snapshot", ".snapshot_arenas")  # sections: variables.ld
 CODE = ".frozen_code"  # nobody needs it in a program with a snapshot
 
-_PT_LOAD = 1
+_PT_LOAD, _PT_INTERP = 1, 3
+_PT_INTERP_HIDDEN = 0x6F636901  # of the range that an operating system may give a meaning: entry.c does
 _SHT_PROGBITS, _SHT_NOBITS, _SHF_WRITE, _SHF_ALLOC, _SHF_TLS = 1, 8, 1, 2, 0x400
 _AT_TABLES, _AT_COUNTS = 32, 54  # in Elf64_Ehdr: e_phoff, e_phentsize, which e_phnum follows
 _SEGMENT, _SECTION = "<IIQQQQQQ", "<IIQQQQIIQQ"
@@ -77,10 +78,25 @@ class Program:
         """The segments that a program with a snapshot does not have."""
         return self._segments_of(CODE)
 
+    def with_hidden_interpreter(self) -> bytes:
+        """The file, whose dynamic linker the kernel does not see: entry.c loads it."""
+        data = bytearray(self.data)
+        for number, part in enumerate(self.segments):
+            if part.type == _PT_INTERP:
+                _put(data, _SEGMENT, self._segments_at, number, part._replace(type=_PT_INTERP_HIDDEN))
+        return bytes(data)
+
     def _segments_of(self, *names: str) -> list[Segment]:
         starts = {section.address for section in self.sections if self._name(section) in names}
         parts = [part for part in self.segments if part.is_loaded and part.address in starts]
         return sorted(parts, key=lambda part: part.address)
+
+    def interpreter(self) -> str:
+        """The path of the dynamic linker that the kernel starts first; empty where it starts none."""
+        for part in self.segments:
+            if part.type == _PT_INTERP:
+                return self.data[part.offset : part.offset + part.in_file].rstrip(b"\0").decode()
+        return ""
 
     def writable(self) -> set[str]:
         """Names of the sections that a run can write to."""

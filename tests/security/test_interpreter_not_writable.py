@@ -22,7 +22,7 @@ from helpers.runtime import Runtime
 
 ALL = [*CAPABILITIES, "CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_LINUX_IMMUTABLE"]
 
-# Loaded by the kernel as the runtime's dynamic linker, so it runs as the runtime's program, with the image's code.
+# Loaded as the runtime's dynamic linker, so it runs as the runtime's program, with the image's code.
 # Without a C library: nothing has set one up.
 ATTACK = r"""
 static long call(long n, long a, long b, long c) {
@@ -67,11 +67,12 @@ def linker(program: Path, bundle: Bundle, scratch: Path) -> Path:
     """The attack, at the place in the rootfs where the runtime's program has its dynamic linker."""
     if platform.machine() != "x86_64" or shutil.which("gcc") is None or shutil.which("readelf") is None:
         pytest.skip("needs gcc and readelf, on x86_64")
-    headers = subprocess.run(["readelf", "-lW", program], stdout=subprocess.PIPE, text=True, check=True).stdout
-    _, found, rest = headers.partition("program interpreter: ")
+    # The section and no program header: with a snapshot, the program loads its dynamic linker (launcher/entry.c).
+    section = subprocess.run(["readelf", "-p", ".interp", program], stdout=subprocess.PIPE, text=True, check=True)
+    _, found, path = section.stdout.partition("]  /")
     if not found:
         pytest.skip("the runtime's program has no dynamic linker")
-    target = bundle.rootfs / rest.partition("]")[0].lstrip("/")
+    target = bundle.rootfs / path.strip()
     source = scratch / "attack.c"
     source.write_text(ATTACK)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.program import can_have_snapshot, has_snapshot, snapshot
+from helpers.program import build_program, can_have_snapshot, has_snapshot, snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -455,6 +455,44 @@ def test_sealing_leaves_no_descriptor(prefix: Path) -> None:
 def test_sealed_program_finds_its_packages(prefix: Path) -> None:
     program = prefix / "bin/pyoci"
     assert ask(program, "create")["path"] == ask(program, "state")["path"]
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.skipif(os.geteuid() != 0, reason="without CAP_SYS_ADMIN the program is sealed in memory")
+def test_the_c_library_starts_once_in_a_sealed_program(prefix: Path, tmp_path: Path) -> None:
+    """launcher/entry.c: what is executed again has opened no file before, the dynamic linker neither."""
+    if not has_snapshot(prefix / "bin/pyoci"):
+        pytest.skip("entry.c is part of a program with a snapshot")
+    calls = tmp_path / "calls"
+    subprocess.run(
+        ["strace", "-o", calls, prefix / "bin/pyoci", "create"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    names = [line.partition("(")[0] for line in calls.read_text().splitlines()]
+    again = names.index("execveat")
+    assert names[:again] == ["execve", "readlinkat", "open_tree", "mount_setattr"]
+    assert "execveat" not in names[again + 1 :]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for chroot(2)")
+def test_a_missing_dynamic_linker_is_named(prefix: Path, tmp_path: Path) -> None:
+    if not has_snapshot(prefix / "bin/pyoci"):
+        pytest.skip("the kernel loads the dynamic linker of a program without a snapshot")
+    shutil.copy2(prefix / "bin/pyoci", tmp_path / "pyoci")
+    refused = subprocess.run(["chroot", tmp_path, "/pyoci", "status", "42"], capture_output=True, text=True)
+    linker = snapshot.Program(Path(sys.executable).read_bytes()).interpreter()
+    assert refused.stderr == f"pyoci: cannot load {linker}, the dynamic linker that it was built with\n"
+    assert refused.returncode == 127
+
+
+def test_the_first_instructions_call_no_library(tmp_path: Path) -> None:
+    """Its functions work from where the C library has started, which is later."""
+    target = build_program.of_this_python()._replace(interpreter="/lib/ld.so")
+    if not target.has_snapshot:
+        pytest.skip("entry.c is part of a program with a snapshot")
+    names = subprocess.run(
+        ["nm", "--undefined-only", build_program.compile_entry(tmp_path, target)], stdout=subprocess.PIPE, text=True
+    ).stdout.split()
+    assert set(names) == {"U", "_start", "pyoci_sealed_commands"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs CAP_SYS_ADMIN to do without it")
