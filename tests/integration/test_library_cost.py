@@ -77,7 +77,7 @@ def allowed(library: Library, command: Callable[..., Callable[[], None]]) -> flo
         return ALLOWED * max(1.0, best(command("state", container.id)) / PACE)
 
 
-@pytest.mark.parametrize("name", ["state", "kill", "ps", "list", "stats"])
+@pytest.mark.parametrize("name", ["state", "kill", "ps", "list", "stats", "update"])
 def test_what_needs_no_program_is_cheaper_than_it(
     library: Library, command: Callable[..., Callable[[], None]], name: str
 ) -> None:
@@ -87,6 +87,7 @@ def test_what_needs_no_program_is_cheaper_than_it(
         "ps": ["ps", "-f", "json"],
         "list": ["list"],
         "stats": ["events", "--stats"],
+        "update": ["update", "--pids-limit", "100"],
     }
     with library.started("trap '' WINCH; sleep 300") as container:
         ids = [] if name == "list" else [container.id]
@@ -96,9 +97,23 @@ def test_what_needs_no_program_is_cheaper_than_it(
             "ps": container.ps,
             "list": lambda: [other.state() for other in Container.list(container.root, program=container.program)],
             "stats": container.stats,
+            "update": lambda: container.update(pids=100),
         }
         bare = command(*words[name], *ids, *(["WINCH"] if name == "kill" else []))
         assert best(calls[name]) < best(bare)
+
+
+@pytest.mark.parametrize("name", ["pause", "resume"])
+def test_pause_and_resume(library: Library, command: Callable[..., Callable[[], None]], name: str) -> None:
+    with library.started("sleep 300") as container:
+        both: dict[str, Step] = {"pause": container.pause, "resume": container.resume}
+        bare = {word: command(word, container.id) for word in both}
+        other = "resume" if name == "pause" else "pause"
+        if name == "resume":
+            container.pause()
+        assert best(both[name], both[other]) < best(bare[name], bare[other])
+        if name == "resume":
+            container.resume()
 
 
 def test_exec(library: Library, command: Callable[..., Callable[[], None]], allowed: float) -> None:
