@@ -59,6 +59,17 @@ def checkpoint(entry: Entry, wanted: Wanted, program: str) -> None:
     entry.lock()
     state = status.made(entry, "cannot checkpoint container")
     was_frozen = _check_status(entry, state)
+    init = status.hold_init(state)
+    if init is None:
+        raise StateError(f"checkpoint: {NOT_RUNNING}: {state.id!r} is stopped")
+    try:
+        _checkpoint(entry, state, wanted, program, was_frozen, init)
+    finally:
+        pidfd.close(init)
+
+
+def _checkpoint(entry: Entry, state: State, wanted: Wanted, program: str, was_frozen: bool, init: int) -> None:
+    """`init`: a pidfd."""
     plan = _plan_of(entry, state)
     found = _look(plan, state)
     _check_criu(program, plan, wanted, found)
@@ -74,7 +85,7 @@ def checkpoint(entry: Entry, wanted: Wanted, program: str) -> None:
         if not wanted.pre_dump:
             # before criu: with --lazy-pages the restore begins while criu still hands out memory
             images.write(criu.DESCRIPTORS_FILE, jsontext.dumps(found.streams).encode("ascii"))
-        _dump(program, wanted, options, images, work or images)
+        _dump(program, wanted, options, images, work or images, init)
     except BaseException:
         # a log in a folder of its own stays: containerd and podman show it
         images.undo()
@@ -206,13 +217,25 @@ def _parent(images: Folder, path: str) -> str:
     whole = path if path.startswith("/") else join(own, path)
     if not posix.access(f"{whole}/.", posix.F_OK):
         raise UsageError(f"option --parent-path: {path!r} is not a folder (a relative path starts in the image folder)")
+    image_folder.check_way(images.fd, path, "option --parent-path")
+    image_folder.open(whole, "option --parent-path: folder").close()
     return relpath(realpath(whole), own) if path.startswith("/") else path
 
 
-def _dump(program: str, wanted: Wanted, options: dict[str, object], images: Folder, logs: Folder) -> None:
+def _dump(program: str, wanted: Wanted, options: dict[str, object], images: Folder, logs: Folder, init: int) -> None:
     phase("criu dump")
+
+    def on_notify(script: str, _pid: int, fd: int) -> None:
+        log.debug(f"criu: {script}")
+        if fd >= 0:
+            posix.close(fd)
+        # criu holds the processes since before `network-lock`, and kills them after `post-dump`: as long as init has
+        # not ended, its number stands for no other process
+        if pidfd.wait(init, 0):
+            raise StateError(f"checkpoint: {NOT_RUNNING}: its first process has ended meanwhile")
+
     with swrk.Conversation(program) as process:
-        answer = process.request(rpc.PRE_DUMP if wanted.pre_dump else rpc.DUMP, options, _on_notify)
+        answer = process.request(rpc.PRE_DUMP if wanted.pre_dump else rpc.DUMP, options, on_notify)
     if answer.get("success"):
         return
     text = swrk.read_log(logs.fd, criu.DUMP_LOG)
@@ -220,13 +243,6 @@ def _dump(program: str, wanted: Wanted, options: dict[str, object], images: Fold
         log.debug(f"criu's log: {text.decode('utf-8', 'replace')}")
     place = f" (see {logs.path}/{criu.DUMP_LOG})" if logs is not images else ""
     raise CriuError(f"checkpoint: criu failed: {swrk.why_failed(answer, text)}{place}")
-
-
-def _on_notify(script: str, _pid: int, fd: int) -> None:
-    """Nothing is to be done: the network is locked by criu itself."""
-    log.debug(f"criu: {script}")
-    if fd >= 0:
-        posix.close(fd)
 
 
 def _thaw(state: State, was_frozen: bool) -> None:

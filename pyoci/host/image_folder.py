@@ -1,8 +1,8 @@
 """The folders of a checkpoint: where criu writes its images and its log, and reads them from.
 
 Images are memory, credentials and open files: whoever can change them decides what root restores. And criu opens the
-files in a folder by their names, links followed. So a folder that others may write to is refused, and one that has
-links in it.
+files in a folder by their names, links followed. So a folder or a file that others may write to is refused, a folder
+that has links in it, and a parent whose way leads through a folder where others could exchange it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pyoci.errors import CriuError, SyscallError, UnsupportedError, reason
 PARENT = "parent"  # the link that criu makes to the images of the pre-dump before
 _YARD = ".criu.cgyard."
 _PARENTS_MAX = 64
+_STEPS_MAX = 256
 _FLAGS = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC
 
 
@@ -106,6 +107,7 @@ class Folder:
             for _ in range(_PARENTS_MAX):
                 if not _check_entries(fd, path):
                     return
+                check_way(fd, PARENT, f"image folder {path}/{PARENT}")
                 upper = _open_parent(fd, path)
                 posix.close(fd)
                 fd, path = upper, f"{path}/{PARENT}"
@@ -167,13 +169,61 @@ def _make_missing(path: str, made: list[str]) -> None:
         made.append(folder)
 
 
+def check_way(start: int, way: str, what: str) -> None:
+    """Raise UnsupportedError where another user could lead the path `way`, from the folder `start`, elsewhere.
+
+    criu follows it later on. All folders that it goes through must be root's or ours, or keep what is in them by the
+    sticky bit, and so must be all links on it. SyscallError when it leads nowhere.
+    """
+    names = _names(way)
+    fd = posix.open("/" if way.startswith("/") else ".", _FLAGS, dir_fd=start)
+    try:
+        for _ in range(_STEPS_MAX):
+            if not names:
+                return
+            name = names.pop(0)
+            folder = posix.fstat(fd)
+            entry = posix.stat(name, dir_fd=fd, follow_symlinks=False)
+            is_kept = bool(folder.st_mode & stat.S_ISVTX) and _is_trusted(entry.st_uid)
+            if not _is_trusted(folder.st_uid) or (_others_write(folder) and not is_kept and name != ".."):
+                raise UnsupportedError(f"{what}: another user may change where {way!r} leads, at {name!r}")
+            if not stat.S_ISLNK(entry.st_mode):
+                below = posix.open(name, _FLAGS | posix.O_NOFOLLOW, dir_fd=fd)
+            else:
+                target = posix.readlink(name, dir_fd=fd)
+                names = _names(target) + names
+                below = posix.open("/" if target.startswith("/") else ".", _FLAGS, dir_fd=fd)
+            posix.close(fd)
+            fd = below
+        raise UnsupportedError(f"{what}: {way!r} has more than {_STEPS_MAX} steps")
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"open {what}") from None
+    finally:
+        posix.close(fd)
+
+
+def _names(path: str) -> list[str]:
+    return [name for name in path.split("/") if name not in ("", ".")]
+
+
+def _is_trusted(uid: int) -> bool:
+    return uid in (0, posix.geteuid())
+
+
+def _others_write(found: posix.stat_result) -> bool:
+    return bool(found.st_mode & 0o002 or (found.st_mode & 0o020 and found.st_gid != 0))
+
+
 def _check_owner(fd: int, what: str) -> None:
-    found = posix.fstat(fd)
-    if found.st_uid not in (0, posix.geteuid()):
+    _check_facts(posix.fstat(fd), what)
+
+
+def _check_facts(found: posix.stat_result, what: str) -> None:
+    if not _is_trusted(found.st_uid):
         raise UnsupportedError(
             f"{what}: it belongs to user {found.st_uid}, who could change what root restores; chown it to root"
         )
-    if found.st_mode & 0o002 or (found.st_mode & 0o020 and found.st_gid != 0):
+    if _others_write(found):
         raise UnsupportedError(f"{what}: others may write to it (mode {found.st_mode & 0o7777:04o}); chmod go-w it")
 
 
@@ -181,13 +231,16 @@ def _check_entries(fd: int, path: str) -> bool:
     """Whether there is a parent."""
     has_parent = False
     for name in posix.listdir(fd):
-        kind = stat.S_IFMT(posix.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+        found = posix.stat(name, dir_fd=fd, follow_symlinks=False)
+        kind = stat.S_IFMT(found.st_mode)
         if name == PARENT and kind in (stat.S_IFLNK, stat.S_IFDIR):
             has_parent = True
         elif kind not in (stat.S_IFREG, stat.S_IFDIR):
             raise UnsupportedError(
                 f"image folder {path}: {name!r} is not a plain file; criu would follow it, so it must not be there"
             )
+        elif kind == stat.S_IFREG:
+            _check_facts(found, f"image folder {path}: {name!r}")
     return has_parent
 
 

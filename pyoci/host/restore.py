@@ -14,7 +14,7 @@ from pyoci.host.interrupt import undo_when_asked_to_end
 from pyoci.init import restore_stage
 from pyoci.init.inside import limits
 from pyoci.kernel import mount, proc_stat, process, signals
-from pyoci.plan import criu, delegation
+from pyoci.plan import criu, delegation, mountinfo
 from pyoci.plan import restore as plans
 from pyoci.plan.restore import Found, Wanted
 from pyoci.record import Record
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pyoci.cgroups import Cgroup
     from pyoci.host.create import Created, Options
     from pyoci.host.image_folder import Folder
+    from pyoci.plan.mountinfo import MountPoint
     from pyoci.state.model import State
     from pyoci.state.store import Entry
     from pyoci.wire.inherited import Inherited
@@ -54,6 +55,7 @@ class _Restore(Record):
     criu_version: int
     hooks_ran: bool = False  # those whose work the poststop hooks undo
     criu: int = 0
+    staged: list[tuple[bool, MountPoint]]
 
 
 class _Container(Record):
@@ -95,6 +97,7 @@ def restore(
             on_terminal=on_terminal,
             before_it_runs=before_it_runs,
             criu_version=version,
+            staged=[],
         )
         return _make(work, text)
     finally:
@@ -230,6 +233,8 @@ def _ask_criu(
         number, _, name = text.partition(" ")
         if kind == restore_stage.SOURCE:
             sources.setdefault(name, restore_stage.source_path(number))
+        elif kind == restore_stage.MOUNT:
+            work.staged += [(number == "1", made) for made in mountinfo.parse(name)]
 
     own = f"/proc/{posix.getpid()}/fd"
     namespaces = {kind: (fd, f"{own}/{fd}") for kind, fd in inherited.namespaces if kind != "cgroup"}
@@ -352,6 +357,7 @@ def _check(work: _Restore, made: _Container) -> None:
     """All is restored, credentials too, and every thread stands still."""
     phase("check what was restored")
     restored.check(work.plan, made.state.pid, made.group.pids(), work.criu, work.wanted.lsm_profile)
+    restored.check_mounts(work.plan, made.state.pid, work.staged)
     if work.plan.rootfs.readonly:
         restored.make_root_readonly(made.state.pid)
 

@@ -6,7 +6,9 @@ import posix
 
 from pyoci.errors import CriuError, SyscallError
 from pyoci.kernel import mount, namespace, signals, uapi
+from pyoci.plan import mountinfo
 from pyoci.plan import restore as plans
+from pyoci.plan.mountinfo import MountPoint
 from pyoci.plan.restore import Process
 
 TYPE_CHECKING = False
@@ -28,6 +30,18 @@ def check_place(plan: Plan, init: int, pids: list[int], criu: int) -> None:
 def check(plan: Plan, init: int, pids: list[int], criu: int, lsm_profile: str) -> None:
     """Raise CriuError when a process is less confined than config.json says, once it has its credentials back."""
     _check(plans.confinement(plan, lsm_profile), init, pids, criu)
+
+
+def check_mounts(plan: Plan, init: int, staged: list[tuple[bool, MountPoint]]) -> None:
+    """Raise CriuError when a mount shows more than config.json says, or may be written to, or run from.
+
+    A container that may mount can have changed its mounts itself.
+    """
+    if not plans.limits_mounts(plan):
+        return
+    why = plans.mounts_differ(plan, staged, mountinfo.parse(_read(f"/proc/{init}/mountinfo")))
+    if why:
+        raise CriuError(f"restored process {init} is not confined as config.json says: {why}")
 
 
 def kill(init: int, pids: list[int], criu: int) -> None:
@@ -87,6 +101,8 @@ def _look(pid: int, own: dict[str, tuple[str, str]], users: str) -> Process:
         own_users=_namespace(str(pid), "user") != users,
         status=_read(f"/proc/{pid}/status"),
         label=_label(pid),
+        limits=_read(f"/proc/{pid}/limits"),
+        oom_score_adj=int(_read(f"/proc/{pid}/oom_score_adj")),
     )
 
 
@@ -120,6 +136,9 @@ def _namespace(process: str, kind: str) -> str:
 def _read(path: str) -> str:
     fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
     try:
-        return posix.read(fd, 1 << 16).decode("ascii", "replace")
+        data = b""
+        while part := posix.read(fd, 1 << 16):
+            data += part
+        return data.decode("utf-8", "surrogateescape")
     finally:
         posix.close(fd)

@@ -17,7 +17,7 @@ from pyoci.kernel import mount, namespace, uapi
 from pyoci.kernel.beneath import Root, openat2
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
-from pyoci.wire.plan import Mount, Plan
+from pyoci.wire.plan import PLACEHOLDER, Mount, Plan
 
 # A path that everybody may search: with a user namespace criu mounts as its root. What criu leaves there ends with it.
 PLACE = "/tmp"
@@ -25,6 +25,8 @@ ROOT = f"{PLACE}/pyoci-root"
 _STAGE = f"{PLACE}/pyoci-stage"
 _SOURCES = f"{PLACE}/pyoci-sources"
 SOURCE = "SOURCE"  # the message: number of the source, a space, its name in the image
+# the message: 1 where config.json names its place, else 0, a space, a line of mountinfo with a path of the container
+MOUNT = "MOUNT"
 _NO_LINKS = uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_SYMLINKS
 # Mounted for real, because mounts of the config lie on their files; of others an empty tmpfs holds the place.
 _REAL = ("proc", "sysfs")
@@ -59,6 +61,8 @@ def prepare(plan: Plan, inherited: Inherited, work: int, channel: Channel) -> No
         _put(fd, sources, str(number))
         posix.close(fd)
         channel.send(SOURCE, f"{number} {name}")
+    for is_named, line in _made(plan, root):
+        channel.send(MOUNT, f"{is_named:d} {line}")
 
 
 def _open_sources(plan: Plan, inherited: Inherited) -> None:
@@ -86,7 +90,7 @@ def _reopen(place: int, name: str) -> int:
 
 def _build(plan: Plan, inherited: Inherited, root: Root) -> list[str]:
     """The mounts of config.json in their order, what lies on them, and the devices; the names of the bind mounts."""
-    plan.mounts[:] = [_placeholder(entry) for entry in plan.mounts]
+    plan.mounts[:] = [_placeholder(index, entry) for index, entry in enumerate(plan.mounts)]
     mounts.apply(plan, inherited, root, inherited.sources.__getitem__)  # all of them are open
     devices.apply(plan, inherited, root)
     if plan.process is not None and plan.process.terminal:
@@ -96,11 +100,13 @@ def _build(plan: Plan, inherited: Inherited, root: Root) -> list[str]:
     return [entry.destination for entry in plan.mounts if entry.kind == "bind"]
 
 
-def _placeholder(entry: Mount) -> Mount:
+def _placeholder(index: int, entry: Mount) -> Mount:
     if entry.kind != "filesystem" or entry.fstype in _REAL:
         return entry
     # writable: mount points are made in it, and it goes with this namespace
-    return Mount(kind="filesystem", destination=entry.destination, source="tmpfs", fstype="tmpfs", data=())
+    return Mount(
+        kind="filesystem", destination=entry.destination, source=f"{PLACEHOLDER}{index}", fstype="tmpfs", data=()
+    )
 
 
 def _find(names: list[str], root: Root) -> list[tuple[str, int]]:
@@ -119,6 +125,30 @@ def _find(names: list[str], root: Root) -> list[tuple[str, int]]:
             except SyscallError:
                 continue  # another mount lies over it
     return places
+
+
+def _made(plan: Plan, root: Root) -> list[tuple[bool, str]]:
+    """What a path of the container can reach: whether config.json names the place, and the line of mountinfo."""
+    named = {_mount_id(root.fd)}
+    for path in (*(entry.destination for entry in plan.mounts), *plan.readonly_paths, *plan.masked_paths):
+        fd = root.find(path)
+        if fd is not None:
+            named.add(_mount_id(fd))
+            posix.close(fd)
+    made = []
+    for line in _read("/proc/self/mountinfo").split("\n"):
+        fields = line.split(" ")
+        if len(fields) > 5 and f"{fields[4]}/".startswith(f"{_STAGE}/"):
+            fields[4] = fields[4][len(_STAGE) :] or "/"
+            made.append((int(fields[0]) in named, " ".join(fields)))
+    return made
+
+
+def _mount_id(fd: int) -> int:
+    for line in _read(f"/proc/self/fdinfo/{fd}").split("\n"):
+        if line.startswith("mnt_id:"):
+            return int(line[7:])
+    return -1
 
 
 def _put(fd: int, sources: int, number: str) -> None:

@@ -6,7 +6,10 @@ from pyoci.record import Record
 
 
 class MountPoint(Record):
-    """One mount as the process sees it; `device` is MAJOR:MINOR of its superblock, `root` what it shows of that."""
+    """One mount as the process sees it; `device` is MAJOR:MINOR of its superblock, `root` what it shows of that.
+
+    `options` are those of the mount and of its superblock, such as ro and noexec.
+    """
 
     id: int
     parent: int
@@ -14,6 +17,8 @@ class MountPoint(Record):
     root: str
     path: str
     fstype: str
+    source: str = ""
+    options: tuple[str, ...] = ()
 
 
 def parse(text: str) -> list[MountPoint]:
@@ -22,6 +27,7 @@ def parse(text: str) -> list[MountPoint]:
     for line in filter(None, text.split("\n")):
         mount, _, rest = line.partition(" - ")
         fields = mount.split(" ")
+        fstype, source, superblock = [*rest.split(" "), "", ""][:3]
         mounts.append(
             MountPoint(
                 id=int(fields[0]),
@@ -29,10 +35,28 @@ def parse(text: str) -> list[MountPoint]:
                 device=fields[2],
                 root=unescape(fields[3]),
                 path=unescape(fields[4]),
-                fstype=rest.split(" ", 1)[0],
+                fstype=fstype,
+                source=unescape(source),
+                options=(*fields[5].split(","), *superblock.split(",")),
             )
         )
     return mounts
+
+
+def visible(mounts: list[MountPoint]) -> dict[str, MountPoint]:
+    """The mounts that a path can reach, by their mount points: no other one lies on them or above."""
+    below: dict[int, list[MountPoint]] = {}
+    for mount in mounts:
+        below.setdefault(mount.parent, []).append(mount)
+    covered = {mount.id for mount in mounts if any(other.path == mount.path for other in below.get(mount.id, ()))}
+    unreachable: set[int] = set()
+    paths = {mount.id: mount.path for mount in mounts}
+    for mount in mounts:
+        is_beneath = mount.parent in covered and paths[mount.parent] != mount.path
+        is_beside = any(mount.path.startswith(f"{other.path.rstrip('/')}/") for other in below[mount.parent])
+        if is_beneath or mount.parent in unreachable or (is_beside and mount.path != "/"):
+            unreachable.add(mount.id)
+    return {mount.path: mount for mount in mounts if mount.id not in covered | unreachable}
 
 
 def unescape(text: str) -> str:

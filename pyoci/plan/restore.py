@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from pyoci.errors import CriuError, UnsupportedError, UsageError
 from pyoci.kernel import uapi
-from pyoci.plan import criu
+from pyoci.plan import criu, mountinfo
+from pyoci.plan.mountinfo import MountPoint
 from pyoci.record import Record
+from pyoci.wire.plan import PLACEHOLDER, on_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from pyoci.wire.plan import Plan
+    from pyoci.wire.plan import IdMapping, Mount, Plan
 
 _LSMS = ("apparmor", "selinux")
 # Kinds of criu's join_ns by the spec's types; the network and PID namespaces go another way, cgroups by the group.
 _JOINED = {"ipc": "ipc", "uts": "uts", "time": "time", "user": "user"}
 _UNCONFINED = "unconfined"  # AppArmor's word for a process without a profile
+_FLAGS = ((uapi.MOUNT_ATTR_RDONLY, "ro"), (uapi.MOUNT_ATTR_NOSUID, "nosuid"), (uapi.MOUNT_ATTR_NODEV, "nodev"),
+          (uapi.MOUNT_ATTR_NOEXEC, "noexec"))  # fmt: skip
+_FOR_LIMITS = 1 << uapi.CAPABILITIES.index("CAP_SYS_RESOURCE")
+_FOR_IDS = 1 << uapi.CAPABILITIES.index("CAP_SETUID") | 1 << uapi.CAPABILITIES.index("CAP_SETGID")
+_FOR_MOUNTS = 1 << uapi.CAP_SYS_ADMIN
+_ANEW = ("tmpfs", "mqueue", "devpts", "proc", "sysfs")  # criu makes another one of them
+_HARMLESS = ("tmpfs", "mqueue", "devpts")  # a new one shows nothing that the container does not have
 _STREAM_MAX = 64  # characters
 _STREAM_KINDS = ("pipe:[", "file[", "tty[", "socket:[")
 
@@ -128,17 +137,24 @@ class Confinement(Record):
     """What config.json takes from every process of the container, which an image must not give back.
 
     `capabilities` are those of all five sets together; None when config.json names no process.
+    `uids` and `gids` are the host's, where no process can change them: without set-uid programs and the capability.
+    `apparmor` is the profile. `limits` are (name, number, hard); they and `oom_score_adj` count where no process may
+    raise them.
     """
 
     namespaces: list[str]
     capabilities: int | None = None
     seccomp: bool = False
     no_new_privileges: bool = False
-    apparmor: bool = False
+    apparmor: str = ""
+    uids: tuple[int, ...] | None = None
+    gids: tuple[int, ...] | None = None
+    limits: tuple[tuple[str, int, int], ...] = ()
+    oom_score_adj: int | None = None
 
 
 class Process(Record):
-    """A restored process: the kinds of namespaces that it shares with the host, its /proc/PID/status and its label.
+    """A restored process: the kinds of namespaces that it shares with the host, its label, files of /proc/PID.
 
     `own_users`: it has gone into a user namespace that it made itself, and its capabilities count only in that one.
     """
@@ -148,6 +164,8 @@ class Process(Record):
     own_users: bool
     status: str
     label: str = ""
+    limits: str = ""
+    oom_score_adj: int = 0
 
 
 def confinement(plan: Plan, lsm_profile: str = "") -> Confinement:
@@ -157,13 +175,34 @@ def confinement(plan: Plan, lsm_profile: str = "") -> Confinement:
     if process is None:
         return Confinement(namespaces=kinds)
     sets = process.capabilities
+    rights = sets.bounding | sets.permitted | sets.inheritable | sets.effective | sets.ambient
+    user = plan.namespaces.user
+    keeps_ids = process.no_new_privileges and not rights & _FOR_IDS and not plan.namespaces.joins("user")
+    keeps_limits = not rights & _FOR_LIMITS
+    gids = [process.gid, *process.additional_gids]
     return Confinement(
         namespaces=kinds,
-        capabilities=sets.bounding | sets.permitted | sets.inheritable | sets.effective | sets.ambient,
+        capabilities=rights,
+        uids=_on_host([process.uid], user.uid_mappings if user else None) if keeps_ids else None,
+        gids=_on_host(gids, user.gid_mappings if user else None) if keeps_ids and not process.keep_groups else None,
+        limits=tuple((name, number, hard) for name, number, _, hard in process.rlimits) if keeps_limits else (),
+        oom_score_adj=process.oom_score_adj if keeps_limits else None,
         seccomp=process.seccomp is not None,
         no_new_privileges=process.no_new_privileges,
-        apparmor=process.apparmor_profile not in ("", _UNCONFINED) and lsm_profile != f"apparmor:{_UNCONFINED}",
+        apparmor=_profile(process.apparmor_profile, lsm_profile),
     )
+
+
+def _profile(of_config: str, lsm_profile: str) -> str:
+    """Empty for none."""
+    kind, _, name = lsm_profile.partition(":")
+    wanted = name if kind == "apparmor" and of_config not in ("", _UNCONFINED) else of_config
+    return "" if wanted == _UNCONFINED else wanted
+
+
+def _on_host(ids: list[int], mappings: list[IdMapping] | None) -> tuple[int, ...]:
+    found = [number if mappings is None else on_host(number, mappings) for number in ids]
+    return tuple(number for number in found if number is not None)
 
 
 def escapes(allowed: Confinement, process: Process) -> str:
@@ -183,4 +222,72 @@ def escapes(allowed: Confinement, process: Process) -> str:
         return "it may gain privileges"
     if allowed.apparmor and process.label in ("", _UNCONFINED):
         return "no AppArmor profile confines it"
+    profile = process.label.rpartition(" (")[0] or process.label
+    if allowed.apparmor and profile != allowed.apparmor and not profile.startswith(f"{allowed.apparmor}//"):
+        return f"its AppArmor profile is {profile[:200]!r}, not {allowed.apparmor!r}; --lsm-profile names another one"
+    for name, ids in (("Uid", allowed.uids), ("Gid", allowed.gids), ("Groups", allowed.gids)):
+        others = [word for word in lines.get(name, "").split() if ids is not None and int(word) not in ids]
+        if others:
+            return f"its {name} is {' '.join(others[:4])}, which config.json does not give it"
+    return _raises(allowed, process)
+
+
+def _raises(allowed: Confinement, process: Process) -> str:
+    """Why its limits are less than config.json's; empty when they are not."""
+    lines = process.limits.split("\n")[1:]  # in the order of the numbers: lnames of fs/proc/base.c
+    for name, number, hard in allowed.limits:
+        text = lines[number][47:67].strip() if number < len(lines) else ""
+        if text == "unlimited" or (text.isdigit() and int(text) > hard):
+            return f"its limit {name} is {text}, not {hard}"
+    if allowed.oom_score_adj is not None and process.oom_score_adj < allowed.oom_score_adj:
+        return f"its oom_score_adj is {process.oom_score_adj}, not {allowed.oom_score_adj}"
     return ""
+
+
+def limits_mounts(plan: Plan) -> bool:
+    """Whether the processes cannot change their mounts, so that config.json says what they are."""
+    return plan.process is None or not plan.process.capabilities.bounding & _FOR_MOUNTS
+
+
+def mounts_differ(plan: Plan, staged: list[tuple[bool, MountPoint]], restored: list[MountPoint]) -> str:
+    """Why restored mounts show more, or with more rights, than config.json says; empty when they do not.
+
+    `staged`: what `create` would have mounted, each with whether config.json names its place.
+    """
+    named = {mount.id for is_named, mount in staged if is_named}
+    wanted = mountinfo.visible([mount for _, mount in staged])
+    found = mountinfo.visible(restored)
+    for path, mount in wanted.items():
+        if path in found:
+            why = _differs(mount, _entry_of(plan, mount), found[path])
+        else:
+            why = "nothing is mounted there" if mount.id in named else ""
+        if why:
+            return f"{path[:200]!r}: {why}"
+    for path, mount in found.items():
+        is_harmless = mount.fstype in _HARMLESS and (mount.root == "/" or path == "/dev/console")
+        if path not in wanted and not is_harmless:
+            return f"{path[:200]!r}: config.json mounts no {mount.fstype} there"
+    return ""
+
+
+def _entry_of(plan: Plan, mount: MountPoint) -> Mount | None:
+    """What config.json says of a file system that criu makes anew."""
+    number = mount.source.removeprefix(PLACEHOLDER)
+    return plan.mounts[int(number)] if number != mount.source else None
+
+
+def _differs(wanted: MountPoint, entry: Mount | None, found: MountPoint) -> str:
+    fstype = entry.fstype if entry is not None else wanted.fstype
+    if found.fstype != fstype:
+        return f"a {found.fstype} is mounted there, not a {fstype}"
+    is_same = (found.device, found.root) == (wanted.device, wanted.root)
+    if entry is None and fstype not in (*_ANEW, "cgroup", "cgroup2") and not is_same:
+        return f"{found.root[:200]!r} of device {found.device} is mounted there"
+    flags = [name for _, name in _FLAGS if name in wanted.options]
+    if entry is not None:
+        attributes = entry.attributes_set | entry.recursive_set
+        attributes |= uapi.MOUNT_ATTR_RDONLY if entry.read_only_last or "ro" in entry.superblock else 0
+        flags += [name for flag, name in _FLAGS if attributes & flag]
+    lacking = [name for name in flags if name not in found.options and found.path != "/"]
+    return f"it is mounted without {', '.join(lacking)}" if lacking else ""

@@ -116,6 +116,8 @@ class Device(Record):
 
 
 DEVICE_MODE = 0o666
+# The source of a tmpfs that a restore mounts in place of another file system; the index of its mount follows.
+PLACEHOLDER = "pyoci:"
 
 
 class Rootfs(Record):

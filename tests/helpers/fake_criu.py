@@ -115,6 +115,10 @@ def undo():
 def misbehave(point):
     if does.get(point) == "die":
         os._exit(1)
+    if does.get(point) == "wait":
+        write(HERE, "reached", point)
+        while not os.path.exists(HERE + "/go"):
+            select.select([], [], [], 0.01)
     if does.get(point) == "hang":
         write(HERE, "reached", point)
         poller = select.poll()
@@ -158,6 +162,36 @@ if kind in (DUMP, PRE_DUMP):
     answer(kind, 1)
     sys.exit()
 
+STAGE, BIND, FLAGS = "/tmp/pyoci-stage", 4096, {{"ro": 1, "nosuid": 2, "nodev": 4, "noexec": 8}}
+
+
+def mount_all():
+    """What is staged, with the file systems of config.json in place of those that keep their places."""
+    with open(HERE + "/../bundle0/config.json") as file:
+        wanted = json.load(file)["mounts"]
+    libc.mount(None, b"/", None, 0x4C000, None)  # MS_REC | MS_PRIVATE
+    made = []
+    for line in open("/proc/self/mountinfo").read().splitlines():
+        path, source = line.split(" ")[4], line.partition(" - ")[2].split(" ")[1]
+        if path.startswith(STAGE + "/"):
+            made.append((path, source, os.open(path, os.O_PATH)))
+    for path, source, fd in made:
+        if source.startswith("pyoci:"):
+            entry = wanted[int(source[6:])]
+            flags = sum(FLAGS.get(option, 0) for option in entry.get("options", []))
+            os.makedirs(path, exist_ok=True)
+            done = libc.mount(b"none", path.encode(), entry["type"].encode(), flags, None)
+        else:
+            if os.path.isdir(f"/proc/self/fd/{{fd}}"):
+                os.makedirs(path, exist_ok=True)
+            elif not os.path.exists(path):
+                open(path, "w").close()
+            done = libc.mount(f"/proc/self/fd/{{fd}}".encode(), path.encode(), None, BIND, None)
+        if done:
+            raise OSError(ctypes.get_errno(), path)
+        os.close(fd)
+
+
 misbehave("restore")
 flags = sum(flag for name, flag in NAMESPACES.items() if name not in does.get("without", []))
 libc = ctypes.CDLL(None, use_errno=True)
@@ -166,7 +200,11 @@ confined, told = os.pipe()
 pid = libc.syscall(56, flags | CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)
 if pid == 0:
     os.close(went)
-    os.chroot(options[13][0])
+    if "mnt" not in does.get("without", []) and not does.get("mounts_nothing"):
+        mount_all()
+        os.chroot(STAGE)
+    else:
+        os.chroot(options[13][0])
     os.chdir("/")
     if not does.get("capable"):
         for number in range(64):

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,7 @@ from helpers.bundle import Bundle
 from helpers.checkpoint import Case, why_not
 from helpers.fake_criu import FakeCriu
 from helpers.hostile import Outside
-from helpers.runtime import Runtime
+from helpers.runtime import Runtime, until
 
 RESTORE = 2
 
@@ -176,6 +179,115 @@ def test_image_folder_that_others_can_change(case: Case, mode: int, owner: int) 
     assert "others may write" in words or "belongs to user 1000" in words
 
 
+@pytest.mark.parametrize(("mode", "owner"), [(0o602, 0), (0o666, 0), (0o660, 0), (0o600, 1000)])
+@pytest.mark.parametrize("where", ["", "parent"])
+def test_image_file_that_others_can_change(case: Case, scratch: Path, where: str, mode: int, owner: int) -> None:
+    case.make_images()
+    folder = case.images
+    if where:
+        folder = scratch / "before"
+        folder.mkdir(mode=0o700)
+        (case.images / "parent").symlink_to("../before")
+    pages = folder / "pages-1.img"
+    pages.write_text("memory")
+    os.chmod(pages, mode)
+    os.chown(pages, owner, 1000)
+    words = case.restore_fails()
+    assert "pages-1.img" in words
+    assert "others may write" in words or "belongs to user 1000" in words
+
+
+@pytest.mark.parametrize("how", ["a folder of theirs", "a link of theirs", "a writable folder"])
+@pytest.mark.parametrize("command", ["restore", "checkpoint"])
+def test_parent_whose_way_others_can_change(case: Case, scratch: Path, how: str, command: str) -> None:
+    """criu follows it after it was looked at: by then it could lead to the pages of another container."""
+    good, theirs = scratch / "good", scratch / "theirs"
+    good.mkdir(mode=0o700)
+    theirs.mkdir(mode=0o755)
+    if how == "a link of theirs":
+        theirs.chmod(0o1777)
+        (theirs / "before").symlink_to(good)
+        os.chown(theirs / "before", 1000, 1000, follow_symlinks=False)
+    else:
+        (theirs / "before").mkdir(mode=0o700)
+        theirs.chmod(0o777 if how == "a writable folder" else 0o755)
+        os.chown(theirs, 0 if how == "a writable folder" else 1000, 0)
+    if command == "restore":
+        case.make_images()
+        (case.images / "parent").symlink_to("../theirs/before")
+        words = case.restore_fails()
+    else:
+        container = case.start()
+        words = case.checkpoint_fails(container.id, "--parent-path", "../theirs/before")
+        assert container.status == "running"
+    assert "another user may change where '../theirs/before' leads" in words or "parent' leads" in words
+
+
+def test_parent_of_another_user(case: Case, scratch: Path) -> None:
+    before = scratch / "before"
+    before.mkdir(mode=0o700)
+    os.chown(before, 1000, 1000)
+    container = case.start()
+    assert "belongs to user 1000" in case.checkpoint_fails(container.id, "--parent-path", "../before")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket", "device", "loop of parents", "parent that is a file"])
+def test_what_is_no_image(case: Case, kind: str) -> None:
+    case.make_images()
+    place = case.images / "pages-1.img"
+    if kind == "fifo":
+        os.mkfifo(place)
+    elif kind == "socket":
+        os.mknod(place, 0o600 | stat.S_IFSOCK)
+    elif kind == "device":
+        os.mknod(place, 0o600 | stat.S_IFCHR, os.makedev(1, 5))
+    elif kind == "loop of parents":
+        (case.images / "parent").symlink_to(".")
+    else:
+        (case.images / "parent").symlink_to("inventory.img")
+    words = case.restore_fails(limit=10)
+    assert "not a plain file" in words or "parents" in words or "ENOTDIR" in words
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "{}", "[1, 2, 3]", '["a", "b", "c", "d"]', "null", "\0", "\udce4", '"' * 4000]
+)
+def test_descriptors_that_are_no_descriptors(case: Case, text: str) -> None:
+    case.make_images()
+    (case.images / "descriptors.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert "descriptors.json" in case.restore_fails()
+
+
+def test_init_has_left_the_cgroup(case: Case) -> None:
+    """criu freezes the container's cgroup, and would look at processes that go on."""
+    container = case.start()
+    groups = [line.split(":", 2)[1:] for line in Path(f"/proc/{container.pid}/cgroup").read_text().splitlines()]
+    tops = {Path("/sys/fs/cgroup", *([names.removeprefix("name=")] if names else [])) for names, _ in groups}
+    for top in sorted(tops):
+        for place in (top, top / "unified"):
+            if (place / "cgroup.procs").exists():
+                (place / "cgroup.procs").write_text(str(container.pid))
+    assert "has left the container's cgroup" in case.checkpoint_fails(container.id)
+    assert not case.images.exists()
+    assert container.status == "running"
+    os.kill(container.pid, signal.SIGKILL)
+
+
+def test_another_process_has_the_number_of_init_meanwhile(case: Case) -> None:
+    """criu goes by a number: it must not end whoever has it by the time that it looks."""
+    container = case.start()
+    case.criu.does(dump="wait", scripts=["pre-dump", "post-dump"])
+    process = case.runtime.popen(*case.words(), container.id, options=case.options, stderr=subprocess.PIPE)
+    until(lambda: case.criu.reached, "dump")
+    os.kill(container.pid, signal.SIGKILL)
+    container.wait()
+    (case.criu.folder / "go").touch()
+    _, words = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert b"its first process has ended meanwhile" in words
+    assert not case.images.exists()
+
+
 @pytest.mark.parametrize("names", [["file[1]:/etc/passwd]"], ["mnt[/]"], ["pipe:[1]", "x" * 5000]])
 def test_descriptors_of_the_image_name_descriptors_only(case: Case, names: list[str]) -> None:
     case.make_images()
@@ -194,6 +306,14 @@ def test_image_without_a_namespace(case: Case, kind: str) -> None:
     case.make_images()
     case.criu.does(without=[kind])
     assert "host's" in case.restore_fails()
+
+
+@pytest.mark.parametrize("option", ["ro", "noexec"])
+def test_image_without_the_mounts(case: Case, scratch: Path, option: str) -> None:
+    case.bundle.bind(volume(scratch), "/v", option)
+    case.make_images()
+    case.criu.does(mounts_nothing=True)
+    assert "nothing is mounted there" in case.restore_fails()
 
 
 @pytest.mark.parametrize(("more", "said"), [("capable", "capabilities"), ("may_gain", "gain privileges")])

@@ -8,7 +8,7 @@ import pytest
 
 from pyoci.criu import swrk
 from pyoci.errors import CriuError, UnsupportedError, UsageError
-from pyoci.plan import restore
+from pyoci.plan import mountinfo, restore
 from pyoci.plan.build import build
 from pyoci.plan.facts import Facts
 from pyoci.plan.request import Request
@@ -159,24 +159,41 @@ def test_as_confined_as_config_json_says(caps: str) -> None:
     assert restore.escapes(ALLOWED, process(caps)) == ""
 
 
-BY_APPARMOR = Confinement(namespaces=[], apparmor=True)
+BY_APPARMOR = Confinement(namespaces=[], apparmor="mine")
 
 
 @pytest.mark.parametrize("label", ["", "unconfined"])
 @pytest.mark.parametrize("allowed", [ALLOWED, BY_APPARMOR])
 def test_less_confined_by_apparmor(label: str, allowed: Confinement) -> None:
-    assert ("AppArmor" in restore.escapes(allowed, process(label=label))) == allowed.apparmor
+    assert ("AppArmor" in restore.escapes(allowed, process(label=label))) == bool(allowed.apparmor)
 
 
-def test_confined_by_apparmor() -> None:
-    assert restore.escapes(BY_APPARMOR, process(label="mine (enforce)")) == ""
+@pytest.mark.parametrize(
+    ("label", "why"),
+    [
+        ("mine (enforce)", ""),
+        ("mine//child (enforce)", ""),
+        ("mine2 (enforce)", "its AppArmor profile is 'mine2', not 'mine'; --lsm-profile names another one"),
+        ("other (complain)", "its AppArmor profile is 'other', not 'mine'; --lsm-profile names another one"),
+    ],
+)
+def test_confined_by_apparmor(label: str, why: str) -> None:
+    assert restore.escapes(BY_APPARMOR, process(label=label)) == why
 
 
 @pytest.mark.parametrize(
     ("profile", "option", "asked"),
-    [("", "", False), ("mine", "", True), ("unconfined", "", False), ("mine", "apparmor:unconfined", False)],
+    [
+        ("", "", ""),
+        ("mine", "", "mine"),
+        ("unconfined", "", ""),
+        ("mine", "apparmor:unconfined", ""),
+        ("mine", "apparmor:other", "other"),
+        ("mine", "selinux:other", "mine"),
+        ("", "apparmor:other", ""),
+    ],
 )
-def test_apparmor_is_asked_for(profile: str, option: str, asked: bool) -> None:
+def test_apparmor_is_asked_for(profile: str, option: str, asked: str) -> None:
     plan = plan_of(process={})
     assert plan.process is not None
     plan.process.apparmor_profile = profile
@@ -217,7 +234,150 @@ def test_confinement_is_that_of_config_json() -> None:
         capabilities=0b100001,
         seccomp=True,
         no_new_privileges=True,
+        uids=(0,),
+        gids=(0,),
     )
+
+
+BOUND: dict[str, Any] = {
+    "uids": (100000, 101000),
+    "gids": (100000,),
+    "limits": (("RLIMIT_NPROC", 6, 50), ("RLIMIT_NOFILE", 7, 1024)),
+    "oom_score_adj": 0,
+}
+IDS = "Uid:\t101000\t101000\t101000\t101000\nGid:\t100000\t100000\t100000\t100000\nGroups:\t100000 \n"
+LIMITS = "Limit                     Soft Limit           Hard Limit           Units     \n" + "".join(
+    f"{name:25} {hard:20} {hard:20} units     \n"
+    for name, hard in [("Max", "unlimited")] * 6 + [("Max processes", "50"), ("Max open files", "1024")]
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({}, ""),
+        ({"status": IDS.replace("Uid:\t101000\t101000", "Uid:\t101000\t0")}, "its Uid is 0"),
+        ({"status": IDS.replace("Gid:\t100000", "Gid:\t0")}, "its Gid is 0"),
+        ({"status": IDS.replace("Groups:\t", "Groups:\t27 ")}, "its Groups is 27"),
+        ({"limits": LIMITS.replace("50 ", "51 ")}, "its limit RLIMIT_NPROC is 51, not 50"),
+        ({"limits": LIMITS.replace("1024     ", "unlimited")}, "its limit RLIMIT_NOFILE is unlimited, not 1024"),
+        ({"oom_score_adj": -1}, "its oom_score_adj is -1, not 0"),
+    ],
+)
+def test_user_and_limits(change: dict[str, Any], why: str) -> None:
+    given: dict[str, Any] = {"status": IDS, "limits": LIMITS, **change}
+    restored = Process(pid=7, with_host=[], own_users=False, **given)
+    said = restore.escapes(Confinement(namespaces=[], **BOUND), restored)
+    assert said.startswith(why)
+    assert bool(said) == bool(why)
+
+
+def test_ids_and_limits_that_the_config_gives() -> None:
+    mapping = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    linux = {
+        "namespaces": [{"type": kind} for kind in (*KINDS, "user")],
+        "uidMappings": mapping,
+        "gidMappings": mapping,
+    }
+    process: dict[str, Any] = {
+        "user": {"uid": 1000, "gid": 5, "additionalGids": [27]},
+        "rlimits": [{"type": "RLIMIT_NPROC", "soft": 40, "hard": 50}],
+        "oomScoreAdj": 100,
+        "noNewPrivileges": True,
+    }
+    allowed = restore.confinement(plan_of(process=process, linux=linux))
+    assert (allowed.uids, allowed.gids) == ((101000,), (100005, 100027))
+    assert (allowed.limits, allowed.oom_score_adj) == ((("RLIMIT_NPROC", 6, 50),), 100)
+
+
+@pytest.mark.parametrize(
+    ("process", "free"),
+    [
+        ({"noNewPrivileges": False}, ["uids", "gids"]),
+        ({"capabilities": {"bounding": ["CAP_SETUID"]}}, ["uids", "gids"]),
+        ({"capabilities": {"bounding": ["CAP_SETGID"]}}, ["uids", "gids"]),
+        ({"capabilities": {"bounding": ["CAP_SYS_RESOURCE"]}}, ["limits", "oom_score_adj"]),
+    ],
+)
+def test_what_a_container_may_change_is_not_asked_for(process: dict[str, Any], free: list[str]) -> None:
+    usual = {"noNewPrivileges": True, "oomScoreAdj": 5, "rlimits": [{"type": "RLIMIT_CPU", "soft": 1, "hard": 1}]}
+    allowed = restore.confinement(plan_of(process={**usual, **process}))
+    assert [
+        name for name in ("uids", "gids", "limits", "oom_score_adj") if getattr(allowed, name) in (None, ())
+    ] == free
+
+
+ROOT = "20 10 8:1 /images/box / rw,relatime - ext4 /dev/sda1 rw"
+VOLUME = "21 20 8:1 /volume /v ro,noexec,relatime - ext4 /dev/sda1 rw"
+MASK = "22 20 0:50 / /secrets ro,relatime - tmpfs tmpfs ro"
+TMPFS = "23 20 0:51 / /tmp rw,relatime - tmpfs pyoci:1 rw"
+STAGED = [ROOT, VOLUME, MASK, TMPFS]
+
+
+def mounts_differ(restored: list[str], staged: list[str] = STAGED, named: bool = True, **process: Any) -> str:
+    mounts = [
+        {"destination": "/v", "type": "bind", "source": "/volume", "options": ["bind", "ro", "noexec"]},
+        {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "ro"]},
+    ]
+    plan = plan_of(mounts=mounts, process=process)
+    made = [(named, mount) for line in staged for mount in mountinfo.parse(line)]
+    return restore.mounts_differ(plan, made, mountinfo.parse("\n".join(restored)))
+
+
+LIKE = [
+    ROOT,
+    VOLUME,
+    MASK.replace("0:50", "0:60"),
+    TMPFS.replace("rw,relatime", "ro,nosuid").replace("pyoci:1", "tmpfs"),
+]
+
+
+@pytest.mark.parametrize(
+    ("restored", "why"),
+    [
+        (LIKE, ""),
+        ([*LIKE, "30 20 0:70 / /dev/shm rw - tmpfs shm rw"], ""),
+        ([line.replace("ro,noexec", "rw,noexec") for line in LIKE], "'/v': it is mounted without ro"),
+        ([line.replace("ro,noexec", "ro") for line in LIKE], "'/v': it is mounted without noexec"),
+        ([line.replace("/volume", "/etc") for line in LIKE], "'/v': '/etc' of device 8:1 is mounted there"),
+        ([line.replace("8:1 /vol", "8:2 /vol") for line in LIKE], "'/v': '/volume' of device 8:2 is mounted there"),
+        ([line.replace("/images/box", "/") for line in LIKE], "'/': '/' of device 8:1 is mounted there"),
+        ([line.replace("ro,nosuid", "ro") for line in LIKE], "'/tmp': it is mounted without nosuid"),
+        ([line for line in LIKE if "secrets" not in line], "'/secrets': nothing is mounted there"),
+        ([line.replace("/secrets", "/elsewhere") for line in LIKE], "'/secrets': nothing is mounted there"),
+        ([*LIKE, "30 20 0:70 / /unmasked rw - proc proc rw"], "'/unmasked': config.json mounts no proc there"),
+        ([*LIKE, "30 20 8:1 /etc /host rw - ext4 /dev/sda1 rw"], "'/host': config.json mounts no ext4 there"),
+        ([*LIKE, "30 20 0:70 /a /b rw - tmpfs tmpfs rw"], "'/b': config.json mounts no tmpfs there"),
+        ([*LIKE, "30 21 0:70 / /v rw - tmpfs tmpfs rw"], "'/v': a tmpfs is mounted there, not a ext4"),
+    ],
+)
+def test_mounts_as_config_json_says(restored: list[str], why: str) -> None:
+    assert mounts_differ(restored) == why
+
+
+def test_a_mount_of_the_host_that_is_new_need_not_be_there() -> None:
+    below = "31 21 8:3 / /v/usb rw - ext4 /dev/sdc rw"
+    plain = [ROOT, VOLUME, below]
+    assert mounts_differ([ROOT, VOLUME], plain, named=False) == ""
+
+
+def test_mounts_that_a_path_reaches() -> None:
+    lines = [
+        ROOT,
+        "30 20 0:1 / /a rw - tmpfs a rw",
+        "31 30 0:2 / /a/b rw - tmpfs hidden rw",
+        "32 30 0:3 / /a rw - tmpfs top rw",
+        "33 20 0:4 / /ab rw - tmpfs beside rw",
+        "34 20 0:5 / /c/d rw - tmpfs covered rw",
+        "35 20 0:6 / /c rw - tmpfs cover rw",
+    ]
+    found = mountinfo.visible(mountinfo.parse("\n".join(lines)))
+    assert {path: mount.source for path, mount in found.items()} == {
+        "/": "/dev/sda1",
+        "/a": "top",
+        "/ab": "beside",
+        "/c": "cover",
+    }
 
 
 @pytest.mark.parametrize("kind", ["bounding", "permitted", "effective", "inheritable", "ambient"])

@@ -11,6 +11,7 @@ import pytest
 
 from pyoci.cgroups import files
 from pyoci.errors import SyscallError
+from pyoci.host import image_folder
 from pyoci.kernel import procfs
 
 
@@ -33,6 +34,16 @@ def test_a_file_of_a_cgroup(tmp_path: Path) -> None:
 def test_a_file_of_procfs(tmp_path: Path) -> None:
     with pytest.raises(SyscallError, match=r"write '100 200' to /proc/sys/kernel/msgmax: invalid argument \(EINVAL\)"):
         procfs._write(os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT), "/proc/sys/kernel/msgmax", "100 200")
+
+
+def test_a_file_of_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """descriptors.json: here the rest is written, too."""
+    write = posix.write
+    monkeypatch.setattr(posix, "write", lambda fd, data: write(fd, data[:1]))
+    folder = image_folder.open(str(tmp_path), "image folder")
+    folder.write("descriptors.json", b'["/dev/null"]')
+    folder.close()
+    assert (tmp_path / "descriptors.json").read_bytes() == b'["/dev/null"]'
 
 
 @pytest.mark.parametrize(
