@@ -25,6 +25,7 @@ _FOR_LIMITS = 1 << uapi.CAPABILITIES.index("CAP_SYS_RESOURCE")
 _FOR_IDS = 1 << uapi.CAPABILITIES.index("CAP_SETUID") | 1 << uapi.CAPABILITIES.index("CAP_SETGID")
 _FOR_MOUNTS = 1 << uapi.CAP_SYS_ADMIN
 _ANEW = ("tmpfs", "mqueue", "devpts", "proc", "sysfs")  # criu makes another one of them
+_CGROUPS = ("cgroup", "cgroup2")
 _HARMLESS = ("tmpfs", "mqueue", "devpts")  # a new one shows nothing that the container does not have
 _STREAM_MAX = 64  # characters
 _STREAM_KINDS = ("pipe:[", "file[", "tty[", "socket:[")
@@ -282,9 +283,11 @@ def _differs(wanted: MountPoint, entry: Mount | None, found: MountPoint) -> str:
     if found.fstype != fstype:
         return f"a {found.fstype} is mounted there, not a {fstype}"
     is_same = (found.device, found.root) == (wanted.device, wanted.root)
-    if entry is None and fstype not in (*_ANEW, "cgroup", "cgroup2") and not is_same:
+    if entry is None and fstype not in (*_ANEW, *_CGROUPS) and not is_same:
         return f"{found.root[:200]!r} of device {found.device} is mounted there"
-    flags = [name for _, name in _FLAGS if name in wanted.options]
+    # of a cgroup mount criu loses the others in a cgroup namespace: no program and no device lies there
+    counts = ("ro",) if fstype in _CGROUPS else tuple(name for _, name in _FLAGS)
+    flags = [name for name in counts if name in wanted.options]
     if entry is not None:
         attributes = entry.attributes_set | entry.recursive_set
         attributes |= uapi.MOUNT_ATTR_RDONLY if entry.read_only_last or "ro" in entry.superblock else 0

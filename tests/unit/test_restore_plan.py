@@ -355,6 +355,13 @@ def test_mounts_as_config_json_says(restored: list[str], why: str) -> None:
     assert mounts_differ(restored) == why
 
 
+@pytest.mark.parametrize(("options", "why"), [("ro", ""), ("rw,nodev", "'/sys/fs/cgroup': it is mounted without ro")])
+def test_flags_of_a_cgroup_mount(options: str, why: str) -> None:
+    group = "31 20 0:30 / /sys/fs/cgroup {} - cgroup2 cgroup2 rw"
+    staged = [ROOT, group.format("ro,nosuid,nodev,noexec")]
+    assert mounts_differ([ROOT, group.format(options)], staged) == why
+
+
 def test_a_mount_of_the_host_that_is_new_need_not_be_there() -> None:
     below = "31 21 8:3 / /v/usb rw - ext4 /dev/sdc rw"
     plain = [ROOT, VOLUME, below]
