@@ -270,49 +270,17 @@ def _create_with(
     owner = delegation.owner(plan.namespaces, plan.mounts, plan.process)
     group = group.create(None if plan.annotations.get(cgroups.DELEGATE) else owner)
     try:
-        if any(mount.kind == "cgroup" for mount in plan.mounts):
-            opened.cgroup = group.mounts("cgroup" in plan.namespaces.new)
-        preserved = plan.process.preserve_fds if plan.process is not None else 0
-        child = spawn.spawn(
-            plan.namespaces,
-            opened,
-            group.clone_fd(),
-            preserved,
-            lambda channel: sequence.create(plan, opened, channel, model.document(state, CREATING)),
-        )
+        child = _spawn(plan, state, group, opened)
     except BaseException:
         group.destroy(cgroups.NOBODY)
         raise
     try:
         child.channel.watch(lambda: _why_stuck(child.pid, group))
         open_for_init.let_go(opened)
-        phase("join the cgroup")
-        group.add(child.pid)
-        # Which directories these are, and without those that a rootless runtime was not allowed to make: before init
-        # goes on. If create is killed now, `delete --force` kills what is in them, and nothing that it cannot identify.
-        state.cgroup = group.save()
-        if plan.intel_rdt is not None:
-            join_resctrl(plan.intel_rdt, entry, state, child.pid)
+        _join_groups(plan, state, group, child)
         entry.write(state)
-        handshake.release(plan, child, opened)
-        unseen = plan.namespaces.birth == UNSEEN
-        handshake.until_ready(
-            plan.process,
-            child,
-            model.document(state, CREATING, child.pid),
-            on_terminal,
-            plan.hooks,
-            lambda index: _open_in_turn(plan, index, child, opened),
-            unseen=unseen,
-        )
-        phase("limits, state")
-        if plan.process is not None and (unseen or plan.namespaces.has("user")):
-            handshake.set_rlimits(plan.process, child.pid)
-        # Not before: with the number of init the record is that of a created container, for whoever reads it.
-        state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
-        if unseen and _is_one_too_few(plan):
-            group.update({"pids": {"limit": 1}})
-        _delegate(plan, state, child.pid, owner)
+        _guide(plan, state, child, opened, on_terminal)
+        _settle(plan, state, group, child, owner)
         entry.write(state)
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         signals.hold()  # too late for an interrupt: whoever goes on lets them through
@@ -329,6 +297,61 @@ def _create_with(
         if out_of_memory:
             raise ContainerError("container init was OOM-killed: its memory limit is too low") from None
         raise
+
+
+def _spawn(plan: Plan, state: State, group: Cgroup, opened: Inherited) -> spawn.Child:
+    if any(mount.kind == "cgroup" for mount in plan.mounts):
+        opened.cgroup = group.mounts("cgroup" in plan.namespaces.new)
+    return spawn.spawn(
+        plan.namespaces,
+        opened,
+        group.clone_fd(),
+        plan.process.preserve_fds if plan.process is not None else 0,
+        lambda channel: sequence.create(plan, opened, channel, model.document(state, CREATING)),
+    )
+
+
+def _join_groups(plan: Plan, state: State, group: Cgroup, child: spawn.Child) -> None:
+    """Before init goes on: if create is killed now, `delete --force` kills what is in the recorded directories, and
+    nothing that it cannot identify. Those that a rootless runtime was not allowed to make are not recorded.
+    """
+    phase("join the cgroup")
+    group.add(child.pid)
+    state.cgroup = group.save()
+    if plan.intel_rdt is not None:
+        from pyoci.cgroups import resctrl
+
+        state.resctrl = resctrl.join(plan.intel_rdt, state.resctrl, child.pid)
+
+
+def _guide(
+    plan: Plan, state: State, child: spawn.Child, opened: Inherited, on_terminal: Callable[[int, str], None]
+) -> None:
+    """Init's way from its first message to READY."""
+    handshake.release(plan, child, opened)
+    handshake.until_ready(
+        plan.process,
+        child,
+        model.document(state, CREATING, child.pid),
+        on_terminal,
+        plan.hooks,
+        lambda index: _open_in_turn(plan, index, child, opened),
+        unseen=plan.namespaces.birth == UNSEEN,
+    )
+
+
+def _settle(plan: Plan, state: State, group: Cgroup, child: spawn.Child, owner: tuple[int, int] | None) -> None:
+    """The limits that had to wait for init, and its number.
+
+    With that, the record is of a created container, for everybody who reads it: so not before.
+    """
+    phase("limits, state")
+    if plan.process is not None and (plan.namespaces.birth == UNSEEN or plan.namespaces.has("user")):
+        handshake.set_rlimits(plan.process, child.pid)
+    state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
+    if _is_one_too_few(plan):
+        group.update({"pids": {"limit": 1}})
+    _delegate(plan, state, child.pid, owner)
 
 
 def _delegate(plan: Plan, state: State, pid: int, owner: tuple[int, int] | None) -> None:

@@ -1,6 +1,6 @@
 """THE order: what init does from its first instruction to the user's program. Every other file owns one step.
 
-config-linux.md and runtime.md give the order of the lifecycle; between the steps stands, in words, who runs.
+config-linux.md and runtime.md give the order of the lifecycle; `create` calls them step by step.
 """
 
 from __future__ import annotations
@@ -40,95 +40,12 @@ def create(plan: Plan, inherited: Inherited, channel: Channel, document: dict[st
     invisible; init is its child, and is there only once it has no more than the program may have.
     """
     unseen = plan.namespaces.birth == UNSEEN
-    phase("wait for the host", side="init")
-    process.set_name("pyoci:init")
-    process.die_with_parent(signals.KILL)
-    channel.expect(messages.GO)
-
-    phase("identity, keyring, loopback")
-    # host's mount table (a copy of it when there is a new mount namespace), all capabilities over own namespaces
-    if plan.namespaces.user is not None:
-        bootstrap.become_root()
-        process.die_with_parent(signals.KILL)  # cleared by the change of ids
-    posix.setsid()
-    umask = posix.umask(0)
-    process.reset_cpu_affinity()
-    if "cgroup" in plan.namespaces.new:
-        namespace.unshare(uapi.CLONE_NEWCGROUP, "cgroup namespace")
-    if plan.process is not None and plan.process.keyring is not None:
-        if plan.process.selinux_label:
-            lsm.set_selinux_key(inherited.proc_fd, plan.process.selinux_label)
-        keyring.join_session(plan.process.keyring, others_may_search=plan.namespaces.has("user"))
-    if "network" in plan.namespaces.new:
-        loopback.bring_up()
-    main.forget_imports()
-
-    # the mounts: paths of the host are still there, paths of the container are reached through `root` only
-    phase("mounts")
-    root = Root(rootfs.attach(plan, inherited))
-    made = mounts.apply(plan, inherited, root, lambda index: _source_in_turn(channel, index))
-    phase("devices")
-    devices.apply(plan, inherited, root)
-    phase("hooks")
-    if plan.hooks.get("prestart") or plan.hooks.get("createRuntime"):
-        channel.send(messages.HOOKS)
-        channel.expect(messages.GO)
-    hooks.create_container(plan, root, umask, document)
-    # what is still missing is made before anything is read-only
-    if plan.process is not None:
-        working_directory.make(plan.process, root)
-    phase("masked paths")
-    masked_paths.apply(plan.masked_paths, plan.mount_label, root)
-    phase("pivot_root")
-    pivot.apply(plan, root, inherited.proc_fd)
-
-    phase("inside the root")
-    # inside: every path is the container's, and hostile
-    root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC))
-    console = None
-    if plan.process is not None and plan.process.terminal:
-        console = terminal.open_console(root, plan.process, channel)
-    phase("read-only paths, mounts and root")
-    readonly_paths.apply(plan.readonly_paths, root)
-    mounts.finish(plan, made, root)
-    host_name.apply(plan)
-    sysctl.apply(plan.sysctl, inherited.proc_fd)
-    if plan.personality is not None:
-        process.set_personality(plan.personality)
-    limits.place_memory(plan.memory_policy)
+    umask = _take_identity(plan, inherited, channel)
+    mounted = _build_root(plan, inherited, channel, document, umask)
+    root, console = _finish_root(plan, inherited, channel, mounted)
     if plan.process is None:
         _wait_without_process(plan, inherited, channel, unseen)
-    limits.prioritize_io(plan.process)
-    first = limits.schedule(plan.process)
-    if unseen:
-        first = [process.new_session(), *first]
-    else:
-        _make(first)
-
-    # one program to become: its user, its rights, its place
-    phase("user, rights, working directory")
-    env = user.environment(plan.process, root, inherited.proc_fd)
-    if console is not None:
-        terminal.connect(console)
-        first.append(terminal.control())
-        if not unseen:
-            _make(first[-1:])
-    if not unseen and not plan.namespaces.has("user"):
-        limits.set_rlimits(plan.process)
-    rights = confine.prepare(plan.process, inherited.proc_fd, inherited.seccomp_program)
-    entered = working_directory.enter_early(plan.process, root)
-    user.become(plan.process, inherited.proc_fd)
-    rights.label()
-    rights.reduce(schedules=unseen and plan.process.scheduler is not None)
-    process.set_dumpable(False)  # the change of ids has set it to what /proc/sys/fs/suid_dumpable says
-    if not entered:
-        working_directory.enter(plan.process, root)
-    path = execute.look_up(plan.process.args[0], env)
-    posix.close(root.fd)
-    if plan.process.seccomp is not None and plan.process.seccomp.uses_notify:
-        # the listener must have its descriptor before the program can wait for an answer
-        channel.send(messages.SECCOMP, "", rights.listen())
-    process.forget_caller()
+    path, env, rights, first = _become_program(plan, plan.process, inherited, channel, root, console)
     start_hooks = plan.hooks.get("startContainer")
     if not start_hooks:
         _wait_for_start(plan.process, path, env, rights, inherited.start_fd, channel, first if unseen else None)
@@ -150,13 +67,130 @@ def create(plan: Plan, inherited: Inherited, channel: Channel, document: dict[st
         posix._exit(1)
 
 
+def _take_identity(plan: Plan, inherited: Inherited, channel: Channel) -> int:
+    """First step: all capabilities over the own namespaces, and the host's mount table, or a copy of it when there is
+    a new mount namespace. Returns the caller's umask.
+    """
+    phase("wait for the host", side="init")
+    process.set_name("pyoci:init")
+    process.die_with_parent(signals.KILL)
+    channel.expect(messages.GO)
+
+    phase("identity, keyring, loopback")
+    if plan.namespaces.user is not None:
+        bootstrap.become_root()
+        process.die_with_parent(signals.KILL)  # cleared by the change of ids
+    posix.setsid()
+    umask = posix.umask(0)
+    process.reset_cpu_affinity()
+    if "cgroup" in plan.namespaces.new:
+        namespace.unshare(uapi.CLONE_NEWCGROUP, "cgroup namespace")
+    if plan.process is not None and plan.process.keyring is not None:
+        if plan.process.selinux_label:
+            lsm.set_selinux_key(inherited.proc_fd, plan.process.selinux_label)
+        keyring.join_session(plan.process.keyring, others_may_search=plan.namespaces.has("user"))
+    if "network" in plan.namespaces.new:
+        loopback.bring_up()
+    main.forget_imports()
+    return umask
+
+
+def _build_root(
+    plan: Plan, inherited: Inherited, channel: Channel, document: dict[str, Any], umask: int
+) -> dict[int, int]:
+    """Second step: paths of the host are still there, paths of the container are reached through `root` only.
+
+    Returns what `mounts.finish` takes.
+    """
+    phase("mounts")
+    root = Root(rootfs.attach(plan, inherited))
+    mounted = mounts.apply(plan, inherited, root, lambda index: _source_in_turn(channel, index))
+    phase("devices")
+    devices.apply(plan, inherited, root)
+    phase("hooks")
+    if plan.hooks.get("prestart") or plan.hooks.get("createRuntime"):
+        channel.send(messages.HOOKS)
+        channel.expect(messages.GO)
+    hooks.create_container(plan, root, umask, document)
+    # what is still missing is made before anything is read-only
+    if plan.process is not None:
+        working_directory.make(plan.process, root)
+    phase("masked paths")
+    masked_paths.apply(plan.masked_paths, plan.mount_label, root)
+    phase("pivot_root")
+    pivot.apply(plan, root, inherited.proc_fd)
+    return mounted
+
+
+def _finish_root(
+    plan: Plan, inherited: Inherited, channel: Channel, mounted: dict[int, int]
+) -> tuple[Root, int | None]:
+    """Third step, inside: every path is the container's, and hostile. Returns the root, and the console if any."""
+    phase("inside the root")
+    root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC))
+    console = None
+    if plan.process is not None and plan.process.terminal:
+        console = terminal.open_console(root, plan.process, channel)
+    phase("read-only paths, mounts and root")
+    readonly_paths.apply(plan.readonly_paths, root)
+    mounts.finish(plan, mounted, root)
+    host_name.apply(plan)
+    sysctl.apply(plan.sysctl, inherited.proc_fd)
+    if plan.personality is not None:
+        process.set_personality(plan.personality)
+    limits.place_memory(plan.memory_policy)
+    return root, console
+
+
+def _become_program(
+    plan: Plan, program: Process, inherited: Inherited, channel: Channel, root: Root, console: int | None
+) -> tuple[str, list[str], confine.Confinement, list[Call]]:
+    """Fourth step: one program to become, its user, its rights, its place.
+
+    Returns the program's path and environment, the confinement that is left to do, and the calls that a child must
+    make first, where init is one.
+    """
+    unseen = plan.namespaces.birth == UNSEEN
+    limits.prioritize_io(program)
+    first = limits.schedule(program)
+    if unseen:
+        first = [process.new_session(), *first]
+    else:
+        _make(first)
+
+    phase("user, rights, working directory")
+    env = user.environment(program, root, inherited.proc_fd)
+    if console is not None:
+        terminal.connect(console)
+        first.append(terminal.control())
+        if not unseen:
+            _make(first[-1:])
+    if not unseen and not plan.namespaces.has("user"):
+        limits.set_rlimits(program)
+    rights = confine.prepare(program, inherited.proc_fd, inherited.seccomp_program)
+    entered = working_directory.enter_early(program, root)
+    user.become(program, inherited.proc_fd)
+    rights.label()
+    rights.reduce(schedules=unseen and program.scheduler is not None)
+    process.set_dumpable(False)  # the change of ids has set it to what /proc/sys/fs/suid_dumpable says
+    if not entered:
+        working_directory.enter(program, root)
+    path = execute.look_up(program.args[0], env)
+    posix.close(root.fd)
+    if program.seccomp is not None and program.seccomp.uses_notify:
+        # the listener must have its descriptor before the program can wait for an answer
+        channel.send(messages.SECCOMP, "", rights.listen())
+    process.forget_caller()
+    return path, env, rights, first
+
+
 def _make(calls: list[Call]) -> None:
     for call in calls:
         call.make()
 
 
 def _wait_for_start(
-    wanted: Process,
+    program: Process,
     path: str,
     env: list[str],
     rights: confine.Confinement,
@@ -165,7 +199,7 @@ def _wait_for_start(
     first: list[Call] | None,
 ) -> NoReturn:
     """Hand over, and leave the rest to C: Python has nothing left to do. `first`: of a child, which is init."""
-    calls = execute.prepare(path, wanted, env, rights, start_fd, channel.fd, first=first or [])
+    calls = execute.prepare(path, program, env, rights, start_fd, channel.fd, first=first or [])
     if first is not None:
         deferred.end_in_child(calls, channel.fd, start_fd)
     _hand_over(channel)
