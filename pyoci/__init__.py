@@ -90,9 +90,9 @@ def __getattr__(name: str) -> Any:
         if name in names:
             from importlib import import_module
 
-            found = getattr(import_module(f"pyoci.{module}"), name)
-            globals()[name] = found
-            return found
+            member = getattr(import_module(f"pyoci.{module}"), name)
+            globals()[name] = member
+            return member
     raise AttributeError(f"module 'pyoci' has no attribute {name!r}")
 
 

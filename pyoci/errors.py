@@ -171,8 +171,8 @@ def to_data(error: PyociError) -> dict[str, Any]:
 
 def from_data(data: dict[str, Any]) -> PyociError:
     """The error that `to_data` took apart in another process. A class that this version lacks becomes PyociError."""
-    found = globals().get(data.get("kind", ""))
-    kind = found if isinstance(found, type) and issubclass(found, PyociError) else PyociError
+    named = globals().get(data.get("kind", ""))
+    kind = named if isinstance(named, type) and issubclass(named, PyociError) else PyociError
     # Not by the constructor: it makes the words of its arguments, and here they are made already.
     error = kind.__new__(kind, str(data.get("message", "")))
     error.__dict__.update(data.get("fields") or {})

@@ -43,14 +43,14 @@ class _Reading:
 
     @staticmethod
     def object_pairs_hook(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
+        members = dict(pairs)
+        if len(members) != len(pairs):
             seen: set[str] = set()
             for key, _ in pairs:
                 if key in seen:
                     raise ConfigError(f"key {key!r} is given twice in one object")
                 seen.add(key)
-        return made
+        return members
 
     @staticmethod
     def parse_float(digits: str) -> float:

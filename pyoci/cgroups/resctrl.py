@@ -66,10 +66,10 @@ def join(plan: IntelRdt, saved: dict[str, Any], pid: int) -> dict[str, Any]:
     On failure what was made is removed. Raises CgroupError.
     """
     place = _place(saved["root"], plan.group)
-    made: list[str] = []
+    new_groups: list[str] = []
     try:
         if _make(place):
-            made.append(place)
+            new_groups.append(place)
             for line in plan.schemata:
                 _write_schema(saved["root"], place, line)
         elif plan.schemata:
@@ -80,11 +80,11 @@ def join(plan: IntelRdt, saved: dict[str, Any], pid: int) -> dict[str, Any]:
             below = f"{place}/mon_groups/{plan.monitoring}"
             if not _make(below):
                 raise CgroupError(f"/linux/intelRdt/enableMonitoring: {below} exists")
-            made.append(below)
+            new_groups.append(below)
             known["monitoring_inode"] = _inode(below)
             _move(below, pid)
     except CgroupError:
-        for path in reversed(made):
+        for path in reversed(new_groups):
             _rmdir(path)
         raise
     return known

@@ -58,7 +58,7 @@ _MICROSECONDS = 1_000_000
 
 def properties(annotations: dict[str, str]) -> list[Property]:
     """Raises CgroupError for a property that is not in ALLOWED, and for a value that is not understood."""
-    found: list[Property] = []
+    accepted: list[Property] = []
     for key, text in annotations.items():
         if not key.startswith(PREFIX):
             continue
@@ -81,8 +81,8 @@ def properties(annotations: dict[str, str]) -> list[Property]:
                     f"annotation {key}: {files.shown(text)} is not seconds whose microseconds fit into 64 bits"
                 )
             name, signature, value = f"{name[:-3]}USec", "t", int(value * _MICROSECONDS)
-        found.append((name, (signature, value)))
-    return found
+        accepted.append((name, (signature, value)))
+    return accepted
 
 
 def read(text: str) -> tuple[str, Any]:

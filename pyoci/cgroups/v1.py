@@ -99,9 +99,9 @@ class LegacyCgroup:
 
     def group_of(self, controller: str) -> Group | None:
         """The group that `controller` rules, None when it is not mounted."""
-        found = self.groups.get(controller)
-        if found is not None:
-            return found
+        group = self.groups.get(controller)
+        if group is not None:
+            return group
         for names, group in self.groups.items():
             if controller in names.split(","):
                 return group

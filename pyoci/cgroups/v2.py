@@ -49,31 +49,31 @@ def beside_own() -> str:
     """The parent of this process's own group: in its own, processes and nested groups would exclude each
     other.
     """
-    own = _own()
-    return own[: own.rindex("/")] if own else ""
+    runtime_group = _own()
+    return runtime_group[: runtime_group.rindex("/")] if runtime_group else ""
 
 
 def _own() -> str:
     """This process's own group below the mount; empty for its top."""
     from pyoci.cgroups import hierarchies
 
-    own = hierarchies.own_groups().get("", "/")
+    runtime_group = hierarchies.own_groups().get("", "/")
     for hierarchy in hierarchies.mounted():
         if hierarchy.mount == ROOT:
-            return hierarchies.below_mount(own, hierarchy.root)
-    return own.rstrip("/")
+            return hierarchies.below_mount(runtime_group, hierarchy.root)
+    return runtime_group.rstrip("/")
 
 
 def _delegated_to_user() -> str:
     """The highest group above our own that belongs to us: the same from every session; empty when none does."""
-    own, found = _own(), ""
-    while own:
-        if posix.stat(ROOT + own).st_uid == posix.geteuid():
-            found = own
-        elif found:
+    runtime_group, delegated = _own(), ""
+    while runtime_group:
+        if posix.stat(ROOT + runtime_group).st_uid == posix.geteuid():
+            delegated = runtime_group
+        elif delegated:
             break
-        own = own[: own.rindex("/")]
-    return found
+        runtime_group = runtime_group[: runtime_group.rindex("/")]
+    return delegated
 
 
 class UnifiedCgroup:

@@ -63,7 +63,7 @@ def run(call: Call) -> int:
     parser.expect_args(call, 1, 1, "one container id")
     options = call.options
     fd = options["status-fd"]
-    wanted = plan.Wanted(
+    settings = plan.Wanted(
         **switches(options),
         parent_path=options["parent-path"] or "",
         leave_running=options["leave-running"],
@@ -74,5 +74,5 @@ def run(call: Call) -> int:
         pre_dump=options["pre-dump"],
     )
     with Store(call.settings.root).open(call.args[0]) as entry:
-        host.checkpoint(entry, wanted, call.settings.criu)
+        host.checkpoint(entry, settings, call.settings.criu)
     return 0

@@ -50,9 +50,9 @@ def _supervise(command: str, words: list[str], call: Call, report: host.Report, 
     parsed = options.parse(words, _TABLES[command], executing.STOP_AT if command == "exec" else None)
     inner = Call(command=command, options=parsed.options, args=parsed.args + parsed.rest, settings=call.settings)
     if command == "exec":
-        wanted = executing.options_of(inner)
+        exec_options = executing.options_of(inner)
         with Store(call.settings.root).open(inner.args[0]) as entry:
-            host.execute(entry, wanted, report, caller)
+            host.execute(entry, exec_options, report, caller)
         return
     act = host.create if command == "create" else host.run
     # not detached: the terminal goes to the caller, and without a console socket

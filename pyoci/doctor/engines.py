@@ -87,14 +87,14 @@ def _named(settings: Any) -> str:
         return ""
     for key, value in settings.items():
         if key == "pyoci":
-            found = _path(value)
-            if found:
-                return found
+            runtime = _path(value)
+            if runtime:
+                return runtime
         if key == "BinaryName" and isinstance(value, str) and os.path.basename(value) == "pyoci":
             return value
-        found = _named(value)
-        if found:
-            return found
+        runtime = _named(value)
+        if runtime:
+            return runtime
     return ""
 
 

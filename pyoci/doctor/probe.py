@@ -100,9 +100,9 @@ def attempt(action: Callable[[], object], *, private: bool = False) -> str:
         os._exit(0)
     os.close(writer)
     with open(reader, "rb") as words_of_child:
-        said = words_of_child.read().decode("utf-8", "replace")
+        failure = words_of_child.read().decode("utf-8", "replace")
     _, status = os.waitpid(child, 0)
-    return said if status == 0 or said else f"the attempt ended with {os.waitstatus_to_exitcode(status)}"
+    return failure if status == 0 or failure else f"the attempt ended with {os.waitstatus_to_exitcode(status)}"
 
 
 def _mechanisms() -> dict[str, str]:
@@ -176,9 +176,9 @@ def _try_procfs() -> None:
     if os.geteuid() != 0:
         _become_root_of_user_namespace()
     namespace.unshare(uapi.CLONE_NEWPID | uapi.CLONE_NEWNS, "PID and mount namespaces")
-    said = attempt(lambda: mount.filesystem("proc", "proc", (), ()))
-    if said:
-        raise PyociError(said)
+    failure = attempt(lambda: mount.filesystem("proc", "proc", (), ()))
+    if failure:
+        raise PyociError(failure)
 
 
 def _try_idmapped_mount() -> None:

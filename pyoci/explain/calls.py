@@ -46,11 +46,11 @@ class Group(Record):
 
 def groups(plan: SeccompPlan) -> list[Group]:
     """Every group of GROUPS under this filter."""
-    made = []
+    names = []
     for name, calls in GROUPS.items():
         verdicts = {verdict(plan, call) for call in calls.split()}
-        made.append(Group(name=name, state=verdicts.pop() if len(verdicts) == 1 else PARTLY))
-    return made
+        names.append(Group(name=name, state=verdicts.pop() if len(verdicts) == 1 else PARTLY))
+    return names
 
 
 def verdict(plan: SeccompPlan, call: str) -> str:

@@ -348,8 +348,8 @@ def _devices(plan: Plan) -> Iterator[Found]:
         elif kind in ("a", "b"):
             minor = rule.get("minor")
             yield "block-device", f"/linux/resources/devices/{index}", f"{rule.get('major')}:{_number(minor)}"
-    own = [device for device in plan.devices if not device.default]
-    for index, device in enumerate(own):
+    configured = [device for device in plan.devices if not device.default]
+    for index, device in enumerate(configured):
         if device.kind == "b":
             yield "block-device", f"/linux/devices/{index}", f"{device.path} ({device.major}:{device.minor})"
         elif device.kind == "c" and (device.major, device.minor) in _MEMORY_DEVICES:

@@ -76,17 +76,17 @@ def _refusals(bundle: str, config: dict[str, Any]) -> Iterator[str]:
 
 
 def _cpus(config: dict[str, Any]) -> Iterator[str]:
-    wanted = (((config.get("linux") or {}).get("resources") or {}).get("cpu") or {}).get("cpus") or ""
+    cpus = (((config.get("linux") or {}).get("resources") or {}).get("cpu") or {}).get("cpus") or ""
     try:
         fd = posix.open(_ONLINE, posix.O_RDONLY | posix.O_CLOEXEC)
     except OSError:
         return
     online = posix.read(fd, 4096).decode().strip()
     posix.close(fd)
-    missing = _numbers(wanted) - _numbers(online)
+    missing = _numbers(cpus) - _numbers(online)
     if missing:
         first = ", ".join(str(number) for number in sorted(missing)[:5])
-        yield f"/linux/resources/cpu/cpus: {show(wanted)} names CPU {first}, and this host has {online}"
+        yield f"/linux/resources/cpu/cpus: {show(cpus)} names CPU {first}, and this host has {online}"
 
 
 def _memory(config: dict[str, Any]) -> Iterator[str]:

@@ -392,15 +392,15 @@ def _check_terminal(plan: Plan, options: Options) -> None:
 
 def first_state(plan: Plan, options: Options, group: Cgroup) -> State:
     """Written before anything is made: whatever happens next, `delete` finds what there may be to remove."""
-    own = posix.getpid()
+    runtime_pid = posix.getpid()
     return State(
         oci_version=plan.oci_version,
         id=options.container_id,
         bundle=plan.bundle,
         rootfs=plan.rootfs.path,
         created=model.now(),
-        creator_pid=own,
-        creator_start=proc_stat.start_time(own),
+        creator_pid=runtime_pid,
+        creator_start=proc_stat.start_time(runtime_pid),
         boot_id=proc_stat.boot_id(),
         cgroup=group.save(),
         resctrl=_resctrl(plan),

@@ -70,20 +70,20 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
     plan = _plan(entry, state, options)
     if log.is_verbose():
         log.debug(f"plan: {plan!r}")
-    wanted = plan.process
-    if wanted.terminal and options.detach and not options.console_socket:
+    program = plan.process
+    if program.terminal and options.detach and not options.console_socket:
         raise UsageError(f"{DETACHED_TERMINAL}; --console-socket names one for the terminal")
-    if options.console_socket and not wanted.terminal:
+    if options.console_socket and not program.terminal:
         raise UsageError(f"{SOCKET_UNUSED}; --tty, or terminal in the file of --process, asks for one")
     phase("open namespaces")
-    passed_fds.check(wanted.preserve_fds)
+    passed_fds.check(program.preserve_fds)
     inherited = _open(plan, state)
     group = _group(state, options.cgroups)
     undo_when_asked_to_end()
     try:
         child = spawn.enter(plan, inherited, group, on_terminal)
     except PyociError as error:
-        _lead(error, entry, state, wanted)
+        _lead(error, entry, state, program)
         raise
     try:
         phase("join the cgroup, limits")
@@ -92,30 +92,30 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
             from pyoci.cgroups import resctrl
 
             resctrl.add(state.resctrl, child.pid)
-        handshake.set_oom_score(wanted, child.pid, inherited.proc_fd)
+        handshake.set_oom_score(program, child.pid, inherited.proc_fd)
         if not plan.limits_itself:
-            handshake.set_rlimits(wanted, child.pid)
-        handshake.set_affinity(wanted, child.pid)
+            handshake.set_rlimits(program, child.pid)
+        handshake.set_affinity(program, child.pid)
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket, JOINED)
         child.channel.send(messages.GO)
         phase("the process becomes the program")
         handshake.until_executed(
-            wanted, child, document(state, status.RUNNING), None if options.ignore_paused else group
+            program, child, document(state, status.RUNNING), None if options.ignore_paused else group
         )
         signals.hold()  # too late for an interrupt: whoever goes on lets them through
     except BaseException as error:
         spawn.destroy(child)
         if isinstance(error, PyociError):
-            _lead(error, entry, state, wanted)
+            _lead(error, entry, state, program)
         raise
     child.channel.close()
     return child
 
 
-def _lead(error: PyociError, entry: Entry, state: State, wanted: Process) -> None:
+def _lead(error: PyociError, entry: Entry, state: State, program: Process) -> None:
     from pyoci.host import leads
 
-    leads.of_exec(error, entry, state, wanted)
+    leads.of_exec(error, entry, state, program)
 
 
 def _check_status(entry: Entry, state: State, options: Options) -> None:

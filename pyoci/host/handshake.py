@@ -59,7 +59,7 @@ def let_go(child: Child) -> None:
 
 
 def until_ready(
-    wanted: Process | None,
+    program: Process | None,
     child: Child,
     state_document: dict[str, Any],
     on_terminal: Callable[[int, str], None],
@@ -90,8 +90,8 @@ def until_ready(
             posix.close(tree)
         elif kind == messages.TERMINAL:
             on_terminal(fd, text)
-        elif wanted is not None and wanted.seccomp is not None:
-            _hand_over_listener(wanted.seccomp, fd, child.pid, state_document)
+        elif program is not None and program.seccomp is not None:
+            _hand_over_listener(program.seccomp, fd, child.pid, state_document)
         else:
             posix.close(fd)
             raise ContainerError("container side sent a seccomp listener, which nobody asked for")
@@ -152,10 +152,14 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
     poller.register(child.channel.fd, select.POLLIN)
     while True:
         if not poller.poll(_STOP_CHECK):
-            found = proc_stat.stat(child.pid)
-            if found is None or found[0] in proc_stat.DEAD or not proc_stat.is_named(child.pid, "pyoci:exec"):
+            process_stat = proc_stat.stat(child.pid)
+            if (
+                process_stat is None
+                or process_stat[0] in proc_stat.DEAD
+                or not proc_stat.is_named(child.pid, "pyoci:exec")
+            ):
                 return
-            if found[0] in _STOPPED:
+            if process_stat[0] in _STOPPED:
                 stops += 1
                 if stops > _STOPS_MAX:
                     raise ContainerError("the container keeps stopping the process that enters it")

@@ -58,8 +58,8 @@ def of_start(error: PyociError, entry: Entry, state: State) -> None:
 def of_exec(error: PyociError, entry: Entry, state: State, process: Process) -> None:
     config = _config_of(entry)
     if config is not None:
-        wanted = Wanted(args=process.args, env=process.env, cwd=process.cwd, uid=process.uid, gid=process.gid)
-        _lead(error, Context(config=config, bundle=state.bundle, rootfs=state.rootfs, wanted=wanted))
+        program = Wanted(args=process.args, env=process.env, cwd=process.cwd, uid=process.uid, gid=process.gid)
+        _lead(error, Context(config=config, bundle=state.bundle, rootfs=state.rootfs, wanted=program))
 
 
 def _config_of(entry: Entry) -> dict[str, Any] | None:
@@ -101,10 +101,11 @@ def _lead_on(error: PyociError, context: Context) -> None:
         error.lead_on(_why_hook(text))
         return
     if text.startswith(("chdir to cwd ", "make cwd ")):
-        given = context.wanted is not None and context.wanted.cwd != (context.config.get("process") or {}).get("cwd")
+        configured = (context.config.get("process") or {}).get("cwd")
+        has_other_cwd = context.wanted is not None and context.wanted.cwd != configured
         if "(ELOOP)" in text:
             error.lead_on("a link leads round in a circle, or is one of procfs (fd, cwd, root), which is not followed")
-        error.lead_on("--cwd or --process names it" if given else "/process/cwd of config.json names it")
+        error.lead_on("--cwd or --process names it" if has_other_cwd else "/process/cwd of config.json names it")
         return
     for words, judge in _JUDGES:
         if words in text:
@@ -113,15 +114,15 @@ def _lead_on(error: PyociError, context: Context) -> None:
 
 
 def _why_program(context: Context) -> str:
-    wanted = context.wanted or Wanted.of_config(context.config.get("process") or {})
-    if context.wanted is not None and wanted.args[0].startswith("-"):
+    program = context.wanted or Wanted.of_config(context.config.get("process") or {})
+    if context.wanted is not None and program.args[0].startswith("-"):
         return "options of exec stand before the container's ID"
-    return why_program.why(View(context.rootfs, context.bundle, context.config.get("mounts") or []), wanted)
+    return why_program.why(View(context.rootfs, context.bundle, context.config.get("mounts") or []), program)
 
 
 def _too_long(context: Context) -> str:
-    wanted = context.wanted or Wanted.of_config(context.config.get("process") or {})
-    size = sum(len(encode(word)) + 1 for word in (*wanted.args, *wanted.env))
+    program = context.wanted or Wanted.of_config(context.config.get("process") or {})
+    size = sum(len(encode(word)) + 1 for word in (*program.args, *program.env))
     limit = "a quarter of RLIMIT_STACK, at most 6 MiB"  # execve(2), fs/exec.c: bprm_stack_limits
     return f"/process/args and /process/env have {size} bytes, and the kernel takes {limit}"
 
@@ -145,7 +146,9 @@ def _refused_option(text: str, config: dict[str, Any]) -> str:
         kind, _, number = option.partition("=")
         mappings = linux.get(f"{kind}Mappings") if kind in ("uid", "gid") else None
         if mappings and number.isdigit() and not _is_mapped(int(number), mappings):
-            mapped = ", ".join(f"{own['containerID']}-{own['containerID'] + own['size'] - 1}" for own in mappings[:5])
+            mapped = ", ".join(
+                f"{mapping['containerID']}-{mapping['containerID'] + mapping['size'] - 1}" for mapping in mappings[:5]
+            )
             return (
                 f"{kind} {number} is not mapped in the container's user namespace: /linux/{kind}Mappings has {mapped}"
             )
@@ -158,7 +161,7 @@ def _refused_option(text: str, config: dict[str, Any]) -> str:
 
 
 def _is_mapped(number: int, mappings: list[dict[str, int]]) -> bool:
-    return any(0 <= number - own["containerID"] < own["size"] for own in mappings)
+    return any(0 <= number - mapping["containerID"] < mapping["size"] for mapping in mappings)
 
 
 def _no_file_system(text: str, _: dict[str, Any]) -> str:
@@ -254,12 +257,12 @@ def _closed_folder(context: Context) -> str:
     for count in range(1, len(parts) + 1):
         path = "/" + "/".join(parts[:count])
         try:
-            found = posix.stat(path)
+            status = posix.stat(path)
         except OSError:
             return ""
-        if found.st_uid != root and not found.st_mode & 0o001:
+        if status.st_uid != root and not status.st_mode & 0o001:
             return (
-                f"the folder {path} (mode {found.st_mode & 0o7777:04o}, owner {found.st_uid}) is closed to the "
+                f"the folder {path} (mode {status.st_mode & 0o7777:04o}, owner {status.st_uid}) is closed to the "
                 f"container's root, which is {root} on the host (/linux/uidMappings): chown it, or chmod o+x"
             )
     return ""

@@ -19,10 +19,10 @@ _DIRECTORY = posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC
 class NamespaceVisit:
     """The way back: the host's own namespaces, by their types, its root and its working directory."""
 
-    __slots__ = ("_cwd", "_own", "_root")
+    __slots__ = ("_cwd", "_former", "_root")
 
-    def __init__(self, own: list[tuple[str, int]], root: int, cwd: int) -> None:
-        self._own = own
+    def __init__(self, former: list[tuple[str, int]], root: int, cwd: int) -> None:
+        self._former = former
         self._root = root
         self._cwd = cwd
 
@@ -43,14 +43,14 @@ class NamespaceVisit:
 
     def go_back(self) -> None:
         """Raises SyscallError and OSError."""
-        _join(self._own)
+        _join(self._former)
         # setns(2) into a mount namespace has set both to its root
         posix.fchdir(self._root)
         posix.chroot(".")
         posix.fchdir(self._cwd)
 
     def close(self) -> None:
-        for fd in (*(fd for _, fd in self._own), self._root, self._cwd):
+        for fd in (*(fd for _, fd in self._former), self._root, self._cwd):
             posix.close(fd)
 
     def _come_back(self) -> None:
@@ -70,8 +70,10 @@ def prepare(kinds: list[str]) -> NamespaceVisit | None:
     A mount namespace that belongs to an outer user namespace, for one, lets nobody in again.
     """
     try:
-        own = [(kind, posix.open(f"/proc/self/ns/{_file(kind)}", posix.O_RDONLY | posix.O_CLOEXEC)) for kind in kinds]
-        visit = NamespaceVisit(own, posix.open("/", _DIRECTORY), posix.open(".", _DIRECTORY))
+        former = [
+            (kind, posix.open(f"/proc/self/ns/{_file(kind)}", posix.O_RDONLY | posix.O_CLOEXEC)) for kind in kinds
+        ]
+        visit = NamespaceVisit(former, posix.open("/", _DIRECTORY), posix.open(".", _DIRECTORY))
         visit.go_back()
     except (SyscallError, OSError):
         return None

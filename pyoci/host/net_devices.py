@@ -80,15 +80,15 @@ def move(devices: dict[str, str], pid: int) -> Moved:
     """
     moved = Moved(pid)
     try:
-        wanted = [_look(moved, name, new_name) for name, new_name in devices.items()]
-        numbers = [device.index for device in wanted]
-        for device in wanted:
-            first = wanted[numbers.index(device.index)]
+        moves = [_look(moved, name, new_name) for name, new_name in devices.items()]
+        numbers = [device.index for device in moves]
+        for device in moves:
+            first = moves[numbers.index(device.index)]
             if first is not device:
                 raise ConfigError(
                     f"/linux/netDevices/{device.name}: is another name of {first.name}, which is moved already"
                 )
-        for device in wanted:
+        for device in moves:
             moved.devices.append(device)
             _move(moved, device)
     except BaseException:
@@ -98,12 +98,12 @@ def move(devices: dict[str, str], pid: int) -> Moved:
 
 
 def _look(moved: Moved, name: str, new_name: str) -> _Device:
-    found = moved.host.link_lookup(ifname=name)
-    if not found:
+    indexes = moved.host.link_lookup(ifname=name)
+    if not indexes:
         raise ConfigError(f"/linux/netDevices/{name}: the runtime's network namespace has no such device")
     if "%d" not in new_name and moved.container.link_lookup(ifname=new_name):
         raise ConfigError(f"/linux/netDevices/{name}: the container has a device {new_name!r} already")
-    index = int(found[0])
+    index = int(indexes[0])
     (link,) = moved.host.get_links(index)
     own_name = link.get_attr("IFLA_IFNAME") or name  # `name` may be an alternative one
     return _Device(
@@ -137,8 +137,8 @@ def _arrived(container: Any, before: set[int], name: str = "") -> int:
     In a namespace that was joined others may make devices meanwhile, so that only the `name` tells.
     """
     new = [link for link in container.get_links() if link["index"] not in before]
-    found = [link["index"] for link in new if not name or link.get_attr("IFLA_IFNAME") == name]
-    return int(found[0]) if len(found) == 1 else 0
+    indexes = [link["index"] for link in new if not name or link.get_attr("IFLA_IFNAME") == name]
+    return int(indexes[0]) if len(indexes) == 1 else 0
 
 
 def _why(error: Exception) -> str:
@@ -155,20 +155,20 @@ def _socket_in(pid: int) -> int:
     """
     import socket
 
-    own = namespace.open_path("/proc/self/ns/net", "network")
+    runtime_namespace = namespace.open_path("/proc/self/ns/net", "network")
     theirs = -1
     try:
         theirs = namespace.open_path(f"/proc/{pid}/ns/net", "network")
         namespace.join(theirs, uapi.CLONE_NEWNET, "the container's network namespace")
         try:
-            made = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, 0)
+            netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, 0)
         finally:
-            namespace.join(own, uapi.CLONE_NEWNET, "the runtime's own network namespace again")
+            namespace.join(runtime_namespace, uapi.CLONE_NEWNET, "the runtime's own network namespace again")
     finally:
-        posix.close(own)
+        posix.close(runtime_namespace)
         if theirs >= 0:
             posix.close(theirs)
-    return made.detach()
+    return netlink.detach()
 
 
 def _addresses(host: Any, index: int) -> list[dict[str, Any]]:

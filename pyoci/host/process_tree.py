@@ -19,17 +19,17 @@ def kill(pid: int) -> None:
     They are stopped first, parents before their children: a stopped process neither forks nor waits, so none is missed,
     and no number that is found can come to mean another process. Returns once all except `pid` are gone.
     """
-    found = [pid]
+    pids = [pid]
     _stop(pid)
     for _ in range(_ROUNDS):
-        new = [child for parent in found for child in _children(parent) if child not in found]
+        new = [child for parent in pids for child in _children(parent) if child not in pids]
         if not new:
             break
         for child in new:
             _stop(child)
-        found += new
-    held = [fd for child in found[1:] if (fd := pidfd.open(child, proc_stat.start_time(child))) is not None]
-    for process in reversed(found):
+        pids += new
+    held = [fd for child in pids[1:] if (fd := pidfd.open(child, proc_stat.start_time(child))) is not None]
+    for process in reversed(pids):
         _send(process, signals.KILL)
     deadline = time.monotonic() + _DIE_WITHIN
     for fd in held:
@@ -46,18 +46,18 @@ def _stop(pid: int) -> None:
 
 
 def _children(pid: int) -> list[int]:
-    found: list[int] = []
+    children: list[int] = []
     try:
         for task in posix.listdir(f"/proc/{pid}/task"):
             fd = posix.open(f"/proc/{pid}/task/{task}/children", posix.O_RDONLY | posix.O_CLOEXEC)
             try:
                 while part := posix.read(fd, 1 << 16):
-                    found += [int(word) for word in part.split()]
+                    children += [int(word) for word in part.split()]
             finally:
                 posix.close(fd)
     except OSError:
         pass  # it has ended, or this kernel has no such list (CONFIG_PROC_CHILDREN)
-    return found
+    return children
 
 
 def _send(pid: int, signal: int) -> None:

@@ -21,7 +21,7 @@ def pids(entry: Entry) -> list[int]:
     return status.cgroup(state).pids()
 
 
-def table(wanted: list[int], options: list[str]) -> str:
+def table(pids: list[int], options: list[str]) -> str:
     """What ps(1) says, called with `options`, about these processes. Raises PyociError when it fails."""
     import subprocess
 
@@ -33,11 +33,11 @@ def table(wanted: list[int], options: list[str]) -> str:
     if done.returncode:
         words = done.stderr.decode("utf-8", "replace").strip()
         raise PyociError(f"ps {' '.join(options)}: exit status {done.returncode}: {words}")
-    return select_rows(done.stdout.decode("utf-8", "surrogateescape"), set(wanted))
+    return select_rows(done.stdout.decode("utf-8", "surrogateescape"), set(pids))
 
 
-def select_rows(text: str, wanted: set[int]) -> str:
-    """The head of a table of ps(1) and the rows of `wanted`. Pure; UsageError without a column PID."""
+def select_rows(text: str, pids: set[int]) -> str:
+    """The head of a table of ps(1) and the rows of `pids`. Pure; UsageError without a column PID."""
     head, *rows = text.split("\n")
     names = head.split()
     if "PID" not in names:
@@ -46,6 +46,6 @@ def select_rows(text: str, wanted: set[int]) -> str:
     kept = [head]
     for row in rows:
         words = row.split()
-        if len(words) > column and words[column].isdigit() and int(words[column]) in wanted:
+        if len(words) > column and words[column].isdigit() and int(words[column]) in pids:
             kept.append(row)
     return "\n".join(kept) + "\n"

@@ -53,11 +53,11 @@ class Readiness:
         poller.register(self.fd, select.POLLIN)
         poller.register(self._init, select.POLLIN)
         while True:
-            found = {fd for fd, _ in poller.poll()}
-            if self.fd in found:
+            ready = {fd for fd, _ in poller.poll()}
+            if self.fd in ready:
                 if self.pass_on(stay=False):
                     return
-            elif self._init in found:
+            elif self._init in ready:
                 return
 
     def pass_on(self, *, stay: bool) -> bool:

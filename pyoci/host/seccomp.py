@@ -44,12 +44,12 @@ _LOAD_ARCH_BIG_ENDIAN = b"\0\x20\0\0\0\0\0\x04"
 
 def for_container(plan: SeccompPlan) -> bytes:
     """The filter from the cache, or compiled; what is odd about it goes to the log."""
-    found = program(plan, cache_directory())
-    for words in found.warnings:
+    compiled = program(plan, cache_directory())
+    for words in compiled.warnings:
         log.warning(words)
-    for name in found.unknown:
+    for name in compiled.unknown:
         log.debug(f"seccomp: this libseccomp does not know {name}, no rule for it")
-    return found.code
+    return compiled.code
 
 
 def cache_directory() -> str:
@@ -71,15 +71,15 @@ def program(plan: SeccompPlan, directory_path: str) -> SeccompProgram:
     except OSError as error:
         return _compile(plan, (f"seccomp filters are not cached in {directory_path}: {reason(error)}",))[0]
     try:
-        found = _look_up(directory, name)
-        if found is not None:
-            return found
-        made, stamp = _compile(plan, ())
+        cached = _look_up(directory, name)
+        if cached is not None:
+            return cached
+        compiled, stamp = _compile(plan, ())
         try:
-            _store(directory, name, stamp, made)
+            _store(directory, name, stamp, compiled)
         except OSError as error:
-            made.warnings = (f"seccomp filter is not cached in {directory_path}: {reason(error)}",)
-        return made
+            compiled.warnings = (f"seccomp filter is not cached in {directory_path}: {reason(error)}",)
+        return compiled
     finally:
         posix.close(directory)
 
@@ -191,8 +191,8 @@ def _compile(plan: SeccompPlan, warnings: tuple[str, ...]) -> tuple[SeccompProgr
         raise UnsupportedError(f"libseccomp {library.version_text()} made a filter that does not begin as expected")
     if plan.enosys:
         code = prologue(_limits(library, plan)) + code
-    made = SeccompProgram(code=code, unknown=tuple(dict.fromkeys(unknown)), warnings=warnings)
-    return made, _stamp(library.path())
+    compiled = SeccompProgram(code=code, unknown=tuple(dict.fromkeys(unknown)), warnings=warnings)
+    return compiled, _stamp(library.path())
 
 
 def _limits(library: Library, plan: SeccompPlan) -> dict[int, int]:
@@ -206,12 +206,12 @@ def _limits(library: Library, plan: SeccompPlan) -> dict[int, int]:
     return limits
 
 
-def _store(directory: int, name: str, stamp: bytes, made: SeccompProgram) -> None:
+def _store(directory: int, name: str, stamp: bytes, compiled: SeccompProgram) -> None:
     """Write the entry under its name at once, whole; OSError leaves nothing behind."""
     if not stamp:
         return  # the library's file is gone, upgraded meanwhile: nobody could tell when the entry is stale
     _make_room(directory)
-    body = b"%b\n%b\0\0%b" % (stamp, encode("\0".join(made.unknown)), made.code)
+    body = b"%b\n%b\0\0%b" % (stamp, encode("\0".join(compiled.unknown)), compiled.code)
     data = b"%b\n%b" % (_head(body), body)
     temporary = f"{name}.{posix.getpid()}"
     fd = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600, dir_fd=directory)

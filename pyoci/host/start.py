@@ -103,8 +103,8 @@ def _why_stuck(state: State) -> str | None:
     from pyoci.kernel import proc_stat
     from pyoci.kernel.call import SYS
 
-    found = proc_stat.stat(state.pid)
-    if found is None or found[0] in proc_stat.DEAD or not proc_stat.is_named(state.pid, "pyoci:init"):
+    process_stat = proc_stat.stat(state.pid)
+    if process_stat is None or process_stat[0] in proc_stat.DEAD or not proc_stat.is_named(state.pid, "pyoci:init"):
         return None
     words = stuck.why(state.pid, status.cgroup(state))
     if not words and proc_stat.is_in(state.pid, SYS["recvmsg"]):

@@ -24,6 +24,6 @@ def state_document(entry: Entry) -> dict[str, Any]:
     if current == status.STOPPED:
         from pyoci.host import why_ended  # whoever asks often asks of those that run
 
-        if found := why_ended.as_annotations(entry, state):
-            document["annotations"] = {**state.annotations, **found}
+        if reasons := why_ended.as_annotations(entry, state):
+            document["annotations"] = {**state.annotations, **reasons}
     return document

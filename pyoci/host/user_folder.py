@@ -36,8 +36,8 @@ def make(name: str) -> str:
             posix.mkdir(place, 0o700)
         except FileExistsError:
             pass
-        found = posix.stat(place, follow_symlinks=False)
+        status = posix.stat(place, follow_symlinks=False)
     except OSError:
         return ""
-    is_ours = found.st_uid == posix.geteuid() and not found.st_mode & _GROUP_AND_OTHERS
-    return place if is_ours and stat.S_ISDIR(found.st_mode) else ""
+    is_ours = status.st_uid == posix.geteuid() and not status.st_mode & _GROUP_AND_OTHERS
+    return place if is_ours and stat.S_ISDIR(status.st_mode) else ""

@@ -53,13 +53,13 @@ def afterwards(entry: Entry, state: State) -> str:
 
 def as_annotations(entry: Entry, state: State) -> dict[str, str]:
     """For the state document of a container that has stopped: what costs a file or two to know."""
-    found = {}
+    annotations = {}
     ended = _recorded(entry)
     if ended.get("oom_killed") is True or _oom_kills(state):
-        found[OOM_KILLED] = "true"
+        annotations[OOM_KILLED] = "true"
     if ended.get("signal") == _SYS and _seccomp_of(entry):
-        found[SECCOMP_KILLED] = "true"
-    return found
+        annotations[SECCOMP_KILLED] = "true"
+    return annotations
 
 
 def _oom_kills(state: State) -> int:

@@ -199,39 +199,39 @@ class Wanted(Record):
         )
 
 
-def why(view: View, wanted: Wanted, *, refused: bool = True) -> str:
+def why(view: View, program: Wanted, *, refused: bool = True) -> str:
     """Words, or nothing when nothing is wrong that can be seen from here.
 
     `refused`: the kernel has refused the permission, so that what is unusual about it is worth telling.
     """
     try:
-        return _why(view, wanted, refused)
+        return _why(view, program, refused)
     except (Unseen, OSError, PyociError, ValueError):
         return ""
 
 
-def _why(view: View, wanted: Wanted, refused: bool) -> str:
-    name = wanted.args[0] if wanted.args else ""
+def _why(view: View, program: Wanted, refused: bool) -> str:
+    name = program.args[0] if program.args else ""
     if not name:
         return "/process/args/0 is empty: it names the program"
     if refused and "/" in name:
-        words = view.why_noexec(next(_places(wanted)))
+        words = view.why_noexec(next(_places(program)))
         if words:
             return words
-    if refused and wanted.uid != 0 and "/" in name:
-        words = _why_closed(view, wanted, next(_places(wanted)))
+    if refused and program.uid != 0 and "/" in name:
+        words = _why_closed(view, program, next(_places(program)))
         if words:
             return words
-    place, fd = _look_up(view, wanted)
+    place, fd = _look_up(view, program)
     if fd is None:
-        return _why_missing(view, wanted)
+        return _why_missing(view, program)
     try:
-        return _why_not_executable(view, wanted, place, fd, refused, 0)
+        return _why_not_executable(view, program, place, fd, refused, 0)
     finally:
         posix.close(fd)
 
 
-def _why_closed(view: View, wanted: Wanted, place: str) -> str:
+def _why_closed(view: View, program: Wanted, place: str) -> str:
     """Words when a folder on the way lets only its owner or its group in."""
     parts = _parts(place)[:-1]
     for count in range(1, len(parts) + 1):
@@ -239,43 +239,43 @@ def _why_closed(view: View, wanted: Wanted, place: str) -> str:
         fd = view.open(folder)
         if fd is None:
             return ""
-        found = posix.fstat(fd)
+        status = posix.fstat(fd)
         posix.close(fd)
-        if stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o001 and found.st_uid != wanted.uid:
+        if stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o001 and status.st_uid != program.uid:
             return (
-                f"the mode of the folder {folder} is {stat.S_IMODE(found.st_mode):04o}, its owner on the host is "
-                f"{found.st_uid}:{found.st_gid}, and the process is to be {wanted.uid}:{wanted.gid}"
+                f"the mode of the folder {folder} is {stat.S_IMODE(status.st_mode):04o}, its owner on the host is "
+                f"{status.st_uid}:{status.st_gid}, and the process is to be {program.uid}:{program.gid}"
             )
     return ""
 
 
-def _look_up(view: View, wanted: Wanted) -> tuple[str, int | None]:
+def _look_up(view: View, program: Wanted) -> tuple[str, int | None]:
     """The path of the program, and a descriptor of it when it is there."""
-    for place in _places(wanted):
+    for place in _places(program):
         fd = view.open(place)
         if fd is not None:
             return place, fd
-    return wanted.args[0], None
+    return program.args[0], None
 
 
-def _places(wanted: Wanted) -> Iterator[str]:
-    name = wanted.args[0]
+def _places(program: Wanted) -> Iterator[str]:
+    name = program.args[0]
     if "/" in name:
-        yield name if name.startswith("/") else f"{wanted.cwd}/{name}"
+        yield name if name.startswith("/") else f"{program.cwd}/{name}"
         return
-    for folder in _search_path(wanted.env).split(":"):
-        yield f"{folder or wanted.cwd}/{name}" if (folder or "/").startswith("/") else f"{wanted.cwd}/{folder}/{name}"
+    for folder in _search_path(program.env).split(":"):
+        yield f"{folder or program.cwd}/{name}" if (folder or "/").startswith("/") else f"{program.cwd}/{folder}/{name}"
 
 
 def _search_path(env: list[str]) -> str:
     return next((entry[5:] for entry in env if entry.startswith("PATH=")), DEFAULT_PATH)
 
 
-def _why_missing(view: View, wanted: Wanted) -> str:
-    name = wanted.args[0]
+def _why_missing(view: View, program: Wanted) -> str:
+    name = program.args[0]
     names = [other for other in view.names("/") if other not in view.mount_points]
     if len(name.split()) > 1:
-        words = [*name.split(), *wanted.args[1:]]
+        words = [*name.split(), *program.args[1:]]
         return f"/process/args is a list with one word in each string: write {show(words)}"
     rootfs = f"the root file system {view.path}"
     if name.startswith(f"{view.path}/"):
@@ -290,28 +290,28 @@ def _why_missing(view: View, wanted: Wanted) -> str:
                 return f"{rootfs} holds only {_listed(names)}: set /root/path to {view.path}/{inner}"
         return f"{rootfs} holds only {_listed(names)}"
     if "/" in name:
-        folder, _, last = ("/" + "/".join(_parts(next(_places(wanted))))).rpartition("/")
+        folder, _, last = ("/" + "/".join(_parts(next(_places(program))))).rpartition("/")
         seen = view.names(folder or "/")
         if not seen:
-            return f"{rootfs} has no folder {folder}" + ("" if name.startswith("/") else f" (cwd is {wanted.cwd})")
+            return f"{rootfs} has no folder {folder}" + ("" if name.startswith("/") else f" (cwd is {program.cwd})")
         if last in seen:
             return _why_no_target(view, f"{folder}/{last}", rootfs)
         return f"{rootfs} has no such file" + did_you_mean(last, seen, f"{folder}/")
-    return _why_not_in_path(view, wanted, rootfs)
+    return _why_not_in_path(view, program, rootfs)
 
 
-def _why_not_in_path(view: View, wanted: Wanted, rootfs: str) -> str:
-    name, path = wanted.args[0], _search_path(wanted.env)
+def _why_not_in_path(view: View, program: Wanted, rootfs: str) -> str:
+    name, path = program.args[0], _search_path(program.env)
     folders = path.split(":")
     if name in _OF_THE_SHELL:
-        return f"{name} is a word of the shell: write {show(['sh', '-c', ' '.join(wanted.args)])}"
+        return f"{name} is a word of the shell: write {show(['sh', '-c', ' '.join(program.args)])}"
     for folder in _FURTHER:
         if folder not in folders:
             fd = view.open(f"{folder}/{name}")
             _close(fd)
             if fd is not None:
                 return f"{folder.rstrip('/')}/{name} is there, and PATH in /process/env is {show(path)}"
-    if not any(entry.startswith("PATH=") for entry in wanted.env):
+    if not any(entry.startswith("PATH=") for entry in program.env):
         return f"/process/env has no PATH, and {rootfs} has no {name} in {path}"
     for folder in folders:
         if folder.startswith("/") and name in view.names(folder):
@@ -338,25 +338,25 @@ def _listed(names: list[str]) -> str:
     return ", ".join(show(name) for name in names[:_SHOWN]) + more
 
 
-def _why_not_executable(view: View, wanted: Wanted, place: str, fd: int, refused: bool, depth: int) -> str:
-    found = posix.fstat(fd)
-    if stat.S_ISDIR(found.st_mode):
+def _why_not_executable(view: View, program: Wanted, place: str, fd: int, refused: bool, depth: int) -> str:
+    status = posix.fstat(fd)
+    if stat.S_ISDIR(status.st_mode):
         return f"{place} is a folder: /process/args names a program in it"
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         return f"{place} is not a regular file"
     if refused and posix.fstatvfs(fd).f_flag & posix.ST_NOEXEC:
         return f"{place} lies on a file system of the host that is mounted with noexec"
-    mode = stat.S_IMODE(found.st_mode)
+    mode = stat.S_IMODE(status.st_mode)
     if not mode & 0o111:
         return f"the mode of {place} is {mode:04o}, without an execute bit: chmod +x"
-    if refused and mode & 0o111 != 0o111 and wanted.uid != 0:
+    if refused and mode & 0o111 != 0o111 and program.uid != 0:
         return (
-            f"the mode of {place} is {mode:04o}, its owner on the host is {found.st_uid}:{found.st_gid}, and the "
-            f"process is to be {wanted.uid}:{wanted.gid}"
+            f"the mode of {place} is {mode:04o}, its owner on the host is {status.st_uid}:{status.st_gid}, and the "
+            f"process is to be {program.uid}:{program.gid}"
         )
     data = _read(fd, 0)
     if data.startswith(b"#!"):
-        return _why_not_script(view, wanted, place, data, refused, depth)
+        return _why_not_script(view, program, place, data, refused, depth)
     if data.startswith(b"\x7fELF"):
         return _why_not_elf(view, place, fd, data)
     if not data:
@@ -367,7 +367,7 @@ def _why_not_executable(view: View, wanted: Wanted, place: str, fd: int, refused
     return f"{place} is neither an ELF program nor a script: a script begins with #! and its interpreter"
 
 
-def _why_not_script(view: View, wanted: Wanted, place: str, data: bytes, refused: bool, depth: int) -> str:
+def _why_not_script(view: View, program: Wanted, place: str, data: bytes, refused: bool, depth: int) -> str:
     line, end, _ = data[2:_LINE].partition(b"\n")
     words = line.strip(b" \t").replace(b"\t", b" ").split(b" ")
     interpreter = words[0].decode("utf-8", "surrogateescape")
@@ -381,14 +381,14 @@ def _why_not_script(view: View, wanted: Wanted, place: str, data: bytes, refused
             f"the first line of {place} ends with a carriage return (CRLF, as Windows has it), which the kernel takes "
             f"for a part of {show(last)}: save it with line feeds only"
         )
-    inner = interpreter if interpreter.startswith("/") else f"{wanted.cwd}/{interpreter}"
+    inner = interpreter if interpreter.startswith("/") else f"{program.cwd}/{interpreter}"
     fd = view.open(inner)
     if fd is None:
         return f"the first line of {place} asks for the interpreter {show(interpreter)}, which is not there"
     try:
         if depth >= _SCRIPTS:
             return f"{place} is a script whose interpreter is a script, and so on: the kernel stops after {_SCRIPTS}"
-        return _why_not_executable(view, wanted, inner, fd, refused, depth + 1)
+        return _why_not_executable(view, program, inner, fd, refused, depth + 1)
     finally:
         posix.close(fd)
 

@@ -23,10 +23,10 @@ from pyoci.wire.plan import ExecPlan
 def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> None:
     """# host's namespaces, runtime's ids and capabilities"""
     phase("join the namespaces", side="process")
-    wanted = plan.process
+    program = plan.process
     process.set_name("pyoci:exec")
     process.die_with_parent(signals.KILL)
-    bootstrap.set_affinity(wanted.cpu_affinity[0] if wanted.cpu_affinity else "", wanted.cpu_affinity is not None)
+    bootstrap.set_affinity(program.cpu_affinity[0] if program.cpu_affinity else "", program.cpu_affinity is not None)
     bootstrap.join_all(inherited.namespaces)
     # container's namespaces except the PID namespace, all capabilities over its user namespace
     in_user_namespace = "user" in plan.namespaces
@@ -36,10 +36,10 @@ def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> None:
     for _, fd in inherited.namespaces:
         posix.close(fd)
     posix.umask(0)
-    if wanted.keyring is not None:
-        if wanted.selinux_label:
-            lsm.set_selinux_key(inherited.proc_fd, wanted.selinux_label)
-        keyring.join_session(wanted.keyring, others_may_search=in_user_namespace)
+    if program.keyring is not None:
+        if program.selinux_label:
+            lsm.set_selinux_key(inherited.proc_fd, program.selinux_label)
+        keyring.join_session(program.keyring, others_may_search=in_user_namespace)
     main.forget_imports()
 
     phase("inside the root")
@@ -50,27 +50,27 @@ def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> None:
     posix.chdir("/")
     root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC))
     first = [process.new_session()]
-    if wanted.terminal:
-        terminal.connect(terminal.open_console(root, wanted, channel, device=False))
+    if program.terminal:
+        terminal.connect(terminal.open_console(root, program, channel, device=False))
         first.append(terminal.control())
     if plan.personality is not None:
         process.set_personality(plan.personality)
     limits.place_memory(plan.memory_policy)
-    limits.prioritize_io(wanted)
-    scheduling = limits.schedule(wanted)
+    limits.prioritize_io(program)
+    scheduling = limits.schedule(program)
     if plan.limits_itself:
-        first += limits.own(wanted)
-    env = user.environment(wanted, root, inherited.proc_fd)
-    rights = confine.prepare(wanted, inherited.proc_fd, inherited.seccomp_program)
-    entered = working_directory.enter_early(wanted, root)
-    user.become(wanted, inherited.proc_fd)
+        first += limits.own(program)
+    env = user.environment(program, root, inherited.proc_fd)
+    rights = confine.prepare(program, inherited.proc_fd, inherited.seccomp_program)
+    entered = working_directory.enter_early(program, root)
+    user.become(program, inherited.proc_fd)
     rights.reduce(schedules=bool(scheduling))
     process.set_dumpable(False)  # the change of ids has set it to what /proc/sys/fs/suid_dumpable says
     if not entered:
-        working_directory.enter(wanted, root)
-    path = execute.look_up(wanted.args[0], env)
+        working_directory.enter(program, root)
+    path = execute.look_up(program.args[0], env)
     posix.close(root.fd)
     phase("continue in the PID namespace")
-    calls = execute.prepare(path, wanted, env, rights, channel.fd, first=[*first, *scheduling])
+    calls = execute.prepare(path, program, env, rights, channel.fd, first=[*first, *scheduling])
     process.forget_caller()
     deferred.end_in_child(calls, channel.fd)

@@ -39,15 +39,15 @@ def change(plan: Plan, action: str, inherited: Inherited, channel: Channel) -> N
     posix.chdir("/")
     root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC))
     if action == "remove":
-        found = _find(plan, inherited, root)
+        roots = _find(plan, inherited, root)
         if _may_go_on(channel):
-            for fd, what in reversed(found):
+            for fd, what in reversed(roots):
                 mount.detach_by(inherited.proc_fd, fd, what)
             channel.send(messages.READY)
         return
-    made = _add(plan, inherited, root, pid_namespace)
+    mounted = _add(plan, inherited, root, pid_namespace)
     if not _may_go_on(channel):
-        _undo(made, inherited)
+        _undo(mounted, inherited)
 
 
 def _may_go_on(channel: Channel) -> bool:
@@ -70,18 +70,18 @@ def _add(plan: Plan, inherited: Inherited, root: Root, pid_namespace: int) -> li
         shared=plan.rootfs.shared_mounts,
         open_source=inherited.sources.__getitem__,
     )
-    made: dict[int, int] = {}
+    mounted: dict[int, int] = {}
     try:
         for index, entry in enumerate(plan.mounts):
             what = mounts.describe(entry)
             tree = _procfs(entry, pid_namespace) if entry.fstype == "proc" and pid_namespace >= 0 else -1
-            mounts.apply_one(entry, index, made, inherited, context, what, tree)
+            mounts.apply_one(entry, index, mounted, inherited, context, what, tree)
             if entry.read_only_last:
-                mount.setattr(made[index], set=uapi.MOUNT_ATTR_RDONLY)
+                mount.setattr(mounted[index], set=uapi.MOUNT_ATTR_RDONLY)
     except BaseException:
-        _undo(list(made.values()), inherited)
+        _undo(list(mounted.values()), inherited)
         raise
-    return list(made.values())
+    return list(mounted.values())
 
 
 def _procfs(entry: Mount, pid_namespace: int) -> int:
@@ -105,19 +105,19 @@ def _find(plan: Plan, inherited: Inherited, root: Root) -> list[tuple[int, str]]
     A container that may unmount can have been faster, and so can a `remove` that was killed before its last step.
     """
     places = Places(root, inherited.proc_fd)
-    found: list[tuple[int, str]] = []
+    roots: list[tuple[int, str]] = []
     for entry in plan.mounts:
         what = f"unmount {shown(entry.destination)}"
         fd = root.find(entry.destination)
         if fd is not None and places.name(fd) in ("/", ""):
             raise UnsupportedError(f"{what}: it leads to the container's root")
         if fd is not None and mount.is_mount_root(fd):
-            found.append((fd, what))
-    return found
+            roots.append((fd, what))
+    return roots
 
 
-def _undo(made: list[int], inherited: Inherited) -> None:
-    for fd in reversed(made):
+def _undo(mounted: list[int], inherited: Inherited) -> None:
+    for fd in reversed(mounted):
         try:
             mount.detach_by(inherited.proc_fd, fd, "unmount")
         except SyscallError:

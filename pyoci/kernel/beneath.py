@@ -153,11 +153,11 @@ def _step(dirfd: int, name: str, mode: int, path: str, *, file: bool = False) ->
             except OSError as failure:
                 raise SyscallError(failure.errno or 0, f"make {kind} {shown(path)}") from None
             continue
-        found = posix.fstat(fd).st_mode
-        if stat.S_ISDIR(found) or (file and not stat.S_ISLNK(found)):
+        file_type = posix.fstat(fd).st_mode
+        if stat.S_ISDIR(file_type) or (file and not stat.S_ISLNK(file_type)):
             return fd
         try:
-            if stat.S_ISLNK(found):
+            if stat.S_ISLNK(file_type):
                 if magic(fd) == uapi.PROC_SUPER_MAGIC:
                     raise SyscallError(errno.ELOOP, f"make {kind} {shown(path)}")  # /proc/PID/fd/N names a host's path
                 return posix.readlink("", dir_fd=fd)

@@ -124,8 +124,8 @@ def _value(name: str, argument: str, value: int | bytes | bytearray | None) -> s
         flags, mode, resolve = _struct.unpack("=QQQ", value)
         return f"{{flags={flags:#o} mode={mode:#o} resolve={_flags(resolve, ['RESOLVE_'])}}}"
     if argument == "attr" and name == "mount_setattr" and len(value) == 32:
-        wanted, cleared, propagation, userns = _struct.unpack("=QQQQ", value)
-        parts = f"set={_flags(wanted, ['MOUNT_ATTR_'])} clear={_flags(cleared, ['MOUNT_ATTR_'])}"
+        set_flags, cleared, propagation, userns = _struct.unpack("=QQQQ", value)
+        parts = f"set={_flags(set_flags, ['MOUNT_ATTR_'])} clear={_flags(cleared, ['MOUNT_ATTR_'])}"
         return f"{{{parts} propagation={_flags(propagation, ['MS_'])} userns_fd={userns}}}"
     text = bytes(value)
     if (decoded := text.removesuffix(b"\0").decode("utf-8", "backslashreplace")).isprintable():
@@ -193,9 +193,9 @@ def _object(value: object) -> str:
     return _short(repr(value))
 
 
-def _told(words: Callable[[], str], function: Callable[..., Any], *given: object, **named: object) -> Any:
+def _told(words: Callable[[], str], function: Callable[..., Any], *argument: object, **named: object) -> Any:
     try:
-        result = function(*given, **named)
+        result = function(*argument, **named)
     except OSError as error:
         number = error.errno or 0
         _tell(f"{words()} = -1 {errno.errorcode.get(number, number)} ({posix.strerror(number).lower()})")

@@ -42,14 +42,14 @@ def join_session(name: str, *, others_may_search: bool = False) -> bool:
     return True
 
 
-def _permit(wanted: int) -> None:
+def _permit(permission: int) -> None:
     owner, permissions, name = session()
-    if permissions == wanted or owner != posix.geteuid():
+    if permissions == permission or owner != posix.geteuid():
         return  # joined, not made: only the owner may change them, and has
     try:
-        syscall(SYS["keyctl"], _SETPERM, _OWN_SESSION, wanted, 0, 0)
+        syscall(SYS["keyctl"], _SETPERM, _OWN_SESSION, permission, 0, 0)
     except OSError as error:
-        raise _failure(error, f"set permissions {wanted:#x} of session keyring {name!r}") from None
+        raise _failure(error, f"set permissions {permission:#x} of session keyring {name!r}") from None
 
 
 def session() -> tuple[int, int, str]:

@@ -17,12 +17,13 @@ def open_path(path: str, kind: str) -> int:
         fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
     except OSError as error:
         raise SyscallError(error.errno or 0, f"open {kind} namespace {path}") from None
-    found = namespace_type(fd)
-    if found != uapi.NAMESPACE_FLAGS[kind]:
+    actual_type = namespace_type(fd)
+    if actual_type != uapi.NAMESPACE_FLAGS[kind]:
         posix.close(fd)
         names = {flag: name for name, flag in uapi.NAMESPACE_FLAGS.items()}
         raise UnsupportedError(
-            f"join {kind} namespace {path}: it is {'not a namespace' if not found else f'a {names[found]} namespace'}"
+            f"join {kind} namespace {path}: it is "
+            f"{f'a {names[actual_type]} namespace' if actual_type else 'not a namespace'}"
         )
     return fd
 

@@ -108,19 +108,19 @@ def restore() -> None:
 
     Python's own doing is undone: its handlers, and that SIGPIPE and SIGXFSZ are ignored.
     """
-    own = (_signal.SIGPIPE, _signal.SIGXFSZ)
+    changed = (_signal.SIGPIPE, _signal.SIGXFSZ)
     for signal in ignored:
         _signal.signal(signal, _signal.SIG_IGN)
     for signal in range(1, _LAST + 1):
         handler = _signal.getsignal(signal)
-        if handler in (_signal.SIG_DFL, None) or (handler == _signal.SIG_IGN and signal not in own):
+        if handler in (_signal.SIG_DFL, None) or (handler == _signal.SIG_IGN and signal not in changed):
             continue
         _signal.signal(signal, _signal.SIG_DFL)
 
 
 def _split(text: str) -> tuple[str, str, str]:
     for sign in "+-":
-        name, found, offset = text.partition(sign)
-        if found:
-            return name, found, offset
+        name, separator, offset = text.partition(sign)
+        if separator:
+            return name, separator, offset
     return text, "", ""

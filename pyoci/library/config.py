@@ -34,12 +34,12 @@ class Config:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         """Of a document in the form of config.json. Raises ConfigError with all that is wrong with it."""
-        own = _plain(document)
-        bundles.accept(own, "config")  # takes out what is null
-        problems = bundles.all_problems(own)
+        document_copy = _plain(document)
+        bundles.accept(document_copy, "config")  # takes out what is null
+        problems = bundles.all_problems(document_copy)
         if problems:
             raise ConfigError(problems)
-        self._document: dict[str, Any] = own
+        self._document: dict[str, Any] = document_copy
 
     @classmethod
     def default(cls, rootless: bool | None = None) -> Config:
@@ -121,16 +121,16 @@ class Config:
 
     def with_env(self, env: Mapping[str, str] | None = None, /, **more: str) -> Config:
         """Environment variables beside those that are there, or in their place."""
-        wanted = {**values.mapping(env or {}, "env"), **more}
-        for name, value in wanted.items():
+        variables = {**values.mapping(env or {}, "env"), **more}
+        for name, value in variables.items():
             if not name or "=" in name:
                 raise ConfigError(f"env: the name {name!r} must not have a `=`")
             values.text(name, "env")
             values.text(value, f"env {name}")
 
         def edit(new: dict[str, Any]) -> None:
-            own = [entry for entry in _process(new).get("env") or () if entry.partition("=")[0] not in wanted]
-            _process(new)["env"] = [*own, *(f"{name}={value}" for name, value in wanted.items())]
+            kept = [entry for entry in _process(new).get("env") or () if entry.partition("=")[0] not in variables]
+            _process(new)["env"] = [*kept, *(f"{name}={value}" for name, value in variables.items())]
 
         return self._with(edit)
 
@@ -172,8 +172,8 @@ class Config:
         entry = {"type": name, "soft": soft, "hard": soft if hard is None else hard}
 
         def edit(new: dict[str, Any]) -> None:
-            own = [other for other in _process(new).get("rlimits") or () if other["type"] != name]
-            _process(new)["rlimits"] = [*own, entry]
+            kept = [other for other in _process(new).get("rlimits") or () if other["type"] != name]
+            _process(new)["rlimits"] = [*kept, entry]
 
         return self._with(edit)
 
@@ -241,7 +241,10 @@ class Config:
 
         def edit(new: dict[str, Any]) -> None:
             linux = new.setdefault("linux", {})
-            linux["namespaces"] = [*(own for own in linux.get("namespaces") or () if own["type"] != kind), entry]
+            linux["namespaces"] = [
+                *(namespace for namespace in linux.get("namespaces") or () if namespace["type"] != kind),
+                entry,
+            ]
 
         return self._with(edit)
 
@@ -250,7 +253,9 @@ class Config:
 
         def edit(new: dict[str, Any]) -> None:
             linux = new.setdefault("linux", {})
-            linux["namespaces"] = [own for own in linux.get("namespaces") or () if own["type"] != kind]
+            linux["namespaces"] = [
+                namespace for namespace in linux.get("namespaces") or () if namespace["type"] != kind
+            ]
             if kind == "uts":
                 new.pop("hostname", None)
                 new.pop("domainname", None)
@@ -262,14 +267,15 @@ class Config:
     ) -> Config:
         """A user namespace; each mapping is (ID in the container, ID on the host, how many). `gids`: as `uids`."""
         uids = list(uids)
-        wanted = {"uidMappings": uids, "gidMappings": uids if gids is None else list(gids)}
+        ranges = {"uidMappings": uids, "gidMappings": uids if gids is None else list(gids)}
 
         def edit(new: dict[str, Any]) -> None:
             linux = new.setdefault("linux", {})
             linux["namespaces"] = [
-                *(own for own in linux.get("namespaces") or () if own["type"] != "user"), {"type": "user"},
-            ]  # fmt: skip
-            for name, mappings in wanted.items():
+                *(namespace for namespace in linux.get("namespaces") or () if namespace["type"] != "user"),
+                {"type": "user"},
+            ]
+            for name, mappings in ranges.items():
                 linux[name] = [{"containerID": a, "hostID": b, "size": count} for a, b, count in mappings]
 
         return self._with(edit)
@@ -295,13 +301,13 @@ class Config:
 
     def with_resources(self, resources: Mapping[str, Any]) -> Config:
         """Members of `linux.resources` beside those that are there."""
-        wanted = _plain(resources)
+        changes = _plain(resources)
 
         def edit(new: dict[str, Any]) -> None:
-            own = new.setdefault("linux", {}).setdefault("resources", {})
-            for name, value in wanted.items():
-                is_section = isinstance(value, dict) and isinstance(own.get(name), dict)
-                own[name] = {**own[name], **value} if is_section else value
+            limits = new.setdefault("linux", {}).setdefault("resources", {})
+            for name, value in changes.items():
+                is_section = isinstance(value, dict) and isinstance(limits.get(name), dict)
+                limits[name] = {**limits[name], **value} if is_section else value
 
         return self._with(edit)
 
@@ -321,9 +327,9 @@ class Config:
 
     def with_annotations(self, annotations: Mapping[str, str] | None = None, /, **more: str) -> Config:
         """Annotations beside those that are there: `state` and hooks get them."""
-        own = values.mapping(annotations or {}, "annotations")
-        wanted = {name: values.text(value, name) for name, value in {**own, **more}.items()}
-        return self._with(lambda new: new.setdefault("annotations", {}).update(wanted))
+        changes = values.mapping(annotations or {}, "annotations")
+        texts = {name: values.text(value, name) for name, value in {**changes, **more}.items()}
+        return self._with(lambda new: new.setdefault("annotations", {}).update(texts))
 
     def with_changes(self, edit: Callable[[dict[str, Any]], None]) -> Config:
         """What `edit` makes of a copy of the document: for properties that have no method here."""

@@ -285,11 +285,16 @@ class Container:
 
     @overload
     def exec(
-        self, args: Sequence[_Path], *, text: Literal[False] = ..., encoding: None = ..., **given: Unpack[_ExecOptions]
+        self,
+        args: Sequence[_Path],
+        *,
+        text: Literal[False] = ...,
+        encoding: None = ...,
+        **settings: Unpack[_ExecOptions],
     ) -> Finished[bytes]: ...
     @overload
     def exec(
-        self, args: Sequence[_Path], *, text: bool = ..., encoding: str | None = ..., **given: Unpack[_ExecOptions]
+        self, args: Sequence[_Path], *, text: bool = ..., encoding: str | None = ..., **settings: Unpack[_ExecOptions]
     ) -> Finished[str]: ...
     def exec(
         self,
@@ -330,11 +335,16 @@ class Container:
 
     @overload
     def popen(
-        self, args: Sequence[_Path], *, text: Literal[False] = ..., encoding: None = ..., **given: Unpack[_PopenOptions]
+        self,
+        args: Sequence[_Path],
+        *,
+        text: Literal[False] = ...,
+        encoding: None = ...,
+        **settings: Unpack[_PopenOptions],
     ) -> Process[bytes]: ...
     @overload
     def popen(
-        self, args: Sequence[_Path], *, text: bool = ..., encoding: str | None = ..., **given: Unpack[_PopenOptions]
+        self, args: Sequence[_Path], *, text: bool = ..., encoding: str | None = ..., **settings: Unpack[_PopenOptions]
     ) -> Process[str]: ...
     def popen(
         self,

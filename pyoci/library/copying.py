@@ -81,24 +81,24 @@ class Files:
 
     def outside(self, owner: tuple[int, int]) -> tuple[int, int]:
         """The host's IDs for the container's. ConfigError for one that is not mapped."""
-        found = []
+        numbers = []
         for number, ranges in zip(owner, self._ids, strict=True):
             for inside, host, count in ranges:
                 if inside <= number < inside + count:
-                    found.append(host + number - inside)
+                    numbers.append(host + number - inside)
                     break
             else:
                 raise ConfigError(f"owner: found {number}, which the container's user namespace does not map")
-        return found[0], found[1]
+        return numbers[0], numbers[1]
 
 
 def id_ranges(text: str) -> list[Range]:
     """/proc/PID/uid_map, user_namespaces(7)."""
-    found = []
+    ranges = []
     for line in text.splitlines():
         inside, outside, count = map(int, line.split())
-        found.append((inside, outside, count))
-    return found
+        ranges.append((inside, outside, count))
+    return ranges
 
 
 def copy_in(files: Files, source: str, destination: str, owner: tuple[int, int], max_bytes: int) -> None:
@@ -202,11 +202,11 @@ class _Copy:
     def _folder(self, fd: int, parent: int, name: str, path: str, facts: os.stat_result, depth: int) -> None:
         if depth >= MAX_DEPTH:
             raise PyociError(f"copy {path[:200]}: more than {MAX_DEPTH} folders deep")
-        made = True
+        is_new = True
         try:
             os.mkdir(name, 0o700, dir_fd=parent)
         except FileExistsError:
-            made = False
+            is_new = False
         target = os.open(name, _FOLDER, dir_fd=parent)
         try:
             source = os.open(".", _FOLDER, dir_fd=fd)
@@ -215,7 +215,7 @@ class _Copy:
                     self._entry(source, entry, target, f"{path}/{entry}", depth)
             finally:
                 os.close(source)
-            if made:
+            if is_new:
                 self._finish(target, facts)
         finally:
             os.close(target)

@@ -153,11 +153,13 @@ class Process(Generic[Output]):
     def _communicate(
         self, input: str | bytes | None, deadline: Deadline, max_output: int | None, cancel: int = -1
     ) -> tuple[Output, Output]:
-        made = self._supervised
-        streams = (made.popen.stdin, made.popen.stdout, made.popen.stderr)
+        supervised = self._supervised
+        streams = (supervised.popen.stdin, supervised.popen.stdout, supervised.popen.stderr)
         exchange = Exchange(*streams, input=encode(input, self._encoding), max_output=max_output, cancel=cancel)
         try:
-            exchange.run(made.report_fd, lambda: made.note() is False or made.exit is not None, deadline)
+            exchange.run(
+                supervised.report_fd, lambda: supervised.note() is False or supervised.exit is not None, deadline
+            )
         except (Timeout, OutputLimit) as error:
             self.kill()
             error.stdout, error.stderr = self._decode(error.stdout), self._decode(error.stderr)
@@ -165,7 +167,7 @@ class Process(Generic[Output]):
         except BaseException:
             self.kill()
             raise
-        made.wait()
+        supervised.wait()
         return self._decode(bytes(exchange.stdout)), self._decode(bytes(exchange.stderr))
 
     def _decode(self, data: str | bytes) -> Output:

@@ -24,10 +24,10 @@ def find_program() -> str:
     beside = os.path.join(sysconfig.get_path("scripts"), "pyoci")
     if os.access(beside, os.X_OK):
         return beside
-    found = shutil.which("pyoci")
-    if found is None:
+    path = shutil.which("pyoci")
+    if path is None:
         raise PyociError(f"find the pyoci program: there is no {beside}, and none in PATH; install pyoci-runtime")
-    return found
+    return path
 
 
 def environment() -> dict[str, str]:
@@ -56,7 +56,7 @@ def call(program: str, root: str, words: Iterable[str]) -> bytes:
 
 def _read_log(log: int) -> PyociError | None:
     """The last error in a log of JSON lines; warnings are passed on."""
-    found = None
+    last = None
     if not os.fstat(log).st_size:
         return None
     for line in os.pread(log, _LOG_MAX, 0).decode(errors="replace").split("\n"):
@@ -66,10 +66,10 @@ def _read_log(log: int) -> PyociError | None:
         except (ValueError, KeyError, TypeError):
             continue  # what a hook wrote
         if level == "error":
-            found = errors.from_data({**entry, "message": words})
+            last = errors.from_data({**entry, "message": words})
         else:
             _warn(words)
-    return found
+    return last
 
 
 def _warn(words: str) -> None:

@@ -87,10 +87,10 @@ def mapping(value: Mapping[str, str], name: str) -> Mapping[str, str]:
 
 def path(value: str | os.PathLike[str], name: str) -> str:
     """A path of the container's: absolute. ConfigError."""
-    found = text(os.fspath(value), name)
-    if not found.startswith("/"):
-        raise ConfigError(f"{name}: must be an absolute path, not {found[:200]!r}")
-    return found
+    words = text(os.fspath(value), name)
+    if not words.startswith("/"):
+        raise ConfigError(f"{name}: must be an absolute path, not {words[:200]!r}")
+    return words
 
 
 def source(value: str | os.PathLike[str], name: str) -> str:

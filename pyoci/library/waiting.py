@@ -41,7 +41,7 @@ def until_readable(fd: int, deadline: Deadline, what: str, cancel: int = -1) -> 
     poller.register(fd, select.POLLIN)
     if cancel >= 0:
         poller.register(cancel, select.POLLIN)
-    ready = {found for found, _ in poller.poll(deadline.left())}
+    ready = {descriptor for descriptor, _ in poller.poll(deadline.left())}
     if cancel in ready:
         raise Cancelled
     if not ready:

@@ -52,8 +52,8 @@ class Watch:
         if self._exit_file < 0:
             return Exit()
         try:
-            found = json.loads(os.pread(self._exit_file, 4096, 0))
-            return Exit(found["code"], found["signal"], found["oom_killed"])
+            members = json.loads(os.pread(self._exit_file, 4096, 0))
+            return Exit(members["code"], members["signal"], members["oom_killed"])
         except (ValueError, KeyError, TypeError):
             return Exit()  # its supervisor was killed
 

@@ -56,16 +56,16 @@ class Switches(Record):
 
 def common(switches: Switches, empty_ns: int, config_file: str) -> dict[str, Any]:
     """The fields of criu_opts for them. What was not asked for is left out: a configuration file may say it."""
-    made: dict[str, Any] = {"log_level": LOG_LEVEL, "notify_scripts": True}
-    made["manage_cgroups_mode"] = CGROUP_MODES[switches.manage_cgroups_mode or "soft"]
+    options: dict[str, Any] = {"log_level": LOG_LEVEL, "notify_scripts": True}
+    options["manage_cgroups_mode"] = CGROUP_MODES[switches.manage_cgroups_mode or "soft"]
     for name in ("tcp_established", "ext_unix_sk", "shell_job", "lazy_pages", "file_locks", "auto_dedup"):
         if getattr(switches, name):
-            made[name] = True
+            options[name] = True
     if empty_ns:
-        made["empty_ns"] = empty_ns
+        options["empty_ns"] = empty_ns
     if config_file:
-        made["config_file"] = config_file
-    return made
+        options["config_file"] = config_file
+    return options
 
 
 def empty_namespaces(names: list[str], network_flag: int) -> int:
@@ -125,18 +125,18 @@ def _words(version: int) -> str:
 
 def reasons(plan: Plan, switches: Switches, config: str, *, joins: bool) -> list[str]:
     """What of the container and of the command line needs more than the oldest criu; `joins`: on restore."""
-    found = []
+    refusals = []
     if config:
-        found.append("org.criu.config")
+        refusals.append("org.criu.config")
     if switches.lazy_pages:
-        found.append("--lazy-pages")
+        refusals.append("--lazy-pages")
     if plan.namespaces.joins("network"):
-        found.append("a network namespace joined by its path")
+        refusals.append("a network namespace joined by its path")
     if plan.namespaces.joins("pid"):
-        found.append("a PID namespace joined by its path")
+        refusals.append("a PID namespace joined by its path")
     if joins and any(kind not in ("network", "pid", "cgroup") for kind, _ in plan.namespaces.joined):
-        found.append("joining namespaces by their paths")
-    return found
+        refusals.append("joining namespaces by their paths")
+    return refusals
 
 
 def external(kind: str, name: str, value: str = "") -> str:
@@ -157,13 +157,13 @@ def cgroup_groups(saved: dict[str, Any]) -> dict[str, tuple[str, str]]:
 def places(saved: dict[str, Any]) -> dict[str, str]:
     """Controllers -> the group that processes enter: the container's own, or one below (run.oci.systemd.subgroup)."""
     leaves = saved.get("leaves") or {"": saved.get("leaf", "")}
-    found = {
+    members = {
         name: f"{group}/{leaves[name]}" if leaves.get(name) else group
         for name, (_, group) in cgroup_groups(saved).items()
     }
     if "named" in saved:
-        found["name=systemd"] = saved["named"][1]
-    return found
+        members["name=systemd"] = saved["named"][1]
+    return members
 
 
 def freezer(saved: dict[str, Any]) -> str:

@@ -75,12 +75,12 @@ def plan(config: dict[str, Any], changes: Changes, request: Request, facts: Fact
 
 def process_document(config: dict[str, Any], changes: Changes) -> dict[str, Any]:
     """The document of --process, or the container's own `process` with what the command line changes."""
-    own = config.get("process") or {}
+    base = config.get("process") or {}
     if changes.document is not None:
         _check(changes.document)
-        said = {name: value for name, value in changes.document.items() if (name, value) not in _LEFT_OUT}
-        return {**{name: own[name] for name in _INHERITED if name in own}, **said}
-    document = dict(own or {"cwd": "/"})
+        changed = {name: value for name, value in changes.document.items() if (name, value) not in _LEFT_OUT}
+        return {**{name: base[name] for name in _INHERITED if name in base}, **changed}
+    document = dict(base or {"cwd": "/"})
     document["args"] = changes.args
     document["terminal"] = changes.terminal
     document["env"] = [*(document.get("env") or ()), *changes.env]

@@ -107,7 +107,7 @@ def plan(seccomp: dict[str, Any] | None) -> SeccompPlan | None:
     default = _default_action(seccomp, problems)
     rules = _rules(seccomp.get("syscalls") or (), problems)
     uses_notify = any(rule.action == _NOTIFY for rule in rules)
-    made = SeccompPlan(
+    filter_plan = SeccompPlan(
         default_action=default,
         architectures=_numbers(seccomp.get("architectures") or (), ARCHS, "architectures", problems),
         rules=rules,
@@ -117,10 +117,10 @@ def plan(seccomp: dict[str, Any] | None) -> SeccompPlan | None:
         listener_path=seccomp.get("listenerPath") or None,
         listener_metadata=seccomp.get("listenerMetadata") or None,
     )
-    _check_listener(made, problems)
+    _check_listener(filter_plan, problems)
     if problems:
         raise ConfigError(problems)
-    return made
+    return filter_plan
 
 
 def _default_action(seccomp: dict[str, Any], problems: list[str]) -> int:
@@ -231,10 +231,10 @@ def _flags(names: Any, uses_notify: bool, problems: list[str]) -> int:
     return flags
 
 
-def _check_listener(made: SeccompPlan, problems: list[str]) -> None:
-    if made.listener_metadata and not made.listener_path:
+def _check_listener(filter_plan: SeccompPlan, problems: list[str]) -> None:
+    if filter_plan.listener_metadata and not filter_plan.listener_path:
         problems.append(f"{_ROOT}/listenerMetadata: must not be set without listenerPath")
-    if made.uses_notify and not made.listener_path:
+    if filter_plan.uses_notify and not filter_plan.listener_path:
         problems.append(f"{_ROOT}/listenerPath: SCMP_ACT_NOTIFY is used, so the socket of its agent must be given")
 
 

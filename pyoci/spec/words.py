@@ -28,17 +28,17 @@ def line(place: str, value: str, requirement: str) -> str:
 
 
 def _clause(value: str, requirement: str) -> str:
-    told = f" (it is {value})"
+    value_in_words = f" (it is {value})"
     if requirement.partition(" ")[0] not in _VERBS:
-        requirement, told = f"must be {requirement}", f", not {value}"
+        requirement, value_in_words = f"must be {requirement}", f", not {value}"
     elif requirement.startswith("should be "):
-        told = f", not {value}"
+        value_in_words = f", not {value}"
     if not value:
         return f"is missing; it {requirement}"
-    if value in _UNTOLD and told[0] == " ":
+    if value in _UNTOLD and value_in_words[0] == " ":
         return requirement
     clause, colon, why = requirement.partition(": ")
-    return f"{clause}{told}{colon}{why}"
+    return f"{clause}{value_in_words}{colon}{why}"
 
 
 def show(value: object) -> str:

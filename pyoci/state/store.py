@@ -194,8 +194,8 @@ class Entry:
             status = posix.stat(path, follow_symlinks=False)
         except FileNotFoundError:
             return False
-        own = posix.fstat(self.dirfd)
-        return (status.st_dev, status.st_ino) == (own.st_dev, own.st_ino)
+        opened = posix.fstat(self.dirfd)
+        return (status.st_dev, status.st_ino) == (opened.st_dev, opened.st_ino)
 
     def take_over(self) -> None:
         """Empty the folder of a `create` that was killed before it published its entry. Raises StateError."""

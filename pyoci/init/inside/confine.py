@@ -57,10 +57,10 @@ class Confinement(Record):
         """The last calls before execve(2); none when `listen` has made them."""
         if self.applied:
             return []
-        wanted = self.process
+        planned = self.process
         drop = [] if self.reduced else self._drop()
-        load = [seccomp.load(self.program, wanted.seccomp.flags if wanted.seccomp else 0)] if self.program else []
-        if wanted.no_new_privileges:
+        load = [seccomp.load(self.program, planned.seccomp.flags if planned.seccomp else 0)] if self.program else []
+        if planned.no_new_privileges:
             return [*drop, process.no_new_privs(), *load]
         return [*(_regain_for_seccomp() if load else ()), *load, *drop]
 
@@ -86,14 +86,14 @@ class Confinement(Record):
         ]
 
 
-def prepare(wanted: Process, proc_fd: int, program: bytes) -> Confinement:
+def prepare(planned: Process, proc_fd: int, program: bytes) -> Confinement:
     """Before the ids change: what takes the privileges that go with them."""
     effective, permitted, _ = capabilities.get()
     # before the bounding set shrinks: capset(2) refuses to add an inheritable capability that is not in it
-    capabilities.set(effective, permitted, wanted.capabilities.inheritable)
-    capabilities.limit_bounding(wanted.capabilities.bounding)
+    capabilities.set(effective, permitted, planned.capabilities.inheritable)
+    capabilities.limit_bounding(planned.capabilities.bounding)
     capabilities.set_keep(True)
-    return Confinement(process=wanted, proc_fd=proc_fd, program=program)
+    return Confinement(process=planned, proc_fd=proc_fd, program=program)
 
 
 def _regain_for_seccomp() -> list[Call]:

@@ -15,22 +15,22 @@ def place_memory(policy: MemoryPolicy | None) -> None:
         process.set_memory_policy(policy.mode, policy.nodemask, len(policy.nodemask) * 8 + 1, policy.words)
 
 
-def set_rlimits(wanted: Process) -> None:
+def set_rlimits(program: Process) -> None:
     """While init still has the runtime's uid, which prlimit(2) asks for where CAP_SYS_RESOURCE is missing."""
-    for name, number, soft, hard in wanted.rlimits:
+    for name, number, soft, hard in program.rlimits:
         process.set_rlimit(number, soft, hard, name)
 
 
-def own(wanted: Process) -> list[Call]:
+def own(program: Process) -> list[Call]:
     """Made by the process that becomes the program, without privileges: it can lower limits, and not raise them."""
-    return [process.own_rlimit(number, soft, hard, name) for name, number, soft, hard in wanted.rlimits]
+    return [process.own_rlimit(number, soft, hard, name) for name, number, soft, hard in program.rlimits]
 
 
-def schedule(wanted: Process) -> list[Call]:
+def schedule(program: Process) -> list[Call]:
     """Made by the process that becomes the program: not every policy goes over to a child (sched(7))."""
-    if wanted.scheduler is None:
+    if program.scheduler is None:
         return []
-    asked = wanted.scheduler
+    asked = program.scheduler
     return [
         process.scheduler(
             asked.policy,
@@ -45,6 +45,6 @@ def schedule(wanted: Process) -> list[Call]:
     ]
 
 
-def prioritize_io(wanted: Process) -> None:
-    if wanted.io_priority is not None:
-        process.set_io_priority(*wanted.io_priority)
+def prioritize_io(program: Process) -> None:
+    if program.io_priority is not None:
+        process.set_io_priority(*program.io_priority)

@@ -51,36 +51,36 @@ def apply(plan: Plan, inherited: Inherited, root: Root, open_source: Callable[[i
         shared=plan.rootfs.shared_mounts,
         open_source=open_source,
     )
-    made: dict[int, int] = {}
+    mounted: dict[int, int] = {}
     for index, entry in enumerate(plan.mounts):
-        apply_one(entry, index, made, inherited, context, describe(entry))
-        if index in made and not entry.read_only_last and not entry.changed_later:
-            posix.close(made.pop(index))
-    return made
+        apply_one(entry, index, mounted, inherited, context, describe(entry))
+        if index in mounted and not entry.read_only_last and not entry.changed_later:
+            posix.close(mounted.pop(index))
+    return mounted
 
 
 def apply_one(
-    entry: Mount, index: int, made: dict[int, int], inherited: Inherited, context: Context, what: str, tree: int = -1
+    entry: Mount, index: int, mounted: dict[int, int], inherited: Inherited, context: Context, what: str, tree: int = -1
 ) -> None:
-    """Make one mount, or change one of `made`; its root goes into `made`. `tree`: a file system that is ready."""
+    """Make one mount, or change one of `mounted`; its root goes into `mounted`. `tree`: a file system that is ready."""
     try:
         if entry.kind in ("remount", "change"):
-            _change(entry, made.get(entry.changes, -1), context.root)
+            _change(entry, mounted.get(entry.changes, -1), context.root)
         elif entry.kind == "filesystem":
-            made[index] = attach_filesystem(entry, context, what, tree)
+            mounted[index] = attach_filesystem(entry, context, what, tree)
         else:
             root = _make(entry, index, inherited, context, what)
             if root >= 0:
-                made[index] = root
+                mounted[index] = root
     except SyscallError as error:
         if error.call.startswith(what):
             raise
         raise SyscallError(error.errno, f"{what}: {error.call}") from None
 
 
-def finish(plan: Plan, made: dict[int, int], root: Root) -> None:
+def finish(plan: Plan, mounted: dict[int, int], root: Root) -> None:
     """Read-only at last: the late ones, and the rootfs itself; then the propagation of the rootfs."""
-    for index, fd in made.items():
+    for index, fd in mounted.items():
         if plan.mounts[index].read_only_last:
             # the mount that was made, wherever its path leads by now
             mount.setattr(fd, set=uapi.MOUNT_ATTR_RDONLY)
@@ -241,11 +241,11 @@ def _bind_attributes(entry: Mount, tree: int, user_namespace: bool, what: str) -
         mount.setattr(tree, set=set_, clear=clear)
 
 
-def _change(entry: Mount, made: int, root: Root) -> None:
+def _change(entry: Mount, mounted: int, root: Root) -> None:
     """`remount`, and entries that only say how an existing mount propagates."""
-    fd = made if made >= 0 else root.open(entry.destination)
+    fd = mounted if mounted >= 0 else root.open(entry.destination)
     try:
-        if made < 0 and not mount.is_mount_root(fd):
+        if mounted < 0 and not mount.is_mount_root(fd):
             raise UnsupportedError(f"{describe(entry)}: needs a mount to change, and nothing is mounted there")
         if entry.kind == "remount" and (entry.data or entry.superblock):
             mount.reconfigure(fd, entry.superblock, entry.data)
@@ -255,7 +255,7 @@ def _change(entry: Mount, made: int, root: Root) -> None:
             mount.setattr(fd, set=entry.recursive_set, clear=entry.recursive_clear, recursive=True)
         _propagation(fd, entry, shared=False)
     finally:
-        if made < 0:
+        if mounted < 0:
             posix.close(fd)
 
 

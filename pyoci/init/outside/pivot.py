@@ -30,11 +30,11 @@ def _check_root_of_namespace(proc_fd: int) -> None:
     would arrive there.
     """
     here = posix.stat("/")
-    own = posix.open("self/ns/mnt", posix.O_RDONLY | posix.O_CLOEXEC, dir_fd=proc_fd)
+    namespace_fd = posix.open("self/ns/mnt", posix.O_RDONLY | posix.O_CLOEXEC, dir_fd=proc_fd)
     try:
-        namespace.join(own, uapi.CLONE_NEWNS, "the container's own mount namespace")
+        namespace.join(namespace_fd, uapi.CLONE_NEWNS, "the container's own mount namespace")
     finally:
-        posix.close(own)
+        posix.close(namespace_fd)
     there = posix.stat("/")
     if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
         raise UnsupportedError(

@@ -48,13 +48,13 @@ def check(config: Config) -> list[str]:
 
 def check_what_can_be(config: Config) -> list[str]:
     """`check` for a config that its schema has refused: a rule stops at a value it cannot read."""
-    found: list[Problem] = []
+    problems: list[Problem] = []
     for rule in _rules(config, whole=True):
         try:
-            found.extend(rule(config))
+            problems.extend(rule(config))
         except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError):
             continue  # it looked into what the schema has already named
-    return lines(found)
+    return lines(problems)
 
 
 def warnings(config: Config) -> list[str]:
@@ -68,8 +68,8 @@ def check_process(process: dict[str, Any]) -> list[str]:
     """The problems of a process alone, as `exec` takes it; pointers start at the process."""
     from pyoci.spec.rules import process as section
 
-    found = (problem for rule in section.RULES for problem in rule({"process": process}))
-    return lines((place.removeprefix("/process"), value, expected) for place, value, expected in found)
+    problems = (problem for rule in section.RULES for problem in rule({"process": process}))
+    return lines((place.removeprefix("/process"), value, expected) for place, value, expected in problems)
 
 
 def problems(config: Config) -> Iterator[Problem]:
@@ -79,14 +79,14 @@ def problems(config: Config) -> Iterator[Problem]:
 
 
 def lines(problems: Iterable[Problem]) -> list[str]:
-    made = list(problems)
-    if not made:
+    rows = list(problems)
+    if not rows:
         return []
     from pyoci.spec import words  # only now: a good config has nothing to say
 
     return [
         words.line(place, words.MISSING if value is MISSING else words.show(value), expected)
-        for place, value, expected in made
+        for place, value, expected in rows
     ]
 
 
