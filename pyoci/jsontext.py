@@ -249,7 +249,7 @@ def _words(text: str, error: ValueError) -> str:
 
 
 def _hint(text: str, position: int) -> str:
-    """What a person probably did there who knows JavaScript, Python or YAML better than JSON."""
+    """The probable slip there of a person who knows JavaScript, Python or YAML better than JSON."""
     here = text[position : position + 8].lstrip(_SPACE + ",")
     before = text[:position].rstrip(_SPACE)[-1:]
     if not text[position:].strip(_SPACE) and before:

@@ -33,7 +33,7 @@ JSON = "json"
 
 
 class _Sink:
-    """What --log, --log-format and --debug ask for."""
+    """The settings of --log, --log-format and --debug."""
 
     __slots__ = ("as_json", "fd", "given_up", "least", "send", "verbose")
 
@@ -97,7 +97,7 @@ def info(message: str) -> None:
 
 
 def debug(message: str) -> None:
-    """What is done, step by step; only with --debug."""
+    """Log a step; only with --debug."""
     if _sink.verbose and not _log("debug", message):
         _say("debug", "pyoci: debug: ", message)
 

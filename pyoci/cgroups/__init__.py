@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         """The groups of one container, in every hierarchy. All methods raise CgroupError."""
 
         def save(self) -> dict[str, Any]:
-            """What `reopen` needs, as JSON can hold it; empty for a container without groups.
+            """The argument of `reopen`, as JSON can hold it; empty for a container without groups.
 
             Saved twice: before `create`, so that a create that is killed leaves nothing that nobody knows of, and after
             `add`, when it is known which directories the paths stand for.

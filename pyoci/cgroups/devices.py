@@ -58,7 +58,7 @@ def _number(value: int | None) -> int | None:
 
 
 class Allowed:
-    """What v1 can hold: a default for all devices, and exceptions from it."""
+    """The rules of devices in the form of v1: a default for all devices, and exceptions from it."""
 
     __slots__ = ("by_default", "exceptions")
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Limits(Record):
-    """What a group gets.
+    """The settings of a group.
 
     batches    the writes in their order: see `writes.apply`
     devices    the rules; None leaves those in force

@@ -37,7 +37,7 @@ def mount_point() -> str:
 
 
 def prepare(plan: IntelRdt) -> dict[str, Any]:
-    """What `remove` needs, as JSON can hold it; nothing is made yet. Raises UnsupportedError, CgroupError."""
+    """The argument of `remove`, as JSON can hold it; nothing is made yet. Raises UnsupportedError, CgroupError."""
     root = mount_point()
     place = _place(root, plan.group)
     there = posix.access(place, posix.F_OK)
@@ -56,7 +56,7 @@ def prepare(plan: IntelRdt) -> dict[str, Any]:
 
 
 def begun(saved: dict[str, Any]) -> dict[str, Any]:
-    """What `remove` needs if the runtime is killed in `join`: the numbers of the directories are not known yet."""
+    """The argument of `remove` if the runtime is killed in `join`: the numbers of the directories are not known yet."""
     return {**saved, "making": True, "new": not posix.access(_place(saved["root"], saved["group"]), posix.F_OK)}
 
 

@@ -69,7 +69,7 @@ def unreadable(error: Exception) -> CgroupError:
 
 
 def without_zeros(statistics: dict[str, Any], keep: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What Go's `omitempty` leaves."""
+    """The members that Go's `omitempty` leaves."""
     return {key: value for key, value in statistics.items() if value or key in keep}
 
 

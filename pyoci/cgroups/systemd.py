@@ -213,7 +213,7 @@ class SystemdCgroup:
         return self._inner.is_in_use()
 
     def _in_force(self, planned: Limits) -> dict[str, str]:
-        """What is in force of quota and period on v1, for an update of one of them; v2's file has both."""
+        """The quota and period in force on v1, for an update of one of them; v2's file has both."""
         names = {item.targets[0][0] for batch in planned.batches for item in batch}
         from pyoci.cgroups.v1 import LegacyCgroup
 

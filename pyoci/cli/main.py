@@ -134,7 +134,7 @@ def _missing(error: ImportError) -> str:
 
 
 def version() -> str:
-    """What --version prints; podman and docker read the first line."""
+    """The text that --version prints; podman and docker read the first line."""
     about = what_is_inside()
     lines = [f"pyoci version {VERSION}", f"spec: {SPEC_VERSION}"]
     return "\n".join([*lines, *(f"{name}: {value}" for name, value in about.items() if value)]) + "\n"

@@ -1,4 +1,4 @@
-"""What a command line that is wrong was probably meant to be: words that follow an error, and nothing else.
+"""The probable meaning of a wrong command line: words that follow an error, and nothing else.
 
 Only for an error's sake: no command that does its work loads this. Each function returns words that begin with `; `, or
 nothing when there is nothing to suggest.

@@ -226,7 +226,7 @@ def require_feature(program: str, name: str, wanted_by: str) -> None:
 
 
 def why_failed(answer: dict[str, Any], log: bytes) -> str:
-    """What there is to say of a request that failed: the first and the last error of criu's log, or its answer."""
+    """The reason of a request that failed: the first and the last error of criu's log, or its answer."""
     errors = [words for words in map(_error_of, log.decode("utf-8", "replace").splitlines()) if words]
     told = [words for words in errors if not words.startswith(_IGNORED)]
     told = [words for words in told if not words.endswith("failed with -1")] or told

@@ -1,4 +1,4 @@
-"""What this host can and cannot do for containers: `pyoci doctor`.
+"""The abilities of this host for containers: `pyoci doctor`.
 
 model    plain data: what was seen of the host, and the checks made of it
 probe    looks: tries each mechanism in a child process that is thrown away

@@ -22,7 +22,7 @@ class Engine(Record):
 
 
 class Host(Record):
-    """What was seen of the host.
+    """The facts of the host.
 
     tried            mechanism -> why it does not work; empty when it does
     layout           v1, v2, hybrid, or empty without cgroups

@@ -14,7 +14,7 @@ _COLORS = {OK: "\033[32m", LIMITED: "\033[33m", MISSING: "\033[31m"}
 
 
 def document(host: Host, checks: list[Check], fit: bool) -> dict[str, Any]:
-    """What --json prints."""
+    """The document that --json prints."""
     return {
         "format": _FORMAT,
         "version": host.version,

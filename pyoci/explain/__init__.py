@@ -1,4 +1,4 @@
-"""What a bundle will do, told from its plan without doing it: `pyoci explain`.
+"""The effects of a bundle, told from its plan without doing it: `pyoci explain`.
 
     model     plain data: steps, findings, the explanation of both
     steps     the plan as steps, in the order in which `create` and `start` carry them out

@@ -1,4 +1,4 @@
-"""What a seccomp filter lets a container do, in groups of system calls that a person knows. Pure."""
+"""The system calls that a seccomp filter allows, in groups that a person knows. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ GROUPS = {
 
 
 class Group(Record):
-    """What becomes of a group: `state` is allowed (all of it), partly or denied."""
+    """The verdict on a group: `state` is allowed (all of it), partly or denied."""
 
     name: str
     state: str
@@ -54,7 +54,7 @@ def groups(plan: SeccompPlan) -> list[Group]:
 
 
 def verdict(plan: SeccompPlan, call: str) -> str:
-    """What the filter says to one system call: partly when that depends on arguments or on the agent."""
+    """The filter's verdict on one system call: partly when that depends on arguments or on the agent."""
     seen = set()
     unconditional = False
     for rule in plan.rules:

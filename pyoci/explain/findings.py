@@ -1,4 +1,4 @@
-"""What is unsafe or surprising in a bundle. Pure: each rule yields (rule's name, JSON pointer, value) of what it finds.
+"""Unsafe and surprising things in a bundle. Pure: each rule yields (rule's name, JSON pointer, value) of what it finds.
 
 The level, the message and the reason of a rule stand in RULES, so that a person can read all of them in one place.
 """

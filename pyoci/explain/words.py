@@ -16,7 +16,7 @@ _FORMAT = 1
 
 
 def document(explanation: Explanation) -> dict[str, Any]:
-    """What --json prints."""
+    """The document that --json prints."""
     return {"format": _FORMAT, **to_builtins(explanation)}
 
 

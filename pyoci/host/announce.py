@@ -1,4 +1,4 @@
-"""What the caller wants to know of a new process: --pid-file and --pidfd-socket."""
+"""The report of a new process to the caller: --pid-file and --pidfd-socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a bundle lacks, and what this host does: looked for by `validate` alone. Nothing is made or changed."""
+"""Things that a bundle or this host lacks: looked for by `validate` alone. Nothing is made or changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def of_bundle(bundle: str, config: dict[str, Any]) -> list[str]:
 
 
 def of_host(bundle: str, config: dict[str, Any]) -> list[str]:
-    """What `create` would refuse on this host, and CPUs that it lacks."""
+    """Values that `create` would refuse on this host, and CPUs that it lacks."""
     return [*_refusals(bundle, config), *_cpus(config), *_memory(config), *_file_systems(config), *_places(config)]
 
 

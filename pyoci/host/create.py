@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class Options(Record):
-    """What the command line says about a new container."""
+    """The command line's options for a new container."""
 
     container_id: str
     bundle: str

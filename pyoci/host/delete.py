@@ -116,7 +116,7 @@ def stop(state: State) -> bool:
 
 
 def _kill_all(state: State) -> None:
-    """What traces a process of the container keeps init from ending: criu, when its `restore` was killed, or strace."""
+    """A tracer of a container's process keeps init from ending: criu, when its `restore` was killed, or strace."""
     group = status.cgroup_left(state) if state.own_pid_namespace else None
     if group is not None:
         group.kill(signals.KILL)

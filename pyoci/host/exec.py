@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Options(Record):
-    """What the command line says: of the process itself in `changes`."""
+    """The options of the command line; those of the process itself are in `changes`."""
 
     changes: Changes
     process_file: str = ""

@@ -1,4 +1,4 @@
-"""What the host does while init sets itself up: the host's half of docs/architecture.md's sequence."""
+"""The host's half of docs/architecture.md's sequence, while init sets itself up."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def _redirect(output: Output) -> None:
 
 
 def caller_environment() -> list[str]:
-    """What a hook without `env` has, as in runc; with an empty one it has nothing."""
+    """The environment of a hook without `env`, as in runc; with an empty one it has nothing."""
     return [f"{_text(name)}={_text(value)}" for name, value in posix.environ.items()]
 
 

@@ -1,4 +1,4 @@
-"""What to do about an error of the kernel's, worked out once it has happened: words that follow it.
+"""Advice about an error of the kernel's, worked out once it has happened: words that follow it.
 
 The words that engines look for stay as they are, at the beginning. Nothing here is loaded unless something has failed.
 """
@@ -36,7 +36,7 @@ MEMORY_OF_INIT = 8 << 20  # what `create` takes at most, measured: tests/integra
 
 
 class Context(Record):
-    """Whose failure it was."""
+    """The container that failed."""
 
     config: dict[str, Any]
     bundle: str

@@ -1,4 +1,4 @@
-"""What the container side cannot, or must not, open itself: inherited here, before the fork.
+"""Files that the container side cannot, or must not, open itself: opened here, before the fork.
 
 A user namespace's root may not be allowed to search the paths that lead to a rootfs or a volume, and an id-mapped
 mount needs privilege over its file system; so the host takes detached clones of both.

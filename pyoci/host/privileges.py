@@ -1,4 +1,4 @@
-"""What the runtime itself may do, in words for --debug: why a capability or a limit could not be granted.
+"""The runtime's own privileges, in words for --debug: why a capability or a limit could not be granted.
 
 python-prctl, since this is a cold path; what changes privileges is in `kernel.capabilities`, by raw calls.
 """

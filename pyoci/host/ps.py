@@ -22,7 +22,7 @@ def pids(entry: Entry) -> list[int]:
 
 
 def table(pids: list[int], options: list[str]) -> str:
-    """What ps(1) says, called with `options`, about these processes. Raises PyociError when it fails."""
+    """The table of ps(1), called with `options`, of these processes. Raises PyociError when it fails."""
     import subprocess
 
     try:

@@ -193,7 +193,7 @@ class Relay:
             self._output = b""  # EPIPE: nobody wants it
 
     def _pass_on_the_rest(self) -> None:
-        """What the container has written before its end; until a signal asks us to end, if nobody reads it."""
+        """Write out the container's last output; until a signal asks us to end, if nobody reads it."""
         poller = select.poll()
         poller.register(self._wakeup[0], select.POLLIN)
         poller.register(1, select.POLLOUT)
@@ -249,7 +249,7 @@ def _noted(_number: int, _frame: object) -> None:
 
 
 def _reap() -> None:
-    """Whatever the container left to us as its subreaper."""
+    """Processes that the container left to us as its subreaper."""
     try:
         while posix.waitpid(-1, posix.WNOHANG)[0]:
             pass

@@ -42,7 +42,7 @@ _INVENTORY = "inventory.img"
 
 
 class _Restore(Record):
-    """What the steps of one restore share. `criu` is its process number once it has started."""
+    """The common things of the steps of one restore. `criu` is its process number once it has started."""
 
     plan: Plan
     options: Options
@@ -59,7 +59,7 @@ class _Restore(Record):
 
 
 class _Container(Record):
-    """What there is of the container so far."""
+    """The container as far as it exists."""
 
     entry: Entry
     state: State

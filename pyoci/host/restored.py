@@ -1,4 +1,4 @@
-"""What criu made, before it runs: nothing in an image may give back what config.json takes."""
+"""The processes that criu made, before they run: nothing in an image may give back what config.json takes."""
 
 from __future__ import annotations
 

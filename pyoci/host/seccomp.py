@@ -112,7 +112,7 @@ def _open_directory(path: str) -> int:
 
 
 def _is_ours(status: posix.stat_result) -> bool:
-    """What others can write would be their choice of system calls for the container."""
+    """A file that others can write would be their choice of system calls for the container."""
     return status.st_uid == posix.geteuid() and not status.st_mode & 0o077
 
 

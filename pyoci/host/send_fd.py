@@ -25,7 +25,7 @@ def send_descriptor(path: str, fd: int, name: bytes, what: str = "") -> None:
 
 
 class ConsoleSocket:
-    """What `serve` calls with the terminal's master."""
+    """The function that `serve` calls with the terminal's master."""
 
     __slots__ = ("path",)
 

@@ -94,7 +94,7 @@ def spawn(
 
 
 def _give_up(pid: int, host: Channel) -> None:
-    """Whoever else there is ends when the channel does."""
+    """Any other process ends when the channel does."""
     host.close()
     if pid > 0:
         try:

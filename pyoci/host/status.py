@@ -1,4 +1,4 @@
-"""What `state` prints (runtime.md, "State")."""
+"""The document that `state` prints (runtime.md, "State")."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def _oom_kills(state: State) -> int:
 
 
 def _recorded(entry: Entry) -> dict[str, Any]:
-    """What a supervisor has written down (host/supervise.py)."""
+    """The exit that a supervisor has written down (host/supervise.py)."""
     try:
         ended = jsontext.loads(entry.read_file(EXIT_FILE), what=EXIT_FILE)
     except PyociError:

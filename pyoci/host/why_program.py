@@ -179,7 +179,7 @@ class View:
 
 
 class Wanted(Record):
-    """What is to be executed, and as whom."""
+    """The program to be executed, and its user."""
 
     args: list[str]
     env: list[str]

@@ -108,7 +108,7 @@ def _keep_only_ours(inherited: Inherited, channel: Channel, cgroup_fd: int, pres
 
 
 def _let_go(inherited: Inherited, cgroup_fd: int, birth: str) -> None:
-    """What has served: `..` of the cgroup's folder would lead to the host's files (CVE-2024-21626)."""
+    """Close what has served: `..` of the cgroup's folder would lead to the host's files (CVE-2024-21626)."""
     if cgroup_fd >= 0:
         posix.close(cgroup_fd)
     for kind, fd in inherited.namespaces:

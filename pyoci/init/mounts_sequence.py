@@ -100,7 +100,7 @@ def _procfs(entry: Mount, pid_namespace: int) -> int:
 
 
 def _find(plan: Plan, inherited: Inherited, root: Root) -> list[tuple[int, str]]:
-    """What is there of the recorded mounts that are to be removed: descriptors, and words for an error.
+    """The recorded mounts to be removed that are still there: descriptors, and words for an error.
 
     A container that may unmount can have been faster, and so can a `remove` that was killed before its last step.
     """

@@ -8,7 +8,7 @@ class Context:
 
 def version() -> tuple[int, int, int]: ...
 def api_level() -> int:
-    """What library and kernel can do together: seccomp_api_get(3)."""
+    """The level of features that library and kernel share: seccomp_api_get(3)."""
 
 def native() -> int:
     """The SCMP_ARCH_* number of this machine."""

@@ -74,7 +74,7 @@ def limit_bounding(keep: int) -> None:
 
 
 def ambient(mask: int) -> list[Call]:
-    """What makes `mask` the ambient set."""
+    """The calls that make `mask` the ambient set."""
     clear = (uapi.PR_CAP_AMBIENT, uapi.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     calls = [Call(name="prctl", arguments=clear, words="clear the ambient set")]
     for number in range(_LAST):

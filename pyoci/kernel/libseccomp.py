@@ -54,7 +54,7 @@ class Library:
         return ".".join(map(str, self.version()))
 
     def api_level(self) -> int:
-        """What library and kernel can do together: seccomp_api_get(3)."""
+        """The level of features that library and kernel share: seccomp_api_get(3)."""
         return self._calls.api_level()
 
     def native(self) -> int:

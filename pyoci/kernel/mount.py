@@ -136,7 +136,7 @@ def _fsconfig(fd: int, fstype: str, command: int, key: str | None, value: str | 
 
 
 def _context_log(fd: int) -> str:
-    """What the file system itself says of its refusal: fsopen(2), "Message retrieval"."""
+    """The file system's own words about its refusal: fsopen(2), "Message retrieval"."""
     lines: list[str] = []
     try:
         while len(lines) < 8:

@@ -1,4 +1,4 @@
-"""What a process is: prctl(2), ids, limits, descriptors, scheduling."""
+"""Attributes of a process: prctl(2), ids, limits, descriptors, scheduling."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def open_file(proc_fd: int, path: str, flags: int) -> int:
 
 
 def open_link(proc_fd: int, path: str) -> int:
-    """What a magic link of procfs leads to, e.g. `PID/ns/mnt`; the way there is without links."""
+    """Open the target of a magic link of procfs, e.g. `PID/ns/mnt`; the way there is without links."""
     directory, _, name = path.rpartition("/")
     parent = open_file(proc_fd, directory, posix.O_PATH | posix.O_DIRECTORY)
     try:

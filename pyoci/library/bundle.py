@@ -94,7 +94,7 @@ class Bundle:
 
     @property
     def config(self) -> Config:
-        """What config.json says now. Raises ConfigError."""
+        """The content of config.json at this moment. Raises ConfigError."""
         return Config.load(self.path)
 
     @property

@@ -332,7 +332,7 @@ class Config:
         return self._with(lambda new: new.setdefault("annotations", {}).update(texts))
 
     def with_changes(self, edit: Callable[[dict[str, Any]], None]) -> Config:
-        """What `edit` makes of a copy of the document: for properties that have no method here."""
+        """A config with a copy of the document that `edit` has changed: for properties that have no method here."""
         return self._with(edit)
 
     def require_rootfs(self) -> Config:

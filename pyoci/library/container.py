@@ -46,7 +46,7 @@ _Pids = list[int]  # `list` is a method below
 
 
 class _Options(TypedDict, total=False):
-    """What `exec` and `popen` take, for the types of their results; their definitions have the defaults."""
+    """Arguments of `exec` and `popen`, for the types of their results; their definitions have the defaults."""
 
     _cancel: int
     errors: str

@@ -82,7 +82,7 @@ class Exchange:
                 self._write(stdin)
 
     def _read(self, fd: int, *, whole: bool) -> None:
-        """What is there; `whole`: up to what a pipe holds, for others may go on writing. One that ended is let go."""
+        """Read; `whole`: a full pipe at most, since others may go on writing. One that ended is let go."""
         left = _pipe_size(fd) if whole else 1
         while left > 0:
             try:

@@ -23,7 +23,7 @@ Bind = str | tuple[_Path, _Path] | tuple[_Path, _Path, str]
 
 
 class RunOptions(TypedDict, total=False):
-    """What `run` takes besides `text` and `encoding`, for the types of its results."""
+    """Arguments of `run` besides `text` and `encoding`, for the types of its results."""
 
     config: Config | None
     memory: int | str | None

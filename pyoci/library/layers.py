@@ -46,7 +46,7 @@ class Reader(Protocol):
 
 
 class Limits:
-    """What all layers together may still unpack to."""
+    """The bytes that all layers together may still unpack to."""
 
     def __init__(self, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES) -> None:
         self._max_bytes, self._max_files = max_bytes, max_files
@@ -130,7 +130,7 @@ class _Plain:
         return data
 
     def drain(self) -> None:
-        """What follows the archive's end counts for the digest, too."""
+        """Read to the end: bytes after the archive count for the digest, too."""
         while self.read(_CHUNK):
             pass
 

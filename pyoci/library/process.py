@@ -35,7 +35,7 @@ class Terminal:
         return self._file.fileno()
 
     def read(self, size: int = 65536) -> bytes:
-        """What the program wrote, waiting for at least a byte; empty once every program has closed the terminal."""
+        """The program's output, waiting for at least a byte; empty once every program has closed the terminal."""
         try:
             return os.read(self.fileno(), size)
         except OSError:  # EIO: nobody has it open any more
@@ -197,7 +197,7 @@ def encode(input: str | bytes | None, encoding: str | None) -> bytes | None:
 
 
 def text_keywords(text: bool, encoding: str | None, errors: str) -> dict[str, Any]:
-    """What subprocess.Popen takes so that its streams are of text, or of bytes."""
+    """Arguments of subprocess.Popen that make its streams ones of text, or of bytes."""
     return {"encoding": encoding or "utf-8", "errors": errors} if text or encoding else {}
 
 

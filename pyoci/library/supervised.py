@@ -25,7 +25,7 @@ class SupervisorLost(PyociError):
 
 
 class Supervised:
-    """What a supervisor has made. Owns the process (a child of ours for `run` and `exec`), streams and descriptors."""
+    """A supervisor and its program. Owns the process (a child of ours for `run` and `exec`), streams, descriptors."""
 
     def __init__(
         self,

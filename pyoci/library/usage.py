@@ -1,4 +1,4 @@
-"""What a container uses, now and event by event."""
+"""The usage of a container, now and event by event."""
 
 from __future__ import annotations
 

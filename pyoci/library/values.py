@@ -1,4 +1,4 @@
-"""What people write for a value, as the number or the list that the specification wants."""
+"""Values as people write them, as the number or the list that the specification wants."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from pyoci.state.store import EXIT_FILE, Store
 
 
 class Watch:
-    """What tells that a container has ended, and how: held before somebody deletes it."""
+    """Descriptors that tell that a container has ended, and how: held before somebody deletes it."""
 
     def __init__(self, root: str, container_id: str) -> None:
         """Raises ContainerNotFound, StateError."""

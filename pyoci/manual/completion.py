@@ -19,7 +19,7 @@ def script(manual: Manual, shell: str) -> str:
 
 
 def values(flag: Flag) -> str:
-    """What completes the value of an option: words, `folder`, `file`, or nothing."""
+    """The completion of an option's value: words, `folder`, `file`, or nothing."""
     if flag.choices:
         return " ".join(flag.choices)
     if flag.value in _FOLDERS:

@@ -31,7 +31,7 @@ class Command(Record):
 
     @property
     def takes(self) -> str:
-        """What its first argument is: id, folder, command, topic or nothing."""
+        """The kind of its first argument: id, folder, command, topic or nothing."""
         words = self.usage.replace("[", " ").replace("]", " ").split()
         for word, kind in (("ID", "id"), ("BUNDLE", "folder"), ("COMMAND", "command"), ("SHELL", "shell")):
             if word in words:

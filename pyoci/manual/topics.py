@@ -1,4 +1,4 @@
-"""What is not about one command: name -> (title, text)."""
+"""Topics beyond one command: name -> (title, text)."""
 
 from __future__ import annotations
 

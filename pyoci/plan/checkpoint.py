@@ -32,7 +32,7 @@ class Wanted(criu.Switches):
 
 
 class Found(Record):
-    """What the kernel says of the container.
+    """The kernel's facts about the container.
 
     mounts      all of its mount namespace
     placed      path of config.json -> ID of the mount that is there now, for all paths that something is mounted on

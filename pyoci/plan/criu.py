@@ -1,4 +1,4 @@
-"""What checkpoint and restore have in common: options of both, names of external things, versions of criu."""
+"""The common parts of checkpoint and restore: options of both, names of external things, versions of criu."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _words(version: int) -> str:
 
 
 def reasons(plan: Plan, switches: Switches, config: str, *, joins: bool) -> list[str]:
-    """What of the container and of the command line needs more than the oldest criu; `joins`: on restore."""
+    """Reasons in the container and the command line to need more than the oldest criu; `joins`: on restore."""
     refusals = []
     if config:
         refusals.append("org.criu.config")

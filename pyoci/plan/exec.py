@@ -36,7 +36,7 @@ _LEFT_OUT: tuple[tuple[str, object], ...] = (("apparmorProfile", ""), ("selinuxL
 
 
 class Changes(Record):
-    """What the command line says; None and empty lists leave what the container's own process has."""
+    """The command line's changes; None and empty lists leave the values of the container's own process."""
 
     document: dict[str, Any] | None = None  # of --process, which excludes all except `preserve_fds`
     args: list[str]

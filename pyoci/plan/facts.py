@@ -1,4 +1,4 @@
-"""What a plan must know of the host: the only file of `plan` that looks at it."""
+"""The facts that a plan must know of the host: the only file of `plan` that looks at it."""
 
 from __future__ import annotations
 

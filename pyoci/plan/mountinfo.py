@@ -60,6 +60,6 @@ def visible(mounts: list[MountPoint]) -> dict[str, MountPoint]:
 
 
 def unescape(text: str) -> str:
-    r"""What the kernel wrote as \040, \011, \012 and \134."""
+    r"""Characters that the kernel wrote as \040, \011, \012 and \134."""
     first, *rest = text.split("\\")
     return first + "".join(chr(int(part[:3], 8)) + part[3:] for part in rest)

@@ -125,7 +125,7 @@ _PSEUDO = (
 
 
 class _Options(Record):
-    """What the options of one entry say, before it is known what that means for its kind of mount."""
+    """The options of one entry, before it is known what they mean for its kind of mount."""
 
     flags: int = 0
     cleared: int = 0
@@ -153,7 +153,7 @@ def plan(entries: list[dict[str, Any]] | None, bundle: str, namespaces: Namespac
 
 
 def one(entry: dict[str, Any], where: str, bundle: str, namespaces: Namespaces) -> Mount:
-    """What a single entry asks for; `where` is its place, for messages."""
+    """The mount of a single entry; `where` is its place, for messages."""
     options = _read(entry.get("options") or (), where)
     mount = Mount(
         kind=_kind(entry, options),

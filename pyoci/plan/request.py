@@ -1,4 +1,4 @@
-"""What the command line adds to the config."""
+"""The command line's additions to the config."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Wanted(criu.Switches):
 
 
 class Found(Record):
-    """What has been made ready.
+    """The things that have been made ready.
 
     root         where criu finds the rootfs, as a mount
     sources      (name, path) of everything that the image may have as external
@@ -135,7 +135,7 @@ def check(plan: Plan, wanted: Wanted) -> None:
 
 
 class Confinement(Record):
-    """What config.json takes from every process of the container, which an image must not give back.
+    """The privileges that config.json takes from every process of the container, which an image must not give back.
 
     `capabilities` are those of all five sets together; None when config.json names no process.
     `uids` and `gids` are the host's, where no process can change them: without set-uid programs and the capability.

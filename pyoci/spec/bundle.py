@@ -35,7 +35,7 @@ def load(bundle: str, file: str = "") -> tuple[dict[str, Any], bytes]:
 
 
 def read_stream(path: str, limit: int = jsontext.MAX_BYTES) -> bytes:
-    """What `path` holds up to its end, at most `limit` bytes, whatever it is: `<(...)` and /dev/stdin are pipes.
+    """The content of `path`, at most `limit` bytes, whatever file it is: `<(...)` and /dev/stdin are pipes.
 
     Raises ConfigError.
     """
@@ -75,7 +75,7 @@ def read_file(path: str, limit: int = jsontext.MAX_BYTES, hint: Callable[[str], 
 
 
 def why_missing(path: str) -> str:
-    """What to do about a config.json that is not there."""
+    """Advice for a config.json that is missing."""
     folder = path.rpartition("/")[0] or "/"
     if not posix.access(folder, posix.F_OK):
         return f"; there is no folder {folder}"

@@ -117,7 +117,7 @@ def _number(text: str) -> str:
 
 
 def phrase(schema: Any) -> str:
-    """What a schema asks for, as `words.line` takes it."""
+    """The demand of a schema, as `words.line` takes it."""
     if not isinstance(schema, dict):
         return "something else"
     if "title" in schema:

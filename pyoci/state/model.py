@@ -1,4 +1,4 @@
-"""What is kept about a container between two commands: the file state.json of its entry."""
+"""The record of a container between two commands: the file state.json of its entry."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def made(entry: Entry, action: str) -> State:
 
 
 def status(entry: Entry, state: State) -> str:
-    """What has become of a container whose init was made. Raises SyscallError, CgroupError."""
+    """The status of a container whose init was made. Raises SyscallError, CgroupError."""
     if not init_lives(state):
         return STOPPED
     if is_frozen(state):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def from_format_1(old: dict[str, Any]) -> dict[str, Any]:
-    """What 0.1.0 wrote, in format 2. Raises KeyError, TypeError or ValueError for another document.
+    """A state that 0.1.0 wrote, in format 2. Raises KeyError, TypeError or ValueError for another document.
 
     Format 1 knew a cgroup by its path alone. Its directory is taken for the container's while the container's init
     lives. Otherwise it may be anybody's by now: then it has no inode, and nothing is killed or removed there.

@@ -1,4 +1,4 @@
-"""What a container changed: the upper layer of an overlay beside the lower one."""
+"""The changes of a container: the upper layer of an overlay beside the lower one."""
 
 from __future__ import annotations
 

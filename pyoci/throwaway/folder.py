@@ -133,13 +133,13 @@ def left_behind(place: str) -> list[str]:
 
 
 def networks(place: str) -> list[dict[str, Any]]:
-    """What is remembered of the networks of calls that live. To be called under `locked`."""
+    """The records of the networks of calls that live. To be called under `locked`."""
     records = [network_of(place, name) for name in _names(place) if _is_held(f"{place}/{name}")]
     return [record for record in records if record]
 
 
 def network_of(place: str, name: str) -> dict[str, Any]:
-    """What is remembered of a folder's network; empty without one."""
+    """The record of a folder's network; empty without one."""
     try:
         with open(f"{place}/{name}/{_NETWORK}", encoding="utf-8") as file:
             record = json.load(file)

@@ -15,7 +15,7 @@ from pyoci.record import Record
 
 
 class Layers(Record):
-    """What is mounted.
+    """A mount.
 
     rootfs   the container's root
     upper    where its changes are

@@ -1,4 +1,4 @@
-"""What is asked for, and the documents that it becomes. Pure."""
+"""The request for a session, and the documents that it becomes. Pure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Bind(Record):
 
 
 class Request(Record):
-    """What the command line asks for."""
+    """The options of the command line."""
 
     args: list[str]
     root: str = "/"
@@ -57,7 +57,7 @@ class Request(Record):
 
 
 class Situation(Record):
-    """What is known when the config is made.
+    """The facts that are known when the config is made.
 
     rootfs       where the root is mounted
     network      path of the network namespace to join; empty for a new one with a loopback device only

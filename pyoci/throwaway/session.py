@@ -22,7 +22,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Host(Record):
-    """What a session knows of where it runs. `state_root` is where states are kept: the container is in `list`."""
+    """The places of a session. `state_root` is where states are kept: the container is in `list`."""
 
     state_root: str
     version: str

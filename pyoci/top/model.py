@@ -1,4 +1,4 @@
-"""What is known of a container at one moment, and what two moments tell together. Pure."""
+"""The readings of a container at one moment, and the rates between two moments. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Sample(Record):
 
 
 class Row(Record):
-    """What is shown of one container.
+    """The row of one container.
 
     cpu         CPUs in use since the sample before: 1.5 is one and a half
     throttled   share of the periods in which it was held back

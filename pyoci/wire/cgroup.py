@@ -22,7 +22,7 @@ class CgroupMount(Record):
 
 
 class CgroupMounts(Record):
-    """What a mount of type `cgroup` in the config becomes.
+    """The parts of a mount of type `cgroup`.
 
     tmpfs     whether a tmpfs comes first that holds a folder for each entry (v1); otherwise there is one
               entry and it is mounted on the destination itself (v2)

@@ -1,4 +1,4 @@
-"""What the host inherited for the container side before the fork; the descriptors are inherited, close-on-exec."""
+"""Files that the host opens for the container side before the fork; the descriptors are close-on-exec."""
 
 from __future__ import annotations
 

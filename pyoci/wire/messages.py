@@ -1,4 +1,4 @@
-"""What the two sides say to each other; docs/architecture.md draws the sequence.
+"""The messages between the two sides; docs/architecture.md draws the sequence.
 
 One message is one packet of a SOCK_SEQPACKET pair: a kind, a space, a text. A packet has a fixed upper size, so no
 length field can lie (CVE-2021-43784); a longer text is cut by the sender.
@@ -179,7 +179,7 @@ def raise_reported(text: str) -> NoReturn:
 
 
 def _refused(kind: str, text: str) -> PyociError:
-    """What the kernel refused to `kernel.deferred`: the call's words and the number of the error."""
+    """The call that the kernel refused to `kernel.deferred`: its words and the number of the error."""
     words, _, number = text.rpartition(" ")
     reason = int(number) if number.isascii() and number.isdigit() and len(number) < 5 else 0
     if kind == CALL:

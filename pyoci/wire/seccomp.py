@@ -1,4 +1,4 @@
-"""What a system call filter is: `linux.seccomp` after `plan.seccomp` has checked it, and the compiled bytes.
+"""A system call filter: `linux.seccomp` after `plan.seccomp` has checked it, and the compiled bytes.
 
 Numbers are those of libseccomp's `seccomp.h` and linux/seccomp.h, so that neither side looks a name up again.
 """

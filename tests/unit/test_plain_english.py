@@ -38,6 +38,8 @@ STRANGE = {
 STRANGE_FOR_USERS = {
     r"(?:^|[.:;] |- |\| )(What|Whoever|Whose) (?![^.?]*\?)(?! *\|)": "name the thing: `files that are missing`"
 }
+# A docstring begins with the thing: `The record of a container`, `Files that ...`.
+CLAUSE_FOR_A_NOUN = r"^(What|Who|Whose|Whoever|Whatever) (?![^.]*\?)"
 
 
 def without_code(text: str) -> str:
@@ -94,6 +96,18 @@ def test_pages_and_messages(pattern: str) -> None:
     texts = [*of_pages(), *((place, text) for kind, place, text in of_sources() if kind == "message")]
     found = [f"{place}: {text}" for place, text in texts if re.search(pattern, text)]
     assert not found, f"write in its place: {STRANGE_FOR_USERS[pattern]}"
+
+
+def test_docstrings_begin_with_a_noun_or_a_verb() -> None:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    strange = [
+        f"{path.relative_to(ROOT)}: {text.partition(chr(10))[0]}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, documented) and (text := ast.get_docstring(node) or "")
+        if re.match(CLAUSE_FOR_A_NOUN, text)
+    ]
+    assert not strange, "name the thing: `The record of ...`, `Files that ...`"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the program may do: capabilities, no_new_privs, labels, seccomp (capabilities(7), seccomp(2)).
+"""The program's rights: capabilities, no_new_privs, labels, seccomp (capabilities(7), seccomp(2)).
 
 The order is forced: the bounding set needs CAP_SETPCAP, a filter without no_new_privs needs CAP_SYS_ADMIN, and the
 filter goes last, so that it need not allow anything that pyoci does, but execve(2).
@@ -17,7 +17,7 @@ from pyoci.wire.plan import Process
 
 
 class Confinement(Record):
-    """What still has to be done."""
+    """The confinement that is left to do."""
 
     process: Process
     proc_fd: int
@@ -27,7 +27,7 @@ class Confinement(Record):
     applied: bool = False
 
     def label(self) -> None:
-        """What is written to procfs, and so takes a descriptor: the LSM's label for the next execve(2).
+        """The part that is written to procfs, and so takes a descriptor: the LSM's label for the next execve(2).
 
         A child has it, too (apparmor_task_alloc, selinux_cred_prepare).
         """

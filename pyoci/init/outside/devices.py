@@ -97,7 +97,7 @@ def _supply(device: Device, index: int, directory: int, name: str, inherited: In
 
 
 def _existing(device: Device, directory: int, name: str) -> int | None:
-    """What already lies there; the spec wants an error when it is not the device asked for."""
+    """Check the file that lies there already: the spec wants an error when it is not the device asked for."""
     try:
         fd = posix.open(name, posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=directory)
     except FileNotFoundError:

@@ -25,7 +25,7 @@ _ON_REAL_DIRECTORIES = ("proc", "sysfs")
 
 
 class Context(Record):
-    """What all mounts of one container have in common.
+    """The common things of all mounts of one container.
 
     open_source   asks the host for the source of the mount with that index, in its turn
     """

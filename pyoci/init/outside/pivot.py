@@ -24,7 +24,7 @@ def apply(plan: Plan, root: Root, proc_fd: int) -> None:
 
 
 def _check_root_of_namespace(proc_fd: int) -> None:
-    """Whoever joins the mount namespace gets its root (mount_namespaces(7)), which must be the rootfs now.
+    """A process that joins the mount namespace gets its root (mount_namespaces(7)), which must be the rootfs now.
 
     It is not where the runtime itself was under chroot(2): below the rootfs' own mount, the host's are left, and `exec`
     would arrive there.

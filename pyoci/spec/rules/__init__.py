@@ -1,4 +1,4 @@
-"""What the specification demands and a schema cannot say: small pure rules, by section of the config.
+"""Demands of the specification that a schema cannot say: small pure rules, by section of the config.
 
 A rule takes a config that its schema has accepted and yields problems: a JSON pointer, the value found
 (`MISSING` when there is none) and the requirement (`words.line`). Its docstring is the sentence it holds, from
@@ -58,7 +58,7 @@ def check_what_can_be(config: Config) -> list[str]:
 
 
 def warnings(config: Config) -> list[str]:
-    """What is deprecated or suspicious, a line each."""
+    """Deprecated and suspicious values, a line each."""
     from pyoci.spec.rules import advice
 
     return lines(problem for rule in advice.RULES for problem in rule(config))

@@ -1,4 +1,4 @@
-"""What the kernel takes no more of: named here, where it would else end as `invalid argument` without a word."""
+"""Limits of the kernel on sizes: named here, where it would else end as `invalid argument` without a word."""
 
 from __future__ import annotations
 
