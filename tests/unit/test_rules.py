@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -400,6 +401,13 @@ ACCEPTED = [
     config(linux_memoryPolicy={"mode": "MPOL_INTERLEAVE", "nodes": "0-1,3"}),
     seccomp(listenerMetadata="x", listenerPath="/s", syscalls=NOTIFY),
     config(linux_seccomp={"defaultAction": "SCMP_ACT_TRACE", "defaultErrnoRet": 38}),
+    config(linux_devices=[device(major=4095, minor=(1 << 20) - 1), device(path="/dev/z", major=0, minor=0)]),
+    config(linux_sysctl={"kernel.domainname": "x" * 64}),
+    config(domainname="", linux_sysctl={"kernel.domainname": "a"}),
+    config(linux_intelRdt={"closID": "a.b"}),
+    mount(source="x" * 200, options=["bind"]),
+    mapped(process_user={}),
+    config(resources_cpu={"quota": 0, "burst": 2}),
     config(resources_cpu={"quota": -1, "burst": 2}),
     config(resources_memory={"limit": 2, "swap": -1}),
     config(resources_memory={"limit": 2, "swap": 2}),
@@ -432,6 +440,23 @@ WARNED = [
     ("devices_differ", config(linux_devices=[device(), device(path="/dev/y")]), "/linux/devices/1"),
     ("cache_schema_is_one_line", config(linux_intelRdt={"l3CacheSchema": "MB:0=1"}), "/linux/intelRdt/l3CacheSchema"),
     ("monitoring_has_its_new_name", config(linux_intelRdt={"enableCMT": True}), "/linux/intelRdt/enableCMT"),
+    ("monitoring_has_its_new_name", config(linux_intelRdt={"enableMBM": True}), "/linux/intelRdt/enableMBM"),
+    (
+        "devices_differ",
+        config(linux_devices=[device(), device(path="/dev/y", type="u")]),
+        "/linux/devices/1",
+    ),
+    ("mappings_say_idmap", mount(uidMappings=MAP, gidMappings=MAP, options=["ro"]), "/mounts/0/options"),
+]
+NOT_WARNED = [
+    mount(uidMappings=MAP, gidMappings=MAP, options=["idmap"]),
+    mount(uidMappings=MAP, gidMappings=MAP, options=["ridmap"]),
+    config(process_ioPriority={"class": "IOPRIO_CLASS_BE", "priority": 0}),
+    config(linux_resources={"pids": {"limit": 0}}),
+    config(linux_devices=[device(), device(path="/dev/y", minor=4), device(path="/dev/z", type="b")]),
+    config(linux_intelRdt={"l3CacheSchema": "L3:0=f", "enableMonitoring": True}),
+    config(process_terminal=True, process_consoleSize={"height": 1, "width": 1}),
+    config(linux_namespaces=[], mounts=[]),
 ]
 
 
@@ -460,6 +485,53 @@ def test_advice(name: str, document: dict[str, Any], place: str) -> None:
     assert [found for found, _, _ in rule(document)] == [place]
     assert [line.partition(": ")[0] for line in rules.warnings(document)] == [place]
     assert rules.check(document) == []
+
+
+@pytest.mark.parametrize("document", NOT_WARNED, ids=range(len(NOT_WARNED)))
+def test_advice_is_silent(document: dict[str, Any]) -> None:
+    check_document(document, "config")
+    assert rules.warnings(document) == []
+
+
+def test_rules_in_words() -> None:
+    """What each case above is told. `PYOCI_UPDATE=1` writes the file again: read the difference as a user would."""
+    told = [rules.check(document)[0] for _, document, _ in REFUSED]
+    told += [rules.warnings(document)[0] for _, document, _ in WARNED]
+    file = Path(__file__).with_name("rules_in_words.txt")
+    text = "".join(f"{line}\n" for line in told)
+    if os.environ.get("PYOCI_UPDATE"):
+        file.write_text(text)
+    assert text == file.read_text()
+
+
+@pytest.mark.parametrize("rule", [*ALL, *advice.RULES], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize(
+    "empty", [(), ("linux",), ("process",), ("linux", "process", "mounts", "hooks", "annotations")]
+)
+def test_a_rule_stands_missing_and_empty_sections(rule: Any, empty: tuple[str, ...]) -> None:
+    document: dict[str, Any] = {name: [] if name == "mounts" else {} for name in empty}
+    places = [place for place, _, _ in rule(document)]
+    assert set(places) <= {
+        "/root",
+        "/process/args",
+        "/process/cwd",
+        "/root/path",
+        "/process/user/uid",
+        "/process/user/gid",
+    }
+
+
+def test_a_config_that_its_schema_refuses_is_checked_by_all_other_rules() -> None:
+    """One rule stops at the value that it cannot read, and those behind it go on, those of sections, too."""
+    document = config(process_args=[], process_rlimits=[rlimit(2, 1)], mounts=7, linux_rootfsPropagation=7)
+    document["linux"]["sysctl"] = {"vm.overcommit_memory": "1"}
+    document["linux"]["resources"] = {"cpu": {"quota": 1, "burst": 2}}
+    assert [line.partition(": ")[0] for line in rules.check_what_can_be(document)] == [
+        "/process/args",
+        "/process/rlimits/0/soft",
+        "/linux/sysctl/vm.overcommit_memory",
+        "/linux/resources/cpu/burst",
+    ]
 
 
 def test_every_rule_has_a_case() -> None:
