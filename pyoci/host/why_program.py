@@ -408,9 +408,9 @@ def _why_not_elf(view: View, place: str, fd: int, data: bytes) -> str:
     loader = _loader(fd, data, order)
     if not loader:
         return ""
-    found = view.open(loader)
-    _close(found)
-    if found is not None:
+    loader_fd = view.open(loader)
+    _close(loader_fd)
+    if loader_fd is not None:
         return ""
     return (
         f"{place} needs the loader {show(loader)}, which is not there: the root file system must have the libraries "

@@ -115,7 +115,7 @@ def _is_stream(name: str) -> bool:
 
 
 def lead(why: str) -> str:
-    """What to do about an error of criu's, as the end of a message; empty where its words are all there is to say."""
+    """Advice about an error of criu's, as the end of a message; empty where its words are all there is to say."""
     if "No mapping for " in why:  # its number of the mount is one that nobody can look up any more
         return "; config.json lacks a mount that the container had at the checkpoint, such as one of `mounts add`"
     return ""
