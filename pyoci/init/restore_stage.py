@@ -128,7 +128,7 @@ def _find(names: list[str], root: Root) -> list[tuple[str, int]]:
 
 
 def _made(plan: Plan, root: Root) -> list[tuple[bool, str]]:
-    """The file that a path of the container can reach: whether config.json names the place, and the line of mountinfo."""
+    """Mounts that a path of the container can reach: whether config.json names the place, and the line of mountinfo."""
     named = {_mount_id(root.fd)}
     for path in (*(entry.destination for entry in plan.mounts), *plan.readonly_paths, *plan.masked_paths):
         fd = root.find(path)

@@ -197,13 +197,13 @@ def confinement(plan: Plan, lsm_profile: str = "") -> Confinement:
 def _profile(of_config: str, lsm_profile: str) -> str:
     """Empty for none."""
     kind, _, name = lsm_profile.partition(":")
-    wanted = name if kind == "apparmor" and of_config not in ("", _UNCONFINED) else of_config
-    return "" if wanted == _UNCONFINED else wanted
+    profile = name if kind == "apparmor" and of_config not in ("", _UNCONFINED) else of_config
+    return "" if profile == _UNCONFINED else profile
 
 
 def _on_host(ids: list[int], mappings: list[IdMapping] | None) -> tuple[int, ...]:
-    found = [number if mappings is None else on_host(number, mappings) for number in ids]
-    return tuple(number for number in found if number is not None)
+    numbers = [number if mappings is None else on_host(number, mappings) for number in ids]
+    return tuple(number for number in numbers if number is not None)
 
 
 def escapes(allowed: Confinement, process: Process) -> str:
@@ -256,18 +256,18 @@ def mounts_differ(plan: Plan, staged: list[tuple[bool, MountPoint]], restored: l
     `staged`: what `create` would have mounted, each with whether config.json names its place.
     """
     named = {mount.id for is_named, mount in staged if is_named}
-    wanted = mountinfo.visible([mount for _, mount in staged])
-    found = mountinfo.visible(restored)
-    for path, mount in wanted.items():
-        if path in found:
-            why = _differs(mount, _entry_of(plan, mount), found[path])
+    expected = mountinfo.visible([mount for _, mount in staged])
+    present = mountinfo.visible(restored)
+    for path, mount in expected.items():
+        if path in present:
+            why = _differs(mount, _entry_of(plan, mount), present[path])
         else:
             why = "nothing is mounted there" if mount.id in named else ""
         if why:
             return f"{path[:200]!r}: {why}"
-    for path, mount in found.items():
+    for path, mount in present.items():
         is_harmless = mount.fstype in _HARMLESS and (mount.root == "/" or path == "/dev/console")
-        if path not in wanted and not is_harmless:
+        if path not in expected and not is_harmless:
             return f"{path[:200]!r}: config.json mounts no {mount.fstype} there"
     return ""
 
@@ -278,19 +278,19 @@ def _entry_of(plan: Plan, mount: MountPoint) -> Mount | None:
     return plan.mounts[int(number)] if number != mount.source else None
 
 
-def _differs(wanted: MountPoint, entry: Mount | None, found: MountPoint) -> str:
-    fstype = entry.fstype if entry is not None else wanted.fstype
-    if found.fstype != fstype:
-        return f"a {found.fstype} is mounted there, not a {fstype}"
-    is_same = (found.device, found.root) == (wanted.device, wanted.root)
+def _differs(expected: MountPoint, entry: Mount | None, present: MountPoint) -> str:
+    fstype = entry.fstype if entry is not None else expected.fstype
+    if present.fstype != fstype:
+        return f"a {present.fstype} is mounted there, not a {fstype}"
+    is_same = (present.device, present.root) == (expected.device, expected.root)
     if entry is None and fstype not in (*_ANEW, *_CGROUPS) and not is_same:
-        return f"{found.root[:200]!r} of device {found.device} is mounted there"
+        return f"{present.root[:200]!r} of device {present.device} is mounted there"
     # of a cgroup mount criu loses the others in a cgroup namespace: no program and no device lies there
     counts = ("ro",) if fstype in _CGROUPS else tuple(name for _, name in _FLAGS)
-    flags = [name for name in counts if name in wanted.options]
+    flags = [name for name in counts if name in expected.options]
     if entry is not None:
         attributes = entry.attributes_set | entry.recursive_set
         attributes |= uapi.MOUNT_ATTR_RDONLY if entry.read_only_last or "ro" in entry.superblock else 0
         flags += [name for flag, name in _FLAGS if attributes & flag]
-    lacking = [name for name in flags if name not in found.options and found.path != "/"]
+    lacking = [name for name in flags if name not in present.options and present.path != "/"]
     return f"it is mounted without {', '.join(lacking)}" if lacking else ""
