@@ -277,7 +277,7 @@ def _create_with(
     try:
         child.channel.watch(lambda: _why_stuck(child.pid, group))
         open_for_init.let_go(opened)
-        _join_groups(plan, state, group, child)
+        _join_groups(plan, entry, state, group, child)
         entry.write(state)
         _guide(plan, state, child, opened, on_terminal)
         _settle(plan, state, group, child, owner)
@@ -311,7 +311,7 @@ def _spawn(plan: Plan, state: State, group: Cgroup, opened: Inherited) -> spawn.
     )
 
 
-def _join_groups(plan: Plan, state: State, group: Cgroup, child: spawn.Child) -> None:
+def _join_groups(plan: Plan, entry: Entry, state: State, group: Cgroup, child: spawn.Child) -> None:
     """Before init goes on: if create is killed now, `delete --force` kills what is in the recorded directories, and
     nothing that it cannot identify. Those that a rootless runtime was not allowed to make are not recorded.
     """
@@ -319,9 +319,7 @@ def _join_groups(plan: Plan, state: State, group: Cgroup, child: spawn.Child) ->
     group.add(child.pid)
     state.cgroup = group.save()
     if plan.intel_rdt is not None:
-        from pyoci.cgroups import resctrl
-
-        state.resctrl = resctrl.join(plan.intel_rdt, state.resctrl, child.pid)
+        join_resctrl(plan.intel_rdt, entry, state, child.pid)
 
 
 def _guide(
