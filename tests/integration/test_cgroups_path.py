@@ -173,7 +173,7 @@ def test_a_controller_that_is_not_there_is_refused_by_name(runtime: Runtime, bun
     if "net_cls" in cgroup.hierarchies():
         pytest.skip("net_cls is mounted here")
     bundle.linux["resources"]["network"] = {"classID": 1048577}
-    assert "network.classID" in runtime.refuses(bundle)
+    assert "/linux/resources/network/classID" in runtime.refuses(bundle)
 
 
 def test_two_containers_below_one_parent(runtime: Runtime, new_bundle: NewBundle) -> None:

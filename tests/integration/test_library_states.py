@@ -110,7 +110,8 @@ TABLE: dict[str, tuple[Callable[[Container], Any], tuple[str, ...]]] = {
     "delete, force": (lambda container: container.delete(force=True), like(**NEVER)),
     "close": (Container.close, like(**NEVER)),
 }
-NOT_HERE = {"create", "list", "restore", "checkpoint"}  # no methods of a container; needs CRIU
+# no methods of a container; needs CRIU; attributes that no state of the container changes
+NOT_HERE = {"create", "list", "restore", "checkpoint", "stdin", "stdout", "stderr", "terminal"}
 
 
 def made(library: Library, bundle: Bundle, status: str) -> Container:

@@ -198,7 +198,7 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     ),
     "a quota below a millisecond": (
         resources("cpu", quota=500, period=100000),
-        ("cpu.quota: 500 is not between 1000 and ", " microseconds"),
+        ("/linux/resources/cpu/quota: 500 is not between 1000 and ", " microseconds"),
     ),
     "CPUs that this host lacks": (
         resources("cpu", cpus="0-500"),

@@ -258,7 +258,9 @@ def test_try_and_the_size_of_the_window(screen: Callable[..., Screen]) -> None:
 
 
 def test_a_program_that_ignores_ctrl_c_goes_on(screen: Callable[..., Screen]) -> None:
-    shell = screen("try", "--", "sh", "-c", "trap 'echo no' INT; echo ready; read line; echo got $line")
+    # a signal ends dash's `read`
+    program = "trap 'echo no' INT; echo ready; until read line; do :; done; echo got $line"
+    shell = screen("try", "--", "sh", "-c", program)
     shell.until(b"ready")
     shell.type(b"\x03")
     shell.until(b"no")
