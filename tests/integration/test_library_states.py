@@ -129,6 +129,8 @@ def made(library: Library, bundle: Bundle, status: str) -> Container:
     if status.endswith("stopped"):
         container.kill("KILL")
         until(lambda: container.status == "stopped", "it has stopped")
+    if status == "stopped":
+        container.wait(20)  # its supervisor has written down how it ended
     if status == "deleted":
         container.delete(force=True)
     return container
