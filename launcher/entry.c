@@ -18,10 +18,11 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
+#include "seal.h"
+
 #define PAGE 4096UL
 #define PT_INTERP_HIDDEN 0x6f636901 /* PT_INTERP, out of the kernel's sight: elf.py */
 
-extern const char *const pyoci_sealed_commands[];
 extern void _start(void);
 
 /* Keeps the stack as the kernel made it for whom it jumps to: _start, or the dynamic linker. */
@@ -56,22 +57,6 @@ static long call(long number, long a, long b, long c, long d, long e, long f)
 #else
 #error "write the entry and the system call for this machine"
 #endif
-
-static bool is_same(const char *one, const char *other)
-{
-    while (*one && *one == *other)
-        one++, other++;
-    return *one == *other;
-}
-
-static bool enters_container(char **argv)
-{
-    for (char **word = argv; *word; word++)
-        for (const char *const *command = pyoci_sealed_commands; *command; command++)
-            if (is_same(*word, *command))
-                return true;
-    return false;
-}
 
 /* program_find() and read_only_mount() of seal.c. Returns if that is not possible, or not needed. */
 static void seal(char **argv, char **environment)

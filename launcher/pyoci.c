@@ -89,17 +89,6 @@ static PyObject *second_step(PyObject *self, PyObject *nothing)
     Py_RETURN_NONE;
 }
 
-/* Whether a container can see this program as /proc/PID/exe afterwards. Looking at every word costs nothing and needs no
- * knowledge of the options; a container that is named "run" is sealed for nothing. */
-static bool enters_container(char **argv)
-{
-    for (char **word = argv; *word; word++)
-        for (const char *const *command = pyoci_sealed_commands; *command; command++)
-            if (strcmp(*word, *command) == 0)
-                return true;
-    return false;
-}
-
 #ifdef STANDALONE
 static bool find_packages(const char *program, char *found, size_t size)
 {

@@ -57,8 +57,8 @@ def of_update(
 
 def _pointer(words: str) -> str:
     """`memory.limit: ...` as a place in config.json; what tells one entry of a list from others follows the pointer."""
-    end = min(words.find(mark) % (len(words) + 1) for mark in (" ", ":"))
-    return f"/linux/resources/{words[:end].replace('.', '/')}{words[end:]}"
+    name = words.partition(":")[0].partition(" ")[0]
+    return f"/linux/resources/{name.replace('.', '/')}{words[len(name) :]}"
 
 
 def facts_needed(resources: dict[str, Any]) -> list[str]:

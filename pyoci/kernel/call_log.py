@@ -193,9 +193,9 @@ def _object(value: object) -> str:
     return _short(repr(value))
 
 
-def _told(words: Callable[[], str], function: Callable[..., Any], *argument: object, **named: object) -> Any:
+def _told(words: Callable[[], str], function: Callable[..., Any], *arguments: object, **named: object) -> Any:
     try:
-        result = function(*argument, **named)
+        result = function(*arguments, **named)
     except OSError as error:
         number = error.errno or 0
         _tell(f"{words()} = -1 {errno.errorcode.get(number, number)} ({posix.strerror(number).lower()})")
