@@ -11,7 +11,7 @@ import select
 import time
 
 from pyoci.errors import SyscallError, reason
-from pyoci.kernel import deferred, process, signals
+from pyoci.kernel import deferred, process, signals, write_all
 from pyoci.record import Record
 
 TYPE_CHECKING = False
@@ -121,8 +121,7 @@ def run_hook(
 def _document(content: bytes, opened: list[int]) -> int:
     fd = posix.memfd_create("hook-stdin", posix.MFD_CLOEXEC)
     opened.append(fd)
-    while content:
-        content = content[posix.write(fd, content) :]
+    write_all(fd, content)
     posix.lseek(fd, 0, _SEEK_SET)
     return fd
 

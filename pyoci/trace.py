@@ -21,6 +21,7 @@ import time
 import pyoci
 from pyoci import jsontext, log
 from pyoci.errors import PyociError, reason
+from pyoci.kernel import write_all
 from pyoci.record import Record
 
 TYPE_CHECKING = False
@@ -154,7 +155,6 @@ def _parse(line: bytes) -> Mark:
 def _write(path: str, data: bytes) -> None:
     fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_NOCTTY | posix.O_CLOEXEC, 0o644)
     try:
-        while data:
-            data = data[posix.write(fd, data) :]
+        write_all(fd, data)
     finally:
         posix.close(fd)

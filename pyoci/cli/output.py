@@ -5,6 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import PyociError, reason
+from pyoci.kernel import write_all
 
 _NARROWEST = 30  # columns; a terminal that does not know its size says 0
 
@@ -13,8 +14,7 @@ def write(text: str) -> None:
     """Write `text` to standard output; PyociError when it cannot take all of it."""
     data = text.encode("utf-8", "surrogateescape")
     try:
-        while data:
-            data = data[posix.write(1, data) :]
+        write_all(1, data)
     except OSError as error:
         # `state` must not succeed unless the state was written (OCI command line interface, state).
         raise PyociError(f"write to standard output: {reason(error)}") from None

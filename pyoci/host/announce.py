@@ -5,6 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import PyociError, reason
+from pyoci.kernel import write_all
 
 # What is said beside the pidfd, as in runc: whether it is the container's own process or one that joined it.
 OWN, JOINED = b"standard", b"setns"
@@ -27,7 +28,7 @@ def _write_pid_file(path: str, pid: int) -> None:
     try:
         fd = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o644)
         try:
-            posix.write(fd, str(pid).encode())
+            write_all(fd, str(pid).encode())
             posix.rename(temporary, path)
         except OSError:
             posix.unlink(temporary)

@@ -12,6 +12,7 @@ import posix
 
 from pyoci.errors import SyscallError
 from pyoci.host import user_folder
+from pyoci.kernel import write_all
 from pyoci.spec.bundle import CONFIG
 from pyoci.state.store import Store, check_id
 
@@ -41,8 +42,7 @@ class ConfigBundle:
             target = posix.open(CONFIG, flags, 0o600, dir_fd=self._fd)
             try:
                 while data := posix.read(config, 1 << 20):
-                    while data:
-                        data = data[posix.write(target, data) :]
+                    write_all(target, data)
             finally:
                 posix.close(target)
         except OSError as error:

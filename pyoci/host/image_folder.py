@@ -12,6 +12,7 @@ import posix
 
 from pyoci import log
 from pyoci.errors import CriuError, SyscallError, UnsupportedError, reason
+from pyoci.kernel import write_all
 
 PARENT = "parent"  # the link that criu makes to the images of the pre-dump before
 _YARD = ".criu.cgyard."
@@ -76,8 +77,7 @@ class Folder:
                 name, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600, dir_fd=self.fd
             )
             try:
-                while data:
-                    data = data[posix.write(fd, data) :]
+                write_all(fd, data)
             finally:
                 posix.close(fd)
         except OSError as error:

@@ -21,6 +21,7 @@ from _blake2 import blake2b  # beneath hashlib, which would load OpenSSL (+8 ms)
 from pyoci import log
 from pyoci.errors import UnsupportedError, reason
 from pyoci.host import user_folder
+from pyoci.kernel import write_all
 from pyoci.kernel.call import encode
 from pyoci.wire.seccomp import SeccompProgram
 
@@ -217,8 +218,7 @@ def _store(directory: int, name: str, stamp: bytes, compiled: SeccompProgram) ->
     fd = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600, dir_fd=directory)
     try:
         try:
-            if posix.write(fd, data) != len(data):
-                raise OSError(28, "no space left on device")
+            write_all(fd, data)
         finally:
             posix.close(fd)
         posix.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from pyoci.errors import ConfigError, PyociError, SyscallError
-from pyoci.kernel import beneath, capabilities
+from pyoci.kernel import beneath, capabilities, write_all
 from pyoci.kernel.mount import magic
 
 MAX_BYTES = 16 << 30
@@ -289,9 +289,7 @@ def _copy_bytes(reader: int, writer: int, size: int) -> None:
         if data.count(0) == len(data):
             os.lseek(writer, len(data), os.SEEK_CUR)
             continue
-        view = memoryview(data)
-        while view:
-            view = view[os.write(writer, view) :]
+        write_all(writer, data)
     os.ftruncate(writer, os.lseek(writer, 0, os.SEEK_CUR))
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import IO, Any, Protocol, cast
 
 from pyoci.errors import ConfigError, PyociError, SyscallError, UnsupportedError
-from pyoci.kernel import beneath
+from pyoci.kernel import beneath, write_all
 
 MAX_BYTES = 32 << 30
 MAX_FILES = 2_000_000
@@ -287,9 +287,7 @@ class _Layer:
                 if not data:
                     raise ConfigError(f"image: {member.name[:200]} is cut off")
                 left -= len(data)
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(fd, view) :]
+                write_all(fd, data)
         except BaseException:
             os.close(fd)
             raise

@@ -14,6 +14,7 @@ from typing import IO, Any, Generic, cast
 from pyoci.cli import mistakes
 from pyoci.errors import NOT_RUNNING, StateError, UsageError
 from pyoci.kernel import signals as names
+from pyoci.kernel import write_all
 from pyoci.library import values
 from pyoci.library.exchange import Exchange
 from pyoci.library.outcome import Exit, Finished, Output, OutputLimit, Timeout
@@ -43,9 +44,7 @@ class Terminal:
 
     def write(self, data: bytes) -> None:
         """Type `data`: `\\r` is the Enter key, `\\x03` is Ctrl-C."""
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self.fileno(), view) :]
+        write_all(self.fileno(), data)
 
     def resize(self, rows: int, columns: int) -> None:
         """Set the size in characters; the program gets SIGWINCH."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from pyoci import errors
 from pyoci.errors import PyociError
+from pyoci.kernel import write_all
 from pyoci.library.outcome import Exit
 from pyoci.library.program import Stream, environment
 from pyoci.library.waiting import Deadline, until_readable
@@ -188,8 +189,6 @@ class Supervised:
 
 def _memory_file(data: bytes) -> int:
     fd = os.memfd_create("pyoci-config")
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    write_all(fd, data)
     os.lseek(fd, 0, os.SEEK_SET)
     return fd

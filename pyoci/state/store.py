@@ -13,6 +13,7 @@ import posix
 import time
 
 from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError, SyscallError, reason
+from pyoci.kernel import write_all
 from pyoci.state import model
 from pyoci.state.model import State
 
@@ -266,8 +267,7 @@ class Entry:
         try:
             fd = posix.open(temporary, flags, mode, dir_fd=self.dirfd)
             try:
-                while data:
-                    data = data[posix.write(fd, data) :]
+                write_all(fd, data)
             finally:
                 posix.close(fd)
             posix.rename(temporary, name, src_dir_fd=self.dirfd, dst_dir_fd=self.dirfd)

@@ -25,7 +25,7 @@ TABLE = {
     "number_list": set(),
     "jsontext": {"errors", "plainjson"},
     "plainjson": set(),
-    "trace": {"errors", "log"} | GROUND,
+    "trace": {"errors", "log", "kernel"} | GROUND,
     "wire": {"errors", "kernel"} | GROUND,
     "kernel": {"errors"} | GROUND,
     "spec": {"errors"} | GROUND,

@@ -49,6 +49,12 @@ FORMS = {
         | {"library/copying.py", "manual/roff.py", "throwaway/user_network.py", "trace.py"},
         'split("\\n"): for splitlines() a form feed ends a line, too, and a file may have one in its name',
     ),
+    "all of a buffer": (
+        r"\[[\w ]*\(?(posix|os)\.write\(",
+        # the one; those that wait for a reader between two writes, and give up
+        {"kernel/__init__.py", "log.py", "host/relay.py", "library/exchange.py"},
+        "kernel.write_all",
+    ),
     "a list of CPUs": (r"partition\(\"-\"\)", {"number_list.py", "spec/patterns.py"}, "number_list.parse"),
     "the number of SIGKILL": (
         r"(?m)^_?(SIG)?KILL = |\b(kill|die_with_parent)\((.*, )?9\)",

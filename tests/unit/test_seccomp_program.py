@@ -366,7 +366,14 @@ def test_the_oldest_entries_make_room(cache: str) -> None:
 
 
 def test_a_full_disk_leaves_no_half_entry(cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posix, "write", lambda *_: 1)
+    parts = iter([posix.write])
+
+    def full(fd: int, data: bytes) -> int:
+        for write in parts:
+            return write(fd, data[:1])
+        raise OSError(28, "")
+
+    monkeypatch.setattr(posix, "write", full)
     made = compiled(cache, syscalls=[rule("read")])
     assert run(made.code, READ) == ALLOW
     assert "no space left" in made.warnings[0] and entries(cache) == []

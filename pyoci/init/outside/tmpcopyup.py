@@ -7,6 +7,7 @@ import errno
 import posix
 
 from pyoci.errors import SyscallError
+from pyoci.kernel import write_all
 from pyoci.record import Record
 
 _CHUNK = 1 << 20
@@ -101,8 +102,7 @@ def _file(name: str, source: int, target: int, proc_fd: int) -> None:
     )
     try:
         while chunk := posix.read(reader, _CHUNK):
-            while chunk:
-                chunk = chunk[posix.write(writer, chunk) :]
+            write_all(writer, chunk)
     finally:
         posix.close(reader)
         posix.close(writer)
