@@ -1,7 +1,8 @@
 """`linux.maskedPaths` (config-linux.md): files show the null device, directories an empty read-only tmpfs.
 
 Done while the host's files are still visible, because the null device must be the host's: a /dev/null of the image
-could be a link to anything (CVE-2025-31133).
+could be a link to anything (CVE-2025-31133). Its mount is read-only, which lets everybody write to the device, and
+nobody change its mode, owner or times: they are those of the host's file.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def apply(paths: list[str], label: str, root: Root) -> None:
         return
     null = _open_null(root)
     top = posix.fstat(root.fd)
-    empty = -1
+    empty = device = -1
     for path in paths:
         target = root.find_for(path, "mask path")
         if target is None:
@@ -30,19 +31,20 @@ def apply(paths: list[str], label: str, root: Root) -> None:
         status = posix.fstat(target)
         if (status.st_ino, status.st_dev) == (top.st_ino, top.st_dev):
             raise UnsupportedError(f"masked path {shown(path)}: it leads to the root, which cannot be masked")
-        if not stat.S_ISDIR(status.st_mode):
-            tree = mount.open_tree(null, "")
-        elif empty < 0:
-            tree = empty = _empty_directory(label)
+        # the first of a kind is set up, the others are copies of it, which is attached by then
+        if stat.S_ISDIR(status.st_mode):
+            tree = mount.open_tree(empty, "") if empty >= 0 else _empty_directory(label)
+            first, empty = empty < 0, tree if empty < 0 else empty
         else:
-            tree = mount.open_tree(empty, "")  # a copy of the first one, which is attached: one superblock for all
+            tree = mount.open_tree(device, "") if device >= 0 else _null_device(null)
+            first, device = device < 0, tree if device < 0 else device
         mount.move(tree, target, f"mask path {shown(path)}")
-        if tree != empty:
+        if not first:
             posix.close(tree)
         posix.close(target)
-    posix.close(null)
-    if empty >= 0:
-        posix.close(empty)
+    for fd in (null, empty, device):
+        if fd >= 0:
+            posix.close(fd)
 
 
 def _open_null(root: Root) -> int:
@@ -53,6 +55,12 @@ def _open_null(root: Root) -> int:
     if null is None or posix.fstat(null).st_rdev != _NULL:
         raise UnsupportedError("mask paths: /dev/null must be the null device, on the host or in the container")
     return null
+
+
+def _null_device(null: int) -> int:
+    tree = mount.open_tree(null, "")
+    mount.setattr(tree, set=uapi.MOUNT_ATTR_RDONLY, propagation=uapi.MS_PRIVATE)
+    return tree
 
 
 def _empty_directory(label: str) -> int:
