@@ -140,6 +140,11 @@ def _delete_by_force(entry: Entry) -> None:
     entry.lock()
     state = _read_if_whole(entry)
     if state is None:
+        other = entry.foreign()
+        if other:
+            raise StateError(
+                f"remove {entry.path}: it is not a container's folder, since it holds {other!r}; see --root"
+            )
         log.warning(f"container {entry.id} has no readable state: only {entry.path} could be removed")
         entry.remove()
         return

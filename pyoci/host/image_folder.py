@@ -13,8 +13,10 @@ import posix
 from pyoci import log
 from pyoci.errors import CriuError, SyscallError, UnsupportedError, reason
 from pyoci.kernel import write_all
+from pyoci.plan import criu
 
 PARENT = "parent"  # the link that criu makes to the images of the pre-dump before
+_NAMES = (PARENT, criu.DUMP_LOG, criu.DESCRIPTORS_FILE, "stats-dump", "irmap-cache")  # those that do not end in .img
 _YARD = ".criu.cgyard."
 _PARENTS_MAX = 64
 _STEPS_MAX = 256
@@ -38,11 +40,14 @@ class Folder:
             self.fd = -1
 
     def undo(self, keep: str = "") -> None:
-        """Remove each file that came or changed since it was opened, except `keep`, and the folder if we made it."""
+        """Remove each file of criu's or ours that came or changed since it was opened, except `keep`.
+
+        Others may write to the folder meanwhile, for it is the caller's. The folder itself goes if we made it.
+        """
         try:
             now = self._look()
             for name, facts in now.items():
-                if name != keep and self._before.get(name) != facts:
+                if name != keep and self._before.get(name) != facts and _is_of_a_checkpoint(name):
                     posix.unlink(name, dir_fd=self.fd)
         except OSError as error:
             log.warning(f"remove what the failed checkpoint left in {self.path}: {reason(error)}")
@@ -122,6 +127,10 @@ class Folder:
             if not stat.S_ISDIR(facts.st_mode):
                 found[name] = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
         return found
+
+
+def _is_of_a_checkpoint(name: str) -> bool:
+    return name.endswith(".img") or name in _NAMES
 
 
 def make(path: str, what: str) -> Folder:

@@ -22,6 +22,7 @@ CONFIG_FILE = "config.json"
 START_SOCKET = "start"
 EXIT_FILE = "exit"  # how a supervised container ended (host/supervise.py); empty before
 READINESS_FOLDER = "notify"  # host/readiness.py; the container sees it
+_NAMES = (STATE_FILE, CONFIG_FILE, START_SOCKET, EXIT_FILE, READINESS_FOLDER)
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-")
 _MAX_ID = 255  # NAME_MAX: an ID is the name of a folder
@@ -290,6 +291,10 @@ class Entry:
         except OSError as error:
             raise StateError(f"remove {self.path}/{name}: {reason(error)}") from None
 
+    def foreign(self) -> str:
+        """Something in the folder that is in no container's entry, empty without: --root may be another folder."""
+        return next((name for name in posix.listdir(self.dirfd) if name not in _NAMES and not _is_temporary(name)), "")
+
     def remove(self) -> None:
         """Delete the entry and free its ID. Raises StateError.
 
@@ -333,7 +338,15 @@ class Entry:
             pass
 
     def _way_out(self) -> str:
+        other = self.foreign()
+        if other:
+            return f"the folder is not a container's, since it holds {other!r}: --root names another folder"
         return f"pyoci delete --force {self.id} removes it"
+
+
+def _is_temporary(name: str) -> bool:
+    """Of a `write_file` that was killed."""
+    return name.startswith(".") and name[1:].rpartition(".")[0] in _NAMES
 
 
 def _place_while_made(root: str, container_id: str) -> str:

@@ -12,6 +12,10 @@ import stat
 from pyoci.errors import SyscallError
 from pyoci.kernel import mount, namespace, uapi
 from pyoci.record import Record
+from pyoci.state.remove_tree import remove_tree
+
+_UPPER = "upper"
+_WORK = ".pyoci-try"  # removed at the end: no name that somebody could have given a folder of theirs
 
 
 class Layers(Record):
@@ -48,7 +52,7 @@ def in_memory(place: str) -> None:
 
 def lay(lower: str, storage: str, rootfs: str, *, user: bool) -> Layers:
     """Mount `lower`, copy on write, at `rootfs`; changes go below `storage`. Raises SyscallError."""
-    made = Layers(rootfs=rootfs, upper=f"{storage}/upper", work=f"{storage}/work", lower=lower)
+    made = Layers(rootfs=rootfs, upper=f"{storage}/{_UPPER}", work=f"{storage}/{_WORK}", lower=lower)
     for path in (made.upper, made.work):
         os.makedirs(path, mode=0o755, exist_ok=True)
     try:
@@ -122,12 +126,24 @@ def _attach(tree: int, place: str) -> None:
         os.close(tree)
 
 
-def clear_work(work: str) -> None:
-    """Remove overlay's own folder, in which it makes others without any permission, and files to be moved."""
-    for folder, names, _ in os.walk(work):
-        for name in names:
-            os.chmod(os.path.join(folder, name), 0o700)
-    for folder, _, files in os.walk(work, topdown=False):
-        for name in files:
-            os.unlink(os.path.join(folder, name))
-        os.rmdir(folder)
+def foreign(storage: str) -> str:
+    """Something in the folder that no earlier call has put there; empty without."""
+    return next((name for name in sorted(os.listdir(storage)) if name not in (_UPPER, _WORK)), "")
+
+
+def clear_work(storage: str) -> None:
+    """Remove overlay's own folder, in which it makes others without any permission, and files to be moved.
+
+    The container could have put links into them, which nobody follows.
+    """
+    fd = os.open(storage, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if _WORK not in os.listdir(fd):
+            return
+        for _, names, _, folder in os.fwalk(_WORK, dir_fd=fd):
+            for name in names:
+                if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                    os.chmod(name, 0o700, dir_fd=folder)
+        remove_tree(_WORK, fd)
+    finally:
+        os.close(fd)

@@ -49,6 +49,8 @@ def find_program() -> list[str]:
 
 def run(request: Request, host: Host) -> tuple[int, list[str]]:
     """The exit status of the container's program, and the lines of `--diff`. Raises PyociError."""
+    if request.keep:
+        _hold(request.keep)
     helper = user_network.Helper() if request.network and not host.root else None
     try:
         with folder.locked(host.place):
@@ -116,9 +118,7 @@ def _run(request: Request, host: Host, own: Folder, helper: user_network.Helper 
 
 def _layers(request: Request, situation: Situation, memory: str) -> Layers:
     storage = request.keep
-    if storage:
-        _hold(storage)
-    else:
+    if not storage:
         layers.in_memory(memory)
         storage = memory
     try:
@@ -131,15 +131,24 @@ def _layers(request: Request, situation: Situation, memory: str) -> Layers:
 
 
 def _hold(storage: str) -> None:
-    """One call at a time may use a folder that is kept; the lock ends with the process."""
+    """One call at a time may use a folder that is kept; the lock ends with the process. Raises PyociError.
+
+    One with other files in it is refused: somebody has named `/`, or their sources.
+    """
     try:
         os.makedirs(storage, mode=0o755, exist_ok=True)
         fd = os.open(storage, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        other = layers.foreign(storage)
     except BlockingIOError:
         raise PyociError(f"option --keep: another `pyoci try` uses {storage}") from None
     except OSError as error:
         raise PyociError(f"option --keep: {storage}: {reason(error)}") from None
+    if other:
+        raise PyociError(
+            f"option --keep: {storage} holds {other!r}; "
+            "name a new or empty folder, or one in which try has kept changes"
+        )
 
 
 def _start(host: Host, own: Folder) -> subprocess.Popen[bytes]:
@@ -169,7 +178,7 @@ def _end(host: Host, own: Folder, request: Request) -> None:
     with folder.locked(host.place):
         own.unmount()
         if request.keep:
-            layers.clear_work(f"{request.keep}/work")
+            layers.clear_work(request.keep)
         record = folder.network_of(host.place, own.name)
         if record:
             network.remove(record)

@@ -219,6 +219,38 @@ def test_keep_of_two_at_once_is_refused(runtime: Runtime, scratch: Path) -> None
     assert first.wait(20) == 0
 
 
+def test_keep_refused_leaves_the_overlay_of_the_other(runtime: Runtime, scratch: Path) -> None:
+    kept = str(scratch / "kept")
+    reader, writer = os.pipe()
+    words = ["--keep", kept, "--", "sh", "-c", "read line; echo later >> /etc/hosts; rm /etc/passwd; cat /etc/hosts"]
+    first = subprocess.Popen(arguments(runtime, *words), stdin=reader, stdout=subprocess.PIPE, text=True)
+    os.close(reader)
+    until((scratch / "kept/upper").exists, "the first has begun", 20)
+    assert call(runtime, "--keep", kept, "--", "true").returncode == 1
+    os.write(writer, b"go on\n")
+    os.close(writer)
+    assert first.communicate(timeout=20)[0].endswith("later\n")
+    assert first.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["work", "upper work", "file", ".hidden"])
+def test_keep_touches_no_folder_with_other_files(runtime: Runtime, scratch: Path, name: str) -> None:
+    """`--keep ~`, `--keep .`: what is there stays as it is, with its mode."""
+    mine = scratch / "mine"
+    for folder in name.split():
+        (mine / folder / "deep").mkdir(parents=True)
+        (mine / folder / "deep/file").write_text("precious")
+        (mine / folder / "link").symlink_to(scratch)
+    mine.chmod(0o755)
+    scratch.chmod(0o755)
+    before = sorted((str(path), path.lstat().st_mode) for path in scratch.rglob("*"))
+    result = call(runtime, "--keep", str(mine), "--", "true")
+    assert result.returncode == 1
+    assert f"option --keep: {mine} holds " in result.stderr
+    assert sorted((str(path), path.lstat().st_mode) for path in scratch.rglob("*")) == before
+    assert scratch.stat().st_mode & 0o777 == 0o755
+
+
 def test_another_root(runtime: Runtime, bundle: Bundle) -> None:
     assert expect(runtime, "--root", str(bundle.rootfs), "--", "ls", "/bin/busybox") == "/bin/busybox"
     expect(runtime, "--root", str(bundle.rootfs), "--", "touch", "/new")

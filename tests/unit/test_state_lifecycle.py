@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import subprocess
 import sys
 import time
@@ -372,6 +373,31 @@ def test_delete_by_force_kills_who_was_moved_in(store: Store, entry: Entry, init
     record(entry, init, cgroup={"a": 1})
     delete(store, "x", force=True)
     assert group.calls == [("destroy", cgroups.DIRECT)]
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("name", ["note.txt", "folder", ".state.jsonx", ".hidden", "state.json.bak"])
+def test_a_folder_of_somebody_else_is_left_alone(store: Store, name: str, force: bool) -> None:
+    """`pyoci --root /home delete --force alice`."""
+    mine = Path(store.root) / "mine"
+    mine.mkdir(parents=True)
+    (mine / "config.json").write_text("{}")
+    if name == "folder":
+        (mine / name).mkdir()
+    else:
+        (mine / name).write_text("precious")
+    with pytest.raises(StateError, match=f"not a container's.*'{re.escape(name)}'"):
+        delete(store, "mine", force)
+    assert {path.name for path in mine.iterdir()} == {"config.json", name}
+
+
+def test_what_a_killed_write_has_left_is_removed(store: Store) -> None:
+    broken = Path(store.root) / "broken"
+    broken.mkdir(parents=True)
+    for name in (".state.json.123", "config.json", "start", "exit"):
+        (broken / name).touch()
+    delete(store, "broken", force=True)
+    assert not broken.exists()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]"])
