@@ -30,12 +30,14 @@ COLD = (
     "pyoci.cli.checkpoint", "pyoci.cli.completion", "pyoci.cli.doctor", "pyoci.cli.explain", "pyoci.cli.help",
     "pyoci.cli.mounts", "pyoci.cli.restore", "pyoci.cli.top", "pyoci.cli.try", "pyoci.cli.validate",
     "pyoci.host.bundle_doubts", "pyoci.host.checkpoint", "pyoci.host.config_doubts", "pyoci.host.image_folder",
-    "pyoci.host.mounts", "pyoci.host.restore", "pyoci.host.restored", "pyoci.init.mounts_sequence",
-    "pyoci.init.restore_stage", "pyoci.plan.checkpoint", "pyoci.plan.criu", "pyoci.plan.restore",
+    "pyoci.host.mounts", "pyoci.host.restore", "pyoci.host.restore_request", "pyoci.host.restored",
+    "pyoci.init.mounts_sequence", "pyoci.init.restore_stage", "pyoci.plan.checkpoint", "pyoci.plan.criu",
+    "pyoci.plan.restore",
     "pyoci.spec._generated_schema", "pyoci.spec.explain", "pyoci.spec.words",
     # of few containers, or of errors
     "pyoci.cgroups.resctrl", "pyoci.cli.mistakes", "pyoci.host.leads", "pyoci.host.net_devices",
-    "pyoci.host.seccomp_doubts", "pyoci.host.why_program", "pyoci.plainjson", "pyoci.trace",
+    "pyoci.host.rootfs_view", "pyoci.host.seccomp_doubts", "pyoci.host.why_program", "pyoci.plainjson",
+    "pyoci.plan.idmap_option", "pyoci.trace",
 )  # fmt: skip
 
 # It stands for no module: those that follow it in the table are cold (boot.load_all).

@@ -10,6 +10,7 @@ from pyoci.cli import options as parser
 from pyoci.cli.options import HAND_OVER, Call, Option
 from pyoci.errors import UsageError
 from pyoci.host import create as host
+from pyoci.host.bundle_plan import Options
 from pyoci.host.send_fd import ConsoleSocket
 
 USAGE = "[options] ID"
@@ -24,7 +25,7 @@ OPTIONS = (
 )
 
 
-def options_of(call: Call, detach: bool) -> host.Options:
+def options_of(call: Call, detach: bool) -> Options:
     """The options of create and run as `host` takes them."""
     if len(call.args) != 1:
         from pyoci.cli import mistakes
@@ -32,7 +33,7 @@ def options_of(call: Call, detach: bool) -> host.Options:
         hint = mistakes.arguments(call.command, call.args)
         raise UsageError(f"{call.command} takes one container ID, found {len(call.args)}{hint}")
     values = call.options
-    return host.Options(
+    return Options(
         container_id=call.args[0],
         bundle=values["bundle"],
         config=values["config"],

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyoci.cli import checkpoint, create
 from pyoci.cli.options import HAND_OVER, Call, Option
 from pyoci.errors import UsageError
-from pyoci.host import create as creation
 from pyoci.host import restore as host
+from pyoci.host.bundle_plan import Options
 from pyoci.plan import restore as plan
 
 USAGE = "[options] ID"
@@ -26,7 +26,7 @@ def run(call: Call) -> int:
     if len(call.args) != 1:
         raise UsageError(f"restore takes one container ID, found {len(call.args)}")
     values = call.options
-    options = creation.Options(
+    options = Options(
         container_id=call.args[0],
         bundle=values["bundle"],
         root=call.settings.root,

@@ -7,7 +7,8 @@ import posix
 from pyoci import number_list
 from pyoci.errors import PyociError, reason
 from pyoci.host import leads, why_program
-from pyoci.host.why_program import View, Wanted
+from pyoci.host.rootfs_view import View
+from pyoci.host.why_program import Wanted
 from pyoci.spec.rules.linux import sysctl_path
 from pyoci.spec.words import did_you_mean, show
 

@@ -71,10 +71,6 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
     if log.is_verbose():
         log.debug(f"plan: {plan!r}")
     program = plan.process
-    if program.terminal and options.detach and not options.console_socket:
-        raise UsageError(f"{DETACHED_TERMINAL}; --console-socket names one for the terminal")
-    if options.console_socket and not program.terminal:
-        raise UsageError(f"{SOCKET_UNUSED}; --tty, or terminal in the file of --process, asks for one")
     phase("open namespaces")
     passed_fds.check(program.preserve_fds)
     inherited = _open(plan, state)
@@ -86,16 +82,7 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
         _lead(error, entry, state, program)
         raise
     try:
-        phase("join the cgroup, limits")
-        group.add(child.pid)
-        if state.resctrl:
-            from pyoci.cgroups import resctrl
-
-            resctrl.add(state.resctrl, child.pid)
-        handshake.set_oom_score(program, child.pid, inherited.proc_fd)
-        if not plan.limits_itself:
-            handshake.set_rlimits(program, child.pid)
-        handshake.set_affinity(program, child.pid)
+        _limit(plan, state, group, child, inherited)
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket, JOINED)
         child.channel.send(messages.GO)
         phase("the process becomes the program")
@@ -110,6 +97,19 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
         raise
     child.channel.close()
     return child
+
+
+def _limit(plan: ExecPlan, state: State, group: cgroups.Cgroup, child: spawn.Child, inherited: Inherited) -> None:
+    phase("join the cgroup, limits")
+    group.add(child.pid)
+    if state.resctrl:
+        from pyoci.cgroups import resctrl
+
+        resctrl.add(state.resctrl, child.pid)
+    handshake.set_oom_score(plan.process, child.pid, inherited.proc_fd)
+    if not plan.limits_itself:
+        handshake.set_rlimits(plan.process, child.pid)
+    handshake.set_affinity(plan.process, child.pid)
 
 
 def _lead(error: PyociError, entry: Entry, state: State, program: Process) -> None:
@@ -140,6 +140,10 @@ def _plan(entry: Entry, state: State, options: Options) -> ExecPlan:
     plan = exec_plan.plan(config, changes, request, host_facts.gather())
     for words in plan.warnings:
         log.warning(words)
+    if plan.process.terminal and options.detach and not options.console_socket:
+        raise UsageError(f"{DETACHED_TERMINAL}; --console-socket names one for the terminal")
+    if options.console_socket and not plan.process.terminal:
+        raise UsageError(f"{SOCKET_UNUSED}; --tty, or terminal in the file of --process, asks for one")
     return plan
 
 

@@ -12,7 +12,8 @@ from pyoci import jsontext, log
 from pyoci.errors import ContainerExists, ExecutableError, HookError, PyociError
 from pyoci.host import config_doubts, why_program
 from pyoci.host.config_doubts import FILE_SYSTEM_OPTIONS
-from pyoci.host.why_program import View, Wanted
+from pyoci.host.rootfs_view import View
+from pyoci.host.why_program import Wanted
 from pyoci.kernel.call import encode
 from pyoci.plan import mounts
 from pyoci.record import Record

@@ -6,7 +6,8 @@ from pyoci import log, phase
 from pyoci.errors import ContainerNotFound, Interrupted, PyociError
 from pyoci.host import create as creation
 from pyoci.host import delete, start
-from pyoci.host.create import Created, Options
+from pyoci.host.bundle_plan import Options
+from pyoci.host.create import Created
 from pyoci.host.send_fd import ConsoleSocket
 from pyoci.kernel import pidfd, process, signals
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyoci.cgroups import Cgroup
+    from pyoci.host.namespace_visit import NamespaceVisit
     from pyoci.host.net_devices import Moved
 
 _PATIENCE = 10.0  # seconds
@@ -53,25 +54,14 @@ def spawn(
     host, container = messages.pair()
     if log.is_verbose():
         host.on_debug = _tell_calls()
-    birth, visit = namespaces.birth, None
-    if birth == VISITED:
-        from pyoci.host import namespace_visit
-
-        visit = namespace_visit.prepare([kind for kind, _ in namespaces.joined])
-        if visit is None:
-            birth = BOOTSTRAPPED  # there would be no way back
+    birth, visit = _way(namespaces)
     pid = pidfd = -1
     try:
         with signals.Delayed():
             if visit is not None:
                 pid, pidfd = visit.clone(inherited.namespaces, namespaces.clone_flags, cgroup_fd)
-            elif birth == UNSEEN:
-                # its child begins where it is: in the container's cgroup
-                pid, pidfd = process.clone(0, cgroup_fd)
-            elif birth == BOOTSTRAPPED:
-                pid = posix.fork()
             else:
-                pid, pidfd = process.clone(namespaces.clone_flags, cgroup_fd)
+                pid, pidfd = _clone(birth, namespaces.clone_flags, cgroup_fd)
             if pid == 0:
                 host.close()
                 main.run(namespaces, birth, inherited, container, cgroup_fd, preserve_fds, body)
@@ -91,6 +81,24 @@ def spawn(
     except BaseException:
         _give_up(pid, host)
         raise
+
+
+def _way(namespaces: Namespaces) -> tuple[str, NamespaceVisit | None]:
+    """How init is made; the visit when it is made during one."""
+    if namespaces.birth != VISITED:
+        return namespaces.birth, None
+    from pyoci.host import namespace_visit
+
+    visit = namespace_visit.prepare([kind for kind, _ in namespaces.joined])
+    return (VISITED, visit) if visit is not None else (BOOTSTRAPPED, None)  # there would be no way back
+
+
+def _clone(birth: str, flags: int, cgroup_fd: int) -> tuple[int, int]:
+    """The number and a pidfd of the new process; (0, -1) in it. -1 for the pidfd of one that init is born from."""
+    if birth == BOOTSTRAPPED:
+        return posix.fork(), -1
+    # the child of an unseen one begins where that is: in the container's cgroup
+    return process.clone(0 if birth == UNSEEN else flags, cgroup_fd)
 
 
 def _give_up(pid: int, host: Channel) -> None:

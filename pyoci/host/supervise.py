@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     import signal as _signal
     from typing import Any, NoReturn
 
-    from pyoci.host.create import Created, Options
+    from pyoci.host.bundle_plan import Options
+    from pyoci.host.create import Created
     from pyoci.state.model import State
 else:
     import _signal

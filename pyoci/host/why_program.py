@@ -1,20 +1,18 @@
 """Why a program of a root file system cannot be executed, in words: for an error's sake, and for `validate`.
 
-The files are the container's, and are only looked at: each path is resolved below a descriptor of the root file system
-(or of a bind mount's source) without following anything on the way, only a regular file is opened, and at most a
-page of it read. Where a path leads into a mount whose contents are not known here, nothing is said.
+The files are the container's, and are only looked at (`rootfs_view`): only a regular file is opened, and at most a page
+of it read. Where a path leads into a mount whose contents are not known here, nothing is said.
 """
 
 from __future__ import annotations
 
 import _stat as stat
 import _struct
-import errno
 import posix
 
 from pyoci.errors import PyociError
-from pyoci.kernel import uapi
-from pyoci.kernel.beneath import openat2
+from pyoci.host import rootfs_view
+from pyoci.host.rootfs_view import Unseen, View
 from pyoci.record import Record
 from pyoci.spec.words import did_you_mean, show
 
@@ -25,11 +23,9 @@ if TYPE_CHECKING:
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FURTHER = (*DEFAULT_PATH.split(":"), "/app", "/opt/bin", "/")  # where programs lie that PATH does not name
-_LINKS = 40  # path_resolution(7)
 _PAGE = 4096
 _LINE = 256  # of a script, linux/binfmts.h: BINPRM_BUF_SIZE
 _SCRIPTS = 4  # interpreters that are scripts themselves, fs/exec.c
-_NAMES = 500  # of a folder, looked at for one that is alike
 _SHOWN = 5
 _OF_THE_SHELL = (
     "cd",
@@ -47,7 +43,6 @@ _OF_THE_SHELL = (
     "alias",
 )
 _FOLDERS_OF_A_ROOT = {"bin", "etc", "usr", "lib", "sbin", "var"}
-_HOW = uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_MAGICLINKS | uapi.RESOLVE_NO_SYMLINKS
 
 # elf.h: e_machine, and the machine of uname(2) that runs it
 _MACHINES = {
@@ -64,118 +59,6 @@ _FOREIGN = {
     b"\xef\xbb\xbf": "a text that begins with a byte order mark",
 }
 _PT_INTERP = 3
-
-
-class Unseen(Exception):
-    """The path leads to where nothing is known from here."""
-
-
-class View:
-    """The root file system as the container will see it, as far as config.json and the host's files tell."""
-
-    __slots__ = ("_mounts", "_noexec", "path")
-
-    def __init__(self, path: str, bundle: str, mounts: list[dict[str, Any]]) -> None:
-        self.path = path
-        self._mounts: list[tuple[str, str]] = []
-        self._noexec: list[tuple[str, int]] = []  # places, and the entry of /mounts
-        for index, mount in enumerate(mounts):
-            options = mount.get("options") or ()
-            source = ""
-            if mount.get("type") == "bind" or "bind" in options or "rbind" in options:
-                source = str(mount.get("source") or "")
-                source = source if source.startswith("/") else f"{bundle}/{source}"
-            if f"{source}/".startswith("/proc/"):
-                source = ""  # its magic links lead where no path of theirs says (proc(5))
-            place = "/".join(["", *(part for part in mount["destination"].split("/") if part not in ("", "."))])
-            self._mounts.append((place, source))
-            self._noexec.append((place, index if "noexec" in options else -1))
-
-    def why_noexec(self, path: str) -> str:
-        """Words when the mount that `path` lies in by its name allows no program."""
-        for place, index in reversed(self._noexec):
-            if path == place or path.startswith(f"{place}/"):
-                return f"{place or '/'} is mounted with noexec (/mounts/{index}/options)" if index >= 0 else ""
-        return ""
-
-    def open(self, path: str) -> int | None:
-        """An O_PATH descriptor of what is there, links followed; None for nothing. Raises Unseen."""
-        todo = _parts(path)
-        done: list[str] = []
-        links = 0
-        fd = self._open(done)
-        while todo:
-            name = todo.pop(0)
-            if name == "..":
-                del done[-1:]
-                continue
-            _close(fd)
-            fd = self._open([*done, name])
-            if fd is None:
-                return None
-            mode = posix.fstat(fd).st_mode
-            if stat.S_ISLNK(mode):
-                links += 1
-                target = posix.readlink("", dir_fd=fd)
-                _close(fd)
-                fd = None
-                if links > _LINKS:
-                    return None
-                done = [] if target.startswith("/") else done
-                todo[:0] = _parts(target)
-                continue
-            if todo and not stat.S_ISDIR(mode):
-                _close(fd)
-                return None
-            done.append(name)
-        if fd is None:
-            fd = self._open(done)
-        return fd
-
-    def _open(self, parts: list[str]) -> int | None:
-        path = "/" + "/".join(parts)
-        place, source = "", self.path
-        for destination, bound in reversed(self._mounts):  # a later mount lies on top of an earlier one
-            if path == destination or path.startswith(f"{destination}/"):
-                if not bound:
-                    raise Unseen
-                place, source = destination, bound
-                break
-        try:
-            root = posix.open(source, posix.O_PATH | posix.O_CLOEXEC)
-        except OSError:
-            raise Unseen from None
-        rest = path[len(place) :].strip("/")
-        if not rest:
-            return root
-        try:
-            return openat2(root, rest, posix.O_PATH | posix.O_NOFOLLOW, _HOW)
-        except PyociError as error:
-            if getattr(error, "errno", 0) in (errno.ENOENT, errno.ENOTDIR):
-                return None
-            raise Unseen from None
-        finally:
-            posix.close(root)
-
-    @property
-    def mount_points(self) -> set[str]:
-        """Names of the root folder that `create` makes where they are missing."""
-        return {"dev", *(place.split("/")[1] for place, _ in self._mounts if place)}
-
-    def names(self, path: str) -> list[str]:
-        """Of the entries of a folder, not all where there are thousands."""
-        fd = self.open(path)
-        if fd is None:
-            return []
-        try:
-            if not stat.S_ISDIR(posix.fstat(fd).st_mode):
-                return []
-            with posix.scandir(f"/proc/self/fd/{fd}") as entries:
-                return sorted(entry.name for entry, _ in zip(entries, range(_NAMES), strict=False))
-        except OSError:
-            raise Unseen from None
-        finally:
-            posix.close(fd)
 
 
 class Wanted(Record):
@@ -233,7 +116,7 @@ def _why(view: View, program: Wanted, refused: bool) -> str:
 
 def _why_closed(view: View, program: Wanted, place: str) -> str:
     """Words when a folder on the way lets only its owner or its group in."""
-    parts = _parts(place)[:-1]
+    parts = rootfs_view.parts(place)[:-1]
     for count in range(1, len(parts) + 1):
         folder = "/" + "/".join(parts[:count])
         fd = view.open(folder)
@@ -290,7 +173,7 @@ def _why_missing(view: View, program: Wanted) -> str:
                 return f"{rootfs} holds only {_listed(names)}: set /root/path to {view.path}/{inner}"
         return f"{rootfs} holds only {_listed(names)}"
     if "/" in name:
-        folder, _, last = ("/" + "/".join(_parts(next(_places(program))))).rpartition("/")
+        folder, _, last = ("/" + "/".join(rootfs_view.parts(next(_places(program))))).rpartition("/")
         seen = view.names(folder or "/")
         if not seen:
             return f"{rootfs} has no folder {folder}" + ("" if name.startswith("/") else f" (cwd is {program.cwd})")
@@ -308,7 +191,7 @@ def _why_not_in_path(view: View, program: Wanted, rootfs: str) -> str:
     for folder in _FURTHER:
         if folder not in folders:
             fd = view.open(f"{folder}/{name}")
-            _close(fd)
+            rootfs_view.close(fd)
             if fd is not None:
                 return f"{folder.rstrip('/')}/{name} is there, and PATH in /process/env is {show(path)}"
     if not any(entry.startswith("PATH=") for entry in program.env):
@@ -409,7 +292,7 @@ def _why_not_elf(view: View, place: str, fd: int, data: bytes) -> str:
     if not loader:
         return ""
     loader_fd = view.open(loader)
-    _close(loader_fd)
+    rootfs_view.close(loader_fd)
     if loader_fd is not None:
         return ""
     return (
@@ -443,13 +326,4 @@ def _read(path_fd: int, offset: int) -> bytes:
     try:
         return posix.pread(fd, _PAGE, offset)
     finally:
-        posix.close(fd)
-
-
-def _parts(path: str) -> list[str]:
-    return [part for part in path.split("/") if part not in ("", ".")]
-
-
-def _close(fd: int | None) -> None:
-    if fd is not None:
         posix.close(fd)

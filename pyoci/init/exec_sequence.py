@@ -19,8 +19,19 @@ from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
 from pyoci.wire.plan import ExecPlan
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
-def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> None:
+
+def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> NoReturn:
+    """From the runtime's fork to the program's execve(2), which a child of this process makes."""
+    _join(plan, inherited)
+    main.forget_imports()
+    _become_program(plan, inherited, channel)
+
+
+def _join(plan: ExecPlan, inherited: Inherited) -> None:
     """# host's namespaces, runtime's ids and capabilities"""
     phase("join the namespaces", side="process")
     program = plan.process
@@ -40,10 +51,12 @@ def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> None:
         if program.selinux_label:
             lsm.set_selinux_key(inherited.proc_fd, program.selinux_label)
         keyring.join_session(program.keyring, others_may_search=in_user_namespace)
-    main.forget_imports()
 
+
+def _become_program(plan: ExecPlan, inherited: Inherited, channel: Channel) -> NoReturn:
+    """Inside: every path is the container's, and hostile."""
     phase("inside the root")
-    # inside: every path is the container's, and hostile
+    program = plan.process
     if inherited.rootfs_fd >= 0:
         posix.fchdir(inherited.rootfs_fd)
         posix.chroot(".")

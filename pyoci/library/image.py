@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from pyoci.errors import ConfigError, PyociError, UnsupportedError, reason
 from pyoci.kernel import beneath
-from pyoci.library import layers
+from pyoci.library import layer_bytes, layers
 from pyoci.library.config import Config
 
 _DOCUMENT_MAX = 8 << 20
@@ -65,7 +65,7 @@ class Image:
 
         Nothing is written outside of `rootfs`, whatever the layers hold.
         """
-        limits = layers.Limits(max_bytes if max_bytes is not None else layers.MAX_BYTES)
+        limits = layer_bytes.Limits(max_bytes if max_bytes is not None else layer_bytes.MAX_BYTES)
         digests = list((self.config.get("rootfs") or {}).get("diff_ids") or ())
         entries = _member(self.manifest, "layers", list, "manifest")
         if len(digests) != len(entries):

@@ -53,7 +53,7 @@ def run(
     *,
     text: Literal[False] = ...,
     encoding: None = ...,
-    **given: Unpack[RunOptions],
+    **options: Unpack[RunOptions],
 ) -> Finished[bytes]: ...
 @overload
 def run(
@@ -62,7 +62,7 @@ def run(
     *,
     text: bool = ...,
     encoding: str | None = ...,
-    **given: Unpack[RunOptions],
+    **options: Unpack[RunOptions],
 ) -> Finished[str]: ...
 def run(
     args: Sequence[_Path] | None,
@@ -105,20 +105,19 @@ def run(
     exit status. It ends with this process, whatever ends that.
     """
     keywords = text_keywords(text, encoding, errors)
-    wanted = _config(config, args, rootfs, memory, cpus, pids, binds, network, env, cwd, user, read_only)
+    changed = _config(config, args, rootfs, memory, cpus, pids, binds, network, env, cwd, user, read_only)
     name = id or new_id()
     place = os.path.abspath(root) if root is not None else default_root()
     program = program or find_program()
-    document = wanted.require_rootfs().to_bytes()
+    document = changed.require_rootfs().to_bytes()
     deadline = Deadline(timeout)
     data = encode(input, encoding)
     values.output_limit(max_output)
-    stdin = DEVNULL if data is None else PIPE
     is_anothers = id is not None and is_taken(place, name)
     try:
         process: Process[Any] = start(
-            program, place, ["run", name], wanted.args, keywords, deadline, _cancel,
-            stdin=stdin, stdout=PIPE, stderr=PIPE, config=document,
+            program, place, ["run", name], changed.args, keywords, deadline, _cancel,
+            stdin=DEVNULL if data is None else PIPE, stdout=PIPE, stderr=PIPE, config=document,
         )  # fmt: skip
         return finish(process, data, deadline, max_output, check, _cancel)
     except (KeyboardInterrupt, TimeoutError, Cancelled, SupervisorLost) as error:
@@ -142,6 +141,37 @@ def _config(
     user: int | str | tuple[int, int] | None,
     read_only: bool | None,
 ) -> Config:
+    base, rootfs = _base(config, args, rootfs)
+    draft = base.draft()
+    changed: Config = draft
+    if args is not None:
+        changed = changed.with_args(*args)
+    if rootfs is not None:
+        changed = changed.with_rootfs(rootfs)
+    if read_only is not None:
+        changed = changed.with_read_only(read_only)
+    if memory is not None:
+        changed = changed.with_memory(memory)
+    if cpus is not None:
+        changed = changed.with_cpus(cpus)
+    if pids is not None:
+        changed = changed.with_pids(pids)
+    for bind in binds:
+        source, destination, how = _bind(bind)
+        changed = changed.with_bind(source, destination, read_only=how == "ro")
+    if network is not None:
+        changed = changed.with_network(network)
+    if env:
+        changed = changed.with_env(env)
+    if cwd is not None:
+        changed = changed.with_cwd(cwd)
+    if user is not None:
+        changed = changed.with_user(user)
+    return draft.finished()
+
+
+def _base(config: Config | None, args: Sequence[_Path] | None, rootfs: _Path | None) -> tuple[Config, _Path | None]:
+    """The config that the other arguments change, and a root folder if it gets one. TypeError for a lack."""
     if isinstance(args, (str, bytes)):
         raise TypeError(f"args: takes a list of words such as ['sh', '-c', ...], found the string {args[:40]!r}")
     if isinstance(rootfs, Bundle):
@@ -152,32 +182,7 @@ def _config(
         raise TypeError("args: takes a list of words such as ['sh', '-c', ...]; None is for a config that has them")
     if rootfs is None and config is None:
         raise TypeError("rootfs: takes the folder of a root file system, or a Bundle; or give a config that has one")
-    draft = (config or Config.default()).draft()
-    wanted: Config = draft
-    if args is not None:
-        wanted = wanted.with_args(*args)
-    if rootfs is not None:
-        wanted = wanted.with_rootfs(rootfs)
-    if read_only is not None:
-        wanted = wanted.with_read_only(read_only)
-    if memory is not None:
-        wanted = wanted.with_memory(memory)
-    if cpus is not None:
-        wanted = wanted.with_cpus(cpus)
-    if pids is not None:
-        wanted = wanted.with_pids(pids)
-    for bind in binds:
-        source, destination, how = _bind(bind)
-        wanted = wanted.with_bind(source, destination, read_only=how == "ro")
-    if network is not None:
-        wanted = wanted.with_network(network)
-    if env:
-        wanted = wanted.with_env(env)
-    if cwd is not None:
-        wanted = wanted.with_cwd(cwd)
-    if user is not None:
-        wanted = wanted.with_user(user)
-    return draft.finished()
+    return config or Config.default(), rootfs
 
 
 def _bind(bind: Bind) -> tuple[_Path, _Path, str]:

@@ -6,7 +6,6 @@ layer lead to no other place; what it may hold, how much it may unpack to, and h
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 import stat
@@ -14,17 +13,15 @@ import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, cast
 
-from pyoci.errors import ConfigError, PyociError, SyscallError, UnsupportedError
+from pyoci.errors import ConfigError, SyscallError
 from pyoci.kernel import beneath, write_all
+from pyoci.library.layer_bytes import CHUNK, Limits, Plain, Reader, decompressed
 
-MAX_BYTES = 32 << 30
-MAX_FILES = 2_000_000
 _HEADER_MAX = 1 << 18  # of a pax header and a GNU long name, which tarfile keeps in memory
 _PATH_MAX = 4096
 _DEPTH_MAX = 200  # folders: what removes them holds a descriptor for each
-_CHUNK = 1 << 20
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -41,28 +38,6 @@ _HEADERS = (
 )
 
 
-class Reader(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
-class Limits:
-    """The bytes that all layers together may still unpack to."""
-
-    def __init__(self, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES) -> None:
-        self._max_bytes, self._max_files = max_bytes, max_files
-        self._bytes, self._files = max_bytes, max_files
-
-    def take(self, count: int) -> None:
-        self._bytes -= count
-        if self._bytes < 0:
-            raise PyociError(f"unpack image: its layers hold more than {self._max_bytes} bytes (max_bytes)")
-
-    def take_file(self) -> None:
-        self._files -= 1
-        if self._files < 0:
-            raise PyociError(f"unpack image: its layers hold more than {self._max_files} files")
-
-
 def unpack(blob: Reader, media_type: str, target: str, diff_id: str, limits: Limits, *, devices: bool = False) -> None:
     """Unpack one layer into the folder `target`, over what is there. Raises PyociError, ConfigError, SyscallError.
 
@@ -71,7 +46,7 @@ def unpack(blob: Reader, media_type: str, target: str, diff_id: str, limits: Lim
     algorithm, _, digest = str(diff_id).partition(":")
     if algorithm not in ("sha256", "sha384", "sha512"):
         raise ConfigError(f"image: the diff_id {str(diff_id)[:80]!r} must be of sha256 or sha512")
-    plain = _Plain(_decompressed(blob, media_type), hashlib.new(algorithm), limits)
+    plain = Plain(decompressed(blob, media_type), hashlib.new(algorithm), limits)
     root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with _refusals_named(diff_id):
@@ -113,74 +88,6 @@ class _Member(tarfile.TarInfo):
         if member.size < 0:
             raise tarfile.ReadError("a size below zero")
         return member
-
-
-class _Plain:
-    """The uncompressed layer: hashed, and bounded, since a small blob can become a large one."""
-
-    def __init__(self, source: Reader, digest: Any, limits: Limits) -> None:
-        self._source = source
-        self._digest = digest
-        self._limits = limits
-
-    def read(self, size: int = _CHUNK) -> bytes:
-        data = self._source.read(size)
-        self._limits.take(len(data))
-        self._digest.update(data)
-        return data
-
-    def drain(self) -> None:
-        """Read to the end: bytes after the archive count for the digest, too."""
-        while self.read(_CHUNK):
-            pass
-
-    def digest(self) -> str:
-        return str(self._digest.hexdigest())
-
-
-def _decompressed(blob: Reader, media_type: str) -> Reader:
-    kind = media_type.rpartition("+")[2] if "+" in media_type else media_type.rpartition(".")[2]
-    source = cast(IO[bytes], _Buffered(blob))
-    if kind == "gzip":
-        return gzip.GzipFile(fileobj=source)
-    if kind == "zstd":
-        return _zstd(source)
-    if kind == "tar":
-        return blob
-    raise UnsupportedError(f"image: a layer has the media type {media_type[:80]!r}, which is not a tar")
-
-
-def _zstd(source: IO[bytes]) -> Reader:
-    try:
-        from importlib import import_module
-
-        module = import_module("compression.zstd")  # Python 3.14
-    except ImportError:
-        raise UnsupportedError("image: a layer is compressed with zstd, which needs Python 3.14") from None
-    return cast(Reader, module.ZstdFile(source))
-
-
-class _Buffered:
-    """A reader as the standard library's decompressors want one."""
-
-    def __init__(self, source: Reader) -> None:
-        self._source = source
-        self.mode = "rb"
-
-    def read(self, size: int = _CHUNK) -> bytes:
-        return self._source.read(_CHUNK if size < 0 else size)
-
-    def seekable(self) -> bool:
-        return False
-
-    def readable(self) -> bool:
-        return True
-
-    def seek(self, *_arguments: int) -> int:
-        raise OSError("a layer is read forwards only")
-
-    def tell(self) -> int:
-        return 0
 
 
 class _Layer:
@@ -283,7 +190,7 @@ class _Layer:
             if member.issparse():
                 self._limits.take(left)  # holes do not come out of the archive
             while content is not None and left > 0:
-                data = content.read(min(_CHUNK, left))
+                data = content.read(min(CHUNK, left))
                 if not data:
                     raise ConfigError(f"image: {member.name[:200]} is cut off")
                 left -= len(data)

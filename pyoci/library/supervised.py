@@ -49,15 +49,13 @@ class Supervised:
         self.exit: Exit | None = None
         self._lock = threading.Lock()
         self._report, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        passed = [theirs.fileno()]
-        options = ["--report", str(theirs.fileno())]
+        passed = {"--report": theirs.fileno()}
         try:
             if die_with_parent:
-                passed.append(os.pidfd_open(os.getpid()))
-                options += ["--caller", str(passed[-1])]
+                passed["--caller"] = os.pidfd_open(os.getpid())
             if config is not None:
-                passed.append(_memory_file(config))
-                options += ["--config", str(passed[-1])]
+                passed["--config"] = _memory_file(config)
+            options = [word for name, fd in passed.items() for word in (name, str(fd))]
             if size is not None:
                 options += ["--size", "{}x{}".format(*size)]
             # Warnings must not come out where the program writes.
@@ -67,7 +65,7 @@ class Supervised:
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
-                pass_fds=passed,
+                pass_fds=passed.values(),
                 env=environment(),
                 **(keywords or {}),
             )
@@ -75,9 +73,10 @@ class Supervised:
             self._report.close()
             raise
         finally:
-            theirs.close()
-            for fd in passed[1:]:
+            del passed["--report"]
+            for fd in passed.values():
                 os.close(fd)
+            theirs.close()
 
     @property
     def report_fd(self) -> int:

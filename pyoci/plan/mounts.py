@@ -10,7 +10,7 @@ from pyoci.kernel import uapi
 from pyoci.plan import paths
 from pyoci.plan.namespaces import mappings
 from pyoci.record import Record
-from pyoci.wire.plan import IdMapping, Mount, Namespaces, UserNamespace, on_host
+from pyoci.wire.plan import Mount, Namespaces, UserNamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,22 +98,9 @@ _DONE_BY_ENGINE = ("copy", "nocopy")
 # crun takes these and applies them to nothing: they are the file system's, and mount_setattr(2) has none of them
 _NOT_RECURSIVE = ("rsync", "rasync", "rdirsync", "rmand", "rnomand", "riversion", "rnoiversion", "rlazytime")
 
-OPTIONS = tuple(
-    sorted(
-        (
-            *_FLAGS,
-            *_RECURSIVE,
-            *_PROPAGATION,
-            *_SUPERBLOCK,
-            *_SUPERBLOCK_CLEAR,
-            *_CLASSIC,
-            *_CLASSIC_CLEAR,
-            *_NO_EFFECT,
-            *_WORDS,
-            *_LINKS,
-        )
-    )
-)
+_OF_MOUNTS = (*_FLAGS, *_RECURSIVE, *_PROPAGATION)
+_OF_FILE_SYSTEMS = (*_SUPERBLOCK, *_SUPERBLOCK_CLEAR, *_CLASSIC, *_CLASSIC_CLEAR)
+OPTIONS = tuple(sorted((*_OF_MOUNTS, *_OF_FILE_SYSTEMS, *_NO_EFFECT, *_WORDS, *_LINKS)))
 
 # Their superblock belongs to the kernel or to the namespace: "ro" is a matter of the mount alone. To some of them there
 # is one superblock on a machine, and "ro" would change the host's mount.
@@ -401,32 +388,6 @@ def _idmap_mappings(
         return UserNamespace(uid_mappings=uid_mappings, gid_mappings=gid_mappings)
     if uid_mappings or gid_mappings:
         raise ConfigError(f"{where}/options: {options.idmap} has ranges, and so have uidMappings and gidMappings")
-    mapped: dict[str, list[IdMapping]] = {"uids": [], "gids": []}
-    user = namespaces.user
-    relative = {"uids": user.uid_mappings if user else [], "gids": user.gid_mappings if user else []}
-    for part in options.idmap_ranges.split(";"):
-        kind, _, ranges = part.partition("=")
-        if kind not in mapped:
-            raise ConfigError(f"{where}/options: {options.idmap}={part[:80]!r} must be uids=... or gids=...")
-        for text in ranges.split("#"):
-            mapped[kind].append(_range(text, relative[kind], f"{where}/options: {options.idmap}={kind}={text[:80]!r}"))
-    for kind, other in (("uids", "gids"), ("gids", "uids")):
-        if not mapped[kind]:
-            raise ConfigError(f"{where}/options: {options.idmap} has {other} and needs {kind}, too")
-    return UserNamespace(uid_mappings=mapped["uids"], gid_mappings=mapped["gids"])
+    from pyoci.plan import idmap_option
 
-
-def _range(text: str, container: list[IdMapping], what: str) -> IdMapping:
-    """`0-1000-10`: ID in the file system, ID that it gets, size; after `@` the second is one of the container."""
-    numbers = text.removeprefix("@").split("-")
-    if len(numbers) != 3 or not all(number.isascii() and number.isdigit() and len(number) < 11 for number in numbers):
-        raise ConfigError(f"{what} must be three numbers with - between them")
-    first, second, size = map(int, numbers)
-    if size == 0 or max(first, second) + size > 1 << 32:
-        raise ConfigError(f"{what} must have a size of at least 1, and IDs of 32 bits")
-    if text.startswith("@"):
-        low, high = on_host(second, container), on_host(second + size - 1, container)
-        if low is None or high is None or high - low != size - 1:
-            raise ConfigError(f"{what} must lie in one range of the container's user namespace")
-        second = low
-    return IdMapping(container_id=first, host_id=second, size=size)
+    return idmap_option.user_namespace(options.idmap, options.idmap_ranges, f"{where}/options", namespaces)

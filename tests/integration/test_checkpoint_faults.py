@@ -183,9 +183,11 @@ def test_options_reach_criu(case: Case) -> None:
 def test_options_of_a_restore_that_criu_need_not_know(case: Case, option: str) -> None:
     case.make_images()
     name = case.runtime.add(case.bundle)
-    words = [word for word in case.restore_words(option) if word != "--detach"]
+    pid_file = case.work.with_name("restored.pid")  # who reads it may send the runtime a signal for the container
+    words = [word for word in case.restore_words(option, "--pid-file", str(pid_file)) if word != "--detach"]
     process = case.runtime.popen(*words, name, options=case.options, stdin=subprocess.DEVNULL)
-    until(lambda: case.runtime.call("state", name).status == 0 and case.runtime.state(name)["status"] == "running")
+    until(pid_file.exists)
+    assert case.runtime.state(name)["status"] == "running"
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 7
     assert case.runtime.call("state", name).status != 0

@@ -19,6 +19,7 @@ from helpers.runtime import TIME_LIMIT, Runtime, until
 from pyoci.cgroups import v1, v2
 from pyoci.errors import CgroupError, PyociError
 from pyoci.host import create as creation
+from pyoci.host.bundle_plan import Options
 
 
 def test_create_start_delete(runtime: Runtime, bundle: Bundle) -> None:
@@ -49,7 +50,7 @@ class TestCreate:
         """Whether memory was what it lacked is a question of words only."""
         bundle.process["args"] = ["/no/where"]
         bundle.write()
-        options = creation.Options(container_id=runtime.add(bundle), bundle=str(bundle.path), root=str(runtime.root))
+        options = Options(container_id=runtime.add(bundle), bundle=str(bundle.path), root=str(runtime.root))
 
         def broken(_group: object) -> int:
             raise CgroupError("broken")

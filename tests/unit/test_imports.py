@@ -57,7 +57,7 @@ ONLY = {
     ("wire", "kernel"): {"scm_rights"},
 }
 # Where the host's side may see the container's: where it forks into it, and where both must agree.
-INTO_INIT = {"host/spawn.py", "host/create.py", "host/handshake.py", "host/restore.py"}
+INTO_INIT = {"host/spawn.py", "host/create.py", "host/handshake.py", "host/restore_request.py"}
 THIRD_PARTY = {
     "jeepney": {"cgroups/dbus.py"},
     "jsonschema": {"spec/explain.py"},

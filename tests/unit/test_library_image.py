@@ -18,6 +18,7 @@ import pytest
 from pyoci import Bundle, Config, ConfigError, Image, PyociError, UnsupportedError
 from pyoci.library import layers
 from pyoci.library.image import user_of
+from pyoci.library.layer_bytes import Limits
 
 TAR = "application/vnd.oci.image.layer.v1.tar"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -266,7 +267,7 @@ def test_sizes_are_bounded(unpack: Callable[..., Path]) -> None:
 @pytest.mark.usefixtures("layout")
 def test_the_number_of_files_is_bounded(tmp_path: Path) -> None:
     blob = tar(*(file(f"f{number}") for number in range(20)))
-    limits = layers.Limits(max_files=10)
+    limits = Limits(max_files=10)
     digest = hashlib.sha256(blob).hexdigest()
     with pytest.raises(PyociError, match="more than 10 files"):
         layers.unpack(io.BytesIO(blob), TAR, str(tmp_path), f"sha256:{digest}", limits)
@@ -354,13 +355,13 @@ def test_a_digest_is_no_path(layout: Layout, digest: str) -> None:
 def test_diff_ids_are_checked(tmp_path: Path) -> None:
     blob = tar(file("a"))
     with pytest.raises(ConfigError, match="has the digest"):
-        layers.unpack(io.BytesIO(blob), TAR, str(tmp_path), "sha256:" + "0" * 64, layers.Limits())
+        layers.unpack(io.BytesIO(blob), TAR, str(tmp_path), "sha256:" + "0" * 64, Limits())
 
 
 @pytest.mark.usefixtures("layout")
 def test_media_types(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match="which is not a tar"):
-        layers.unpack(io.BytesIO(b""), "application/wasm", str(tmp_path), "sha256:" + "0" * 64, layers.Limits())
+        layers.unpack(io.BytesIO(b""), "application/wasm", str(tmp_path), "sha256:" + "0" * 64, Limits())
 
 
 def test_which_image(layout: Layout) -> None:

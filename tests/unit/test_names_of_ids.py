@@ -13,7 +13,7 @@ import pyoci
 from pyoci.cgroups import systemd_units
 from pyoci.errors import PyociError
 from pyoci.host import config_bundle
-from pyoci.host.create import _new_keyring
+from pyoci.host.bundle_plan import _new_keyring
 from pyoci.plan import intel_rdt
 from pyoci.state import store
 
@@ -108,6 +108,6 @@ def test_no_beginning_of_an_id_stands_for_it() -> None:
                     cut.add(f"{path.name}: {ast.unparse(node)}")
     assert cut == {
         "config_bundle.py: container_id[:_SHOWN]",  # a hash follows
-        "create.py: container_id[:200]",  # a random number follows
+        "bundle_plan.py: container_id[:200]",  # a random number follows
         "store.py: container_id[:40]",  # in a message
     }

@@ -13,7 +13,8 @@ from helpers import elf
 
 from pyoci.errors import ExecutableError
 from pyoci.host import leads, why_program
-from pyoci.host.why_program import View, Wanted
+from pyoci.host.rootfs_view import View
+from pyoci.host.why_program import Wanted
 
 MODE = 0o755
 
