@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 _MESSAGE_MAX = 4096
 _READY = b"READY=1"
-# Seconds for the manager to look up who sent READY=1, which it cannot once we are gone; as long as systemd-notify(1).
-_BARRIER = 5.0
+# Seconds for the manager to take READY=1 (its queue is full while it is stopped), and to look up who sent it, which it
+# cannot once we are gone; as long as systemd-notify(1).
+_PATIENCE = 5.0
 
 
 class Readiness:
@@ -78,7 +79,8 @@ class Readiness:
                 _wait_until_read(manager)
         except OSError as error:
             words = self._manager.decode("utf-8", "surrogateescape")
-            log.warning(f"pass READY=1 on to NOTIFY_SOCKET={words}: {reason(error)}")
+            why = f"it has read nothing for {_PATIENCE:g} s" if isinstance(error, TimeoutError) else reason(error)
+            log.warning(f"pass READY=1 on to NOTIFY_SOCKET={words}: {why}")
         return True
 
 
@@ -109,6 +111,7 @@ def _connect(manager: bytes) -> _socket.socket:
     if not manager.startswith((b"/", b"@")):
         raise OSError(errno.EAFNOSUPPORT, "")
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+    socket.settimeout(_PATIENCE)
     socket.connect(b"\0" + manager[1:] if manager.startswith(b"@") else manager)
     return socket
 
@@ -120,5 +123,5 @@ def _wait_until_read(manager: _socket.socket) -> None:
     posix.close(writer)
     poller = select.poll()
     poller.register(reader, 0)  # POLLHUP needs no asking
-    poller.poll(_BARRIER * 1000)
+    poller.poll(_PATIENCE * 1000)
     posix.close(reader)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -40,6 +41,15 @@ class Manager:
         for fd in descriptors:
             os.close(fd)
         return lines
+
+    def fill(self) -> None:
+        """Until its queue takes no more: whoever sends then waits."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+            client.connect(self.address)
+            client.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    client.send(b"STATUS=full")
 
     def silent(self) -> bool:
         try:
@@ -283,6 +293,34 @@ def test_a_manager_that_does_not_answer_holds_nobody_up(runtime: Runtime, create
     command = starting(runtime, manager, created)
     notify(created.pid, "READY=1")
     assert command.wait(TIME_LIMIT) == 0
+
+
+@pytest.mark.parametrize("command", [("start",), ("run", "--detach"), ("run",)], ids=" ".join)
+def test_a_manager_whose_queue_is_full_holds_nobody_up(
+    runtime: Runtime, bundle: Bundle, manager: Manager, scratch: Path, command: tuple[str, ...]
+) -> None:
+    """It is stopped, and reads nothing."""
+    manager.fill()
+    bundle.sh("trap 'exit 7' TERM; while :; do sleep 0.02; done")
+    if command == ("start",):
+        name = runtime.create(bundle, env=manager.env).id
+        words: tuple[str, ...] = (name,)
+    else:
+        name = runtime.add(bundle)
+        words = ("--bundle", str(bundle.path), name)
+    said = scratch / "said"
+    with open(said, "wb") as stderr:
+        null = subprocess.DEVNULL
+        process = runtime.popen(*command, *words, env=manager.env, stdin=null, stdout=null, stderr=stderr)
+    notify(running(runtime, name), "READY=1")
+    if command == ("run",):
+        time.sleep(0.5)
+        process.terminate()  # it hears while it waits for the manager
+        assert process.wait(TIME_LIMIT) == 7
+    else:
+        assert process.wait(TIME_LIMIT) == 0
+        assert runtime.state(name)["status"] == "running"
+    assert "pass READY=1 on to NOTIFY_SOCKET=" in said.read_text()
 
 
 def test_what_a_killed_start_left_is_no_obstacle(runtime: Runtime, created: Container, manager: Manager) -> None:
