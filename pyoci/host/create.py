@@ -172,7 +172,6 @@ def _create_with(
         group.destroy(cgroups.NOBODY)
         raise
     try:
-        child.channel.watch(lambda: _why_stuck(child.pid, group))
         open_for_init.let_go(opened)
         _join_groups(plan, entry, state, group, child)
         entry.write(state)
@@ -202,7 +201,7 @@ def _spawn(plan: Plan, state: State, group: Cgroup, opened: Inherited) -> spawn.
     return spawn.spawn(
         plan.namespaces,
         opened,
-        group.clone_fd(),
+        group,
         plan.process.preserve_fds if plan.process is not None else 0,
         lambda channel: sequence.create(plan, opened, channel, model.document(state, CREATING)),
     )
@@ -262,12 +261,6 @@ def _open_in_turn(plan: Plan, index: str, child: spawn.Child, opened: Inherited)
     from pyoci.host import source_in_turn
 
     return source_in_turn.open_for(plan, index, child.pid, opened.proc_fd)
-
-
-def _why_stuck(pid: int, group: Cgroup) -> str:
-    from pyoci.host import stuck
-
-    return stuck.why(pid, group)
 
 
 def _lacked_memory(group: Cgroup) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 
-from pyoci.errors import NOT_RUNNING, StateError, UnsupportedError
+from pyoci.errors import NOT_RUNNING, CgroupError, StateError, UnsupportedError
 from pyoci.kernel import pidfd
 from pyoci.state import status
 
@@ -24,7 +24,12 @@ def stats(entry: Entry) -> dict[str, Any]:
     state = status.made(entry, "cannot show events of container")
     init = _hold(entry, state)
     pidfd.close(init)
-    return _stats(state, _group(state))
+    try:
+        return _stats(state, _group(state))
+    except CgroupError as error:
+        from pyoci.host import meanwhile
+
+        raise meanwhile.cause(error, entry, state, _has_stopped(state)) from None
 
 
 def follow(entry: Entry, interval: float, emit: Callable[[dict[str, Any]], None]) -> None:
@@ -35,8 +40,9 @@ def follow(entry: Entry, interval: float, emit: Callable[[dict[str, Any]], None]
     state = status.made(entry, "cannot show events of container")
     group = _group(state)
     init = _hold(entry, state)
-    watch = group.oom_watch()
+    watch = None
     try:
+        watch = group.oom_watch()
         poller = select.poll()
         poller.register(init, select.POLLIN)
         if watch is not None:
@@ -51,6 +57,10 @@ def follow(entry: Entry, interval: float, emit: Callable[[dict[str, Any]], None]
             if time.monotonic() >= due:
                 emit(_stats(state, group))
                 due += interval
+    except CgroupError:
+        if status.init_lives(state):
+            raise
+        # somebody has killed and deleted it since the poll
     finally:
         if watch is not None:
             watch.close()
@@ -71,10 +81,14 @@ def _hold(entry: Entry, state: State) -> int:
     if init is None:
         from pyoci.host import why_ended
 
-        error = StateError(f"cannot show statistics: {NOT_RUNNING}: {state.id!r} has stopped")
+        error = StateError(_has_stopped(state))
         error.lead_on(why_ended.afterwards(entry, state))
         raise error
     return init
+
+
+def _has_stopped(state: State) -> str:
+    return f"cannot show statistics: {NOT_RUNNING}: {state.id!r} has stopped"
 
 
 def _group(state: State) -> Cgroup:

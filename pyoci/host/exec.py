@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from pyoci.host.relay import Relay
 
+_HAS_STOPPED = "cannot exec in a container that has stopped: "
+
 
 class Options(Record):
     """The options of the command line; those of the process itself are in `changes`."""
@@ -77,10 +79,9 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
     group = _group(state, options.cgroups)
     undo_when_asked_to_end()
     try:
-        child = spawn.enter(plan, inherited, group, on_terminal)
+        child = spawn.enter(plan, inherited, group, on_terminal, waits_for_thaw=options.ignore_paused)
     except PyociError as error:
-        _lead(error, entry, state, program)
-        raise
+        raise _cause(error, entry, state, program) from None
     try:
         _limit(plan, state, group, child, inherited)
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket, JOINED)
@@ -93,7 +94,7 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
     except BaseException as error:
         spawn.destroy(child)
         if isinstance(error, PyociError):
-            _lead(error, entry, state, program)
+            raise _cause(error, entry, state, program) from None
         raise
     child.channel.close()
     return child
@@ -112,10 +113,11 @@ def _limit(plan: ExecPlan, state: State, group: cgroups.Cgroup, child: spawn.Chi
     handshake.set_affinity(plan.process, child.pid)
 
 
-def _lead(error: PyociError, entry: Entry, state: State, program: Process) -> None:
-    from pyoci.host import leads
+def _cause(error: PyociError, entry: Entry, state: State, program: Process) -> PyociError:
+    from pyoci.host import leads, meanwhile
 
     leads.of_exec(error, entry, state, program)
+    return meanwhile.cause(error, entry, state, _HAS_STOPPED + state.id)
 
 
 def _check_status(entry: Entry, state: State, options: Options) -> None:
@@ -151,7 +153,7 @@ def _open(plan: ExecPlan, state: State) -> Inherited:
     """The namespaces of the container's init, opened while it is known to be that process."""
     init = status.hold_init(state)
     if init is None:
-        raise StateError(f"cannot exec in a container that has stopped: {state.id}")
+        raise StateError(_HAS_STOPPED + state.id)
     inherited = Inherited(
         proc_fd=procfs.open_root(),
         sources={},
@@ -163,7 +165,7 @@ def _open(plan: ExecPlan, state: State) -> Inherited:
     if not plan.has_root:
         inherited.rootfs_fd = posix.open(f"/proc/{state.pid}/root", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     if not status.init_lives(state):
-        raise StateError(f"cannot exec in a container that has stopped: {state.id}")
+        raise StateError(_HAS_STOPPED + state.id)
     pidfd.close(init)
     if plan.process.seccomp is not None:
         from pyoci.host import seccomp

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyoci import phase
-from pyoci.errors import NOT_RUNNING, StateError, UnsupportedError
+from pyoci.errors import NOT_RUNNING, CgroupError, StateError, UnsupportedError
 from pyoci.kernel import pidfd, signals
 from pyoci.state import status
 
@@ -47,7 +47,12 @@ def send(state: State, init: int, signal: int, everyone: bool = False) -> None:
         raise StateError(f"{NOT_RUNNING}: {state.id!r} has stopped")
     if signal == signals.KILL and status.is_frozen(state):
         # A frozen task of cgroup v1 does not die before it is thawed.
-        status.cgroup(state).freeze(False)
+        try:
+            status.cgroup(state).freeze(False)
+        except CgroupError:
+            if status.init_lives(state):
+                raise
+            # somebody else has killed and deleted it meanwhile
 
 
 def _kill_without_init(entry: Entry, signal: int, everyone: bool) -> None:

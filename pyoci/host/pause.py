@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyoci.errors import NOT_RUNNING, StateError, UnsupportedError
+from pyoci.errors import NOT_RUNNING, CgroupError, StateError, UnsupportedError
 from pyoci.state import status
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ def pause(entry: Entry) -> None:
     state, current = _look_at(entry)
     if current not in (status.CREATED, status.RUNNING):
         raise StateError(_refusal(state, current, "pause", NOT_RUNNING))
-    _group(state, "pause").freeze(True)
+    _freeze(entry, state, "pause", True)
 
 
 def resume(entry: Entry) -> None:
@@ -29,12 +29,21 @@ def resume(entry: Entry) -> None:
     state, current = _look_at(entry)
     if current != status.PAUSED:
         raise StateError(_refusal(state, current, "resume", "container not paused"))
-    _group(state, "resume").freeze(False)
+    _freeze(entry, state, "resume", False)
 
 
 def _look_at(entry: Entry) -> tuple[State, str]:
     # Not entry.lock(): `start` holds it while it waits, and a container must be stoppable then, too.
     return status.look(entry)
+
+
+def _freeze(entry: Entry, state: State, action: str, frozen: bool) -> None:
+    try:
+        _group(state, action).freeze(frozen)
+    except CgroupError as error:
+        from pyoci.host import meanwhile
+
+        raise meanwhile.cause(error, entry, state, _refusal(state, status.STOPPED, action, "")) from None
 
 
 def _refusal(state: State, current: str, action: str, why: str) -> str:

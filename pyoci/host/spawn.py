@@ -40,17 +40,19 @@ class Child(Record):
 
 
 def spawn(
-    namespaces: Namespaces, inherited: Inherited, cgroup_fd: int, preserve_fds: int, body: Callable[[Channel], None]
+    namespaces: Namespaces, inherited: Inherited, group: Cgroup, preserve_fds: int, body: Callable[[Channel], None]
 ) -> Child:
-    """Make a process in these namespaces that runs `body`. On an error nothing is left of it."""
+    """Make a process in these namespaces that runs `body`. On an error nothing is left of it.
+
+    Its channel is watched: neither here nor later does the host wait for a process that cannot go on.
+    """
     phase("clone")
     # CVE-2016-9962: what runs in the container's namespaces cannot be looked into from there. Rootless, the id maps
     # are files that belong to root until the process is dumpable.
     process.set_dumpable(namespaces.user is not None and posix.geteuid() != 0)
-    if namespaces.joins("cgroup"):
-        # the kernel does not let a process enter a group that its cgroup namespace does not show (nsdelegate,
-        # cgroup_procs_write_permission): the host moves it afterwards
-        cgroup_fd = -1
+    # the kernel does not let a process enter a group that its cgroup namespace does not show (nsdelegate,
+    # cgroup_procs_write_permission): the host moves it afterwards
+    cgroup_fd = -1 if namespaces.joins("cgroup") else group.clone_fd()
     host, container = messages.pair()
     if log.is_verbose():
         host.on_debug = _tell_calls()
@@ -68,6 +70,7 @@ def spawn(
         if visit is not None:
             visit.close()
         container.close()
+        _watch(host, pid, group)
         if birth == UNSEEN and namespaces.user is not None:
             _write_maps(namespaces.user, inherited, host)
         if pidfd >= 0:
@@ -77,6 +80,7 @@ def spawn(
         init = _number(host.expect(messages.PID)[1])
         pidfd = _own_child(init, pid)
         posix.waitpid(pid, 0)
+        _watch(host, init, group)
         return Child(pid=init, pidfd=pidfd, channel=host)
     except BaseException:
         _give_up(pid, host)
@@ -99,6 +103,15 @@ def _clone(birth: str, flags: int, cgroup_fd: int) -> tuple[int, int]:
         return posix.fork(), -1
     # the child of an unseen one begins where that is: in the container's cgroup
     return process.clone(0 if birth == UNSEEN else flags, cgroup_fd)
+
+
+def _watch(host: Channel, pid: int, group: Cgroup) -> None:
+    def why_stuck() -> str:
+        from pyoci.host import stuck
+
+        return stuck.why(pid, group)
+
+    host.watch(why_stuck)
 
 
 def _give_up(pid: int, host: Channel) -> None:
@@ -147,10 +160,18 @@ def replace(child: Child, text: str) -> None:
     child.pid, child.pidfd = pid, pidfd
 
 
-def enter(plan: ExecPlan, inherited: Inherited, group: Cgroup, on_terminal: Callable[[int, str], None]) -> Child:
+def enter(
+    plan: ExecPlan,
+    inherited: Inherited,
+    group: Cgroup,
+    on_terminal: Callable[[int, str], None],
+    *,
+    waits_for_thaw: bool,
+) -> Child:
     """A process in a running container that waits for GO, with nothing left to do but its last calls.
 
     A first process prepares it, which the container does not see (`init.exec_sequence`). On an error nothing is left.
+    `waits_for_thaw`: the caller knows that the cgroup may be frozen, and waits.
     """
     phase("clone")
     process.set_dumpable(False)
@@ -173,6 +194,8 @@ def enter(plan: ExecPlan, inherited: Inherited, group: Cgroup, on_terminal: Call
                     lambda channel: exec_sequence.execute_in(plan, inherited, channel),
                 )
         container.close()
+        if not waits_for_thaw:
+            _watch(host, pid, group)
         posix.close(pidfd)
         if cgroup_fd >= 0:
             posix.close(cgroup_fd)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from pyoci.state.model import State
     from pyoci.state.store import Entry
 
 
@@ -30,9 +31,18 @@ def update(entry: Entry, resources: dict[str, Any], schemata: Sequence[str] = ()
     if resources or not schemata:
         if not state.cgroup:
             raise UnsupportedError(f"update {state.id}: it has no cgroup")
+    try:
+        _apply(state, resources, schemata)
+    except CgroupError as error:
+        from pyoci.host import meanwhile
+
+        raise meanwhile.cause(error, entry, state, f"update: {NOT_RUNNING}: {state.id!r} has stopped") from None
+    _warn(resources)
+
+
+def _apply(state: State, resources: dict[str, Any], schemata: Sequence[str]) -> None:
     if not schemata:
         status.cgroup(state).update(resources)
-        _warn(resources)
         return
     from pyoci.cgroups import resctrl
 
@@ -43,7 +53,6 @@ def update(entry: Entry, resources: dict[str, Any], schemata: Sequence[str] = ()
         except CgroupError:
             resctrl.update(state.resctrl, before)
             raise
-        _warn(resources)
 
 
 def _warn(resources: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ from pyoci.wire.messages import Channel
 def for_start(start_fd: int) -> Channel:
     """Block until `pyoci start` sends a socket; the channel reports to it and closes with execve(2).
 
-    Any other message is ignored, and what came with it closed.
+    Any other message is ignored, and what came with it closed; also that of a `start` that has given up meanwhile, or
+    was killed.
     """
     socket = _socket.socket(fileno=posix.dup(start_fd))
     try:
@@ -26,9 +27,14 @@ def for_start(start_fd: int) -> Channel:
             fds = scm_rights.received(ancillary)
             if packet == messages.START.encode() and len(fds) == 1:
                 try:
-                    return messages.from_descriptor(fds[0])
+                    starter = messages.from_descriptor(fds[0])
                 except OSError:
                     pass  # no socket, so not from `start`
+                else:
+                    if not starter.is_given_up():
+                        return starter
+                    fds = []
+                    starter.close()
             for fd in fds:
                 posix.close(fd)
     finally:

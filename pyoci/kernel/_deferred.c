@@ -88,7 +88,8 @@ static int wait_for_start(int start_fd)
         if (found < 0)
             continue;
         if (length == sizeof start - 1 && memcmp(text, start, sizeof start - 1) == 0 &&
-            getsockopt(found, SOL_SOCKET, SO_TYPE, &type, &size) == 0)
+            getsockopt(found, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+            recv(found, text, 1, MSG_PEEK | MSG_DONTWAIT) != 0) /* its end: that `start` has given up, or was killed */
             return found;
         close(found);
     }

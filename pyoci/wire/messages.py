@@ -86,9 +86,11 @@ class Channel:
 
         When `trouble` has had an answer for PATIENCE seconds, `receive` raises it as ContainerError. The answer None
         means that the other side is gone, although somebody keeps a copy of its end open: `receive` says so at once.
+        Another `trouble` takes the place of the former one.
         """
+        if self._trouble is None:
+            self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, _ONE_SECOND)
         self._trouble = trouble
-        self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, _ONE_SECOND)
 
     def receive(self) -> tuple[str, str, int]:
         """(kind, text, descriptor or -1); kind "" when the other side is gone.
@@ -134,6 +136,13 @@ class Channel:
                 seconds = seconds + 1 if words else 0
                 if seconds >= PATIENCE:
                     raise ContainerError(words) from None
+
+    def is_given_up(self) -> bool:
+        """Whether the other side has closed its end, and has left no message."""
+        try:
+            return not self._socket.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+        except OSError:
+            return False
 
     def expect(self, *kinds: str) -> tuple[str, str, int]:
         """`receive`; any other kind is an error."""

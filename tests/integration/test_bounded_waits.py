@@ -6,13 +6,14 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from helpers import cgroup, cgroup_files
 from helpers.bundle import Bundle
-from helpers.runtime import TIME_LIMIT, Runtime, until
+from helpers.runtime import TIME_LIMIT, Runtime, reap, until
+from helpers.stepped import CLONE3, CONNECT, Stepped
 
 pytestmark = pytest.mark.beyond_runc("runc waits")
 
@@ -78,6 +79,71 @@ def test_create_below_a_frozen_cgroup(runtime: Runtime, bundle: Bundle) -> None:
             words = runtime.refuses(bundle)
         assert f"{parent}/container is frozen, or a parent of it is" in words
         assert not cgroup_files.every(bundle.cgroups_path)
+
+
+def test_create_in_a_joined_pid_namespace_below_a_frozen_cgroup(
+    runtime: Runtime, bundle: Bundle, namespace_holder: Callable[..., int]
+) -> None:
+    """Another process prepares init there, and a user namespace is mapped before its first message."""
+    bundle.user_namespace()
+    bundle.namespace("pid", f"/proc/{namespace_holder('pid')}/ns/pid")
+    parent = f"{bundle.cgroups_path}-frozen"
+    bundle.linux["cgroupsPath"] = f"{parent}/container"
+    with frozen(parent):
+        with in_time():
+            words = runtime.refuses(bundle)
+        assert f"{parent}/container is frozen, or a parent of it is" in words
+        assert not cgroup_files.every(bundle.cgroups_path)
+
+
+def test_exec_in_a_container_that_is_paused_meanwhile(runtime: Runtime, bundle: Bundle) -> None:
+    """After exec has seen that it runs: in v2 the process is in the frozen cgroup before its first step."""
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    paused = False
+    with in_time(), Stepped(runtime.arguments("exec", container.id, "/bin/true")) as stepped:
+        for _ in stepped:
+            call = stepped.entered()
+            if not paused and call is not None and call[0] == CLONE3:
+                runtime.expect("pause", container.id)
+                paused = True
+        assert paused
+        assert stepped.status == 255
+    runtime.expect("resume", container.id)
+    until(lambda: container.exec("/bin/true").status == 0, "it can be entered")
+    reap()  # what was killed in it, now that it is thawed
+
+
+@pytest.mark.parametrize("hooked", [False, True], ids=["in C", "in Python"])
+@pytest.mark.parametrize("how", ["stopped", "paused"])
+def test_a_start_that_has_given_up_starts_nothing_later(
+    runtime: Runtime, bundle: Bundle, how: str, hooked: bool
+) -> None:
+    """Its message is still in the queue of init, which reads it once it can go on."""
+    bundle.sleeps()
+    if hooked:
+        bundle.config["hooks"] = {"startContainer": [{"path": "/bin/true"}]}
+    container = runtime.create(bundle)
+    seen = 0
+    with Stepped(runtime.arguments("start", container.id)) as stepped:
+        for _ in stepped:
+            call = stepped.entered()
+            seen += call is not None and call[0] == CONNECT
+            if seen == 2:  # the status was asked for by the first
+                seen += 1
+                if how == "paused":
+                    runtime.expect("pause", container.id)
+                else:
+                    os.kill(container.pid, signal.SIGSTOP)
+        assert stepped.status == 1
+    if how == "paused":
+        runtime.expect("resume", container.id)
+    else:
+        os.kill(container.pid, signal.SIGCONT)
+    time.sleep(0.2)
+    assert container.status == "created"
+    container.start()
+    assert container.status == "running"
 
 
 def test_create_in_a_full_pids_cgroup(runtime: Runtime, bundle: Bundle) -> None:

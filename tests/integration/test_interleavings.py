@@ -5,15 +5,17 @@ As with runc, whoever polls sees no container, then a created one, a running one
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Container, Runtime
+from helpers.runtime import Container, Runtime, reap
 from helpers.stepped import Stepped
 
 NONE = "does not exist"
@@ -171,6 +173,88 @@ def test_a_run_that_ends_late_spares_the_next_container(runtime: Runtime, bundle
         assert stepped.status == 0
     assert second is not None
     assert second.status == "running"
+
+
+Words = tuple[str, ...]
+CHANGES: dict[str, tuple[str, Words]] = {
+    "start": ("created", ("start", "ID")),
+    "delete": ("stopped", ("delete", "ID")),
+    "delete by force": ("running", ("delete", "--force", "ID")),
+    "delete a created one": ("created", ("delete", "--force", "ID")),
+    "pause": ("running", ("pause", "ID")),
+    "resume": ("paused", ("resume", "ID")),
+    "update": ("running", ("update", "--pids-limit", "17", "ID")),
+    "exec": ("running", ("exec", "ID", "/bin/true")),
+    "kill": ("running", ("kill", "ID", "KILL")),
+    "kill all": ("running", ("kill", "--all", "ID", "KILL")),
+    "kill a paused one": ("paused", ("kill", "ID", "KILL")),
+    "events": ("running", ("events", "--stats", "ID")),
+}
+LOOKS: tuple[Words, ...] = (
+    ("state", "ID"),
+    ("list", "--format", "json"),
+    ("ps", "--format", "json", "ID"),
+    ("events", "--stats", "ID"),
+    ("kill", "ID", "WINCH"),
+)
+ENDED = ("container does not exist", "container not running", "has stopped", "in a stopped container")
+
+
+def in_state(runtime: Runtime, bundle: Bundle, status: str) -> Container:
+    if status == "stopped":
+        return ended(runtime, bundle)
+    bundle.sleeps()
+    container = runtime.create(bundle)
+    if status != "created":
+        container.start()
+    if status == "paused":
+        runtime.expect("pause", container.id)
+    return container
+
+
+def named(words: Words, container: Container) -> list[str]:
+    return [container.id if word == "ID" else word for word in words]
+
+
+@pytest.mark.beyond_runc("says what the kernel says")
+@pytest.mark.parametrize("look", LOOKS, ids=lambda words: words[0])
+@pytest.mark.parametrize("change", CHANGES)
+def test_who_looks_meanwhile(runtime: Runtime, bundle: Bundle, change: str, look: Words) -> None:
+    """At each change: an answer, or that it has ended or is gone; and the change is made as if nobody had looked."""
+    status, words = CHANGES[change]
+    container = in_state(runtime, bundle, status)
+    with Stepped(runtime.arguments(*named(words, container))) as stepped:
+        for _ in stepped.changes():
+            result = runtime.call(*named(look, container))
+            assert result.status == 0 or any(known in result.stderr for known in ENDED), result.stderr
+            assert result.status != 0 or not result.stderr
+        assert stepped.status == 0
+
+
+@pytest.mark.beyond_runc("says what the kernel says")
+@pytest.mark.parametrize("change", CHANGES)
+def test_deleted_by_force_meanwhile(runtime: Runtime, new_bundle: Callable[[], Bundle], change: str) -> None:
+    """At each change of another container: it is gone, and whoever was at work on it has done so or says why not."""
+    status, words = CHANGES[change]
+    with Stepped(runtime.arguments(*named(words, in_state(runtime, new_bundle(), status)))) as undisturbed:
+        count = len(list(undisturbed.changes()))
+    for at in range(0, count, 1 if count < 10 else 3):
+        container = in_state(runtime, new_bundle(), status)
+        said = runtime.place / "said"
+        with Stepped(runtime.arguments(*named(words, container)), said) as stepped:
+            deleting = None
+            for change_number in stepped.changes():
+                if change_number == at:
+                    deleting = runtime.quietly("delete", "--force", container.id)
+                    with contextlib.suppress(subprocess.TimeoutExpired):  # it may wait for the other's lock
+                        deleting.wait(0.2)
+        if deleting is None:
+            break  # it has looked less often whether the group is frozen
+        assert deleting.wait(20) == 0
+        reap()
+        text = said.read_text()
+        assert "does not exist" in runtime.fails("state", container.id)
+        assert stepped.status == 0 or any(known in text for known in ENDED), f"at change {at}: {text}"
 
 
 def is_unlocked(folder: Path) -> bool:
