@@ -56,6 +56,11 @@ def test_memory_and_swap_together_become_swap_alone(swap: int, limit: int | None
     assert convert.swap_max(swap, limit) == expected
 
 
+@pytest.mark.parametrize(("value", "text"), [(-1, "max"), (0, "0"), (1, "1")])
+def test_a_maximum(value: int, text: str) -> None:
+    assert convert.maximum(value) == text
+
+
 @pytest.mark.parametrize(("swap", "limit"), [(99, 100), (100, None), (100, -1)])
 def test_swap_without_room_for_memory_is_refused(swap: int, limit: int | None) -> None:
     with pytest.raises(CgroupError, match=f"memory.swap: {swap} "):

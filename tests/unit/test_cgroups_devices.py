@@ -174,6 +174,11 @@ def test_absent_and_minus_one_mean_all() -> None:
         assert devices.rules_of([entry])[0] == (True, "c", None, None, "r")
 
 
+def test_zero_is_a_number_of_a_device() -> None:
+    (rule,) = devices.rules_of([{"allow": True, "type": "c", "major": 0, "minor": 0, "access": "r"}])[:1]
+    assert rule == (True, "c", 0, 0, "r")
+
+
 def test_a_hole_in_a_wildcard_is_refused_on_v1_and_works_on_v2() -> None:
     given: list[dict[str, Any]] = [
         DENY_ALL,

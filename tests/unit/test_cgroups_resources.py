@@ -144,19 +144,18 @@ def is_property(name: str, resources: Resources) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("resources", "batches"),
+    ("resources", "unified"),
     [
-        (EVERYTHING, resources_v1.plan(EVERYTHING)),
-        (EVERYTHING_OF_V2, resources_v2.plan(EVERYTHING_OF_V2, {})),
-        ({"memory": {"limit": -1}}, resources_v1.plan({"memory": {"limit": -1}})),
-        ({"memory": {"limit": -1}}, resources_v2.plan({"memory": {"limit": -1}}, {})),
-        ({"cpu": {"period": 5000}}, resources_v2.plan({"cpu": {"period": 5000}}, {})),
+        (EVERYTHING, False),
+        (EVERYTHING_OF_V2, True),
+        ({"memory": {"limit": -1}}, False),
+        ({"memory": {"limit": -1}}, True),
+        ({"cpu": {"period": 5000}}, True),
     ],
 )
-def test_a_write_names_its_property_and_the_controller_of_its_files(
-    resources: Resources, batches: list[list[Write]]
-) -> None:
+def test_a_write_names_its_property_and_the_controller_of_its_files(resources: Resources, unified: bool) -> None:
     """A message names the one, and the other is the group that the file is looked for in."""
+    batches = resources_v2.plan(resources, {}) if unified else resources_v1.plan(resources)
     for item in (item for batch in batches for item in batch):
         assert is_property(item.name, resources), item
         assert {file.partition(".")[0] for file, _ in item.targets} == {item.controller}, item
@@ -205,6 +204,24 @@ def test_what_v2_lacks_is_refused_by_name(section: str, key: str, value: object)
     with pytest.raises(CgroupError) as refusal:
         v2({section: {key: value}})
     assert str(refusal.value).startswith(f"{section}.{key}: {value!r} cannot be applied: cgroup v2 has nothing like it")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("kernel", -1), ("kernelTCP", -1), ("disableOOMKiller", False), ("useHierarchy", True)],
+)
+def test_what_v2_does_anyway_is_accepted(key: str, value: object) -> None:
+    assert v2({"memory": {key: value}}) == []
+
+
+def test_memory_that_is_not_in_use_yet_is_below_every_limit() -> None:
+    assert v2({"memory": {"limit": 1, "checkBeforeUpdate": True}})[-1] == ("memory.max", "1")
+
+
+def test_sections_without_a_value_plan_nothing() -> None:
+    for section in ("memory", "cpu", "pids", "blockIO", "network", "rdma", "unified"):
+        assert v1({section: {}}) == v2({section: {}}) == []
+    assert v1({"pids": {"limit": None}}) == v2({"pids": {"limit": None}}) == []
 
 
 def test_a_leaf_weight_of_a_device_is_refused_by_name() -> None:

@@ -44,6 +44,22 @@ def test_a_broken_path_is_refused(broken: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "container_id", "words"),
+    [
+        ("a:b", "c1", "/linux/cgroupsPath: 'a:b' must have the form SLICE:PREFIX:NAME with --systemd-cgroup"),
+        ("a.slice:b:", "c1", "/linux/cgroupsPath: 'a.slice:b:' has an empty NAME"),
+        ("a:b:c", "c1", "/linux/cgroupsPath: 'a:b:c': 'a' is not the name of a slice unit ("),
+        ("a.slice:b:c/d", "c1", "/linux/cgroupsPath: 'a.slice:b:c/d': 'b-c/d.scope' is not the name of a scope unit ("),
+        (None, "c/1", "container id 'c/1': 'pyoci-c/1.scope' is not the name of a scope unit ("),
+    ],
+)
+def test_a_refusal_names_the_value_and_the_kind_of_unit(path: str | None, container_id: str, words: str) -> None:
+    with pytest.raises(CgroupError) as refusal:
+        units.parse(path, container_id, user=False)
+    assert str(refusal.value).startswith(words)
+
+
+@pytest.mark.parametrize(
     ("name", "path"),
     [
         ("-.slice", ""),
@@ -85,6 +101,27 @@ def test_properties_for_v1() -> None:
         ("TasksMax", ("t", 5)),
         ("BlockIOWeight", ("t", 10)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("cpu", "in_force", "quota"),
+    [
+        ({"period": 50000}, {}, (-1, 100000)),
+        ({"quota": 50000}, {}, (50000, 100000)),
+        ({"quota": 50000}, {"cpu.cfs_quota_us": "1000", "cpu.cfs_period_us": "50000"}, (50000, 50000)),
+        ({"period": 50000}, {"cpu.cfs_quota_us": "1000", "cpu.cfs_period_us": "100000"}, (1000, 50000)),
+    ],
+)
+def test_of_quota_and_period_of_v1_the_one_that_stays_is_the_one_in_force(
+    cpu: dict[str, int], in_force: dict[str, str], quota: tuple[int, int]
+) -> None:
+    assert units.properties(resources_v1.plan({"cpu": cpu}), False, in_force) == units.quota(*quota)
+
+
+@pytest.mark.parametrize("name", ["cpus", "mems"])
+def test_a_list_that_systemd_cannot_get_is_refused_by_its_property(name: str) -> None:
+    with pytest.raises(CgroupError, match=rf"^cpu\.{name}: 'x' must be a list such as 0-3,7$"):
+        units.properties(resources_v2.plan({"cpu": {name: "x"}}, {}), True, {})
 
 
 @pytest.mark.parametrize(

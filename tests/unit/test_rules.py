@@ -354,6 +354,44 @@ REFUSED = [
         config(resources_hugepageLimits=[{"pageSize": "2MB", "limit": 1}] * 2),
         "/linux/resources/hugepageLimits/1/pageSize",
     ),
+    ("idmap_has_mappings", mount(options=["ridmap"]), "/mounts/0/uidMappings"),
+    ("swap_includes_memory", config(resources_memory={"limit": -1, "swap": 1}), "/linux/resources/memory/limit"),
+    ("unified_names_files", config(resources_unified={".": ""}), "/linux/resources/unified/."),
+    ("unified_names_files", config(resources_unified={"~/": ""}), "/linux/resources/unified/~0~1"),
+    ("device_paths_differ", config(linux_devices=[device(), device(major=2)]), "/linux/devices/1/path"),
+    ("device_paths_differ", config(linux_devices=[device(), device(type="b")]), "/linux/devices/1/path"),
+    ("sysctl_is_the_containers", config(linux_sysctl={"net/./x": "1"}), "/linux/sysctl/net~1.~1x"),
+    *(
+        ("net_devices_can_move", config(linux_netDevices={"eth0": {"name": name}}), "/linux/netDevices/eth0/name")
+        for name in (".", "..", "a:b", "a/b", "a b", "a\u2003b")
+    ),
+    *(
+        ("memory_policy_fits_mode", config(linux_memoryPolicy={"mode": mode, **field}), f"/linux/memoryPolicy/{name}")
+        for mode in ("MPOL_DEFAULT", "MPOL_LOCAL")
+        for name, field in (("nodes", {"nodes": "0"}), ("flags", {"flags": ["MPOL_F_STATIC_NODES"]}))
+    ),
+    *(
+        (
+            "scheduler_fits_policy",
+            config(process_scheduler={"policy": "SCHED_DEADLINE", "runtime": 1024, **times}),
+            f"/process/scheduler{place}",
+        )
+        for place, times in (
+            ("", {}),
+            ("", {"deadline": 1023}),
+            ("", {"deadline": 2000, "period": 1999}),
+            ("/deadline", {"deadline": 1 << 63}),
+        )
+    ),
+    (
+        "scheduler_fits_policy",
+        config(process_scheduler={"policy": "SCHED_OTHER", "nice": -21}),
+        "/process/scheduler/nice",
+    ),
+    *(
+        ("strings_can_be_passed_on", config(hooks={"poststop": [{"path": "/x", name: ["ä" * (1 << 16)]}]}), place)
+        for name, place in (("args", "/hooks/poststop/0/args/0"), ("env", "/hooks/poststop/0/env/0"))
+    ),
 ]
 
 ACCEPTED = [
@@ -414,6 +452,12 @@ ACCEPTED = [
     config(resources_blockIO={"weightDevice": [{"major": 8, "minor": 0, "leafWeight": 10}]}),
     config(resources_rdma={"x": {"hcaObjects": 0}}),
     config(resources_unified={"io.max": "x", "hugetlb.1GB.max": "1"}),
+    config(process_scheduler={"policy": "SCHED_OTHER", "nice": 19}),
+    config(process_scheduler={"policy": "SCHED_BATCH", "nice": -20}),
+    config(process_args=["ä" * 65535 + "a"], hooks={"poststop": [{"path": "/x", "args": ["a" * ((1 << 17) - 1)]}]}),
+    config(linux_netDevices={"X0": {"name": "x" * 15}}),
+    config(mounts=[{"destination": "/", "options": ["rslave"]}]),
+    config(mounts=[{"destination": "/", "type": "none", "options": ["rslave"]}]),
 ]
 
 WARNED = [
@@ -531,6 +575,44 @@ def test_a_config_that_its_schema_refuses_is_checked_by_all_other_rules() -> Non
         "/process/rlimits/0/soft",
         "/linux/sysctl/vm.overcommit_memory",
         "/linux/resources/cpu/burst",
+    ]
+
+
+def test_all_that_is_checked_where_a_section_is_nothing_to_look_into() -> None:
+    document = config(process_args=[])
+    document["linux"] = 7
+    assert "/process/args" in [line.partition(": ")[0] for line in rules.check_what_can_be(document)]
+
+
+LONG = "/" + "x" * 256
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        (config(root={"path": LONG}), "/root/path"),
+        (mount(destination=LONG), "/mounts/0/destination"),
+        (mount(source=LONG, options=["bind"]), "/mounts/0/source"),
+        (mount(source=LONG, type="bind", options=["bind"]), "/mounts/0/source"),
+        (mount(source=LONG, type="none", options=["bind"]), "/mounts/0/source"),
+        (mount(source="x/" * 2048, type="overlay"), "/mounts/0/source"),
+        (config(linux_maskedPaths=["/a", LONG]), "/linux/maskedPaths/1"),
+        (config(linux_readonlyPaths=["/a", LONG]), "/linux/readonlyPaths/1"),
+        (config(linux_devices=[device(path=LONG)]), "/linux/devices/0/path"),
+        (config(linux_namespaces=[{"type": "mount"}, {"type": "uts", "path": LONG}]), "/linux/namespaces/1/path"),
+        (config(hooks={"createRuntime": [{"path": "/a"}, {"path": LONG}]}), "/hooks/createRuntime/1/path"),
+    ],
+)
+def test_each_path_of_a_config_is_measured(document: dict[str, Any], place: str) -> None:
+    check_document(document, "config")
+    assert [line.partition(": ")[0] for line in rules.check(document)] == [place]
+
+
+def test_every_mapping_that_overlaps_is_named_once_for_each_side() -> None:
+    """By the first one that it overlaps; those behind it are looked at, too."""
+    document = mapped(linux_uidMappings=[mapping(0, 0, 9), mapping(1, 1, 9), mapping(2, 2, 9)])
+    assert [line.partition(": ")[0] for line in rules.check(document)] == [
+        f"/linux/uidMappings/{index}/{side}" for index in (1, 2) for side in ("containerID", "hostID")
     ]
 
 

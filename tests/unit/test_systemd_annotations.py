@@ -70,6 +70,12 @@ def test_what_is_no_value_is_refused(text: str) -> None:
         properties({"org.systemd.property.CollectMode": text})
 
 
+@pytest.mark.parametrize("text", ["'a", '"a'])
+def test_a_string_without_its_end_is_named_so(text: str) -> None:
+    with pytest.raises(CgroupError, match=f"the string has no closing {text[0]}"):
+        properties({"org.systemd.property.CollectMode": text})
+
+
 REFUSED = """
     SuccessAction FailureAction JobTimeoutAction StartLimitAction RebootArgument SuccessActionExitStatus
     DevicePolicy DeviceAllow PIDs Slice Delegate DelegateSubgroup Controller User Group PAMName
