@@ -39,9 +39,9 @@ def swap_max(swap: int, limit: int | None) -> str:
     if swap == -1:
         return "max"
     if limit is None or limit < 0:
-        raise CgroupError(f"memory.swap: {swap} limits memory and swap together; set memory.limit, too")
+        raise CgroupError(f"memory.swap: {swap} limits memory and swap together; set limit, too")
     if swap < limit:
-        raise CgroupError(f"memory.swap: {swap} is below memory.limit {limit}: it counts memory and swap together")
+        raise CgroupError(f"memory.swap: {swap} is below the limit, {limit}: it counts memory and swap together")
     return str(swap - limit)
 
 

@@ -35,30 +35,41 @@ def of_new_group(resources: dict[str, Any] | None, unified: bool, hugetlb_is_uni
     from pyoci.cgroups import devices
 
     rules = devices.rules_of((resources or {}).get("devices"))
-    try:
-        batches = _batches(resources or {}, unified, hugetlb_is_unified, {})
-    except CgroupError as error:
-        raise CgroupError(_pointer(str(error))) from None
-    for batch in batches:
-        for item in batch:
-            item.name = _pointer(item.name)
+    batches = _with_places("/linux/resources", resources or {}, unified, hugetlb_is_unified, {})
     return Limits(batches=batches, devices=rules)
 
 
 def of_update(
     resources: dict[str, Any], facts: dict[str, str], unified: bool, hugetlb_is_unified: bool = False
 ) -> Limits:
-    """For a group in use, whose files hold `facts` (those that `facts_needed` names). Raises CgroupError."""
+    """For a group in use, whose files hold `facts` (those that `facts_needed` names). Raises CgroupError.
+
+    Messages have the pointers of a document of `update`.
+    """
     from pyoci.cgroups import devices
 
     rules = devices.rules_of(resources["devices"]) if "devices" in resources else None
-    return Limits(batches=_batches(resources, unified, hugetlb_is_unified, facts), devices=rules)
+    return Limits(batches=_with_places("", resources, unified, hugetlb_is_unified, facts), devices=rules)
 
 
-def _pointer(words: str) -> str:
-    """`memory.limit: ...` as a place in config.json; what tells one entry of a list from others follows the pointer."""
+def _with_places(
+    top: str, resources: dict[str, Any], unified: bool, hugetlb_is_unified: bool, facts: dict[str, str]
+) -> list[list[Write]]:
+    """Batches, and errors, that name properties by their pointers in a document; `top` is that of the limits in it."""
+    try:
+        batches = _batches(resources, unified, hugetlb_is_unified, facts)
+    except CgroupError as error:
+        raise CgroupError(_pointer(top, str(error))) from None
+    for batch in batches:
+        for item in batch:
+            item.name = _pointer(top, item.name)
+    return batches
+
+
+def _pointer(top: str, words: str) -> str:
+    """`memory.limit: ...` as a place below `top`; what tells one entry of a list from others follows the pointer."""
     name = words.partition(":")[0].partition(" ")[0]
-    return f"/linux/resources/{name.replace('.', '/')}{words[len(name) :]}"
+    return f"{top}/{name.replace('.', '/')}{words[len(name) :]}"
 
 
 def facts_needed(resources: dict[str, Any]) -> list[str]:

@@ -59,4 +59,4 @@ def _check_burst(cpu: dict[str, Any]) -> None:
     """config-linux.md, "CPU": a burst must not be larger than a positive quota."""
     quota, burst = cpu.get("quota"), cpu.get("burst")
     if burst and quota and 0 < quota < burst:
-        raise CgroupError(f"cpu.burst: {burst} is larger than cpu.quota {quota}")
+        raise CgroupError(f"cpu.burst: {burst} is larger than the quota, {quota}")

@@ -31,7 +31,7 @@ def options_of(call: Call, detach: bool) -> Options:
         from pyoci.cli import mistakes
 
         hint = mistakes.arguments(call.command, call.args)
-        raise UsageError(f"{call.command} takes one container ID, found {len(call.args)}{hint}")
+        raise UsageError(f"{call.command} takes one container ID, not {len(call.args)}{hint}")
     values = call.options
     return Options(
         container_id=call.args[0],

@@ -54,7 +54,7 @@ def options_of(call: Call) -> host.Options:
     _, *args = call.args
     if bool(args) == bool(values["process"]):
         both = "both" if args else "neither"
-        raise host.failed(UsageError(f"exec takes a command, or --process FILE, found {both}"))
+        raise host.failed(UsageError(f"exec takes a command or --process FILE, not {both}"))
     changes = Changes(
         args=args,
         terminal=values["tty"],

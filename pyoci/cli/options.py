@@ -206,7 +206,7 @@ def expect_args(call: Call, least: int, most: int | None, what: str) -> None:
     if count < least:
         raise UsageError(f"{call.command}: {what} required; see pyoci {call.command} --help")
     if most is not None and count > most:
-        raise UsageError(f"{call.command}: unexpected argument {call.args[most]!r}; expected {what}")
+        raise UsageError(f"{call.command}: {call.args[most]!r} is one argument too many; the command takes {what}")
 
 
 def for_each(names: list[str], act: Callable[[str], None]) -> int:

@@ -24,7 +24,7 @@ OPTIONS = (
 
 def run(call: Call) -> int:
     if len(call.args) != 1:
-        raise UsageError(f"restore takes one container ID, found {len(call.args)}")
+        raise UsageError(f"restore takes one container ID, not {len(call.args)}")
     values = call.options
     options = Options(
         container_id=call.args[0],

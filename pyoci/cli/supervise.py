@@ -27,7 +27,7 @@ _TABLES = {"create": create.OPTIONS, "run": create.OPTIONS, "exec": executing.OP
 def run(call: Call) -> int:
     command, *words = call.args or [""]
     if command not in _TABLES:
-        raise UsageError(f"supervise takes create, run or exec, found {command!r}")
+        raise UsageError(f"supervise takes create, run or exec, not {command!r}")
     report = host.Report(_descriptor(call, "report"), _size(call.options["size"]))
     caller = _descriptor(call, "caller") if call.options["caller"] else -1
     if command == "create" and not host.detach():

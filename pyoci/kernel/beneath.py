@@ -170,7 +170,7 @@ def _step(dirfd: int, name: str, mode: int, path: str, *, file: bool = False) ->
 def _make(dirfd: int, name: str, mode: int, file: bool) -> None:
     if file:
         flags = posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
-        posix.close(posix.open(name, flags, mode, dir_fd=dirfd))
+        posix.close(posix.open(name, flags, mode & ~0o111, dir_fd=dirfd))  # nobody runs a place for a mount
     else:
         posix.mkdir(name, mode, dir_fd=dirfd)
 

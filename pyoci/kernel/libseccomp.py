@@ -88,8 +88,8 @@ class Library:
         """
         if any(action == _NOTIFY for _, action, _, _ in rules) and self.api_level() < _NOTIFY_API_LEVEL:
             raise UnsupportedError(
-                f"SCMP_ACT_NOTIFY needs libseccomp 2.5 and Linux 5.0 (API level {_NOTIFY_API_LEVEL}); found"
-                f" libseccomp {self.version_text()}, API level {self.api_level()}"
+                f"SCMP_ACT_NOTIFY needs libseccomp 2.5 and Linux 5.0 (API level {_NOTIFY_API_LEVEL}), not"
+                f" libseccomp {self.version_text()} with API level {self.api_level()}"
             )
         context = self._calls.new(default_action)
         if context is None:

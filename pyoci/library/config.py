@@ -382,7 +382,7 @@ def _process(document: dict[str, Any]) -> dict[str, Any]:
 def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
     """A copy that shares nothing, of what JSON has. TypeError, ConfigError for anything else."""
     if not isinstance(document, Mapping):
-        raise TypeError(f"config: takes a mapping, found {type(document).__name__}")
+        raise TypeError(f"config: takes a mapping, not {type(document).__name__}")
     try:
         plain: dict[str, Any] = json.loads(json.dumps(dict(document), allow_nan=False))
     except ValueError as error:

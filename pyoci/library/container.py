@@ -454,7 +454,7 @@ class Container:
 
     def _events(self, interval: float) -> Events:
         if not interval > 0:
-            raise UsageError(f"interval: must be greater than zero, found {interval}")
+            raise UsageError(f"interval: must be greater than zero, not {interval}")
         self.state()
         return Events([self.program, "--root", self.root, "events", f"--interval={interval:.9f}s", self.id])
 

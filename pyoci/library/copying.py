@@ -88,7 +88,7 @@ class Files:
                     numbers.append(host + number - inside)
                     break
             else:
-                raise ConfigError(f"owner: found {number}, which the container's user namespace does not map")
+                raise ConfigError(f"owner: must be mapped in the container's user namespace, and {number} is not")
         return numbers[0], numbers[1]
 
 
@@ -254,7 +254,7 @@ def _target(root: beneath.Root, destination: str, name: str) -> tuple[int, str]:
         os.close(found)
     folder, own_name = os.path.split(destination)
     if own_name in ("", ".", ".."):
-        raise ConfigError(f"destination: found {destination[:200]!r}, which is not a folder of the container")
+        raise ConfigError(f"destination: must be a folder of the container, which {destination[:200]!r} is not")
     call = f"copy to {destination} of the container: open {folder}"
     return _open_inside(root, folder, os.O_PATH | os.O_DIRECTORY, call), own_name
 

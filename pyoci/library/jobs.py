@@ -173,7 +173,7 @@ def _config(
 def _base(config: Config | None, args: Sequence[_Path] | None, rootfs: _Path | None) -> tuple[Config, _Path | None]:
     """The config that the other arguments change, and a root folder if it gets one. TypeError for a lack."""
     if isinstance(args, (str, bytes)):
-        raise TypeError(f"args: takes a list of words such as ['sh', '-c', ...], found the string {args[:40]!r}")
+        raise TypeError(f"args: takes a list of words such as ['sh', '-c', ...], not the string {args[:40]!r}")
     if isinstance(rootfs, Bundle):
         if config is not None:
             raise TypeError("a bundle has a config: give either a bundle, or a config and a rootfs")

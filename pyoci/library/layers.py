@@ -290,7 +290,7 @@ def _parts(path: str) -> list[str]:
     _short(path)
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise ConfigError(f"image: found the path {path[:200]!r}, which leads out of the layer")
+        raise ConfigError(f"image: the path {path[:200]!r} leads out of the layer")
     if len(parts) > _DEPTH_MAX:
         raise ConfigError(f"image: {path[:80]!r} is more than {_DEPTH_MAX} folders deep")
     return parts

@@ -191,7 +191,7 @@ def finish(
 
 def encode(input: str | bytes | None, encoding: str | None) -> bytes | None:
     if input is not None and not isinstance(input, (str, bytes, bytearray, memoryview)):
-        raise TypeError(f"input: takes a str or bytes, found {type(input).__name__}")
+        raise TypeError(f"input: takes a str or bytes, not {type(input).__name__}")
     return input.encode(encoding or "utf-8") if isinstance(input, str) else input
 
 

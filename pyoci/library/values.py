@@ -15,7 +15,7 @@ PERIOD = 100_000  # microseconds of the CPU limit, the kernel's default
 def size(value: int | str, name: str) -> int:
     """Bytes of `67108864`, `"64M"`, `"1.5 GiB"`; -1 means unlimited. ConfigError names `name`."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise TypeError(f"{name}: takes an int or a str such as '64M', found {type(value).__name__}")
+        raise TypeError(f"{name}: takes an int or a str such as '64M', not {type(value).__name__}")
     if isinstance(value, int):
         number = value
     else:
@@ -33,7 +33,7 @@ def size(value: int | str, name: str) -> int:
 def cpu_quota(cpus: float, name: str = "cpus") -> int:
     """Microseconds in each PERIOD for a number of CPUs such as 0.5. ConfigError below 0.01, what the kernel takes."""
     if isinstance(cpus, bool) or not isinstance(cpus, (int, float)):
-        raise TypeError(f"{name}: takes a number of CPUs such as 0.5, found {type(cpus).__name__}")
+        raise TypeError(f"{name}: takes a number of CPUs such as 0.5, not {type(cpus).__name__}")
     if not (math.isfinite(cpus) and 0.01 <= cpus <= 1 << 20):
         raise ConfigError(f"{name}: must be a number of CPUs from 0.01, not {cpus}")
     return round(cpus * PERIOD)
@@ -42,7 +42,7 @@ def cpu_quota(cpus: float, name: str = "cpus") -> int:
 def seconds(value: float, name: str) -> float:
     """A time to wait, zero or more. ConfigError."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name}: takes a number of seconds or None, found {type(value).__name__}")
+        raise TypeError(f"{name}: takes a number of seconds or None, not {type(value).__name__}")
     if not value >= 0:
         raise ConfigError(f"{name}: must be zero seconds or more, or None for no limit, not {value}")
     return value
@@ -51,7 +51,7 @@ def seconds(value: float, name: str) -> float:
 def output_limit(value: int | None) -> int | None:
     """Bytes that a program may write, None for no limit. ConfigError."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise TypeError(f"max_output: takes a number of bytes or None, found {type(value).__name__}")
+        raise TypeError(f"max_output: takes a number of bytes or None, not {type(value).__name__}")
     if value is not None and value < 0:
         raise ConfigError(f"max_output: must be zero bytes or more, or None for no limit, not {value}")
     return value
@@ -60,7 +60,7 @@ def output_limit(value: int | None) -> int | None:
 def arguments(args: Sequence[str | os.PathLike[str]]) -> list[str]:
     """A command line as a list of words. A string is refused: it would become a list of letters."""
     if isinstance(args, (str, bytes)):
-        raise TypeError(f"args: takes a list of words such as ['sh', '-c', ...], found the string {args[:40]!r}")
+        raise TypeError(f"args: takes a list of words such as ['sh', '-c', ...], not the string {args[:40]!r}")
     words = [os.fspath(word) if isinstance(word, os.PathLike) else word for word in args]
     for word in words:
         text(word, "args")
@@ -72,16 +72,16 @@ def arguments(args: Sequence[str | os.PathLike[str]]) -> list[str]:
 def text(value: str, name: str) -> str:
     """`value`, which the kernel must be able to take: no NUL. ConfigError."""
     if not isinstance(value, str):
-        raise TypeError(f"{name}: takes a str, found {type(value).__name__}")
+        raise TypeError(f"{name}: takes a str, not {type(value).__name__}")
     if "\0" in value:
-        raise ConfigError(f"{name}: found {value[:40]!r}, which holds a NUL")
+        raise ConfigError(f"{name}: must hold no NUL, and {value[:40]!r} does")
     return value
 
 
 def mapping(value: Mapping[str, str], name: str) -> Mapping[str, str]:
     """Names and values. A list of "NAME=value", as config.json has the environment, is refused."""
     if not isinstance(value, Mapping):
-        raise TypeError(f"{name}: takes a mapping such as {{'NAME': 'value'}}, found {type(value).__name__}")
+        raise TypeError(f"{name}: takes a mapping such as {{'NAME': 'value'}}, not {type(value).__name__}")
     return value
 
 
@@ -115,7 +115,7 @@ def user(value: int | str | tuple[int, int], name: str = "user") -> tuple[int, i
         numbers = (value, value)
     for number in numbers:
         if isinstance(number, bool) or not isinstance(number, int):
-            raise TypeError(f"{name}: takes numbers, found {type(number).__name__}")
+            raise TypeError(f"{name}: takes numbers, not {type(number).__name__}")
         if not 0 <= number < 1 << 32:
             raise ConfigError(f"{name}: must be an ID from 0 to 4294967295, not {number}")
     return numbers

@@ -270,12 +270,19 @@ def _refuse_what_does_not_fit(mount: Mount, options: _Options, where: str) -> No
         word = next(word for word, flag in _CLASSIC.items() if mount.classic_flags & flag)
         raise UnsupportedError(f"{place}: {word!r} cannot be changed by a remount")
     if mount.tmpcopyup and (mount.kind != "filesystem" or mount.fstype != "tmpfs"):
-        raise ConfigError(f"{place}: tmpcopyup found on type {mount.fstype!r}, it needs tmpfs")
+        raise ConfigError(f"{place}: tmpcopyup needs a new mount of type tmpfs, not {_described(mount)}")
     if mount.idmap and mount.kind != "bind":
-        raise ConfigError(f"{place}: {mount.idmap} is for bind mounts, found type {mount.fstype!r}")
+        raise ConfigError(f"{place}: {mount.idmap} needs a bind mount, not {_described(mount)}")
     for word in options.words:
         if word in (*_LINKS, *_DONE_BY_ENGINE) and mount.kind != "bind":
-            raise ConfigError(f"{place}: {word} is for bind mounts, found type {mount.fstype!r}")
+            raise ConfigError(f"{place}: {word} needs a bind mount, not {_described(mount)}")
+
+
+def _described(mount: Mount) -> str:
+    """The kind of a mount, for messages."""
+    if mount.kind == "filesystem":
+        return f"a new mount of type {mount.fstype!r}"
+    return {"bind": "a bind mount", "cgroup": "a cgroup mount", "remount": "a remount"}.get(mount.kind, "another kind")
 
 
 def _set_attributes(mount: Mount, options: _Options) -> None:

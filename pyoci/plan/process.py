@@ -129,7 +129,9 @@ def _environment(env: list[str], facts: Facts) -> list[str]:
 def _rlimit(entry: dict[str, Any], index: int) -> tuple[str, int, int, int]:
     name = entry["type"]
     if name not in RLIMITS:
-        raise ConfigError(f"/process/rlimits/{index}/type: found {name!r}, which getrlimit(2) does not have")
+        raise ConfigError(
+            f"/process/rlimits/{index}/type: must be a limit of getrlimit(2) such as RLIMIT_NOFILE, not {name!r}"
+        )
     return name, RLIMITS[name], entry["soft"], entry["hard"]
 
 
@@ -200,7 +202,9 @@ def personality(entry: dict[str, Any] | None) -> int | None:
     if not entry:
         return None
     if entry.get("flags"):
-        raise UnsupportedError(f"/linux/personality/flags: found {entry['flags']!r}, the spec defines none so far")
+        raise UnsupportedError(
+            f"/linux/personality/flags: must be empty, since the specification defines none, not {entry['flags']!r}"
+        )
     return _DOMAINS[entry.get("domain", "LINUX")]
 
 

@@ -172,7 +172,9 @@ def _action(name: Any, where: str, problems: list[str]) -> int:
 def _with_errno(action: int, errno: Any, where: str, key: str, problems: list[str]) -> int:
     if action not in _TAKES_ERRNO:
         if errno is not None:
-            problems.append(f"{where}/{key}: only SCMP_ACT_ERRNO and SCMP_ACT_TRACE take a number, found {errno!r}")
+            problems.append(
+                f"{where}/{key}: must be left out, not {errno!r}: only SCMP_ACT_ERRNO and SCMP_ACT_TRACE take a number"
+            )
         return action
     if errno is None:
         return action | _EPERM

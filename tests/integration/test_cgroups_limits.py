@@ -157,6 +157,25 @@ def test_unified_is_refused_by_name(runtime: Runtime, bundle: Bundle, file: str)
     assert file in runtime.refuses(bundle) or not cgroup.is_v2()
 
 
+@pytest.mark.parametrize("command", ["create", "update"])
+def test_a_limit_whose_controller_the_host_lacks_is_refused_by_name(
+    runtime: Runtime, bundle: Bundle, command: str
+) -> None:
+    limit = {"rdma": {"mlx5_1": {"hcaHandles": 3}}}
+    if "rdma" in Path("/proc/cgroups").read_text().split():
+        pytest.skip("this kernel has the rdma controller")
+    if command == "create":
+        bundle.linux["resources"].update(limit)
+        assert "/linux/resources/rdma: " in runtime.refuses(bundle)
+    else:
+        bundle.sleeps()
+        document = bundle.path / "limits.json"
+        document.write_text(json.dumps(limit))
+        result = runtime.call("update", "--resources", str(document), runtime.start(bundle).id)
+        assert result.status == 1
+        assert "pyoci: /rdma: " in result.stderr
+
+
 def test_huge_pages(runtime: Runtime, bundle: Bundle) -> None:
     if not os.path.isdir("/sys/kernel/mm/hugepages/hugepages-2048kB"):
         pytest.skip("this kernel has no huge pages of 2 MB")

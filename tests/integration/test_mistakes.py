@@ -321,7 +321,7 @@ class TestCommands:
     def test_a_bundle_as_an_argument(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.write()
         words = runtime.fails("run", str(bundle.path), "x")
-        check(words, ("takes one container ID, found 2; ", f"write pyoci run --bundle {bundle.path} x"))
+        check(words, ("takes one container ID, not 2; ", f"write pyoci run --bundle {bundle.path} x"))
 
     def test_a_command_as_an_argument(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.write()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +33,15 @@ def test_bind_shows_a_folder(runtime: Runtime, bundle: Bundle, source: Path) -> 
 def test_bind_shows_a_file(runtime: Runtime, bundle: Bundle, source: Path) -> None:
     bundle.bind(source / "fact", "/etc/fact")
     assert runtime.sh(bundle, "cat /etc/fact") == "outer"
+
+
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_the_place_of_a_file_is_no_program(runtime: Runtime, bundle: Bundle, source: Path, umask: int) -> None:
+    bundle.bind(source / "fact", "/new/fact")
+    result = runtime.run(bundle, preexec=lambda: os.umask(umask))
+    assert result.status == 0, result.stderr
+    assert stat.S_IMODE((bundle.rootfs / "new/fact").stat().st_mode) == 0o644
+    assert stat.S_IMODE((bundle.rootfs / "new").stat().st_mode) == 0o755
 
 
 def test_bind_covers_a_file(runtime: Runtime, bundle: Bundle, source: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -179,6 +180,26 @@ def test_time_offsets_in_a_user_namespace(runtime: Runtime, bundle: Bundle) -> N
     bundle.linux["timeOffsets"] = {"monotonic": {"secs": 1000000}, "boottime": {"secs": 2000000}}
     lines = runtime.sh(bundle, "cat /proc/self/timens_offsets").split()
     assert {"1000000", "2000000"} <= set(lines)
+
+
+def _ignore_and_block() -> None:
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGUSR2, signal.SIGRTMIN})
+
+
+@pytest.mark.parametrize("command", ["run", "exec"])
+def test_signals_of_the_caller(runtime: Runtime, bundle: Bundle, command: str) -> None:
+    """`nohup`, or a shell that ignores SIGINT in the background, says nothing about a container's program."""
+    words = ["/bin/cat", "/proc/self/status"]
+    if command == "run":
+        bundle.process["args"] = words
+        result = runtime.run(bundle, preexec=_ignore_and_block)
+    else:
+        bundle.sleeps()
+        result = runtime.call("exec", runtime.start(bundle).id, *words, preexec=_ignore_and_block)
+    lines = [line.split() for line in result.stdout.splitlines() if line.startswith(("SigIgn", "SigBlk"))]
+    assert {words[0]: int(words[1], 16) for words in lines} == {"SigIgn:": 0, "SigBlk:": 0}
 
 
 def test_groups_of_the_caller(runtime: Runtime, bundle: Bundle) -> None:

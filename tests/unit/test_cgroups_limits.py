@@ -8,6 +8,7 @@ import pytest
 
 from pyoci.cgroups import devices, limits, systemd_units
 from pyoci.cgroups.limits import Limits
+from pyoci.errors import CgroupError
 
 
 def files(planned: Limits) -> list[tuple[str, str, bool]]:
@@ -53,6 +54,35 @@ def test_rules_for_devices_are_left_alone_by_an_update_without_them() -> None:
     assert limits.of_update({"pids": {"limit": 5}}, {}, unified=True).devices is None
     assert limits.of_update({"devices": []}, {}, unified=True).devices == list(devices.DEFAULT_RULES)
     assert limits.of_new_group(None, unified=False).devices == list(devices.DEFAULT_RULES)
+
+
+EVERY_LIMIT: dict[str, Any] = {
+    "memory": {"limit": 4096, "swap": 8192},
+    "cpu": {"shares": 2, "quota": 5000, "period": 20000, "cpus": "0"},
+    "pids": {"limit": 5},
+    "blockIO": {"weight": 20},
+}
+
+
+@pytest.mark.parametrize("unified", [False, True])
+def test_names_are_places_in_the_document(unified: bool) -> None:
+    """Whoever reads a message finds the property in the file that was handed in."""
+    created = limits.of_new_group(EVERY_LIMIT, unified)
+    updated = limits.of_update(EVERY_LIMIT, {}, unified)
+    names = [item.name for batch in updated.batches for item in batch]
+    assert {"/memory/limit", "/memory/swap", "/cpu/shares", "/cpu/cpus", "/pids/limit", "/blockIO/weight"} <= {*names}
+    assert [item.name for batch in created.batches for item in batch] == [f"/linux/resources{name}" for name in names]
+
+
+@pytest.mark.parametrize(
+    "resources", [{"cpu": {"quota": 1}}, {"cpu": {"quota": 5000, "burst": 6000}}, {"memory": {"swappiness": 101}}]
+)
+@pytest.mark.parametrize("unified", [False, True])
+def test_errors_begin_with_a_place_in_the_document(resources: dict[str, Any], unified: bool) -> None:
+    with pytest.raises(CgroupError, match=r"^/linux/resources/(cpu|memory)/\w+: "):
+        limits.of_new_group(resources, unified)
+    with pytest.raises(CgroupError, match=r"^/(cpu|memory)/\w+: "):
+        limits.of_update(resources, {}, unified)
 
 
 def test_device_rules_alone_are_no_writes() -> None:

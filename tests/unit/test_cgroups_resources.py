@@ -251,7 +251,7 @@ def test_unlimited_memory_takes_swap_along() -> None:
 
 def test_an_update_of_swap_alone_counts_from_the_limit_in_force() -> None:
     assert v2({"memory": {"swap": 500}}, memory_max="200\n") == [("memory.swap.max", "300")]
-    with pytest.raises(CgroupError, match=r"set memory.limit, too"):
+    with pytest.raises(CgroupError, match=r"set limit, too"):
         v2({"memory": {"swap": 500}}, memory_max="max\n")
 
 
@@ -272,7 +272,7 @@ def test_an_update_of_memory_alone_keeps_the_limit_of_both_together() -> None:
     assert update(400, "500\n", "300\n") == [("memory.swap.max", "400"), ("memory.max", "400")]
     assert update(600, "500\n", "max\n") == [("memory.max", "600")]
     assert update(600, "max\n", "300\n") == [("memory.max", "600")]
-    with pytest.raises(CgroupError, match=r"memory.swap: 800 is below memory.limit 900"):
+    with pytest.raises(CgroupError, match=r"memory.swap: 800 is below the limit, 900"):
         update(900, "500\n", "300\n")
 
 

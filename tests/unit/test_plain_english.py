@@ -38,6 +38,8 @@ STRANGE = {
 STRANGE_FOR_USERS = {
     r"(?:^|[.:;] |- |\| )(What|Whoever|Whose) (?![^.?]*\?)(?! *\|)": "name the thing: `files that are missing`"
 }
+# A message begins with the property: `/process/cwd: must be an absolute path, not "tmp"`.
+STRANGE_IN_MESSAGES = {r"(?:^|[,:;] )(found|expected) (?!in\b)": "must be ..., not ...; needs ..."}
 # A docstring begins with the thing: `The record of a container`, `Files that ...`.
 CLAUSE_FOR_A_NOUN = r"^(What|Who|Whose|Whoever|Whatever) (?![^.]*\?)"
 
@@ -96,6 +98,12 @@ def test_pages_and_messages(pattern: str) -> None:
     texts = [*of_pages(), *((place, text) for kind, place, text in of_sources() if kind == "message")]
     found = [f"{place}: {text}" for place, text in texts if re.search(pattern, text)]
     assert not found, f"write in its place: {STRANGE_FOR_USERS[pattern]}"
+
+
+@pytest.mark.parametrize("pattern", STRANGE_IN_MESSAGES)
+def test_messages(pattern: str) -> None:
+    found = [f"{place}: {text}" for kind, place, text in of_sources() if kind == "message" and re.search(pattern, text)]
+    assert not found, f"write in its place: {STRANGE_IN_MESSAGES[pattern]}"
 
 
 def test_docstrings_begin_with_a_noun_or_a_verb() -> None:

@@ -73,7 +73,9 @@ def test_errno_zero_is_not_the_default_eperm() -> None:
 
 @pytest.mark.parametrize("action", ["SCMP_ACT_ALLOW", "SCMP_ACT_KILL", "SCMP_ACT_LOG", "SCMP_ACT_TRAP"])
 def test_errno_ret_with_an_action_that_takes_none_is_an_error(action: str) -> None:
-    assert problems(syscalls=[rule(action, errnoRet=1)])[0].startswith("/linux/seccomp/syscalls/0/errnoRet: only")
+    assert problems(syscalls=[rule(action, errnoRet=1)])[0].startswith(
+        "/linux/seccomp/syscalls/0/errnoRet: must be left out"
+    )
     assert problems(defaultAction=action, defaultErrnoRet=1)[0].startswith("/linux/seccomp/defaultErrnoRet: only")
 
 

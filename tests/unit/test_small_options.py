@@ -50,4 +50,4 @@ class TestExecProcess:
     @pytest.mark.parametrize(("words", "found"), [(["--process", "f", "x", "true"], "both"), (["x"], "neither")])
     def test_a_command_or_a_file(self, capfd: pytest.CaptureFixture[str], words: list[str], found: str) -> None:
         assert main(["exec", *words]) == 255
-        assert f"exec takes a command, or --process FILE, found {found}" in capfd.readouterr().err
+        assert f"exec takes a command or --process FILE, not {found}" in capfd.readouterr().err
