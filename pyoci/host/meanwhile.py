@@ -1,4 +1,4 @@
-"""What an operation's failure comes from when the container has ended, or was deleted, since the operation began.
+"""The reason of a failed operation, where the container has ended, or was deleted, since the operation began.
 
 Its cgroup is gone then (ENODEV), or a process that was about to enter it. Engines look for the words that say so, and a
 person learns nothing from the others.
