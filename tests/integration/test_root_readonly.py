@@ -17,6 +17,15 @@ def test_path_may_be_absolute(runtime: Runtime, bundle: Bundle) -> None:
     assert runtime.sh(bundle, "echo in") == "in"
 
 
+@pytest.mark.beyond_runc("runc refuses a link")
+@pytest.mark.parametrize("target", ["rootfs", "absolute"])
+def test_path_may_be_a_link(runtime: Runtime, bundle: Bundle, target: str) -> None:
+    (bundle.path / "link").symlink_to(bundle.rootfs if target == "absolute" else target)
+    bundle.config["root"]["path"] = "link"
+    assert runtime.sh(bundle, "echo in > /etc/fact; cat /etc/fact") == "in"
+    assert (bundle.rootfs / "etc/fact").read_text() == "in\n"
+
+
 def test_the_bundle_is_the_working_directory_by_default(runtime: Runtime, bundle: Bundle) -> None:
     bundle.sh("echo in")
     name = runtime.add(bundle)

@@ -50,8 +50,9 @@ def test_unbindable(runtime: Runtime, bundle: Bundle) -> None:
 
 @pytest.mark.beyond_runc("runc cuts the rootfs off from the host before it makes it a slave")
 @pytest.mark.usefixtures("host_mount")
-def test_slave_sees_what_the_host_mounts(runtime: Runtime, bundle: Bundle) -> None:
-    bundle.linux["rootfsPropagation"] = "slave"
+@pytest.mark.parametrize("how", ["slave", "shared"])
+def test_slave_and_shared_see_what_the_host_mounts(runtime: Runtime, bundle: Bundle, how: str) -> None:
+    bundle.linux["rootfsPropagation"] = how
     container = runtime.create(bundle)
     sandbox.mount("-t", "tmpfs", "tmpfs", bundle.rootfs / "mnt")
     assert "/mnt" in container.mounts()

@@ -76,7 +76,9 @@ def test_errno_ret_with_an_action_that_takes_none_is_an_error(action: str) -> No
     assert problems(syscalls=[rule(action, errnoRet=1)])[0].startswith(
         "/linux/seccomp/syscalls/0/errnoRet: must be left out"
     )
-    assert problems(defaultAction=action, defaultErrnoRet=1)[0].startswith("/linux/seccomp/defaultErrnoRet: must be left out")
+    assert problems(defaultAction=action, defaultErrnoRet=1)[0].startswith(
+        "/linux/seccomp/defaultErrnoRet: must be left out"
+    )
 
 
 @pytest.mark.parametrize("number", [-1, 4096, True, "1", 1.0])
