@@ -170,7 +170,7 @@ def _encode(value: Any, parts: list[str]) -> None:
     if value is None or value is True or value is False:
         parts.append({None: "null", True: "true", False: "false"}[value])
     elif isinstance(value, str):
-        parts.append(_quoted(value))
+        parts.append(quoted(value))
     elif isinstance(value, int):
         parts.append(int.__repr__(value))
     elif isinstance(value, float):
@@ -179,7 +179,7 @@ def _encode(value: Any, parts: list[str]) -> None:
         parts.append(float.__repr__(value))
     elif isinstance(value, dict):
         for number, (key, item) in enumerate(value.items()):
-            parts += ["," if number else "{", _quoted(key), ":"]
+            parts += ["," if number else "{", quoted(key), ":"]
             _encode(item, parts)
         parts.append("}" if value else "{}")
     elif isinstance(value, (list, tuple)):
@@ -195,7 +195,8 @@ def _refuse(value: object) -> NoReturn:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A JSON string in ASCII; a lone surrogate stays one, as `_json` has it."""
     return '"' + "".join(_ESCAPED.get(ord(char)) or _ascii(char) for char in text) + '"'
 
 

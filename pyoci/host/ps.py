@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import posix
+
 from pyoci.errors import PyociError, UnsupportedError, UsageError, reason
 from pyoci.state import status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyoci.state.store import Entry
+
+_IGNORED = (13, 25)  # SIGPIPE, SIGXFSZ: by Python, not by its caller
 
 
 def pids(entry: Entry) -> list[int]:
@@ -23,17 +27,39 @@ def pids(entry: Entry) -> list[int]:
 
 def table(pids: list[int], options: list[str]) -> str:
     """The table of ps(1), called with `options`, of these processes. Raises PyociError when it fails."""
-    import subprocess
-
     try:
-        command = ["ps", *options]  # found in the caller's PATH, as runc does
-        done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        status, output, words = _run(["ps", *options])  # found in the caller's PATH, as runc does
     except OSError as error:
         raise PyociError(f"run ps: {reason(error)}; pyoci ps --format json does without") from None
-    if done.returncode:
-        words = done.stderr.decode("utf-8", "replace").strip()
-        raise PyociError(f"ps {' '.join(options)}: exit status {done.returncode}: {words}")
-    return select_rows(done.stdout.decode("utf-8", "surrogateescape"), set(pids))
+    if status:
+        said = words.decode("utf-8", "replace").strip()
+        raise PyociError(f"ps {' '.join(options)}: exit status {status}: {said}")
+    return select_rows(output.decode("utf-8", "surrogateescape"), set(pids))
+
+
+def _run(command: list[str]) -> tuple[int, bytes, bytes]:
+    """A program's exit status and what it writes. Not by `subprocess`, whose file may be gone. Raises OSError."""
+    output, words = posix.memfd_create("ps-output"), posix.memfd_create("ps-words")
+    try:
+        streams = [
+            (posix.POSIX_SPAWN_OPEN, 0, "/dev/null", posix.O_RDONLY, 0),
+            (posix.POSIX_SPAWN_DUP2, output, 1),
+            (posix.POSIX_SPAWN_DUP2, words, 2),
+        ]
+        pid = posix.posix_spawnp(command[0], command, posix.environ, file_actions=streams, setsigdef=_IGNORED)
+        status = posix.waitstatus_to_exitcode(posix.waitpid(pid, 0)[1])
+        return status, _all_of(output), _all_of(words)
+    finally:
+        posix.close(output)
+        posix.close(words)
+
+
+def _all_of(fd: int) -> bytes:
+    posix.lseek(fd, 0, 0)
+    data = b""
+    while part := posix.read(fd, 1 << 20):
+        data += part
+    return data
 
 
 def select_rows(text: str, pids: set[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 
@@ -46,13 +47,49 @@ def test_containers_are_inspected_and_ended(runtime: Runtime, new_bundle: Callab
     assert "does not exist" in without(stdlib, [*pyoci, "state", container.id]).stderr
 
 
+LOGGED = [
+    [],
+    ["--log-format", "json"],
+    ["--log", "LOG"],
+    ["--log", "LOG", "--log-format", "json"],
+    ["--debug", "--log", "LOG", "--log-format", "json"],
+]
+WORKING = [
+    ["state", "ID"], ["list"], ["list", "--format", "json"], ["list", "--quiet"], ["ps", "ID"], ["ps", "ID", "-e"],
+    ["ps", "--format", "json", "ID"], ["events", "--stats", "ID"], ["pause", "ID"], ["resume", "ID"],
+    ["update", "--pids-limit", "9", "ID"], ["exec", "ID", "/bin/true"], ["top", "--once", "ID"], ["features"],
+    ["kill", "ID", "WINCH"], ["kill", "--all", "ID", "WINCH"], ["kill", "ID", "KILL"], ["delete", "--force", "ID"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", LOGGED, ids=" ".join)
+def test_however_it_logs(runtime: Runtime, bundle: Bundle, stdlib: str, options: list[str]) -> None:
+    """Every engine asks for a log in JSON."""
+    log = bundle.path / "log"
+    words = [str(log) if word == "LOG" else word for word in options]
+    pyoci = [*runtime.command, "--root", str(runtime.root), *words]
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    for command in WORKING:
+        done = without(stdlib, [*pyoci, *(container.id if word == "ID" else word for word in command)])
+        assert done.returncode == 0, (command, done.stderr)
+    done = without(stdlib, [*pyoci, "delete", container.id])
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr or "--debug" in options
+    said = log.read_text() if "--log" in options else done.stderr
+    if "json" in options:
+        entries = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        assert "container does not exist" in entries[-1]["msg"]
+    assert "container does not exist" in said
+
+
 @pytest.mark.parametrize("command", [["--help"], ["--version"]], ids=lambda words: words[0])
 def test_help_and_version_work(runtime: Runtime, stdlib: str, command: list[str]) -> None:
     done = without(stdlib, [*runtime.command, *command])
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", [["ps"], ["doctor"]], ids=lambda words: words[0])
+@pytest.mark.parametrize("command", [["delete", "--regex"], ["doctor"]], ids=lambda words: words[0])
 def test_other_commands_say_what_is_missing(
     runtime: Runtime, new_bundle: Callable[[], Bundle], stdlib: str, command: list[str]
 ) -> None:
