@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What pyoci uses, and no more: every start makes a dict of it. */
@@ -135,42 +136,61 @@ raw_clone3(PyObject *module, PyObject *args, PyObject *keywords)
 }
 
 /* What the child of raw_fsopen_in_child does, on a stack of its own: one call, whose descriptor the two share. */
-struct opening {
+static struct {
     const char *type;
-    long result;
-};
+    long result; /* -EINPROGRESS until it is there */
+} opening;
 
 static int
-open_filesystem(void *given)
+open_filesystem(void *unused)
 {
-    struct opening *opening = given;
-
-    opening->result = syscall(SYS_fsopen, opening->type, 1 /* FSOPEN_CLOEXEC */);
-    if (opening->result < 0)
-        opening->result = -errno;
+    (void)unused;
+    long result = syscall(SYS_fsopen, opening.type, 1 /* FSOPEN_CLOEXEC */);
+    __atomic_store_n(&opening.result, result < 0 ? -errno : result, __ATOMIC_RELEASE);
     return 0;
 }
 
+static void
+pause_for(long nanoseconds)
+{
+    struct timespec span = {0, nanoseconds};
+
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL); /* does not touch errno, which the two share */
+}
+
 /* A procfs shows the PID namespace of the process that opened it, here a child's. Its memory and its descriptors are the
- * caller's, which waits (vfork(2)), so it is there for one call only. */
+ * caller's, and it is there for one call only. Whoever is in that namespace may stop it, and a tracer may keep its end to
+ * itself: so neither vfork(2) nor waitpid(2) waits for it. */
 static PyObject *
 raw_fsopen_in_child(PyObject *module, PyObject *type)
 {
     static char stack[16384] __attribute__((aligned(16)));
-    struct opening opening = {.type = start_of(type), .result = -EAGAIN};
+    enum { PAUSES = 5000, ENDINGS = 100 };
+    long result;
 
     (void)module;
+    opening.type = start_of(type);
+    opening.result = -EINPROGRESS;
     if (!opening.type)
         return NULL;
-    int pid = clone(open_filesystem, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &opening);
+    int pid = clone(open_filesystem, stack + sizeof stack, CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
     if (pid < 0)
         return PyErr_SetFromErrno(PyExc_OSError);
-    waitpid(pid, NULL, 0);
-    if (opening.result < 0) {
-        errno = (int)-opening.result;
+    sched_yield();
+    for (int i = 0; i < PAUSES; i++) { /* at most 5 seconds */
+        result = __atomic_load_n(&opening.result, __ATOMIC_ACQUIRE);
+        if (result != -EINPROGRESS)
+            break;
+        pause_for(i < 100 ? 20000 : 1000000);
+    }
+    kill(pid, SIGKILL); /* it has nothing left to do */
+    for (int i = 0; i < ENDINGS && waitpid(pid, NULL, WNOHANG) == 0; i++)
+        pause_for(i < 50 ? 20000 : 1000000);
+    if (result < 0) {
+        errno = result == -EINPROGRESS ? ETIMEDOUT : (int)-result;
         return PyErr_SetFromErrno(PyExc_OSError);
     }
-    return PyLong_FromLong(opening.result);
+    return PyLong_FromLong(result);
 }
 
 static int

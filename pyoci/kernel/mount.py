@@ -116,7 +116,10 @@ def _open_procfs(namespace: int) -> int:
     try:
         return _raw.fsopen_in_child(b"proc")
     except OSError as error:
-        raise SyscallError(error.errno or 0, "mount type=proc") from None
+        why = (
+            ": somebody in the PID namespace stops the process that opens it" if error.errno == errno.ETIMEDOUT else ""
+        )
+        raise SyscallError(error.errno or 0, f"mount type=proc{why}") from None
 
 
 def _fsconfig(fd: int, fstype: str, command: int, key: str | None, value: str | None) -> None:
