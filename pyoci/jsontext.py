@@ -93,6 +93,17 @@ class _Codec:
             self.encode = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, False)
 
 
+def quoted(text: str) -> str:
+    """A string as JSON, in ASCII; a lone surrogate (of a path that is not UTF-8) stays one."""
+    try:
+        from _json import encode_basestring_ascii
+    except ImportError:
+        from pyoci import plainjson
+
+        return plainjson.quoted(text)
+    return encode_basestring_ascii(text)
+
+
 _made: list[_Codec] = []
 
 

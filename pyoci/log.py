@@ -162,25 +162,11 @@ def _service(kind: str, name: str) -> Callable[[str, str], None]:
 
 def _entry(level: str, message: str, reason: PyociError | None) -> str:
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    quoted = _quoted()
+    from pyoci.jsontext import quoted
+
     if _sink.as_json:
         return f'{{"level":"{level}","msg":{quoted(message)},"time":"{now}"{_members(reason)}}}\n'
     return f'time="{now}" level={level} msg={quoted(message)}\n'
-
-
-def _quoted() -> Callable[[str], str]:
-    """What makes a JSON string in ASCII.
-
-    Not imported at the top: `_json` may be a file's module, which may be gone, and this one is part of the program's
-    snapshot.
-    """
-    try:
-        from _json import encode_basestring_ascii
-    except ImportError:
-        from pyoci.plainjson import quoted
-
-        return quoted
-    return encode_basestring_ascii
 
 
 def _members(reason: PyociError | None) -> str:

@@ -17,6 +17,10 @@ else:
 ENDING = signals.ENDING
 
 
+def _heard(_signal: int, _frame: object) -> None:
+    """Not SIG_IGN, which execve(2) would hand on to a hook."""
+
+
 def undo_when_asked_to_end(outcome: str = "what was begun is undone") -> None:
     """From now on such a signal raises Interrupted with these words, once: the undoing itself is not interrupted.
 
@@ -30,7 +34,9 @@ def undo_when_asked_to_end(outcome: str = "what was begun is undone") -> None:
             # parent goes on with.
             posix._exit(128 + signal)  # as shells count
         for number in ENDING:
-            _signal.signal(number, _signal.SIG_IGN)
+            if _signal.getsignal(number) != _signal.SIG_IGN:  # the caller's, for hooks of the undoing, too
+                _signal.signal(number, _heard)
+                _signal.siginterrupt(number, False)
         raise Interrupted(signal, outcome)
 
     for number in ENDING:

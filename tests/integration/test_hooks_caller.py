@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import Runtime, until
 
 HOST = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
 KINDS = [*HOST, "startContainer"]
@@ -44,6 +44,20 @@ def test_umask_signals_and_limits(runtime: Runtime, bundle: Bundle, scratch: Pat
     assert limit == "321"
     if runtime.is_pyoci:
         assert int(ignored.split()[1], 16) == 1 << signal.SIGUSR1 - 1
+
+
+def test_signals_of_a_hook_of_the_undoing(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    """A signal has ended `create`, which runs poststop hooks and does not hear a second one."""
+    bundle.hook("createRuntime", f"touch {scratch}/waits; sleep 100")
+    bundle.hook("poststop", f"grep Sig /proc/self/status > {scratch}/told")
+    name = runtime.add(bundle)
+    command = runtime.quietly("create", "--bundle", str(bundle.path), name, preexec=as_a_caller)
+    until((scratch / "waits").exists, "the hook waits")
+    command.terminate()
+    assert command.wait(20) == 128 + signal.SIGTERM
+    masks = dict(line.split(":\t") for line in (scratch / "told").read_text().splitlines() if "Q" not in line)
+    assert int(masks["SigIgn"], 16) == 1 << signal.SIGUSR1 - 1
+    assert int(masks["SigBlk"], 16) == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
