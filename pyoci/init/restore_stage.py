@@ -13,7 +13,7 @@ import posix
 
 from pyoci.errors import SyscallError
 from pyoci.init.outside import devices, masked_paths, mounts, readonly_paths, rootfs
-from pyoci.kernel import mount, namespace, uapi
+from pyoci.kernel import mount, namespace, procfs, uapi
 from pyoci.kernel.beneath import Root, openat2
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
@@ -117,7 +117,7 @@ def _find(names: list[str], root: Root) -> list[tuple[str, int]]:
     places = [(name, root.open(name)) for name in names]
     text = _read("/proc/self/mountinfo")
     for line in filter(None, text.split("\n")):
-        path = _unescape(line.split(" ", 5)[4])
+        path = procfs.unescape(line.split(" ", 5)[4])
         if path.startswith(f"{_STAGE}/"):
             name = path[len(_STAGE) :]
             try:
@@ -173,8 +173,3 @@ def _read(path: str) -> str:
         return data.decode("utf-8", "surrogateescape")
     finally:
         posix.close(fd)
-
-
-def _unescape(text: str) -> str:
-    first, *rest = text.split("\\")
-    return first + "".join(chr(int(part[:3], 8)) + part[3:] for part in rest)

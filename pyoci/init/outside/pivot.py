@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import posix
 
 from pyoci.errors import SyscallError, UnsupportedError
-from pyoci.kernel import mount, namespace, uapi
+from pyoci.kernel import mount, namespace, procfs, uapi
 from pyoci.kernel.beneath import Root
+from pyoci.kernel.call import shown
 from pyoci.wire.plan import Plan
 
 
@@ -16,7 +18,7 @@ def apply(plan: Plan, root: Root, proc_fd: int) -> None:
         _pivot_root()
     else:
         if plan.rootfs.pivot == "move":
-            _move(root)
+            _move(root, proc_fd)
         posix.chroot(".")
     posix.chdir("/")
     if "mount" in plan.namespaces.new:
@@ -55,12 +57,15 @@ def _pivot_root() -> None:
         posix.close(old)
 
 
-def _move(root: Root) -> None:
+def _move(root: Root, proc_fd: int) -> None:
     """--no-pivot, for a root that cannot be pivoted from (an initramfs): move the rootfs over it.
 
-    The old root stays below and procfs would lead back to it, so the host's own mounts of it go first.
+    The old root stays below, and a procfs or a sysfs of the host would lead back to it: those go first.
     """
-    _unmount_kernel_filesystems()
+    rootfs = posix.readlink(f"self/fd/{root.fd}", dir_fd=proc_fd)
+    for path in _kernel_filesystems(procfs.read_self(proc_fd, "mountinfo"), rootfs):
+        _hide(path)
+    posix.fchdir(root.fd)
     old = posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     try:
         mount.move(root.fd, old, "mount rootfs over /")
@@ -68,13 +73,47 @@ def _move(root: Root) -> None:
         posix.close(old)
 
 
-def _unmount_kernel_filesystems() -> None:
-    here = posix.open(".", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
-    for path in ("/proc", "/sys"):
+def _kernel_filesystems(mountinfo: str, rootfs: str) -> list[str]:
+    """The mount points outside of the rootfs that show a whole procfs or sysfs, the last one first."""
+    paths = []
+    for line in filter(None, mountinfo.split("\n")):
+        fields, _, filesystem = line.partition(" - ")
+        _, _, _, shows, path, *_ = fields.split(" ")
+        path = procfs.unescape(path)
+        is_whole = shows == "/" and filesystem.split(" ", 1)[0] in ("proc", "sysfs")
+        if is_whole and not f"{path}/".startswith(f"{rootfs}/"):
+            paths.insert(0, path)
+    return paths
+
+
+def _hide(path: str) -> None:
+    """Unmount all that is stacked there.
+
+    What the kernel holds in a user namespace (mount_namespaces(7), "Restrictions on mount namespaces") is covered, as
+    with runc.
+    """
+    while True:
         try:
-            posix.chdir(path)
-            mount.detach_here()
-        except (OSError, SyscallError):
-            continue  # not a mount: nothing leads out through it
-    posix.fchdir(here)
-    posix.close(here)
+            fd = posix.open(path, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return  # no path leads there any more, or none that this user namespace may go
+        try:
+            if not mount.is_mount_root(fd):
+                return
+            posix.fchdir(fd)
+            mount.detach_here(f"unmount {shown(path)} of the host")
+        except SyscallError as error:
+            if error.errno not in (errno.EINVAL, errno.EPERM):
+                raise
+            _cover(fd, path)
+            return
+        finally:
+            posix.close(fd)
+
+
+def _cover(fd: int, path: str) -> None:
+    empty = mount.filesystem("tmpfs", "tmpfs", ("ro",), ())
+    try:
+        mount.move(empty, fd, f"cover {shown(path)} of the host")
+    finally:
+        posix.close(empty)
