@@ -238,7 +238,7 @@ def _cgroups() -> tuple[str, tuple[str, ...], str]:
 
 
 def _make_group(place: str) -> None:
-    path = f"{place}/pyoci-doctor-{os.getpid()}"
+    path = f"{place}/pyoci-doctor-{os.urandom(6).hex()}"
     try:
         os.mkdir(path)
     except OSError as error:

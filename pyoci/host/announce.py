@@ -24,7 +24,8 @@ def announce(pid: int, pidfd: int, pid_file: str, pidfd_socket: str, kind: bytes
 def _write_pid_file(path: str, pid: int) -> None:
     """Whole or not at all: an engine may read it at any moment."""
     directory, _, name = path.rpartition("/")
-    temporary = f"{directory or '.'}/.{name}.{posix.getpid()}"
+    # Not by our number: a killed pyoci may have left a file of it, and in another PID namespace it is another's.
+    temporary = f"{directory or '.'}/.{name}.{posix.urandom(6).hex()}"
     try:
         fd = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o644)
         try:

@@ -214,7 +214,7 @@ def _store(directory: int, name: str, stamp: bytes, compiled: SeccompProgram) ->
     _make_room(directory)
     body = b"%b\n%b\0\0%b" % (stamp, encode("\0".join(compiled.unknown)), compiled.code)
     data = b"%b\n%b" % (_head(body), body)
-    temporary = f"{name}.{posix.getpid()}"
+    temporary = f"{name}.{posix.urandom(6).hex()}"  # a number of a process may come again, and have left a file
     fd = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600, dir_fd=directory)
     try:
         try:

@@ -44,6 +44,21 @@ class TestCreate:
         container = runtime.create(bundle, "--pid-file", str(scratch / "pid"))
         assert (scratch / "pid").read_text() == str(container.pid)
 
+    def test_a_temporary_file_of_a_killed_create_is_in_nobodys_way(
+        self, runtime: Runtime, bundle: Bundle, scratch: Path
+    ) -> None:
+        """Numbers of processes come again, in another PID namespace at the same time."""
+        path = scratch / "pid"
+        name = runtime.add(bundle)
+        script = 'echo left > "$0/.pid.$$" && exec "$@"'
+        words = runtime.arguments("create", "--bundle", str(bundle.path), "--pid-file", str(path), name)
+        null = subprocess.DEVNULL
+        process = subprocess.run(
+            ["sh", "-c", script, str(scratch), *words], stdin=null, stdout=null, stderr=null, timeout=60
+        )
+        assert process.returncode == 0
+        assert int(path.read_text()) == runtime.state(name)["pid"]
+
     def test_a_failure_is_undone_where_the_cgroup_tells_nothing(
         self, runtime: Runtime, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     ) -> None:
