@@ -64,9 +64,13 @@ class LegacyCgroup:
     tolerant  whether the container can do without groups where the caller may not make them
     adopted   systemd or criu makes the groups; they are taken as they are, with processes in them
     leaves    below the groups, where processes enter, by the same names
+    earlier_oom_kills  those of a group of memory that was there before the container
     """
 
-    __slots__ = ("_adopted", "_id", "_limits", "_rootless", "_tolerant", "_undo", "groups", "leaves")
+    __slots__ = (
+        *("_adopted", "_id", "_limits", "_rootless", "_tolerant", "_undo"),
+        *("earlier_oom_kills", "groups", "leaves"),
+    )
 
     def __init__(
         self,
@@ -77,8 +81,10 @@ class LegacyCgroup:
         tolerant: bool = False,
         adopted: bool = False,
         leaves: dict[str, str] | None = None,
+        earlier_oom_kills: int = 0,
     ) -> None:
         self.groups = groups
+        self.earlier_oom_kills = earlier_oom_kills
         self.leaves = leaves or {}
         self._id = container_id
         self._rootless = rootless
@@ -90,12 +96,17 @@ class LegacyCgroup:
     @classmethod
     def reopen(cls, saved: dict[str, Any]) -> LegacyCgroup:
         groups = {name: Group.from_saved(group) for name, group in saved["groups"].items()}
-        return cls(groups, "", saved["rootless"], leaves=saved.get("leaves"))
+        earlier = saved.get("earlier_oom_kills", 0)
+        return cls(groups, "", saved["rootless"], leaves=saved.get("leaves"), earlier_oom_kills=earlier)
 
     def save(self) -> dict[str, Any]:
         groups = {name: group.save() for name, group in self.groups.items()}
         saved = {"layout": "v1", "groups": groups, "rootless": self._rootless}
-        return {**saved, "leaves": self.leaves} if self.leaves else saved
+        if self.leaves:
+            saved["leaves"] = self.leaves
+        if self.earlier_oom_kills:
+            saved["earlier_oom_kills"] = self.earlier_oom_kills
+        return saved
 
     def group_of(self, controller: str) -> Group | None:
         """The group that `controller` rules, None when it is not mounted."""
@@ -128,6 +139,9 @@ class LegacyCgroup:
                 return NoCgroup()
             if self.groups:
                 self._listing().mark(self._id)
+            memory = self.group_of("memory")
+            if memory is not None and not memory.made and not self._adopted:
+                self.earlier_oom_kills = self.oom_kills()
             self._apply(planned, fresh=not self._adopted)
             # now that the limits are there: some are copied
             self._make_leaves()
@@ -230,7 +244,9 @@ class LegacyCgroup:
 
     def oom_kills(self) -> int:
         memory = self.group_of("memory")
-        return files.count(f"{memory.path}/memory.oom_control", "oom_kill") if memory else 0
+        if memory is None:
+            return 0
+        return files.count(f"{memory.path}/memory.oom_control", "oom_kill") - self.earlier_oom_kills
 
     def trouble(self) -> str:
         from pyoci.cgroups import trouble

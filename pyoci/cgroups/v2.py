@@ -84,9 +84,13 @@ class UnifiedCgroup:
     adopted   systemd or criu makes the group; it is taken as it is, with processes in it
     leaf      below the group, where processes enter: empty for the group itself
     named     a group of v1, as well: see `cgroups.named`
+    earlier_oom_kills  those of a group that was there before the container
     """
 
-    __slots__ = ("_adopted", "_id", "_limits", "_rootless", "_tolerant", "_undo", "group", "leaf", "named")
+    __slots__ = (
+        *("_adopted", "_id", "_limits", "_rootless", "_tolerant", "_undo"),
+        *("earlier_oom_kills", "group", "leaf", "named"),
+    )
 
     def __init__(
         self,
@@ -99,8 +103,10 @@ class UnifiedCgroup:
         adopted: bool = False,
         leaf: str = "",
         named: Group | None = None,
+        earlier_oom_kills: int = 0,
     ) -> None:
         self.group = group
+        self.earlier_oom_kills = earlier_oom_kills
         self.leaf = leaf
         self.named = named
         self._id = container_id
@@ -114,7 +120,8 @@ class UnifiedCgroup:
     def reopen(cls, saved: dict[str, Any]) -> UnifiedCgroup:
         leaf = saved.get("leaf", "")
         named = Group.from_saved(saved["named"]) if "named" in saved else None
-        return cls(Group.from_saved(saved["groups"][""]), "", saved["rootless"], leaf=leaf, named=named)
+        group, earlier = Group.from_saved(saved["groups"][""]), saved.get("earlier_oom_kills", 0)
+        return cls(group, "", saved["rootless"], leaf=leaf, named=named, earlier_oom_kills=earlier)
 
     def save(self) -> dict[str, Any]:
         saved = {"layout": "v2", "groups": {"": self.group.save()}, "rootless": self._rootless}
@@ -122,6 +129,8 @@ class UnifiedCgroup:
             saved["leaf"] = self.leaf
         if self.named is not None:
             saved["named"] = self.named.save()
+        if self.earlier_oom_kills:
+            saved["earlier_oom_kills"] = self.earlier_oom_kills
         return saved
 
     def join_named(self) -> None:
@@ -146,6 +155,8 @@ class UnifiedCgroup:
             self.group.made |= self._adopted
             self.group.mark(self._id)
             controllers.enable_all(self.group)
+            if not self.group.made:
+                self.earlier_oom_kills = self.oom_kills()
             self._check_type(bool(planned.batches))
             self._apply(planned)
             if self.leaf or owner is not None:
@@ -243,7 +254,7 @@ class UnifiedCgroup:
         return oom.WatchV2(self.group.path)
 
     def oom_kills(self) -> int:
-        return files.count(f"{self.group.path}/memory.events", "oom_kill")
+        return files.count(f"{self.group.path}/memory.events", "oom_kill") - self.earlier_oom_kills
 
     def trouble(self) -> str:
         from pyoci.cgroups import trouble

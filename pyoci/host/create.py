@@ -191,6 +191,7 @@ def _create_with(
 
             resctrl.remove(state.resctrl)
         if out_of_memory:
+            log.debug(f"create failed with: {error}")  # what the killed process left undone, as a rule
             raise ContainerError("container init was OOM-killed: its memory limit is too low") from None
         raise
 

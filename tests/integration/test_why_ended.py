@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers import cgroup, cgroup_files
 from helpers.bundle import Bundle
 from helpers.library import Library
 from helpers.runtime import Runtime, until
@@ -75,6 +78,40 @@ class TestOutOfMemory:
         assert runtime.state(container.id)["annotations"] == {"who": "me", "org.pyoci.oom-killed": "true"}
         (listed,) = json.loads(runtime.expect("list", "--format", "json").stdout)
         assert listed["annotations"]["org.pyoci.oom-killed"] == "true"
+
+    def test_what_was_killed_in_the_group_before_is_not_told_of(
+        self, runtime: Runtime, bundle: Bundle, killed_before: None
+    ) -> None:
+        bundle.process["args"] = ["/no/where"]
+        assert "no such file" in runtime.refuses(bundle)
+        bundle.process["args"] = ["/bin/sh", "-c", "sh -c 'kill -9 $$'; exit $?"]
+        result = runtime.run(bundle)
+        assert result.status == 137
+        assert "OOM" not in result.stderr
+        container = runtime.start(bundle)
+        until(lambda: container.status == "stopped")
+        assert not container.state().get("annotations")
+
+
+@pytest.fixture
+def killed_before(bundle: Bundle) -> Iterator[None]:
+    """The container's group is there already, and the OOM killer was at work in it."""
+    group = cgroup_files.place("memory", bundle.cgroups_path)
+    group.parent.mkdir(exist_ok=True)
+    if cgroup.is_v2():
+        (group.parent / "cgroup.subtree_control").write_text("+memory")
+    group.mkdir()
+    limit = group / ("memory.max" if cgroup.is_v2() else "memory.limit_in_bytes")
+    counter = group / ("memory.events" if cgroup.is_v2() else "memory.oom_control")
+    try:
+        limit.write_text(str(8 << 20))
+        command = f"echo 0 > {group}/cgroup.procs; {GROWS}"
+        assert subprocess.run(["sh", "-c", command], check=False, stderr=subprocess.DEVNULL).returncode == -9
+        limit.write_text("max" if cgroup.is_v2() else "-1")
+        assert "oom_kill 1" in counter.read_text()
+        yield
+    finally:
+        cgroup.remove(group)
 
 
 class TestSeccomp:
