@@ -162,7 +162,7 @@ def _create_with(
     on_terminal: Callable[[int, str], None],
 ) -> Created:
     phase("make the cgroup")
-    signals.hold()  # `spawn` lets them through
+    signals.hold()  # until `spawn` has made init (signals.Delayed): before that, an interrupt would leave the group
     # removes what it made when it fails, and nothing that others made
     owner = delegation.owner(plan.namespaces, plan.mounts, plan.process)
     group = group.create(None if plan.annotations.get(cgroups.DELEGATE) else owner)

@@ -16,7 +16,7 @@ else:
 
 KILL = 9
 STOP: int = _signal.SIGSTOP  # not 19 everywhere
-_masks: list[set[int | _signal.Signals]] = []  # what was blocked before `hold`
+_blocked_before: list[set[int | _signal.Signals]] = []  # one item while signals are held, else none
 ignored: set[int] = set()  # those that the caller ignores, and that have a handler since
 ENDING = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM)
 _LAST = 64  # SIGRTMAX, the highest on every architecture that Linux has except MIPS
@@ -66,21 +66,25 @@ def _end(signal: int, _frame: object) -> NoReturn:
 
 
 def hold() -> None:
-    """Have the signals that ask to end wait: what is done must not be interrupted, or is done."""
-    if not _masks:
-        _masks.append(_signal.pthread_sigmask(_signal.SIG_BLOCK, ENDING))
+    """Have the signals that ask to end wait: what is done must not be interrupted, or is done.
+
+    It does not nest: the first `let_through` after it ends it, that of a `Delayed` in a function called meanwhile, too.
+    """
+    if not _blocked_before:
+        _blocked_before.append(_signal.pthread_sigmask(_signal.SIG_BLOCK, ENDING))
 
 
 def let_through() -> None:
     """The end of `hold`, in this process or in a child that was made meanwhile."""
-    if _masks:
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, _masks.pop())
+    if _blocked_before:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, _blocked_before.pop())
 
 
 class Delayed:
     """A context between `hold` and `let_through`, so that whoever undoes knows of the process made in it.
 
-    A child made in it leaves it by `let_through`, where it can bear an interrupt.
+    What was held before it is let through at its end: `create` holds from before it makes the cgroup until `spawn` has
+    made init. A child made in it leaves it by `let_through`, where it can bear an interrupt.
     """
 
     __slots__ = ()

@@ -10,6 +10,7 @@ import pytest
 
 from pyoci.errors import Interrupted
 from pyoci.host import interrupt, supervise
+from pyoci.kernel import signals
 
 INSTALL = [interrupt.undo_when_asked_to_end, supervise._end_by_exception]
 
@@ -46,3 +47,22 @@ def test_a_fork_ends_and_undoes_nothing(install: Callable[[], None]) -> None:
             os._exit(1)  # here its parent's undoing would begin
         os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 128 + signal.SIGTERM
+
+
+def test_what_is_held_waits_until_it_is_let_through() -> None:
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    signals.hold()
+    signals.hold()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == blocked | set(signals.ENDING)
+    signals.let_through()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == blocked
+    signals.let_through()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == blocked
+
+
+def test_the_end_of_a_delay_lets_through_what_was_held_before_it() -> None:
+    """`create` relies on it: the hold from before the cgroup ends when `spawn` has made init."""
+    signals.hold()
+    with signals.Delayed():
+        pass
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(signals.ENDING)
