@@ -40,7 +40,7 @@ class _RecordMeta(type):
 
 
 class Record(Base, metaclass=_RecordMeta):
-    """Base of all plain data. Fields with mutable defaults are not shared: use None or a tuple."""
+    """Base of all plain data. All records share a default, so it must be one that cannot change: None, a tuple."""
 
     if TYPE_CHECKING:
         _defaults: ClassVar[Any]

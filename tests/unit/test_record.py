@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+import pyoci
 from pyoci.record import Record, to_builtins
 
 
@@ -55,6 +59,30 @@ def test_records_become_builtins() -> None:
     assert to_builtins({"box": [box]}) == {
         "box": [{"width": 1, "unit": "mm", "inner": {"width": 2, "unit": "mm"}, "names": ["a", "b"]}]
     }
+
+
+def records() -> Iterator[type[Record]]:
+    for module in pkgutil.walk_packages(pyoci.__path__, "pyoci."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    kinds = [Record]
+    while kinds:
+        kind = kinds.pop()
+        yield kind
+        kinds += kind.__subclasses__()
+
+
+def test_no_default_can_be_changed() -> None:
+    """It would be changed for all records."""
+    defaults = {
+        f"{kind.__module__}.{kind.__name__}.{field}": value
+        for kind in records()
+        for field, value in kind._defaults.items()
+    }
+    assert len(defaults) > 100
+    harmless = (str, bytes, int, float, bool, tuple, frozenset, type(None), type(...))
+    changeable = {name: value for name, value in defaults.items() if not isinstance(value, harmless)}
+    assert not changeable, "use None or a tuple"
 
 
 def test_fields_are_let_go_with_the_record() -> None:
