@@ -19,8 +19,9 @@ _LSMS = ("apparmor", "selinux")
 # Kinds of criu's join_ns by the spec's types; the network and PID namespaces go another way, cgroups by the group.
 _JOINED = {"ipc": "ipc", "uts": "uts", "time": "time", "user": "user"}
 _UNCONFINED = "unconfined"  # AppArmor's word for a process without a profile
+# all that take something away from the container's processes
 _FLAGS = ((uapi.MOUNT_ATTR_RDONLY, "ro"), (uapi.MOUNT_ATTR_NOSUID, "nosuid"), (uapi.MOUNT_ATTR_NODEV, "nodev"),
-          (uapi.MOUNT_ATTR_NOEXEC, "noexec"))  # fmt: skip
+          (uapi.MOUNT_ATTR_NOEXEC, "noexec"), (uapi.MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"))  # fmt: skip
 _FOR_LIMITS = 1 << uapi.CAPABILITIES.index("CAP_SYS_RESOURCE")
 _FOR_IDS = 1 << uapi.CAPABILITIES.index("CAP_SETUID") | 1 << uapi.CAPABILITIES.index("CAP_SETGID")
 _FOR_MOUNTS = 1 << uapi.CAP_SYS_ADMIN

@@ -8,7 +8,7 @@ import pytest
 
 from pyoci.criu import swrk
 from pyoci.errors import CriuError, UnsupportedError, UsageError
-from pyoci.plan import mountinfo, restore
+from pyoci.plan import mountinfo, mounts, restore
 from pyoci.plan.build import build
 from pyoci.plan.facts import Facts
 from pyoci.plan.request import Request
@@ -353,6 +353,17 @@ LIKE = [
 )
 def test_mounts_as_config_json_says(restored: list[str], why: str) -> None:
     assert mounts_differ(restored) == why
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, (_, is_set) in mounts._FLAGS.items() if is_set and "atime" not in name]
+)
+def test_no_flag_of_a_mount_is_lost(name: str) -> None:
+    """Each option of config.json that takes something away."""
+    plan = plan_of(mounts=[{"destination": "/t", "type": "tmpfs", "source": "tmpfs", "options": [name]}])
+    staged = [(True, mount) for mount in mountinfo.parse("\n".join([ROOT, "23 20 0:51 / /t rw - tmpfs pyoci:0 rw"]))]
+    without = mountinfo.parse("\n".join([ROOT, "23 20 0:51 / /t rw,relatime - tmpfs tmpfs rw"]))
+    assert restore.mounts_differ(plan, staged, without) == f"'/t': it is mounted without {name}"
 
 
 @pytest.mark.parametrize(("options", "why"), [("ro", ""), ("rw,nodev", "'/sys/fs/cgroup': it is mounted without ro")])
