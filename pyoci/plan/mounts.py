@@ -40,6 +40,8 @@ _FLAGS = {
 }
 # MOUNT_ATTR_* has the same numbers for these.
 _SAME_ATTRIBUTES = uapi.MS_RDONLY | uapi.MS_NOSUID | uapi.MS_NODEV | uapi.MS_NOEXEC
+# A bind mount with any flag clears those of these that no option sets. So they are those of Linux 5.14 only: an older
+# kernel refuses the whole call for one that it does not know.
 _EVERY_ATTRIBUTE = _SAME_ATTRIBUTES | uapi.MOUNT_ATTR_NOSYMFOLLOW
 _ATIME_FLAGS = uapi.MS_NOATIME | uapi.MS_NODIRATIME | uapi.MS_RELATIME | uapi.MS_STRICTATIME
 

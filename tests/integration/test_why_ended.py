@@ -79,9 +79,8 @@ class TestOutOfMemory:
         (listed,) = json.loads(runtime.expect("list", "--format", "json").stdout)
         assert listed["annotations"]["org.pyoci.oom-killed"] == "true"
 
-    def test_what_was_killed_in_the_group_before_is_not_told_of(
-        self, runtime: Runtime, bundle: Bundle, killed_before: None
-    ) -> None:
+    @pytest.mark.usefixtures("killed_before")
+    def test_what_was_killed_in_the_group_before_is_not_told_of(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.process["args"] = ["/no/where"]
         assert "no such file" in runtime.refuses(bundle)
         bundle.process["args"] = ["/bin/sh", "-c", "sh -c 'kill -9 $$'; exit $?"]

@@ -10,10 +10,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from helpers.bundle import Bundle
 from helpers.forked import forked
 from helpers.runtime import Container, Mount, Runtime
+
 from pyoci.kernel import mount, namespace, uapi
 
 

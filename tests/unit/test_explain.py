@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import golden
 from helpers.command_line import pyoci
 from jsonschema import Draft7Validator
 
@@ -394,8 +395,8 @@ def explanation(config: dict[str, Any], layout: str = "v1") -> Explanation:
 
 
 def test_golden_text() -> None:
-    """All of it, in order. After a wanted change: PYTHONPATH=. python tests/unit/test_explain.py"""
-    assert words.text(explanation(full()), 100) == GOLDEN.read_text()
+    """All of it, in order."""
+    golden.assert_golden(words.text(explanation(full()), 100), GOLDEN)
 
 
 @pytest.mark.parametrize("kind", uapi.NAMESPACE_FLAGS)
@@ -571,7 +572,3 @@ def test_broken_bundle_is_an_error(bundle: Path) -> None:
 @pytest.mark.parametrize("words", [["--fail-on", "huge"], ["a", "b"], ["--cgroup", "v3"]])
 def test_bad_command_line(words: list[str]) -> None:
     assert pyoci("explain", *words).returncode == 1
-
-
-if __name__ == "__main__":
-    GOLDEN.write_text(words.text(explanation(full()), 100))

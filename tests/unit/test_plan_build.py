@@ -7,11 +7,11 @@ is to be read.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import golden
 
 from pyoci.errors import ConfigError, UnsupportedError
 from pyoci.plan import lsm
@@ -48,10 +48,7 @@ def said(value: Any) -> Any:
 
 
 def assert_golden(plan: Plan, name: str) -> None:
-    made, file = as_json(plan), HERE / name
-    if os.environ.get("PYOCI_UPDATE"):
-        file.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
-    assert made == json.loads(file.read_text())
+    golden.assert_golden(json.dumps(as_json(plan), indent=1, sort_keys=True) + "\n", HERE / name)
 
 
 def test_the_templates_plan() -> None:

@@ -14,7 +14,8 @@ from pyoci.wire.plan import IdMapping, Mount, Namespaces, UserNamespace
 NONE = Namespaces(new=["mount"], joined=[], time_offsets=[])
 RDONLY, NOSUID, NODEV, NOEXEC = 0x1, 0x2, 0x4, 0x8
 NOATIME, STRICTATIME, ATIME, NODIRATIME, NOSYMFOLLOW = 0x10, 0x20, 0x70, 0x80, 0x200000
-EVERY = RDONLY | NOSUID | NODEV | NOEXEC | NOSYMFOLLOW
+EVERY = RDONLY | NOSUID | NODEV | NOEXEC | NOSYMFOLLOW  # what each bind mount sets or clears: _EVERY_ATTRIBUTE
+OF_LINUX_5_15 = EVERY | ATIME | NODIRATIME  # mount_setattr(2): later kernels have more
 
 
 def plan_one(namespaces: Namespaces = NONE, **entry: Any) -> Mount:
@@ -112,7 +113,7 @@ def test_an_opposite_is_a_flag_too(option: str) -> None:
     [
         (["ro", "rw"], 0, EVERY, uapi.MS_RDONLY),
         (["rw", "ro"], RDONLY, EVERY & ~RDONLY, 0),
-        (["nosuid", "nodev", "ro"], NOSUID | NODEV | RDONLY, NOEXEC | NOSYMFOLLOW, 0),
+        (["nosuid", "nodev", "ro"], NOSUID | NODEV | RDONLY, EVERY & ~(NOSUID | NODEV | RDONLY), 0),
         (["suid", "dev"], 0, EVERY, uapi.MS_NOSUID | uapi.MS_NODEV),
     ],
 )
@@ -432,9 +433,26 @@ def test_every_option_that_features_names_is_known(option: str) -> None:
 
 def test_every_flag_is_in_the_tables_of_this_file() -> None:
     access_times = {f"{no}{name}" for no in ("", "no") for name in ("atime", "diratime", "relatime", "strictatime")}
-    assert {*FLAGS} | access_times == {*mounts._FLAGS}
-    assert {*RECURSIVE} == {*mounts._RECURSIVE}
-    assert {*PROPAGATION} == {*mounts._PROPAGATION}
+    tested = {"FLAGS": {*FLAGS} | access_times, "RECURSIVE": {*RECURSIVE}, "PROPAGATION": {*PROPAGATION}}
+    planned = {"FLAGS": mounts._FLAGS, "RECURSIVE": mounts._RECURSIVE, "PROPAGATION": mounts._PROPAGATION}
+    differ = {table: tested[table] ^ {*planned[table]} for table in tested}  # type: ignore[misc]
+    assert not any(differ.values()), differ
+
+
+def test_each_bind_mount_needs_only_what_the_oldest_kernel_has() -> None:
+    """It clears these without being asked to: a younger one would refuse every bind mount there (EINVAL)."""
+    assert not mounts._EVERY_ATTRIBUTE & ~OF_LINUX_5_15
+    assert mounts._EVERY_ATTRIBUTE == EVERY, "EVERY of this file and _EVERY_ATTRIBUTE differ"
+
+
+def test_every_attribute_has_a_name_for_messages() -> None:
+    flags = 0
+    for flag, _ in mounts._FLAGS.values():
+        flags |= mounts._attributes(flag)
+    for set_, clear in mounts._RECURSIVE.values():
+        flags |= set_ | clear & ~ATIME
+    named = sum(uapi.MOUNT_ATTR_NAMES)
+    assert not (flags | mounts._EVERY_ATTRIBUTE) & ~named, "one is not in MOUNT_ATTR_NAMES of kernel/uapi.py"
 
 
 def test_the_options_of_the_spec_are_among_them() -> None:

@@ -75,7 +75,7 @@ def _move(root: Root, proc_fd: int) -> None:
 
 def _kernel_filesystems(mountinfo: str, rootfs: str) -> list[str]:
     """The mount points outside of the rootfs that show a whole procfs or sysfs, the last one first."""
-    paths = []
+    paths: list[str] = []
     for line in filter(None, mountinfo.split("\n")):
         fields, _, filesystem = line.partition(" - ")
         _, _, _, shows, path, *_ = fields.split(" ")
