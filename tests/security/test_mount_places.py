@@ -55,6 +55,25 @@ def test_a_link_of_the_image_leads_no_mount_there(
     outside.check()
 
 
+@pytest.mark.beyond_runc("runc 1.1 changes what a link leads to")
+@pytest.mark.parametrize("target", ["/", "/proc", "/sys", "/dev", "../.."])
+@pytest.mark.parametrize("options", [["remount", "rw", "bind"], ["remount", "ro"], ["rshared"], ["remount", "exec"]])
+def test_a_link_of_the_image_leads_no_change_there(
+    runtime: Runtime, bundle: Bundle, target: str, options: list[str]
+) -> None:
+    """/sys would be writable, or the file system of the host that has the rootfs read-only."""
+    (bundle.rootfs / "data").symlink_to(target)
+    bundle.mount("/data", "none", options)
+    assert "a link in the rootfs leads it to" in runtime.refuses(bundle)
+
+
+def test_a_change_that_names_the_place_is_made(runtime: Runtime, bundle: Bundle) -> None:
+    for place in ("/proc", "/sys", "/dev"):
+        bundle.mount(place, "none", ["remount", "bind", "nosuid", "noexec"])
+    mounts = runtime.create(bundle).mounts()
+    assert all({"nosuid", "noexec"} <= mounts[place].options for place in ("/proc", "/sys", "/dev"))
+
+
 @pytest.mark.parametrize("destination", SPELLED)
 @pytest.mark.parametrize("kind", ["bind", "tmpfs"])
 def test_nothing_but_a_procfs_lies_over_proc(

@@ -65,7 +65,7 @@ def apply_one(
     """Make one mount, or change one of `mounted`; its root goes into `mounted`. `tree`: a file system that is ready."""
     try:
         if entry.kind in ("remount", "change"):
-            _change(entry, mounted.get(entry.changes, -1), context.root)
+            _change(entry, mounted.get(entry.changes, -1), context)
         elif entry.kind == "filesystem":
             mounted[index] = attach_filesystem(entry, context, what, tree)
         else:
@@ -241,10 +241,12 @@ def _bind_attributes(entry: Mount, tree: int, user_namespace: bool, what: str) -
         mount.setattr(tree, set=set_, clear=clear)
 
 
-def _change(entry: Mount, mounted: int, root: Root) -> None:
+def _change(entry: Mount, mounted: int, context: Context) -> None:
     """`remount`, and entries that only say how an existing mount propagates."""
-    fd = mounted if mounted >= 0 else root.open(entry.destination)
+    fd = mounted if mounted >= 0 else context.root.open(entry.destination)
     try:
+        if mounted < 0:
+            places.check_change(entry, context.places.name(fd), describe(entry))
         if mounted < 0 and not mount.is_mount_root(fd):
             raise UnsupportedError(f"{describe(entry)}: needs a mount to change, and nothing is mounted there")
         if entry.kind == "remount" and (entry.data or entry.superblock):

@@ -58,6 +58,14 @@ def check(entry: Mount, tree: int, name: str, what: str) -> None:
         raise UnsupportedError(f"{what}: a link in the rootfs leads it to {shown(name)}; name that path in the config")
 
 
+def check_change(entry: Mount, name: str, what: str) -> None:
+    """UnsupportedError when a link leads `entry`, which changes the mount at `name`, to one that it does not name."""
+    if entry.destination == name:
+        return
+    if name in ("/", "/proc") or name.startswith("/proc/") or _is_led_by_a_link(entry.destination, name):
+        raise UnsupportedError(f"{what}: a link in the rootfs leads it to {shown(name)}; name that path in the config")
+
+
 def _is_emulated(name: str) -> bool:
     process, _, rest = name.partition("/")
     return name in _EMULATED or (process.isdigit() and rest == "net/dev")  # /proc/net is a link
