@@ -198,6 +198,8 @@ class SystemdCgroup:
         if why or self._is_anothers():
             return why
         with Manager(self._user) as manager:
+            if self._is_in_another_slice(manager):
+                return ""
             try:
                 manager.call("StopUnit", "ss", self._unit, "replace")
                 self._wait_for(manager, ("inactive", "failed", ""))
@@ -211,6 +213,16 @@ class SystemdCgroup:
     def _is_anothers(self) -> bool:
         """Whether the unit of this name holds processes: this container's are gone, so it is a later one's."""
         return self._inner.is_in_use()
+
+    def _is_in_another_slice(self, manager: Manager) -> bool:
+        """Whether a later container has made a unit of this name elsewhere: ours has ended with its last process."""
+        if self._unit.endswith(".slice"):
+            return False  # its name is its place
+        try:
+            path = manager.call("GetUnit", "s", self._unit)[0]
+            return bool(manager.property(path, "Scope", "Slice") != self._parent)
+        except Refused:
+            return False  # it is not loaded any more
 
     def _in_force(self, planned: Limits) -> dict[str, str]:
         """The quota and period in force on v1, for an update of one of them; v2's file has both."""

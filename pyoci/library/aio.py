@@ -197,7 +197,8 @@ class Container:
 
     async def __aexit__(self, *_exception: object) -> None:
         try:
-            await self.delete(force=True)
+            if await in_thread(lambda _cancel: self._own._is_its_own()):
+                await self.delete(force=True)
         finally:
             self.close()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Literal, TypedDict, Unpack, overload
 
 from pyoci.cli.main import default_root
-from pyoci.errors import ContainerNotFound, StateError, UsageError
+from pyoci.errors import ContainerNotFound, PyociError, StateError, UsageError
 from pyoci.host import events as host_events
 from pyoci.host import kill as host_kill
 from pyoci.host import pause as host_pause
@@ -144,9 +144,23 @@ class Container:
 
     def __exit__(self, *_exception: object) -> None:
         try:
-            self.delete(force=True)
+            if self._is_its_own():
+                self.delete(force=True)
         finally:
             self.close()
+
+    def _is_its_own(self) -> bool:
+        """Whether this object has made the container of this ID: others may delete it meanwhile, and take the ID."""
+        made = self._streams.pid
+        if not made:
+            return True  # it is of somebody else's making, or known by its name only
+        try:
+            with self._open() as entry:
+                return entry.read().pid in (0, made)
+        except ContainerNotFound:
+            return False
+        except PyociError:
+            return True  # what is broken is to be deleted, too
 
     def __repr__(self) -> str:
         return f"Container({self.id!r}, root={self.root!r})"

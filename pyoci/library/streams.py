@@ -28,6 +28,11 @@ class Streams:
             self.stdin, self.stdout, self.stderr = popen.stdin, popen.stdout, popen.stderr
             self.terminal = Terminal(supervised.terminal) if supervised.terminal >= 0 else None
 
+    @property
+    def pid(self) -> int:
+        """The number of the container's first process; 0 when this process has not made it."""
+        return self._supervised.pid if self._supervised is not None else 0
+
     def communicate(
         self, ending: Ending, input: str | bytes | None, deadline: Deadline, max_output: int | None, cancel: int
     ) -> tuple[Any, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -68,6 +68,27 @@ def test_limits_are_in_the_files_and_in_the_properties(runtime: Runtime, bundle:
     assert scope.show("TasksMax") == "30"
     assert scope.show("MemoryMax" if cgroup.is_v2() else "MemoryLimit") == str(64 * MIB)
     assert scope.show("CPUQuotaPerSecUSec") == "200ms"
+
+
+@pytest.mark.parametrize("how", [[], ["--force"]], ids=["delete", "by force"])
+def test_a_later_unit_of_that_name_in_another_slice(
+    runtime: Runtime, new_bundle: Callable[[], Bundle], how: list[str]
+) -> None:
+    """A unit ends with its last process, and its name is free before its container is deleted."""
+    first_bundle, second_bundle = new_bundle(), new_bundle()
+    first_bundle.sh("true")
+    first_bundle.linux["cgroupsPath"] = f"system.slice:{MARK}:twice"
+    first = runtime.start(first_bundle, options=SYSTEMD)
+    first.wait()
+    second_bundle.linux["cgroupsPath"] = f"machine.slice:{MARK}:twice"
+    second_bundle.sleeps()
+    second = runtime.start(second_bundle, options=SYSTEMD)
+    first.delete(*how)
+    assert second.status == "running"
+    assert os.waitpid(second.pid, os.WNOHANG) == (0, 0)
+    second.delete("--force")
+    second.wait()
+    assert not cgroup_files.every(f"/machine.slice/{MARK}-twice.scope")
 
 
 def test_annotations_are_properties_of_the_unit(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:

@@ -283,6 +283,16 @@ def test_nothing_is_left(library: Library) -> None:
     assert not list(Path(library.options["root"]).iterdir())
 
 
+def test_the_end_of_a_with_spares_the_next_container_of_that_id(library: Library) -> None:
+    """Somebody has deleted it meanwhile, and its ID is another's."""
+    with library.started() as first:
+        library.runtime.expect("delete", "--force", first.id)
+        second = library.started(id=first.id)
+    assert second.status == "running"
+    second.delete(force=True)
+    second.close()
+
+
 def test_a_failed_create_leaves_nothing(library: Library) -> None:
     before = descriptors()
     with pytest.raises(pyoci.ExecutableError, match="executable file not found"):
