@@ -240,8 +240,11 @@ def _unlike(text: str, _: dict[str, Any]) -> str:
         kind = "folder" if stat.S_ISDIR(posix.stat(source).st_mode) else "file"
     except OSError:
         return ""
+    if "make directory" in text and kind == "file":
+        return f"{place} in the container is below a file"
     other = "file" if kind == "folder" else "folder"
-    return f"{source} is a {kind}, and {place} in the container is a {other}: both must be the same"
+    below = ", or lies below one" if "make directory" in text else ""
+    return f"{source} is a {kind}, and {place} in the container is a {other}{below}: both must be the same"
 
 
 def _console(_text: str, _: dict[str, Any]) -> str:

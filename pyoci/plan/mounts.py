@@ -113,6 +113,27 @@ _PSEUDO = (
 )
 
 
+# A mount of these shows a superblock that is there already: flags and options for it are dropped without a word by the
+# kernel, or change the mount of the host (debugfs, tracefs: fs/debugfs/inode.c, debugfs_get_tree).
+_SUPERBLOCK_OF = {
+    "mqueue": "it belongs to the IPC namespace",
+    "sysfs": "it belongs to the network namespace",
+    "cgroup2": "it belongs to all groups of the hierarchy",
+    **dict.fromkeys(
+        (
+            *("configfs", "debugfs", "devtmpfs", "efivarfs", "fusectl", "pstore", "resctrl", "securityfs"),
+            *("selinuxfs", "smackfs", "tracefs"),
+        ),
+        "the host has one for all of its mounts",
+    ),
+}
+# The options of file systems that drop others without a word (fs/ramfs/inode.c, ramfs_parse_param; kernel/bpf/inode.c)
+_DATA_OF = {
+    "bpf": ("uid", "gid", "mode", "delegate_cmds", "delegate_maps", "delegate_progs", "delegate_attachs"),
+    "ramfs": ("mode",),
+}
+
+
 class _Options(Record):
     """The options of one entry, before it is known what they mean for its kind of mount."""
 
@@ -265,9 +286,8 @@ def _refuse_what_does_not_fit(mount: Mount, options: _Options, where: str) -> No
         classic = [word for word, flag in _CLASSIC.items() if mount.classic_flags & flag]
         for word in (*mount.superblock, *classic):
             raise ConfigError(f"{place}: {word!r} cannot be applied to {name}: it is a property of a new file system")
-    if mount.kind == "filesystem" and mount.fstype == "mqueue":
-        for word in (*mount.superblock, *(word for word, flag in _CLASSIC.items() if mount.classic_flags & flag)):
-            raise ConfigError(f"{place}: {word!r} cannot be applied to an mqueue: it belongs to the IPC namespace")
+    if mount.kind == "filesystem" and (mount.fstype in _SUPERBLOCK_OF or mount.fstype in _DATA_OF):
+        _refuse_what_is_dropped(mount, place)
     if mount.kind == "remount" and mount.classic_flags:
         word = next(word for word, flag in _CLASSIC.items() if mount.classic_flags & flag)
         raise UnsupportedError(f"{place}: {word!r} cannot be changed by a remount")
@@ -278,6 +298,21 @@ def _refuse_what_does_not_fit(mount: Mount, options: _Options, where: str) -> No
     for word in options.words:
         if word in (*_LINKS, *_DONE_BY_ENGINE) and mount.kind != "bind":
             raise ConfigError(f"{place}: {word} needs a bind mount, not {_described(mount)}")
+
+
+def _refuse_what_is_dropped(mount: Mount, place: str) -> None:
+    """By the kernel, which has no error for it: see `_SUPERBLOCK_OF` and `_DATA_OF`."""
+    # a label is the security module's
+    words = [key if value is None else f"{key}={value}" for key, value in mount.data if not key.endswith("context")]
+    if mount.fstype in _SUPERBLOCK_OF:
+        why = _SUPERBLOCK_OF[mount.fstype]
+        words += (*mount.superblock, *(word for word, flag in _CLASSIC.items() if mount.classic_flags & flag))
+    else:
+        known = _DATA_OF[mount.fstype]
+        why = f"its options are {', '.join(known)}"
+        words = [word for word in words if word.partition("=")[0] not in known]
+    for word in words:
+        raise ConfigError(f"{place}: {word[:80]!r} cannot be applied to a mount of type {mount.fstype}: {why}")
 
 
 def _described(mount: Mount) -> str:

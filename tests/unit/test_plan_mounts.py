@@ -47,7 +47,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 BIND = ("bind", "rbind", "type bind")
 NEW = ("tmpfs", "proc", "sysfs", "devpts", "mqueue", "overlay", "ext4", "cgroup2")
-OWN_SUPERBLOCK = tuple(kind for kind in NEW if kind != "mqueue")  # that one is the IPC namespace's
+OWN_SUPERBLOCK = tuple(kind for kind in NEW if kind not in ("mqueue", "sysfs", "cgroup2"))
 FLAT = (*NEW, "cgroup", "remount", "remount bind")
 
 
@@ -264,10 +264,33 @@ def test_flags_of_mount_2(kind: str, option: str, flag: int) -> None:
     ],
 )
 def test_other_words(kind: str, option: str, parsed: tuple[str, str | None]) -> None:
-    if kind in NEW or kind == "remount":
+    if kind in OWN_SUPERBLOCK or kind == "remount":
         assert with_option(kind, option).data == (parsed,)
     else:
         assert f"/mounts/0/options: {option!r} cannot be applied" in refused_option(kind, option)
+
+
+@pytest.mark.parametrize("kind", ["mqueue", "sysfs", "cgroup2", "debugfs", "tracefs", "devtmpfs", "securityfs"])
+@pytest.mark.parametrize("option", ["size=5m", "mode=700", "frobnicate", "sync", "iversion"])
+def test_a_superblock_that_is_there_takes_no_options(kind: str, option: str) -> None:
+    """The kernel drops them, or changes the host's mount."""
+    assert f"/mounts/0/options: {option!r} cannot be applied to a mount of type {kind}" in refusal(
+        type=kind, source=kind, options=[option]
+    )
+    assert plan_one(NONE, type=kind, source=kind, options=["nosuid", "ro", "defaults"]).data == ()
+    assert plan_one(NONE, type=kind, source=kind, options=["context=system_u:object_r:t:s0"]).data == (
+        ("context", "system_u:object_r:t:s0"),
+    )
+
+
+@pytest.mark.parametrize(("kind", "option"), [("ramfs", "mode=700"), ("bpf", "delegate_cmds=any"), ("bpf", "uid=7")])
+def test_options_of_a_kind_that_the_kernel_is_careless_with(kind: str, option: str) -> None:
+    key, _, value = option.partition("=")
+    assert plan_one(NONE, type=kind, source=kind, options=[option, "sync"]).data == ((key, value),)
+    for other in ("size=5m", "frobnicate", f"x{option}"):
+        assert f"/mounts/0/options: {other!r} cannot be applied to a mount of type {kind}" in refusal(
+            type=kind, source=kind, options=[other]
+        )
 
 
 def test_a_refusal_is_short() -> None:

@@ -223,6 +223,28 @@ REFUSED = [
         "/process/scheduler/nice",
     ),
     ("scheduler_fits_policy", config(process_scheduler={"policy": "SCHED_DEADLINE"}), "/process/scheduler"),
+    *(
+        (
+            "scheduler_fits_policy",
+            config(process_scheduler={"policy": policy, "nice": 1, "priority": 5 if policy == "SCHED_RR" else 0}),
+            "/process/scheduler/nice",
+        )
+        for policy in ("SCHED_RR", "SCHED_IDLE")
+    ),
+    *(
+        (
+            "scheduler_flags_have_an_effect",
+            config(process_scheduler={"policy": "SCHED_OTHER", "nice": 1, "flags": ["SCHED_FLAG_RESET_ON_FORK", flag]}),
+            "/process/scheduler/flags/1",
+        )
+        for flag in (
+            "SCHED_FLAG_RECLAIM",
+            "SCHED_FLAG_DL_OVERRUN",
+            "SCHED_FLAG_UTIL_CLAMP_MIN",
+            "SCHED_FLAG_UTIL_CLAMP_MAX",
+            "SCHED_FLAG_KEEP_PARAMS",
+        )
+    ),
     (
         "scheduler_fits_policy",
         config(process_scheduler={"policy": "SCHED_OTHER", "period": 1}),
@@ -453,6 +475,8 @@ ACCEPTED = [
     config(resources_rdma={"x": {"hcaObjects": 0}}),
     config(resources_unified={"io.max": "x", "hugetlb.1GB.max": "1"}),
     config(process_scheduler={"policy": "SCHED_OTHER", "nice": 19}),
+    config(process_scheduler={"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_KEEP_PARAMS", "SCHED_FLAG_KEEP_POLICY"]}),
+    config(process_scheduler={"policy": "SCHED_IDLE", "nice": 0}),
     config(process_scheduler={"policy": "SCHED_BATCH", "nice": -20}),
     config(process_args=["ä" * 65535 + "a"], hooks={"poststop": [{"path": "/x", "args": ["a" * ((1 << 17) - 1)]}]}),
     config(linux_netDevices={"X0": {"name": "x" * 15}}),

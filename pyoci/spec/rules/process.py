@@ -16,6 +16,9 @@ _ARGUMENT_MAX = (1 << 17) - 1  # MAX_ARG_STRLEN, binfmts.h, without the NUL
 _PATH_MAX = 4095  # PATH_MAX, limits.h, without the NUL
 _GROUPS_MAX = 65536  # NGROUPS_MAX, limits.h
 _NO_ID = (1 << 32) - 1  # "leave it" to setresuid(2): the program would stay root
+_NICE = ("SCHED_OTHER", "SCHED_BATCH")  # the others take no notice of it (kernel/sched/syscalls.c)
+_CLAMPS = ("SCHED_FLAG_UTIL_CLAMP_MIN", "SCHED_FLAG_UTIL_CLAMP_MAX")
+_OF_DEADLINE = ("SCHED_FLAG_RECLAIM", "SCHED_FLAG_DL_OVERRUN")
 _DEADLINE_MIN = 1 << 10  # ns: DL_SCALE, kernel/sched/deadline.c
 _DEADLINE_MAX = (1 << 63) - 1
 
@@ -115,6 +118,8 @@ def scheduler_fits_policy(config: Config) -> Iterator[Problem]:
         yield f"{place}/priority", priority, "0 unless the policy is SCHED_FIFO or SCHED_RR"
     if not -20 <= scheduler.get("nice", 0) <= 19:
         yield f"{place}/nice", scheduler["nice"], "from -20 to 19"
+    elif policy not in _NICE and scheduler.get("nice"):
+        yield f"{place}/nice", scheduler["nice"], "must be left out unless the policy is SCHED_OTHER or SCHED_BATCH"
     if policy == "SCHED_DEADLINE":
         runtime, deadline = scheduler.get("runtime", 0), scheduler.get("deadline", 0)
         if not 0 < runtime <= deadline <= (scheduler.get("period", 0) or deadline):
@@ -128,6 +133,19 @@ def scheduler_fits_policy(config: Config) -> Iterator[Problem]:
         for name in ("runtime", "deadline", "period"):
             if scheduler.get(name):
                 yield f"{place}/{name}", scheduler[name], "must be left out unless the policy is SCHED_DEADLINE"
+
+
+def scheduler_flags_have_an_effect(config: Config) -> Iterator[Problem]:
+    """sched_setattr(2): some flags are for one policy, or for values that the config has no property for."""
+    scheduler = config.get("process", {}).get("scheduler") or {}
+    for index, flag in enumerate(scheduler.get("flags") or ()):
+        place = f"/process/scheduler/flags/{index}"
+        if flag in _CLAMPS:
+            yield place, flag, "must be left out: no property has the utilization that it is about"
+        elif flag in _OF_DEADLINE and scheduler["policy"] != "SCHED_DEADLINE":
+            yield place, flag, "must be left out unless the policy is SCHED_DEADLINE"
+        elif flag == "SCHED_FLAG_KEEP_PARAMS" and (scheduler.get("nice") or scheduler.get("priority")):
+            yield place, flag, "must be left out, or nice and priority must be: it keeps those of the runtime"
 
 
 def affinity_is_a_list(config: Config) -> Iterator[Problem]:
@@ -158,5 +176,6 @@ RULES = (
     soft_rlimit_is_below_hard,
     no_windows_properties,
     scheduler_fits_policy,
+    scheduler_flags_have_an_effect,
     affinity_is_a_list,
 )
