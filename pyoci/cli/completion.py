@@ -8,6 +8,7 @@ from pyoci.cli import options, output, reference
 from pyoci.cli.options import Call
 from pyoci.errors import UsageError
 from pyoci.manual import completion
+from pyoci.spec.words import did_you_mean
 
 USAGE = "SHELL"
 OPTIONS = ()
@@ -16,6 +17,7 @@ OPTIONS = ()
 def run(call: Call) -> int:
     options.expect_args(call, 1, 1, "a shell: bash, zsh or fish")
     if call.args[0] not in completion.SHELLS:
-        raise UsageError(f"completion: {call.args[0]!r} is not one of {', '.join(completion.SHELLS)}")
+        hint = did_you_mean(call.args[0].rpartition("/")[2], completion.SHELLS)
+        raise UsageError(f"completion: {call.args[0]!r} is not one of {', '.join(completion.SHELLS)}{hint}")
     output.write(completion.script(reference.manual(), call.args[0]))
     return 0

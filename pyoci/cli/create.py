@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pyoci.cli import options as parser
 from pyoci.cli.options import HAND_OVER, Call, Option
-from pyoci.errors import UsageError
 from pyoci.host import create as host
 from pyoci.host.bundle_plan import Options
 from pyoci.host.send_fd import ConsoleSocket
@@ -27,11 +26,10 @@ OPTIONS = (
 
 def options_of(call: Call, detach: bool) -> Options:
     """The options of create and run as `host` takes them."""
-    if len(call.args) != 1:
+    if len(call.args) != 1 or "/" in call.args[0]:
         from pyoci.cli import mistakes
 
-        hint = mistakes.arguments(call.command, call.args)
-        raise UsageError(f"{call.command} takes one container ID, not {len(call.args)}{hint}")
+        raise mistakes.no_id(call.command, call.args)
     values = call.options
     return Options(
         container_id=call.args[0],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyoci.cli import main, options, output
 from pyoci.cli.options import Call, Option
 from pyoci.errors import PyociError, UsageError, reason
+from pyoci.spec.words import did_you_mean
 
 USAGE = "[options] [COMMAND | TOPIC]"
 OPTIONS = (
@@ -43,7 +44,8 @@ def _topic(name: str) -> str:
     from pyoci.manual.topics import TOPICS
 
     if name not in TOPICS:
-        raise UsageError(f"help: {name!r} is neither a command nor a topic; topics are {', '.join(TOPICS)}")
+        hint = did_you_mean(name, (*main.COMMANDS, *TOPICS)) or f"; topics are {', '.join(TOPICS)}"
+        raise UsageError(f"help: {name!r} is neither a command nor a topic{hint}")
     title, text = TOPICS[name]
     return f"{title}\n\n{text}"
 
@@ -54,6 +56,10 @@ def _page(name: str) -> str:
 
     page = roff.page(reference.manual(), f"pyoci-{name}" if name else "pyoci")
     if page is None:
+        from pyoci.manual.topics import TOPICS
+
+        if name in TOPICS:
+            raise UsageError(f"help --man: {name} is a topic; pyoci help {name} shows it")
         raise UsageError(f"help --man: there is no command {name!r}; pyoci --help lists them")
     return page
 

@@ -13,7 +13,7 @@ import time
 from pyoci import jsontext, log
 from pyoci.cli import options, output
 from pyoci.cli.options import Call, Option
-from pyoci.errors import NO_SUCH_FILE, ContainerNotFound, PyociError, StateError
+from pyoci.errors import NO_SUCH_FILE, ContainerNotFound, PyociError, StateError, UsageError
 from pyoci.host.status import state_document
 from pyoci.state.store import Entry, Store
 
@@ -31,7 +31,8 @@ COLUMNS = ("ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER")
 
 
 def run(call: Call) -> int:
-    options.expect_args(call, 0, 0, "no arguments")
+    if call.args:
+        raise UsageError(f"list: {call.args[0]!r} is one argument too many; pyoci state ID shows one container")
     store = Store(call.settings.root)
     if call.settings.root_is_given and not os.path.isdir(store.root):
         why = "not a directory" if os.path.lexists(store.root) else NO_SUCH_FILE

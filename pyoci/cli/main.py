@@ -12,6 +12,7 @@ from pyoci.errors import Interrupted, PyociError, UsageError, unexpected
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
+    from collections.abc import Iterable
     from typing import Any
 
     from pyoci.cli.options import Command
@@ -174,7 +175,7 @@ def default_root() -> str:
 
 def _call(name: str, words: list[str], settings: Settings) -> int:
     phase("import the command")
-    module = _load(name)
+    module = _load(name, words)
     parsed = options.parse(words, module.OPTIONS, getattr(module, "STOP_AT", None))
     if parsed.options.pop("help"):
         output.show(options.usage(name, module))
@@ -193,11 +194,11 @@ def _tell_calls(name: str) -> None:
     call_log.install(lambda words: log.debug(f"call: {words}"))
 
 
-def _load(name: str) -> Command:
+def _load(name: str, after: Iterable[str] = ()) -> Command:
     if name not in COMMANDS and name not in HIDDEN:
         from pyoci.cli import mistakes
 
-        raise UsageError(f"unknown command {name!r}{mistakes.command(name, COMMANDS)}")
+        raise UsageError(f"unknown command {name!r}{mistakes.command(name, COMMANDS, after)}")
     full_name = f"pyoci.cli.{name}"
     try:
         # Not importlib.import_module: importing importlib costs more than the command.

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import posix
 
+from pyoci.errors import InvalidId, UsageError
 from pyoci.spec.bundle import CONFIG
 from pyoci.spec.words import did_you_mean, show
+from pyoci.state.store import check_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pyoci.cli.options import Option
+    from pyoci.errors import PyociError
 
 # What other programs for containers call it.
 _COMMANDS = {
@@ -75,11 +78,34 @@ _OPTIONS = {
 }
 
 
-def command(name: str, known: Iterable[str]) -> str:
+# Of `try`, which is what people know from an engine's `run`.
+_OF_TRY = {
+    **dict.fromkeys(("it", "ti", "i", "t", "tty", "interactive"), "try uses the terminal that it is called from"),
+    "rm": "try leaves nothing behind anyway (--keep DIR keeps the changes)",
+    "name": "a throwaway container chooses its own ID, which pyoci list shows",
+    **dict.fromkeys(("v", "volume", "mount"), "--bind FROM:TO shows a folder of the host"),
+    **dict.fromkeys(("e", "env", "env-file"), "env sets variables: pyoci try -- env NAME=value COMMAND"),
+    **dict.fromkeys(("w", "workdir", "cwd"), "the command begins where the caller is: cd there first"),
+    **dict.fromkeys(
+        ("u", "user"), "setpriv changes the user: pyoci try -- setpriv --reuid 1000 --clear-groups COMMAND"
+    ),
+    **dict.fromkeys(("p", "publish", "network"), "--net makes a network, in which the host reaches the container"),
+    **dict.fromkeys(("d", "detach"), "try stays until its command ends; the shell's & puts it into the background"),
+    **dict.fromkeys(("cap-add", "privileged"), "--cap adds a capability"),
+    **dict.fromkeys(("rootfs", "image"), "--root names a folder with a root file system"),
+}
+_FORMATS = ("json", "format", "f", "o", "output")
+
+
+def command(name: str, known: Iterable[str], after: Iterable[str] = ()) -> str:
+    """`after`: the words that follow it."""
     if name in _COMMANDS:
         return f"; {_COMMANDS[name]}"
     if "/" in name or posix.access(f"{name}/{CONFIG}", posix.F_OK):
         return "; a bundle is run by pyoci run --bundle DIR ID"
+    swapped = next((word for word in after if word in known), "")
+    if swapped:
+        return f"; the command comes first: pyoci {swapped} {name}"
     return did_you_mean(name, known) or "; pyoci --help lists the commands"
 
 
@@ -87,7 +113,8 @@ def option(word: str, table: Iterable[Option], global_options: Iterable[Option])
     """`word` as it was written, and the options that there are."""
     plain = word.lstrip("-")
     names = {option.name: option for option in table if not option.hidden}
-    if "root" not in names and plain in {option.name for option in global_options}:
+    is_global = "log-format" in names
+    if not is_global and plain in {option.name for option in global_options}:
         return f"; {word} is a global option, and stands before the command: pyoci {word} ... COMMAND"
     if plain.isdigit() or plain.removeprefix("SIG") in _SIGNALS:
         return f"; the signal follows the ID: pyoci kill ID {plain}" if "signal" in names else ""
@@ -95,19 +122,29 @@ def option(word: str, table: Iterable[Option], global_options: Iterable[Option])
         return f"; {_EXEC_TERMINAL}"
     if plain == "m" and "memory" in names:
         return "; did you mean --memory?"
-    if plain in _OPTIONS and "root" not in names and "bundle" in names:
+    if plain == "cpus" and "cpu-quota" in names:
+        return "; half of one CPU is --cpu-quota 50000 --cpu-period 100000"
+    if plain in ("b", "bundle") and names.keys() & {"strict", "fail-on"}:
+        return "; the bundle is an argument without a name: pyoci validate DIR, pyoci explain DIR"
+    if plain in _FORMATS and "json" in names:
+        return "; --json prints a document"
+    if plain in _OPTIONS and not is_global and "bundle" in names:
         return f"; {_OPTIONS[plain]}"
-    if plain == "a" and "quiet" in names:
+    if plain == "o" and "file" in names:
+        return "; did you mean --file?"
+    if set(plain) <= {"a", *(option.short for option in table)} and "quiet" in names and "a" in plain:
         return "; list shows all containers, those that have stopped, too"
     if plain in ("a", "aux", "ef", "e") and set(names) == {"format", "help"}:
         return "; pyoci list lists all containers, and pyoci ps ID the processes of one, with options of ps(1)"
-    if plain in ("it", "ti", "i", "t", "tty") and "diff" in names:
-        return "; try uses the terminal that it is called from"
+    if plain in _OF_TRY and "diff" in names:
+        return f"; {_OF_TRY[plain]}"
     shorts = {option.short for option in table if option.short}
     if not word.startswith("--") and len(plain) > 1 and set(plain) <= shorts:
         return f"; options of one letter stand alone: {' '.join(f'-{letter}' for letter in plain)}"
+    if set(names) == {"help"}:
+        return "; its output is JSON anyway" if plain in _FORMATS else "; it has no option except --help"
     listed = " ".join(f"--{name}" for name in names)
-    after = "; options of a command follow it" if "root" in names else ""
+    after = "; options of a command follow it" if is_global else ""
     return did_you_mean(plain, names, "--") or f"; there are {listed}{after}"
 
 
@@ -115,11 +152,28 @@ def signal(word: str, container_id: str = "") -> str:
     """`container_id`: what stands before the signal, where both may be in the wrong order."""
     if container_id.removeprefix("SIG").upper() in _SIGNALS or container_id.isdigit():
         return f"; the signal follows the ID: pyoci kill {word} {container_id}"
+    if word.isdigit():
+        return "; signals are 0 to 64"
     return did_you_mean(word.removeprefix("SIG"), _SIGNALS)
+
+
+def no_id(name: str, words: list[str]) -> PyociError:
+    """Of a command that makes a container: it takes one ID, and got none, several words, or a path."""
+    if len(words) != 1:
+        return UsageError(f"{name} takes one container ID, not {len(words)}{arguments(name, words)}")
+    try:
+        check_id(words[0])
+    except InvalidId as error:
+        if posix.access(f"{words[0]}/{CONFIG}", posix.F_OK):
+            error.lead_on(arguments(name, words).removeprefix("; "))
+        return error
+    raise AssertionError(words)
 
 
 def arguments(name: str, words: list[str]) -> str:
     """Of a command that takes one container ID and got none, or several words."""
+    if not words and name == "restore":
+        return "; write pyoci restore --bundle DIR --image-path DIR ID"
     if not words:
         return f"; write pyoci {name} --bundle DIR ID, with any new name as ID"
     folder, *rest = words

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pyoci.cli import options
 from pyoci.cli.options import Call
-from pyoci.errors import UsageError
+from pyoci.errors import PyociError, UsageError
 from pyoci.host import mounts
 from pyoci.state.store import Store
 
@@ -17,10 +17,19 @@ OPTIONS = ()
 
 
 def run(call: Call) -> int:
+    if call.args and call.args[0] not in ("add", "remove"):
+        raise UsageError(
+            f"mounts: {call.args[0][:40]!r} must be add or remove; "
+            "pyoci exec ID cat /proc/self/mountinfo lists the mounts of a container"
+        )
     options.expect_args(call, 3, 3, "add or remove, a container id and a file")
     action, container_id, file = call.args
-    if action not in ("add", "remove"):
-        raise UsageError(f"mounts: {action[:40]!r} must be add or remove")
     with Store(call.settings.root).open(container_id) as entry:
-        mounts.change(entry, action, file)
+        try:
+            mounts.change(entry, action, file)
+        except PyociError as error:
+            from pyoci.host import leads
+
+            leads.of_mounts(error)
+            raise
     return 0

@@ -195,6 +195,8 @@ def number(name: str, text: str, lowest: int = 0, highest: int = 2**63 - 1) -> i
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
         raise UsageError(f"option {name}: {text!r} is not an integer")
     value = int(text)
+    if value < lowest and highest == 2**63 - 1:
+        raise UsageError(f"option {name}: {text} must be at least {lowest}")
     if not lowest <= value <= highest:
         raise UsageError(f"option {name}: {text} is not between {lowest} and {highest}")
     return value

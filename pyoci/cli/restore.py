@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pyoci.cli import checkpoint, create
 from pyoci.cli.options import HAND_OVER, Call, Option
-from pyoci.errors import UsageError
 from pyoci.host import restore as host
 from pyoci.host.bundle_plan import Options
 from pyoci.plan import restore as plan
@@ -23,8 +22,10 @@ OPTIONS = (
 
 
 def run(call: Call) -> int:
-    if len(call.args) != 1:
-        raise UsageError(f"restore takes one container ID, not {len(call.args)}")
+    if len(call.args) != 1 or "/" in call.args[0]:
+        from pyoci.cli import mistakes
+
+        raise mistakes.no_id("restore", call.args)
     values = call.options
     options = Options(
         container_id=call.args[0],

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 
 from pyoci import cgroups, jsontext
-from pyoci.cli import options
 from pyoci.cli.main import SPEC_VERSION
 from pyoci.cli.options import Call, Option
-from pyoci.errors import PyociError, reason
+from pyoci.errors import PyociError, UsageError, reason
 from pyoci.spec import template
 from pyoci.spec.bundle import CONFIG
 
@@ -25,7 +24,8 @@ OPTIONS = (
 
 
 def run(call: Call) -> int:
-    options.expect_args(call, 0, 0, "no arguments")
+    if call.args:
+        raise UsageError(f"spec: {call.args[0]!r} is one argument too many; --bundle names the folder, --file the file")
     config = document(call.options["rootless"])
     _write_new(os.path.join(call.options["bundle"], call.options["file"]), jsontext.pretty(config, indent="\t") + "\n")
     return 0

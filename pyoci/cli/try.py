@@ -23,6 +23,7 @@ from pyoci.cli.options import Call, Option
 from pyoci.cli.update import size
 from pyoci.errors import UsageError
 from pyoci.kernel.uapi import CAPABILITIES
+from pyoci.spec.words import did_you_mean
 from pyoci.throwaway import plan, session
 from pyoci.throwaway.plan import Bind, Request
 
@@ -139,5 +140,7 @@ def _capability(text: str) -> str:
     name = text.upper()
     name = name if name.startswith("CAP_") else f"CAP_{name}"
     if name not in CAPABILITIES:
-        raise UsageError(f"option --cap: {text!r} is not a capability; capabilities(7) lists them")
+        names = [known.removeprefix("CAP_") for known in CAPABILITIES]
+        hint = did_you_mean(name.removeprefix("CAP_"), names, "CAP_") or "; capabilities(7) lists them"
+        raise UsageError(f"option --cap: {text!r} is not a capability{hint}")
     return name

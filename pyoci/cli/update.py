@@ -10,7 +10,7 @@ import os
 from pyoci import jsontext
 from pyoci.cli import options
 from pyoci.cli.options import Call, Option
-from pyoci.errors import UsageError
+from pyoci.errors import CgroupError, UsageError
 from pyoci.host import update
 from pyoci.spec import bundle
 from pyoci.state.store import Store
@@ -71,7 +71,13 @@ def run(call: Call) -> int:
     # As runc has it: a document takes the place of all options except those for resctrl, which it cannot hold.
     resources = read_resources(source) if source else from_options(call.options)
     with Store(call.settings.root).open(call.args[0]) as entry:
-        update.update(entry, resources, schemata(call.options))
+        try:
+            update.update(entry, resources, schemata(call.options))
+        except CgroupError as error:
+            from pyoci.host import leads
+
+            leads.of_update(error)
+            raise
     return 0
 
 
@@ -82,6 +88,10 @@ def read_resources(source: str) -> dict[str, Any]:
     else:
         data, name = bundle.read_stream(source, _MAX_BYTES), source
     document = jsontext.loads(data, what=name, limit=_MAX_BYTES)
+    if isinstance(document, dict) and document.keys() & {"ociVersion", "process", "linux"}:
+        raise UsageError(
+            f"option --resources: {name} is a config.json; write its /linux/resources into a file of its own"
+        )
     bundle.accept(document, "resources")
     resources: dict[str, Any] = document
     return resources

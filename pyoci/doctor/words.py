@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _FORMAT = 1
+_COLUMNS = 80
 _COLORS = {OK: "\033[32m", LIMITED: "\033[33m", MISSING: "\033[31m"}
 
 
@@ -37,10 +38,19 @@ def text(host: Host, checks: list[Check], fit: bool, color: bool = False) -> str
             group = check.group
             lines += ["", f"{bold}{group}{plain}"]
         status = f"{_COLORS[check.status]}{check.status:<7}{plain}" if color else f"{check.status:<7}"
-        lines.append(f"  {status}  {check.name:<{width}}  {check.detail}")
-        if check.remedy:
-            lines.append(f"           {'':<{width}}  {dim}{check.remedy}{plain}")
+        indent = " " * (13 + width)
+        detail, *more = _wrapped(check.detail, len(indent))
+        lines.append(f"  {status}  {check.name:<{width}}  {detail}")
+        lines += [f"{indent}{part}" for part in more]
+        lines += [f"{indent}{dim}{part}{plain}" for part in _wrapped(check.remedy, len(indent)) if part]
     counts = {status: sum(check.status == status for check in checks) for status in (OK, LIMITED, MISSING)}
     verdict = "containers can run here" if fit else "containers cannot run here: see `missing` above"
     lines += ["", f"{counts[OK]} ok, {counts[LIMITED]} limited, {counts[MISSING]} missing: {verdict}"]
     return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    """Lines of at most _COLUMNS with the indent; a word that is longer, such as a path, stays whole."""
+    from textwrap import wrap  # in no snapshot
+
+    return wrap(text, _COLUMNS - indent, break_long_words=False, break_on_hyphens=False) or [""]

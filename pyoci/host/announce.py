@@ -37,4 +37,5 @@ def _write_pid_file(path: str, pid: int) -> None:
         finally:
             posix.close(fd)
     except OSError as error:
-        raise PyociError(f"write pid file {path}: {reason(error)}") from None
+        hint = "; --pid-file names a file, and this is a folder" if posix.access(f"{path}/.", posix.F_OK) else ""
+        raise PyociError(f"write pid file {path}: {reason(error)}{hint}") from None

@@ -129,7 +129,9 @@ def _delete_stopped(entry: Entry) -> None:
     entry.lock()
     current = status.status(entry, state)
     if current != status.STOPPED:
-        raise StateError(f"cannot delete container {entry.id} that is not stopped: {current}")
+        error = StateError(f"cannot delete container {entry.id} that is not stopped: {current}")
+        error.lead_on(f"pyoci delete --force {entry.id} kills it first")
+        raise error
     destroy(entry, state, killed=not state.pid)
 
 

@@ -81,7 +81,7 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
     try:
         child = spawn.enter(plan, inherited, group, on_terminal, waits_for_thaw=options.ignore_paused)
     except PyociError as error:
-        raise _cause(error, entry, state, program) from None
+        raise _cause(error, entry, state, program, options) from None
     try:
         _limit(plan, state, group, child, inherited)
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket, JOINED)
@@ -94,7 +94,7 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
     except BaseException as error:
         spawn.destroy(child)
         if isinstance(error, PyociError):
-            raise _cause(error, entry, state, program) from None
+            raise _cause(error, entry, state, program, options) from None
         raise
     child.channel.close()
     return child
@@ -113,10 +113,10 @@ def _limit(plan: ExecPlan, state: State, group: cgroups.Cgroup, child: spawn.Chi
     handshake.set_affinity(plan.process, child.pid)
 
 
-def _cause(error: PyociError, entry: Entry, state: State, program: Process) -> PyociError:
+def _cause(error: PyociError, entry: Entry, state: State, program: Process, options: Options) -> PyociError:
     from pyoci.host import leads, meanwhile
 
-    leads.of_exec(error, entry, state, program)
+    leads.of_exec(error, entry, state, program, typed=not options.process_file)
     return meanwhile.cause(error, entry, state, _HAS_STOPPED + state.id)
 
 

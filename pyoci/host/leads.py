@@ -18,7 +18,7 @@ from pyoci.kernel.call import encode
 from pyoci.plan import mounts
 from pyoci.record import Record
 from pyoci.spec.rules.linux import with_slashes
-from pyoci.spec.words import did_you_mean, show
+from pyoci.spec.words import TRY, did_you_mean, show
 from pyoci.state import status
 from pyoci.state.store import CONFIG_FILE
 
@@ -47,7 +47,10 @@ class Context(Record):
 
 def of_create(error: PyociError, config: bytes, bundle: str, rootfs: str) -> None:
     """Let `error` lead on: `config` is the config.json of the container that could not be created."""
-    _lead(error, Context(config=jsontext.loads(config, what="config.json"), bundle=bundle, rootfs=rootfs))
+    document = jsontext.loads(config, what="config.json")
+    _lead(error, Context(config=document, bundle=bundle, rootfs=rootfs))
+    if _root_of_try(document):
+        error.args = (str(error).replace("/linux/resources/memory/limit is", "--memory is"),)
 
 
 def of_start(error: PyociError, entry: Entry, state: State) -> None:
@@ -56,11 +59,24 @@ def of_start(error: PyociError, entry: Entry, state: State) -> None:
         _lead(error, Context(config=config, bundle=state.bundle, rootfs=state.rootfs))
 
 
-def of_exec(error: PyociError, entry: Entry, state: State, process: Process) -> None:
+def of_exec(error: PyociError, entry: Entry, state: State, process: Process, *, typed: bool) -> None:
+    """`typed`: the program stands on the command line, not in a file."""
     config = _config_of(entry)
     if config is not None:
         program = Wanted(args=process.args, env=process.env, cwd=process.cwd, uid=process.uid, gid=process.gid)
+        program.is_typed = typed
         _lead(error, Context(config=config, bundle=state.bundle, rootfs=state.rootfs, wanted=program))
+
+
+def of_update(error: PyociError) -> None:
+    for words, what, place in (("/cpu/cpus: write ", "CPUs", _CPUS), ("/cpu/mems: write ", "memory nodes", _NODES)):
+        if words in str(error):
+            error.lead_on(f"this host has the {what} {file(place) or '0'}")
+
+
+def of_mounts(error: PyociError) -> None:
+    if ": make " in str(error) and "(EROFS)" in str(error):
+        error.lead_on("the root file system is read-only: the place must exist, or lie in a mount that is writable")
 
 
 def _config_of(entry: Entry) -> dict[str, Any] | None:
@@ -118,7 +134,14 @@ def _why_program(context: Context) -> str:
     program = context.wanted or Wanted.of_config(context.config.get("process") or {})
     if context.wanted is not None and program.args[0].startswith("-"):
         return "options of exec stand before the container's ID"
-    return why_program.why(View(context.rootfs, context.bundle, context.config.get("mounts") or []), program)
+    view = View(context.rootfs, context.bundle, context.config.get("mounts") or [])
+    view.root_of_try = _root_of_try(context.config)
+    program.is_typed = program.is_typed or bool(view.root_of_try)
+    return why_program.why(view, program)
+
+
+def _root_of_try(config: dict[str, Any]) -> str:
+    return str((config.get("annotations") or {}).get(TRY) or "")
 
 
 def _too_long(context: Context) -> str:
@@ -251,6 +274,10 @@ def _console(_text: str, _: dict[str, Any]) -> str:
     return "--console-socket names a socket on which the caller listens already, for the terminal's descriptor"
 
 
+def _pidfd(_text: str, _: dict[str, Any]) -> str:
+    return "--pidfd-socket names a socket on which the caller listens already"
+
+
 def _closed_folder(context: Context) -> str:
     """On the way to the rootfs, one that the root of the container's user namespace cannot pass."""
     mappings = (context.config.get("linux") or {}).get("uidMappings") or ()
@@ -284,6 +311,7 @@ _JUDGES: tuple[tuple[str, Callable[[str, dict[str, Any]], str]], ...] = (
     ("open rootfs ", _rootfs),
     ("set RLIMIT_", _rlimit),
     ("send /dev/ptmx to socket ", _console),
+    ("send pidfd to socket ", _pidfd),
 )
 
 

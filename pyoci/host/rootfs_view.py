@@ -31,10 +31,11 @@ class Unseen(Exception):
 class View:
     """The root file system as the container will see it, as far as config.json and the host's files tell."""
 
-    __slots__ = ("_mounts", "_noexec", "path")
+    __slots__ = ("_mounts", "_noexec", "path", "root_of_try")
 
     def __init__(self, path: str, bundle: str, mounts: list[dict[str, Any]]) -> None:
         self.path = path
+        self.root_of_try = ""  # what a container of `try` lies over
         self._mounts: list[tuple[str, str]] = []
         self._noexec: list[tuple[str, int]] = []  # places, and the entry of /mounts
         for index, mount in enumerate(mounts):
@@ -114,6 +115,12 @@ class View:
             raise Unseen from None
         finally:
             posix.close(root)
+
+    @property
+    def name(self) -> str:
+        if self.root_of_try == "/":
+            return "this machine's root file system"
+        return f"the root file system {self.root_of_try or self.path}"
 
     @property
     def mount_points(self) -> set[str]:

@@ -42,6 +42,7 @@ _OF_THE_SHELL = (
     "while",
     "alias",
 )
+_IMAGES = ("alpine", "ubuntu", "debian", "fedora", "centos", "archlinux", "nginx", "redis", "postgres", "hello-world")
 _FOLDERS_OF_A_ROOT = {"bin", "etc", "usr", "lib", "sbin", "var"}
 
 # elf.h: e_machine, and the machine of uname(2) that runs it
@@ -69,6 +70,7 @@ class Wanted(Record):
     cwd: str
     uid: int
     gid: int
+    is_typed: bool = False  # on a command line, not in config.json
 
     @classmethod
     def of_config(cls, process: dict[str, Any]) -> Wanted:
@@ -159,18 +161,27 @@ def _why_missing(view: View, program: Wanted) -> str:
     names = [other for other in view.names("/") if other not in view.mount_points]
     if len(name.split()) > 1:
         words = [*name.split(), *program.args[1:]]
+        if program.is_typed:
+            return f"the program and its arguments are words of their own: write {show(' '.join(words))[1:-1]}"
         return f"/process/args is a list with one word in each string: write {show(words)}"
-    rootfs = f"the root file system {view.path}"
+    if view.root_of_try:
+        hint = _why_no_program_of_try(name)
+        if hint:
+            return hint
+    rootfs = view.name
     if name.startswith(f"{view.path}/"):
         return f"the path is the host's: in the container it is {name[len(view.path) :]}"
     if "=" in name and "/" not in name.partition("=")[0]:
+        if program.is_typed:
+            return f"env sets variables: write env {show(name)[1:-1]} PROGRAM"
         return "variables are in /process/env of config.json, and /process/args begins with the program"
     if not names:
         return f"{rootfs} is empty: unpack an image into it"
     if not _FOLDERS_OF_A_ROOT & set(names):
         for inner in names[:_SHOWN]:
             if len(_FOLDERS_OF_A_ROOT & set(view.names(f"/{inner}"))) > 1:
-                return f"{rootfs} holds only {_listed(names)}: set /root/path to {view.path}/{inner}"
+                option = f"name it by --root {view.root_of_try.rstrip('/')}" if view.root_of_try else ""
+                return f"{rootfs} holds only {_listed(names)}: {option or f'set /root/path to {view.path}'}/{inner}"
         return f"{rootfs} holds only {_listed(names)}"
     if "/" in name:
         folder, _, last = ("/" + "/".join(rootfs_view.parts(next(_places(program))))).rpartition("/")
@@ -183,11 +194,25 @@ def _why_missing(view: View, program: Wanted) -> str:
     return _why_not_in_path(view, program, rootfs)
 
 
+def _why_no_program_of_try(name: str) -> str:
+    """Words for what an engine would take there: an image, or a volume."""
+    source, colon, place = name.partition(":")
+    if source.startswith(("/", ".")):
+        return f"a folder of the host is shown with --bind {show(name)[1:-1]}" if colon and place[:1] == "/" else ""
+    first, *rest = source.split("/")
+    if (first if not rest else rest[-1]) in _IMAGES or (rest and "." in first):
+        return "pyoci knows no images: the command runs over this machine's root, or over that of --root DIR"
+    return ""
+
+
 def _why_not_in_path(view: View, program: Wanted, rootfs: str) -> str:
     name, path = program.args[0], _search_path(program.env)
     folders = path.split(":")
     if name in _OF_THE_SHELL:
-        return f"{name} is a word of the shell: write {show(['sh', '-c', ' '.join(program.args)])}"
+        script = " ".join(program.args)
+        if program.is_typed:
+            return f"{name} is a word of the shell: write sh -c '{show(script)[1:-1]}'"
+        return f"{name} is a word of the shell: write {show(['sh', '-c', script])}"
     for folder in _FURTHER:
         if folder not in folders:
             fd = view.open(f"{folder}/{name}")

@@ -6,7 +6,7 @@ Pure, as all of `plan`. What the process is not told it has from the container's
 from __future__ import annotations
 
 from pyoci.errors import ConfigError, UsageError
-from pyoci.kernel.uapi import CAP_SYS_RESOURCE
+from pyoci.kernel.uapi import CAP_SYS_RESOURCE, CAPABILITIES
 from pyoci.plan import process as process_plan
 from pyoci.plan.facts import Facts
 from pyoci.plan.request import Request
@@ -57,6 +57,12 @@ def plan(config: dict[str, Any], changes: Changes, request: Request, facts: Fact
     kinds = [entry["type"] for entry in linux.get("namespaces") or ()]
     warnings: list[str] = []
     document = process_document(config, changes)
+    for name in changes.capabilities:
+        if name not in CAPABILITIES:
+            from pyoci.spec.words import did_you_mean
+
+            hint = did_you_mean(name, CAPABILITIES)
+            warnings.append(f"option --cap: ignoring unknown capability {name[:80]!r}{hint}")
     planned = process_plan.plan(document, linux, request, facts, "user" in kinds, warnings, config.get("annotations"))
     if planned is None:
         raise ConfigError("/process: missing, there is nothing to execute")
@@ -77,14 +83,25 @@ def process_document(config: dict[str, Any], changes: Changes) -> dict[str, Any]
     """The document of --process, or the container's own `process` with what the command line changes."""
     base = config.get("process") or {}
     if changes.document is not None:
+        if "ociVersion" in changes.document:
+            version = str(changes.document["ociVersion"])[:20]
+            raise UsageError(
+                f"option --process: the file is a config.json (ociVersion {version!r}); "
+                "write its /process into a file of its own"
+            )
         _check(changes.document)
         changed = {name: value for name, value in changes.document.items() if (name, value) not in _LEFT_OUT}
         return {**{name: base[name] for name in _INHERITED if name in base}, **changed}
     document = dict(base or {"cwd": "/"})
     document["args"] = changes.args
     document["terminal"] = changes.terminal
+    for entry in changes.env:
+        if entry.find("=") < 1:
+            raise ConfigError(f"option --env: must be NAME=value, not {entry[:80]!r}")
     document["env"] = [*(document.get("env") or ()), *changes.env]
     if changes.cwd:
+        if not changes.cwd.startswith("/"):
+            raise ConfigError(f"option --cwd: must be an absolute path, not {changes.cwd[:80]!r}")
         document["cwd"] = changes.cwd
     user = document.get("user") or {}
     if changes.user:
@@ -121,9 +138,11 @@ def parse_user(text: str) -> dict[str, int]:
     for key, value in (("uid", uid), ("gid", gid)):
         if key == "gid" and not colon:
             break
-        # 10 digits: int() refuses thousands of them with an error of its own
-        if not (value.isascii() and value.isdigit() and len(value) <= 10 and int(value) < 1 << 32):
+        if not (value.isascii() and value.isdigit()):
             raise UsageError(f"--user: must be UID or UID:GID in numbers, not {text[:80]!r}")
+        # 10 digits: int() refuses thousands of them with an error of its own
+        if len(value) > 10 or int(value) >= 1 << 32:
+            raise UsageError(f"--user: {value[:80]} is greater than 4294967295, the greatest ID")
         numbers[key] = int(value)
     return numbers
 
@@ -133,6 +152,7 @@ def with_capabilities(sets: dict[str, list[str]], more: list[str]) -> dict[str, 
 
     Those that the config makes inheritable become ambient, as in runc: else a user other than root would not have them.
     """
+    more = [name for name in more if name in CAPABILITIES]
     changed = {kind: list(names) for kind, names in sets.items()}
     for kind in ("bounding", "effective", "permitted"):
         changed[kind] = [*changed.get(kind, ()), *more]

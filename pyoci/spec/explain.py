@@ -25,6 +25,18 @@ _TYPES = {
     "integer": "an integer",
 }
 Path = tuple["str | int", ...]
+# What docker, podman, Kubernetes and systemd call properties of the specification.
+_CALLED_ELSEWHERE = {
+    "destination": ("target", "dst", "dest", "to", "mountpath", "mountpoint", "containerpath"),
+    "path": ("root", "rootfs", "file", "device", "pathoncontainer"),
+    "containerID": ("container", "inside", "containerid"),
+    "hostID": ("host", "outside", "hostid"),
+    "type": ("name", "kind"),
+    "names": ("name", "syscall", "syscalls"),
+    "cwd": ("workdir", "workingdir", "workingdirectory"),
+    "hard": ("max",),
+    "soft": ("min", "cur"),
+}
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _DIGITS = 10
 
@@ -80,11 +92,21 @@ def _lines(error: ValidationError) -> Iterator[tuple[Path, str]]:
         for name in required:
             if name not in instance:
                 requirement = phrase(_resolve(schema["properties"][name]))
-                yield (*path, name), line(pointer((*path, name)), MISSING, requirement)
+                words = line(pointer((*path, name)), MISSING, requirement)
+                yield (*path, name), words + _instead(name, instance, schema["properties"])
     elif "propertyNames" in error.schema_path:
         yield path, line(pointer(path), "an object", phrase(schema))
     else:
         yield path, line(pointer(path), show(instance), phrase(schema)) + _meant(instance, schema)
+
+
+def _instead(name: str, instance: dict[str, Any], properties: dict[str, Any]) -> str:
+    """Of a property that is missing: the one that stands in its place, misspelt or as other programs call it."""
+    others = [other for other in instance if other not in properties]
+    for other in others:
+        if other.lower() in _CALLED_ELSEWHERE.get(name, ()) or did_you_mean(other, [name]):
+            return f"; {show(other)} is not its name"
+    return ""
 
 
 def _resolve(schema: Any) -> Any:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MISSING = ""
+TRY = "org.pyoci.try"  # annotation of a container of `try`: the root that it lies over, for messages
 _VERBS = ("must", "needs", "should", "is")
 _UNTOLD = ("an object", "an array", "an empty array")  # a value that tells nobody more
 _LENGTH = 80

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyoci.record import Record
 from pyoci.spec import template
+from pyoci.spec.words import TRY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def config(request: Request, situation: Situation) -> dict[str, Any]:
     process, linux = made["process"], made["linux"]
     made["root"] = {"path": situation.rootfs, "readonly": False}
     made["hostname"] = situation.container_id
+    made["annotations"] = {TRY: request.root}
     process["args"] = request.args
     process["terminal"] = situation.terminal
     process["cwd"] = situation.cwd

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -220,16 +221,52 @@ def groups_of(pid: int) -> list[str]:
     return next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "Groups:" in line).split()
 
 
-def test_a_mount_that_was_added_later_is_missed(counter: Counter, scratch: Path) -> None:
-    """The image has it, and config.json does not: criu's words tell a number, ours what to do."""
+@pytest.fixture
+def volume() -> Iterator[Path]:
+    """A folder on the disk: a tmpfs, as the scratch folder is, takes id mappings since Linux 6.3, ext4 since 5.12."""
+    folder = Path(tempfile.mkdtemp(prefix=MARK, dir="/var/tmp"))
+    kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        if kind not in ("ext2/ext3", "xfs", "btrfs"):
+            pytest.skip(f"/var/tmp is on {kind}, and an idmapped mount takes ext4, xfs or btrfs")
+        folder.chmod(0o755)
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_an_idmapped_mount(counter: Counter, volume: Path) -> None:
+    (volume / "note").touch()
+    mapping = [{"containerID": 0, "hostID": 7000, "size": 10}]
+    counter.bundle.bind(volume, "/v", "idmap").update(uidMappings=mapping, gidMappings=mapping)
+    container = counter.begin()
+    before = container.exec("ls", "-ln", "/v").stdout.split()
+    assert before[4:6] == ["7000", "7000"], before
+    counter.stop(container)
+    assert counter.runtime.exec(counter.go_on(), "ls", "-ln", "/v").stdout.split() == before
+
+
+def test_mounts_that_were_added_later(counter: Counter, scratch: Path) -> None:
+    """They are restored where config.json has them by then; otherwise the message says so, not criu's number."""
     volume, file = scratch / "volume", scratch / "added.json"
     volume.mkdir()
-    file.write_text(json.dumps([{"destination": "/later", "type": "bind", "source": str(volume), "options": ["bind"]}]))
+    (volume / "note").write_text("here")
+    added = [
+        {"destination": "/later", "type": "bind", "source": str(volume), "options": ["bind"]},
+        {"destination": "/fresh", "type": "tmpfs", "source": "tmpfs"},
+    ]
+    file.write_text(json.dumps(added))
     container = counter.begin()
     counter.runtime.expect("mounts", "add", container.id, str(file))
+    assert container.exec("sh", "-c", "echo kept > /fresh/note").status == 0
     counter.stop(container)
     words = counter.restore_fails("--work-path", str(counter.work), limit=LIMIT)
     assert "config.json lacks a mount" in words
+    counter.bundle.config["mounts"] += added
+    name = counter.go_on()
+    assert counter.runtime.exec(name, "cat", "/later/note", "/fresh/note").stdout == "herekept\n"
+    counter.runtime.expect("mounts", "remove", name, str(file))
+    assert counter.runtime.exec(name, "ls", "/later", "/fresh").stdout.split() == ["/fresh:", "/later:"]
 
 
 @pytest.mark.skipif(not Path("/run/systemd/system").exists(), reason="no systemd")

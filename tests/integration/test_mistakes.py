@@ -287,7 +287,7 @@ class TestExecutingInAContainer:
         program(b"#!/bin/sh\n", args=bundle.process["args"])(bundle)
         container = runtime.start(bundle)
         check(container.exec("ehco").stderr, ("executable file not found in $PATH; ", "did you mean echo?"))
-        check(container.exec("echo hello").stderr, ('write ["echo","hello"]',))
+        check(container.exec("echo hello").stderr, ("words of their own: write echo hello",))
         assert runtime.call("exec", "--env", "PATH=/", container.id, "app").status == 0
         words = runtime.fails("exec", "--env", "PATH=/etc", container.id, "app")
         check(words, ("executable file not found in $PATH; ", 'PATH in /process/env is "/etc"'))
@@ -299,6 +299,42 @@ class TestExecutingInAContainer:
         check(words, ('chdir to cwd ("/nowhere") failed: no such file or directory', "; --cwd or --process names it"))
         assert "config.json" not in words
         check(container.exec("--cwd", "/", "true").stderr, ("; options of exec stand before the container's ID",))
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["-u", "99999999999", "{}", "id"], "--user: 99999999999 is greater than 4294967295, the greatest ID"),
+            (["-u", "0:4294967296", "{}", "id"], "--user: 4294967296 is greater than 4294967295, the greatest ID"),
+            (["-e", "FOO", "{}", "id"], "option --env: must be NAME=value, not 'FOO'"),
+            (["-e", "=x", "{}", "id"], "option --env: must be NAME=value, not '=x'"),
+            (["--cwd", "tmp", "{}", "id"], "option --cwd: must be an absolute path, not 'tmp'"),
+            (["{}", "cd", "/tmp"], "cd is a word of the shell: write sh -c 'cd /tmp'"),
+            (["{}", "A=1", "true"], "env sets variables: write env A=1 PROGRAM"),
+            (
+                ["--process", "{bundle}/config.json", "{}"],
+                "option --process: the file is a config.json (ociVersion ",
+            ),
+        ],
+    )
+    def test_options_are_called_options(self, runtime: Runtime, bundle: Bundle, words: list[str], said: str) -> None:
+        bundle.sleeps()
+        container = runtime.start(bundle)
+        line = [word.replace("{bundle}", str(bundle.path)).replace("{}", container.id) for word in words]
+        result = runtime.call("exec", *line)
+        assert result.status == 255
+        check(result.stderr, (said,))
+
+    @pytest.mark.parametrize(("name", "hint"), [("all", "'all'\n"), ("CAP_NET_ADMN", "; did you mean CAP_NET_ADMIN?")])
+    def test_a_capability_that_nobody_knows_is_told_once(
+        self, runtime: Runtime, bundle: Bundle, name: str, hint: str
+    ) -> None:
+        bundle.sleeps()
+        container = runtime.start(bundle)
+        result = runtime.call("exec", "--cap", name, container.id, "true")
+        assert result.status == 0
+        assert result.stderr.count("warning: option --cap: ignoring unknown capability") == 1
+        assert len(result.stderr.splitlines()) == 1
+        assert hint in result.stderr
 
 
 class TestCommands:
@@ -318,6 +354,43 @@ class TestCommands:
         assert runtime.call(*command[1].split()[2:]).status == 0
         assert "does not exist" in runtime.fails("state", container.id)
 
+    def test_a_container_that_runs_is_not_deleted(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.sleeps()
+        container = runtime.start(bundle)
+        words = runtime.fails("delete", container.id)
+        check(words, ("that is not stopped: running; ", f"pyoci delete --force {container.id} kills it first"))
+
+    def test_a_pid_file_that_is_a_folder(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+        words = runtime.refuses(bundle, "--pid-file", str(scratch))
+        check(words, (f"write pid file {scratch}: ", "; --pid-file names a file, and this is a folder"))
+        assert not list(scratch.glob("..*"))
+
+    def test_a_pidfd_socket_that_is_not_there(self, runtime: Runtime, bundle: Bundle) -> None:
+        words = runtime.refuses(bundle, "--pidfd-socket", "/no/socket")
+        check(words, ("no such file or directory", "; --pidfd-socket names a socket on which the caller listens"))
+
+    def test_an_option_that_ps_does_not_know(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.sleeps()
+        container = runtime.start(bundle)
+        words = runtime.fails("ps", container.id, "--nosuch")
+        check(words, ("ps --nosuch: exit status 1: ", "; see ps(1)"))
+        assert "\\n" not in words
+
+    @pytest.mark.parametrize("value", ["0-500", "abc"])
+    def test_cpus_of_an_update(self, runtime: Runtime, bundle: Bundle, value: str) -> None:
+        bundle.sleeps()
+        container = runtime.start(bundle)
+        words = runtime.fails("update", "--cpuset-cpus", value, container.id)
+        check(words, (f"write '{value}'", "; this host has the CPUs 0"))
+
+    def test_a_mount_where_nothing_can_be_made(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+        bundle.sleeps()
+        bundle.config["root"]["readonly"] = True
+        container = runtime.start(bundle)
+        (scratch / "mounts").write_text('[{"destination": "/new", "type": "tmpfs", "source": "tmpfs"}]')
+        words = runtime.fails("mounts", "add", container.id, str(scratch / "mounts"))
+        check(words, ("make directory /new: read-only file system (EROFS); ", "the place must exist"))
+
     def test_a_bundle_as_an_argument(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.write()
         words = runtime.fails("run", str(bundle.path), "x")
@@ -326,7 +399,7 @@ class TestCommands:
     def test_a_command_as_an_argument(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.write()
         words = runtime.fails("run", "--bundle", str(bundle.path), "x", "echo", "hello")
-        check(words, ("found 3; ", "/process/args of config.json"))
+        check(words, ("not 3; ", "/process/args of config.json"))
 
     def test_a_folder_that_is_no_bundle(self, runtime: Runtime, scratch: Path) -> None:
         check(

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import shlex
 import shutil
 import subprocess
 import sys
@@ -624,3 +625,38 @@ def test_ordinary_user_with_network_killed(
     expect(runtime, "--", "true", before=words)
     assert left(runtime) == []
     until(lambda: not helpers(), "no process of the user is left")
+
+
+# What is typed after `try`, and what helps on: in its own words, without a path of its own.
+TYPED = {
+    "nosuch": "executable file not found in $PATH; this machine's root file system has none in /usr/local/sbin:",
+    "alpine": "; pyoci knows no images: the command runs over this machine's root, or over that of --root DIR",
+    "alpine:3.20 sh": "; pyoci knows no images: ",
+    "docker.io/library/alpine sh": "no such file or directory; pyoci knows no images: ",
+    "/a:/b true": "; a folder of the host is shown with --bind /a:/b",
+    "'echo hello'": "; the program and its arguments are words of their own: write echo hello",
+    "cd /tmp": "; cd is a word of the shell: write sh -c 'cd /tmp'",
+    "A=1 true": "; env sets variables: write env A=1 PROGRAM",
+    "--memory 4k true": "its memory limit is too low; --memory is 4096 bytes, and a container starts with ",
+    "--root {} true": 'the root file system {} holds only "one": name it by --root {}/one',
+    "--root {}/one nosuch": "; the root file system {}/one has none in /usr/local/sbin:",
+}
+
+
+@pytest.mark.parametrize("line", TYPED)
+def test_mistake_is_told_in_words_of_try(runtime: Runtime, bundle: Bundle, scratch: Path, line: str) -> None:
+    bundle.write()
+    place = scratch / "above"
+    place.mkdir()
+    bundle.rootfs.rename(place / "one")
+    try:
+        words = shlex.split(line.replace("{}", str(place)))
+        result = call(runtime, *words)
+    finally:
+        (place / "one").rename(bundle.rootfs)
+    assert result.returncode == 1
+    assert TYPED[line].replace("{}", str(place)) in result.stderr
+    assert "-try/" not in result.stderr
+    assert "/process/" not in result.stderr
+    assert "/linux/" not in result.stderr
+    assert left(runtime) == []

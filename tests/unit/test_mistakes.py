@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -232,6 +233,112 @@ def test_a_sysctl(name: str, meant: str) -> None:
 @pytest.mark.parametrize("name", ["", "/", "net..x", "../etc/passwd", "net/../../etc", "kernel.frobnicate", "x" * 9999])
 def test_no_sysctl(name: str) -> None:
     assert leads.unknown_sysctl(name) == f"this kernel has no sysctl {name}"
+
+
+# A command line, and the words after its error; DIR is a bundle, EMPTY a folder.
+FURTHER = {
+    "start --all x": "unknown option --all; it has no option except --help",
+    "pause -f x": "unknown option -f; its output is JSON anyway",
+    "state x -f json": "unknown option -f; its output is JSON anyway",
+    "features --json": "unknown option --json; its output is JSON anyway",
+    "list x": "'x' is one argument too many; pyoci state ID shows one container",
+    "list -aq": "unknown option -aq; list shows all containers",
+    "kill x 99": "unknown signal '99'; signals are 0 to 64",
+    "create --preserve-fds -1 x": "option --preserve-fds: -1 must be at least 0",
+    "try --pids 0 true": "option --pids: 0 must be at least 1",
+    "run DIR": "invalid container ID format: 'DIR': ...write pyoci run --bundle DIR ID",
+    "create DIR": "invalid container ID format: 'DIR': ...write pyoci create --bundle DIR ID",
+    "restore DIR": "invalid container ID format: 'DIR': ...write pyoci restore --bundle DIR ID",
+    "run EMPTY": "invalid container ID format: 'EMPTY': only letters, digits and _ + . - are allowed",
+    "restore": "restore takes one container ID, not 0; write pyoci restore --bundle DIR --image-path DIR ID",
+    "spec x": "spec: 'x' is one argument too many; --bundle names the folder, --file the file",
+    "spec -o x": "unknown option -o; did you mean --file?",
+    "validate --bundle DIR": "unknown option --bundle; the bundle is an argument without a name",
+    "explain -b DIR": "unknown option -b; the bundle is an argument without a name",
+    "explain --format json DIR": "unknown option --format; --json prints a document",
+    "doctor -o json": "unknown option -o; --json prints a document",
+    "top --format json": "unknown option --format; --json prints a document",
+    "completion /bin/bash": "is not one of bash, zsh, fish; did you mean bash?",
+    "completion tcsh": "completion: 'tcsh' is not one of bash, zsh, fish",
+    "help runn": "neither a command nor a topic; did you mean run?",
+    "help exit": "neither a command nor a topic; did you mean exit-status?",
+    "help nothing-of-that-kind": "neither a command nor a topic; topics are bundle, ",
+    "help --man states": "help --man: states is a topic; pyoci help states shows it",
+    "box start": "unknown command 'box'; the command comes first: pyoci start box",
+    "box kill KILL": "unknown command 'box'; the command comes first: pyoci kill box",
+    "mounts list x": "mounts: 'list' must be add or remove; ...lists the mounts of a container",
+    "update --cpus 0.5 x": "unknown option --cpus; half of one CPU is --cpu-quota 50000 --cpu-period 100000",
+    "update --resources DIR/config.json x": "is a config.json; write its /linux/resources into a file of its own",
+    "try --debug true": "unknown option --debug; --debug is a global option",
+    "try --log-format json true": "unknown option --log-format; --log-format is a global option",
+    "try --name x true": "unknown option --name; a throwaway container chooses its own ID",
+    "try --rm true": "unknown option --rm; try leaves nothing behind anyway",
+    "try -v /a:/b true": "unknown option -v; --bind FROM:TO",
+    "try -e A=1 true": "unknown option -e; env sets variables",
+    "try -w /tmp pwd": "unknown option -w; the command begins where the caller is",
+    "try -u 1000 id": "unknown option -u; setpriv changes the user",
+    "try -p 80:80 true": "unknown option -p; --net makes a network",
+    "try --network host true": "unknown option --network; --net makes a network",
+    "try -d true": "unknown option -d; try stays until its command ends",
+    "try --privileged true": "unknown option --privileged; --cap adds a capability",
+    "try --rootfs EMPTY true": "unknown option --rootfs; --root names a folder with a root file system",
+    "try --cap CAP_SYS_ADMN true": "is not a capability; did you mean CAP_SYS_ADMIN?",
+    "try --cap all true": "is not a capability; capabilities(7) lists them",
+    "try --frobnicate true": "unknown option --frobnicate; there are --net --memory",
+    "--frobnicate list": "unknown option --frobnicate; there are --root ...options of a command follow it",
+}
+
+
+@pytest.mark.parametrize("line", FURTHER)
+def test_a_further_mistake(tmp_path: Path, capfd: pytest.CaptureFixture[str], line: str) -> None:
+    places = {"DIR": f"{tmp_path}/bundle", "EMPTY": f"{tmp_path}/empty"}
+    for place in places.values():
+        Path(place).mkdir()
+    (tmp_path / "bundle/config.json").write_text(json.dumps(template.default("1.3.0")))
+    before = {str(path) for path in tmp_path.rglob("*")}
+    words = [re.sub("DIR|EMPTY", lambda found: places[found[0]], word) for word in line.split()]
+    assert main.main(["--root", f"{tmp_path}/states", *words]) == 1
+    expected = re.sub("(?<= |')(DIR|EMPTY)(?= |')", lambda found: places[found[0]], FURTHER[line])
+    if line == "restore":
+        expected = FURTHER[line]
+    said = capfd.readouterr().err
+    check(said, expected.split("..."))
+    assert len(said.splitlines()) == 1
+    assert {str(path) for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "instead"),
+    [
+        ("mounts/0", "destination", "target"),
+        ("mounts/0", "destination", "dst"),
+        ("mounts/0", "destination", "mountPath"),
+        ("mounts/0", "destination", "Destination"),
+        ("linux/namespaces/0", "type", "tpye"),
+        ("linux/uidMappings/0", "containerID", "container"),
+        ("linux/uidMappings/0", "hostID", "hostId"),
+        ("root", "path", "rootfs"),
+        ("process", "cwd", "workingDir"),
+    ],
+)
+def test_a_property_under_another_name(place: str, name: str, instead: str) -> None:
+    config = template.rootless("1.3.0", 1000, 1000)
+    at: Any = config
+    for part in place.split("/"):
+        at = at[int(part) if isinstance(at, list) else part]
+    at[instead] = at.pop(name)
+    with pytest.raises(ConfigError) as caught:
+        check_document(config, "config")
+    lines = [line for line in caught.value.problems if line.startswith(f"/{place}/{name}: is missing; ")]
+    assert [line.partition('; "')[2] for line in lines] == [f'{instead}" is not its name']
+
+
+def test_a_property_that_is_only_missing() -> None:
+    config = template.default("1.3.0")
+    del config["mounts"][0]["destination"]
+    config["mounts"][0]["comment"] = "the destination"
+    with pytest.raises(ConfigError, match=r"is missing; it must be a string$"):
+        check_document(config, "config")
 
 
 def test_advice_takes_nothing_but_pyoci() -> None:

@@ -341,7 +341,10 @@ def test_delete_of_one_that_has_not_stopped(store: Store, entry: Entry, started:
         start(entry)
     entry.unlock()
     word = "running" if started else "created"
-    with pytest.raises(StateError, match=f"^cannot delete container x that is not stopped: {word}$"):
+    with pytest.raises(
+        StateError,
+        match=f"^cannot delete container x that is not stopped: {word}; pyoci delete --force x kills it first$",
+    ):
         delete(store, "x")
     assert current(store) == word
 
