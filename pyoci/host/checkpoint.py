@@ -56,8 +56,9 @@ def checkpoint(entry: Entry, wanted: Wanted, program: str) -> None:
         raise UnsupportedError("checkpoint: criu needs root")
     program = swrk.find(program)
     phase("status")
-    entry.lock()
+    # Read before the lock, which `create` holds while its hooks may call us; what was made does not change any more.
     state = status.made(entry, "cannot checkpoint container")
+    entry.lock()
     was_frozen = _check_status(entry, state)
     init = status.hold_init(state)
     if init is None:

@@ -95,6 +95,9 @@ def of_taken_id(error: ContainerExists, store: Store) -> None:
             state, current = status.look(entry)
     except PyociError:
         return  # it is gone again, or nobody can read it
+    if current == status.CREATING:
+        error.lead_on(status.BEING_CREATED)
+        return
     force = "" if current == status.STOPPED else "--force "
     error.lead_on(f"it is {current}, made {state.created}: pyoci --root {store.root} delete {force}{name} removes it")
 

@@ -42,8 +42,9 @@ def change(entry: Entry, action: str, file: str) -> None:
     Raises StateError when the container does not live, ConfigError, UnsupportedError, SyscallError.
     """
     wanted = _read(file)
+    # Read before the lock, which `create` holds while its hooks may call us; what was made does not change any more.
+    state = status.made(entry, f"cannot {action} mounts of container")
     entry.lock()
-    state = entry.read()
     current = status.status(entry, state)
     if current not in (status.CREATED, status.RUNNING, status.PAUSED):
         raise StateError(f"mounts {action}: container {state.id!r} is {current}")
