@@ -147,9 +147,12 @@ def _create(
 def _attach_rootfs(plan: Plan, entry: Entry, state: State, opened: Inherited) -> None:
     from pyoci.host import rootfs_mount
 
+    def record(number: int) -> None:
+        state.rootfs_mount = number
+        entry.write(state)  # `delete` takes it away whatever happens
+
     if rootfs_mount.needed(plan):
-        state.rootfs_mount = rootfs_mount.attach(plan, opened)
-        entry.write(state)  # before anything else lies in it: `delete` takes it away whatever happens
+        rootfs_mount.attach(plan, opened, record)
 
 
 def _create_with(

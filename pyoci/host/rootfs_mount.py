@@ -16,6 +16,8 @@ from pyoci.wire.plan import Plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyoci.wire.inherited import Inherited
 
 
@@ -27,8 +29,11 @@ def needed(plan: Plan) -> bool:
     return plan.rootfs.pivot == "chroot" and not plan.namespaces.joins("mount") and posix.geteuid() == 0
 
 
-def attach(plan: Plan, inherited: Inherited) -> int:
-    """Mount the rootfs over itself; the number of the mount (kernel.mount.mount_id)."""
+def attach(plan: Plan, inherited: Inherited, record: Callable[[int], None]) -> None:
+    """Mount the rootfs over itself; `record` gets the number of the mount (kernel.mount.mount_id) before it is there.
+
+    Whoever is killed in between leaves a record of what is not there, and no mount that nobody knows of.
+    """
     path, propagation = plan.rootfs.path, plan.rootfs.host_propagation
     try:
         target = posix.open(path, _DIRECTORY)
@@ -38,11 +43,11 @@ def attach(plan: Plan, inherited: Inherited) -> int:
         tree = mount.open_tree(target, "", recursive=True)
         mount.setattr(tree, propagation=propagation, recursive=True)
         mount.setattr(tree, propagation=plan.rootfs.first_propagation)
+        record(mount.mount_id(tree))
         mount.move(tree, target, f"mount rootfs {shown(path)}")
     finally:
         posix.close(target)
     inherited.rootfs_fd, inherited.rootfs_is_attached = tree, True
-    return mount.mount_id(tree)
 
 
 def detach(path: str, number: int) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
 from helpers.hostile import Outside
-from helpers.runtime import Runtime, kill_process, until
+from helpers.runtime import Runtime, kill_process, reap, until
+from helpers.stepped import Stepped
 
 pytestmark = pytest.mark.beyond_runc("runc 1.1 leaves the mounts on the host")
 
@@ -71,6 +73,25 @@ def test_and_delete_after_a_create_that_was_killed(runtime: Runtime, shared_bund
     kill_process(process)
     runtime.expect("delete", "--force", name)
     assert below(shared_bundle) == []
+
+
+def test_whenever_it_was_killed(runtime: Runtime, new_bundle: Callable[[], Bundle]) -> None:
+    """At each change that `create` makes."""
+    at, is_over = 0, False
+    while not is_over:
+        bundle = new_bundle()
+        bundle.no_namespace("mount")
+        name = runtime.add(bundle)
+        is_over = True
+        with Stepped(runtime.arguments("create", "--bundle", str(bundle.path), name)) as stepped:
+            for change in stepped.changes():
+                if change == at:
+                    is_over = False
+                    break  # it is killed where it stands
+        runtime.expect("delete", "--force", name)
+        reap()
+        assert below(bundle) == [], f"killed at change {at}"
+        at += 2
 
 
 def test_removing_the_rootfs_removes_nothing_else(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
