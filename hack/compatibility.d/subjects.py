@@ -97,6 +97,12 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "checkpoint": _CRIU,
     "restore": _CRIU,
     "mounts": ("integration/test_mounts_command",),
+    "top": ("integration/test_top", "unit/test_top"),
+    "validate": ("unit/test_spec_commands", "unit/test_spec_bundle"),
+    "explain": ("unit/test_explain",),
+    "try": ("integration/test_try",),
+    "doctor": ("integration/test_doctor", "unit/test_doctor"),
+    "help": ("unit/test_manual", "integration/test_command_line"),
     "completion": ("integration/test_command_line", "unit/test_manual"),
 }
 for _command in ("create", "run"):
