@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from helpers.schemas import SCHEMAS
 
 from pyoci.cgroups import limits, resources_v1, resources_v2
 from pyoci.cgroups.writes import Write
@@ -133,6 +134,64 @@ def test_what_v2_has_is_converted() -> None:
         ("io.max", "8:16 wbps=2"),
         ("cpuset.cpus", ""),
     ]
+
+
+def leaves(schema: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+    """Each property of `resources` by its names, and documents that hold it and what the schema demands beside it.
+
+    Several of one property, since a version may do anyway what a value says.
+    """
+    while "$ref" in schema:
+        schema = SCHEMAS["config"]["definitions"][schema["$ref"].rpartition("/")[2]]
+    kind = schema["type"]
+    if kind == "array":
+        yield from ((path, [[value] for value in values]) for path, values in leaves(schema["items"], names))
+    elif kind == "object" and "properties" in schema:
+        inner = {key: list(leaves(part, (*names, key))) for key, part in schema["properties"].items()}
+        required = schema.get("required", [])
+        base = {key: inner[key][0][1][0] for key in required}
+        parts = [key for key in inner if key not in required] or required[:1]
+        for key in parts:
+            yield from ((path, [{**base, key: value} for value in values]) for path, values in inner[key])
+    elif kind == "object":
+        key = "io.max" if schema["additionalProperties"].get("type") == "string" else "mlx5_1"
+        for path, values in leaves(schema["additionalProperties"], names):
+            yield path, [{key: value} for value in values]
+    elif kind == "string":
+        yield names, ["64KB" if "KMG" in schema.get("pattern", "") else "0"]
+    else:
+        yield names, [True, False] if kind == "boolean" else [100]
+
+
+# Devices are planned elsewhere (test_cgroups_devices.py), and the kernel of v1 refuses a limit below what is in use.
+ELSEWHERE = {"devices": ("v1", "v2"), "memory.checkBeforeUpdate": ("v1", "v2")}
+LEAVES = {".".join(path): values for path, values in leaves({"$ref": "#/definitions/resources"})}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("name", LEAVES)
+def test_no_property_of_the_schema_is_ignored(name: str, version: str) -> None:
+    """Each is written somewhere, or refused by its name: in both versions, so that none is lost without a word."""
+    section, _, rest = name.partition(".")
+    if version in ELSEWHERE.get(name, ELSEWHERE.get(section, ())):
+        return
+    told = []
+    for resources in LEAVES[name]:
+        try:
+            batches = resources_v1.plan(resources) if version == "v1" else resources_v2.plan(resources, {})
+        except CgroupError as error:
+            told.append(str(error))
+        else:
+            told += [item.name for batch in batches for item in batch]
+    parts = rest.split(".")[0] if section not in ("rdma", "hugepageLimits", "unified") else ""
+    assert any(section in words and parts in words for words in told), (
+        f"/linux/resources/{name.replace('.', '/')}: cgroups/resources_{version}.py neither writes nor refuses it"
+    )
+
+
+def test_a_check_before_an_update_is_made() -> None:
+    with pytest.raises(CgroupError, match=r"memory\.limit: 100 is below"):
+        v2({"memory": {"limit": 100, "checkBeforeUpdate": True}}, memory_current="200")
 
 
 def is_property(name: str, resources: Resources) -> bool:
