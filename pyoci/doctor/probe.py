@@ -24,16 +24,6 @@ _SYSCTLS = (
     "kernel.unprivileged_userns_clone",
     "kernel.apparmor_restrict_unprivileged_userns",
 )
-_ACTIONS = {
-    "KILL_PROCESS": 0x80000000,
-    "KILL_THREAD": 0x00000000,
-    "TRAP": 0x00030000,
-    "ERRNO": 0x00050000,
-    "NOTIFY": 0x7FC00000,
-    "TRACE": 0x7FF00000,
-    "LOG": 0x7FFC0000,
-    "ALLOW": 0x7FFF0000,
-}
 _SECONDS = 20.0
 _NOBODY = 65534
 # v1's names of controllers, by those of v2
@@ -64,7 +54,7 @@ def look(state_root: str, version: str) -> Host:
             "the standard library": _loads("ctypes", "json", "socket", "tomllib"),
         },
         lsm=tuple(name for name in _read("/sys/kernel/security/lsm").split(",") if name),
-        seccomp_actions=tuple(name for name, number in _ACTIONS.items() if seccomp.has_action(number)),
+        seccomp_actions=tuple(name for name, number in uapi.SECCOMP_RET.items() if seccomp.has_action(number)),
         resctrl=_resctrl(),
         criu=_criu(),
         state_root=state_root,

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from pyoci.kernel import uapi
 from pyoci.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyoci.wire.seccomp import SeccompPlan
 
-# libseccomp's numbers of the actions that let a call through: ALLOW and LOG
-_PASSING = (0x7FFF0000, 0x7FFC0000)
-# SCMP_ACT_NOTIFY: an agent decides
-_ASKING = 0x7FC00000
-
 ALLOWED, PARTLY, DENIED = "allowed", "partly", "denied"
+
+# SECCOMP_RET_* -> what it means for the call
+_STATES = {
+    "ALLOW": ALLOWED,
+    "LOG": ALLOWED,
+    "NOTIFY": PARTLY,  # an agent decides
+    "ERRNO": DENIED,
+    "KILL_PROCESS": DENIED,
+    "KILL_THREAD": DENIED,
+    "TRACE": DENIED,  # without a tracer it is ENOSYS
+    "TRAP": DENIED,
+}
 
 # A group is what a person fears, with the calls that do it. One allowed call allows what the group stands for.
 GROUPS = {
@@ -67,6 +75,5 @@ def verdict(plan: SeccompPlan, call: str) -> str:
 
 
 def _of(action: int) -> str:
-    if action in _PASSING:
-        return ALLOWED
-    return PARTLY if action == _ASKING else DENIED
+    kind = action & uapi.SECCOMP_RET_ACTION_FULL
+    return next(_STATES[name] for name, number in uapi.SECCOMP_RET.items() if number == kind)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import SyscallError, UnsupportedError, reason
+from pyoci.kernel import uapi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _CTL_OPTIMIZE = 8  # SCMP_FLTATR_CTL_OPTIMIZE, since 2.5.0
 _BINARY_TREE = 2
 # Four system calls are a leaf of the tree, and up to 2.5.4 a tree without rules is wrong; runc's number.
 _TREE_PAYS_FROM = 33
-_NOTIFY = 0x7FC00000
+_NOTIFY = uapi.SECCOMP_RET["NOTIFY"]
 _NOTIFY_API_LEVEL = 5
 # 2.4.0 was the first with seccomp_api_get() and the LOG and KILL_PROCESS actions; 2.5.0 with notifications.
 _OLDEST = (2, 4, 0)

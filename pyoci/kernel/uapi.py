@@ -230,6 +230,19 @@ RLIMITS = {
     "RLIMIT_RTTIME": 15,
 }
 
+# seccomp.h, SECCOMP_RET_*: the action in the upper half, its number below. libseccomp's SCMP_ACT_* are the same.
+SECCOMP_RET = {
+    "KILL_PROCESS": 0x80000000,
+    "KILL_THREAD": 0x00000000,
+    "TRAP": 0x00030000,
+    "ERRNO": 0x00050000,
+    "NOTIFY": 0x7FC00000,  # SECCOMP_RET_USER_NOTIF
+    "TRACE": 0x7FF00000,
+    "LOG": 0x7FFC0000,
+    "ALLOW": 0x7FFF0000,
+}
+SECCOMP_RET_ACTION_FULL = 0xFFFF0000
+
 # ioctls.h
 TIOCSCTTY = 0x540E
 TIOCGWINSZ = 0x5413

@@ -7,28 +7,29 @@ Whether a system call of that name exists is libseccomp's to say, when `host.sec
 from __future__ import annotations
 
 from pyoci.errors import ConfigError
+from pyoci.kernel import uapi
 from pyoci.wire.seccomp import SeccompArg, SeccompPlan, SeccompRule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_ERRNO = 0x00050000
-_TRACE = 0x7FF00000
-_NOTIFY = 0x7FC00000
-_LOG = 0x7FFC0000
-_ALLOW = 0x7FFF0000
+_ERRNO = uapi.SECCOMP_RET["ERRNO"]
+_TRACE = uapi.SECCOMP_RET["TRACE"]
+_NOTIFY = uapi.SECCOMP_RET["NOTIFY"]
+_LOG = uapi.SECCOMP_RET["LOG"]
+_ALLOW = uapi.SECCOMP_RET["ALLOW"]
 
 ACTIONS = {
     "SCMP_ACT_ALLOW": _ALLOW,
     "SCMP_ACT_ERRNO": _ERRNO,
-    "SCMP_ACT_KILL": 0x00000000,  # "defined for backward compatibility" (seccomp.h): the thread
-    "SCMP_ACT_KILL_PROCESS": 0x80000000,
-    "SCMP_ACT_KILL_THREAD": 0x00000000,
+    "SCMP_ACT_KILL": uapi.SECCOMP_RET["KILL_THREAD"],  # "defined for backward compatibility" (seccomp.h)
+    "SCMP_ACT_KILL_PROCESS": uapi.SECCOMP_RET["KILL_PROCESS"],
+    "SCMP_ACT_KILL_THREAD": uapi.SECCOMP_RET["KILL_THREAD"],
     "SCMP_ACT_LOG": _LOG,
     "SCMP_ACT_NOTIFY": _NOTIFY,
     "SCMP_ACT_TRACE": _TRACE,
-    "SCMP_ACT_TRAP": 0x00030000,
+    "SCMP_ACT_TRAP": uapi.SECCOMP_RET["TRAP"],
 }
 
 OPERATORS = {
@@ -245,4 +246,4 @@ def _adds_enosys(default: int) -> bool:
 
     As runc: not if the default lets them pass, for TRACE (the tracer decides), or if it is ENOSYS already.
     """
-    return default not in (_ALLOW, _LOG, _ERRNO | _ENOSYS) and default & 0xFFFF0000 != _TRACE
+    return default not in (_ALLOW, _LOG, _ERRNO | _ENOSYS) and default & uapi.SECCOMP_RET_ACTION_FULL != _TRACE

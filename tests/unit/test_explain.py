@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from pyoci.plan import seccomp as seccomp_plan
 from pyoci.plan.build import build
 from pyoci.plan.facts import Facts
 from pyoci.plan.request import Request
+from pyoci.record import Record
 from pyoci.spec import template
-from pyoci.wire.plan import Plan
+from pyoci.wire.plan import Plan, Process
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "schemas/explain.json").read_text())
 FACTS = Facts(uid=0, gid=0, capabilities=(1 << len(CAPABILITIES)) - 1, apparmor=True, selinux=True)
@@ -397,6 +399,43 @@ def explanation(config: dict[str, Any], layout: str = "v1") -> Explanation:
 def test_golden_text() -> None:
     """All of it, in order."""
     golden.assert_golden(words.text(explanation(full()), 100), GOLDEN)
+
+
+def test_every_action_of_seccomp_is_allowed_partly_allowed_or_denied() -> None:
+    """One that nobody has thought of must not count as denied."""
+    assert {*calls._STATES} == {*uapi.SECCOMP_RET}, "_STATES of explain/calls.py"
+    assert {*seccomp_plan.ACTIONS.values()} == {*uapi.SECCOMP_RET.values()}, "SECCOMP_RET of kernel/uapi.py"
+
+
+# Fields that explain says nothing of, and why.
+UNSAID: dict[type[Record], dict[str, str]] = {
+    Plan: {
+        "container_id": "explain is told of a bundle, and not of a container",
+        "bundle": "its head names it",
+        "oci_version": "its head names it",
+        "annotations": "the caller's; what they do is in other fields",
+        "mount_label": "it is in the data of the mounts",
+        "readiness": "a matter of the caller's environment (NOTIFY_SOCKET)",
+        "warnings": "findings.findings has them as an argument",
+    },
+    Process: {
+        "keep_groups": "a matter of the caller's groups",
+        "console_size": "it says nothing on what the process may do",
+        "cpu_affinity": "of exec only",
+        "preserve_fds": "of the command line, and not of the config",
+    },
+}
+
+
+@pytest.mark.parametrize("record", UNSAID)
+def test_no_field_of_the_plan_is_left_unsaid(record: type[Record]) -> None:
+    folder = Path(steps.__file__).parent
+    text = "".join(file.read_text() for file in folder.glob("*.py"))
+    silent = {field for field in record._defaults if not re.search(rf"\b(plan|process|program)\.{field}\b", text)}
+    assert silent == {*UNSAID[record]}, (
+        f"explain says nothing of these of {record.__name__} (or does by now): a step in pyoci/explain/steps.py is "
+        f"missing, or a reason in UNSAID: {silent ^ {*UNSAID[record]}}"
+    )
 
 
 @pytest.mark.parametrize("kind", uapi.NAMESPACE_FLAGS)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers.schemas import SCHEMAS
 from helpers.seccomp_bpf import ALLOW, KILL_PROCESS, KILL_THREAD, LOG, NOTIFY, TRAP, errno, trace
 
 from pyoci.errors import ConfigError
@@ -235,10 +236,16 @@ def test_newer_calls_get_enosys_unless_the_default_lets_them_pass(
 
 
 def test_lists_for_features_are_sorted_and_whole() -> None:
-    for known, count in (
-        (seccomp.ACTIONS, 9),
-        (seccomp.OPERATORS, 7),
-        (seccomp.ARCHS, 23),
-        (seccomp.FLAGS, 4),
+    """`features` prints them in the order of the tables: by name."""
+    schema = SCHEMAS["config"]["definitions"]
+    of_the_filter = schema["seccomp"]["properties"]
+    comparison = schema["seccompRule"]["properties"]["args"]["items"]["properties"]["op"]
+    for name, known, listed in (
+        ("ACTIONS", seccomp.ACTIONS, schema["seccompAction"]),
+        ("OPERATORS", seccomp.OPERATORS, comparison),
+        ("ARCHS", seccomp.ARCHS, of_the_filter["architectures"]["items"]),
+        ("FLAGS", seccomp.FLAGS, of_the_filter["flags"]["items"]),
     ):
-        assert list(known) == sorted(known) and len(known) == count
+        assert list(known) == sorted(known), f"{name} of plan/seccomp.py is to be sorted by name"
+        differ = {*known} ^ {*listed["enum"]}
+        assert not differ, f"{name} of plan/seccomp.py and schemas/config.json differ in {differ}"
