@@ -37,7 +37,7 @@ def become_init(namespaces: Namespaces, inherited: Inherited, channel: Channel, 
 def enter(namespaces: Namespaces, inherited: Inherited, channel: Channel) -> int:
     """Join what is joined, make the user and the time namespace; the flags of what is still to be made.
 
-    # host mount namespace at first, runtime's uid and capabilities, single thread
+    Begins in the host's mount namespace, with the runtime's uid and capabilities, in a single thread.
     """
     join_all(inherited.namespaces)
     flags = namespaces.clone_flags

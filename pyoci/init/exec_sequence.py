@@ -32,7 +32,7 @@ def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> NoRetu
 
 
 def _join(plan: ExecPlan, inherited: Inherited) -> None:
-    """# host's namespaces, runtime's ids and capabilities"""
+    """Begins in the host's namespaces, with the runtime's ids and capabilities."""
     phase("join the namespaces", side="process")
     program = plan.process
     process.set_name("pyoci:exec")

@@ -8,7 +8,7 @@ import sys
 
 from pyoci import phase
 from pyoci.init import bootstrap
-from pyoci.kernel import call, mount, namespace, process, signals
+from pyoci.kernel import call, namespace, process, signals
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
@@ -113,6 +113,6 @@ def _let_go(inherited: Inherited, cgroup_fd: int, birth: str) -> None:
         posix.close(cgroup_fd)
     for kind, fd in inherited.namespaces:
         if kind == "pid" and birth == UNSEEN:
-            mount.pid_namespace = fd  # a procfs is to show the container's processes, and this is not one of them
+            inherited.pid_namespace = fd  # a procfs is to show the container's processes: this is not one of them
         else:
             posix.close(fd)

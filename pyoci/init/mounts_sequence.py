@@ -23,7 +23,7 @@ from pyoci.wire.plan import Mount, Plan
 
 
 def change(plan: Plan, action: str, inherited: Inherited, channel: Channel) -> None:
-    """# host's namespaces, runtime's ids and capabilities"""
+    """Begins in the host's namespaces, with the runtime's ids and capabilities."""
     phase("join the namespaces", side="mounts")
     process.set_name("pyoci:mounts")
     # It does not die with the runtime: what it has added and nobody has recorded, it takes away.
@@ -68,6 +68,7 @@ def _add(plan: Plan, inherited: Inherited, root: Root, pid_namespace: int) -> li
         user_namespace=plan.namespaces.has("user"),
         source_propagation=0,
         shared=plan.rootfs.shared_mounts,
+        pid_namespace=-1,  # `_procfs` makes them
         open_source=inherited.sources.__getitem__,
     )
     mounted: dict[int, int] = {}
@@ -85,18 +86,16 @@ def _add(plan: Plan, inherited: Inherited, root: Root, pid_namespace: int) -> li
 
 
 def _procfs(entry: Mount, pid_namespace: int) -> int:
-    """A procfs shows the PID namespace of the process that opens it: see `kernel.mount.pid_namespace`.
+    """One that shows the container's PID namespace, which this process is not in (`kernel.mount.filesystem`).
 
     The container sees no process of Python's: with CAP_SYS_PTRACE the container could use what it holds
     (CVE-2016-9962).
     """
     namespace.join(pid_namespace, uapi.CLONE_NEWPID, "pid namespace")
     process.forget_caller()
-    mount.pid_namespace = pid_namespace
-    try:
-        return mount.filesystem(entry.fstype, entry.source, entry.superblock, entry.data, entry.attributes_set)
-    finally:
-        mount.pid_namespace = -1
+    return mount.filesystem(
+        entry.fstype, entry.source, entry.superblock, entry.data, entry.attributes_set, pid_namespace
+    )
 
 
 def _find(plan: Plan, inherited: Inherited, root: Root) -> list[tuple[int, str]]:

@@ -1,8 +1,12 @@
-"""System calls, struct layouts and constants of the kernel; here the one that every command has a use for."""
+"""System calls, struct layouts and constants of the kernel; here what both sides have a use for."""
 
 from __future__ import annotations
 
 import posix
+
+# What a container's init says first when C ends it (kernel/_deferred.c): a system call failed; execve(2) did.
+FAILED_CALL = "call"
+FAILED_PROGRAM = "program"
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import _struct
 
 from pyoci.errors import SyscallError
-from pyoci.kernel import _raw
+from pyoci.kernel import FAILED_CALL, FAILED_PROGRAM, _raw
 from pyoci.kernel import call as call_state
 from pyoci.kernel.call import SYS, address, encode, shown, syscall
 from pyoci.record import Record
@@ -133,7 +133,7 @@ class _Block:
                 row.append(self._argument(argument))
             row += [0] * (_CALL_WORDS - 1 - len(row))
             pointers.append(len(rows) + len(row) * _WORD)
-            kind = "program" if call.name == "execve" else "call"  # wire/messages.py reads it
+            kind = FAILED_PROGRAM if call.name == "execve" else FAILED_CALL
             row.append(self._put(encode(f"{kind} {call.words}") + b"\0"))
             rows += _struct.pack(f"{_CALL_WORDS}L", *row)
         return self._put(rows, pointers)

@@ -19,9 +19,6 @@ FSCONFIG_STRING_MAX = 255
 # mount(2) copies a page, and cuts what is longer without a word (fs/namespace.c, copy_mount_options)
 CLASSIC_DATA_MAX = 4095
 
-# A new procfs shows the PID namespace of the process that makes it, or, where this is a descriptor, that one.
-pid_namespace = -1
-
 
 def open_tree(dirfd: int, path: str, *, clone: bool = True, recursive: bool = False, follow: bool = True) -> int:
     """A detached copy of the mount at `path` (`clone`), or a descriptor to the place."""
@@ -70,13 +67,15 @@ def filesystem(
     flags: tuple[str, ...],
     data: tuple[tuple[str, str | None], ...],
     attributes: int = 0,
+    pid_namespace: int = -1,
 ) -> int:
     """A detached mount of a new file system.
 
     `flags` are superblock flags by name (`ro`, `sync` ...), `data` the file system's own options, `attributes` the
-    mount's flags (MOUNT_ATTR_*).
+    mount's flags (MOUNT_ATTR_*). A procfs shows the namespace that the descriptor `pid_namespace` stands for, or
+    without one that of this process.
     """
-    fd = _fsopen(fstype)
+    fd = _open_procfs(pid_namespace) if fstype == "proc" and pid_namespace >= 0 else _fsopen(fstype)
     try:
         if source:
             _fsconfig(fd, fstype, uapi.FSCONFIG_SET_STRING, "source", source)
@@ -96,8 +95,6 @@ def filesystem(
 
 
 def _fsopen(fstype: str) -> int:
-    if fstype == "proc" and pid_namespace >= 0:
-        return _open_procfs(pid_namespace)
     try:
         return syscall(SYS["fsopen"], encode(fstype), uapi.FSOPEN_CLOEXEC)
     except OSError as error:
@@ -172,8 +169,6 @@ def classic(source: str, fstype: str, flags: int, data: str, what: str) -> None:
     The caller has made the target its working directory by fchdir(2), so no path is looked up; `data` must not be
     longer than CLASSIC_DATA_MAX bytes. `what` are the words for a failure.
     """
-    if fstype == "proc" and pid_namespace >= 0:
-        raise SyscallError(errno.EINVAL, f"mount {what}: a procfs of a joined PID namespace takes no such option")
     try:
         syscall(SYS["mount"], encode(source), b".", encode(fstype), flags, encode(data))
     except OSError as error:

@@ -18,5 +18,6 @@ class Inherited(Record):
     sources: dict[int, int]  # index in plan.mounts -> detached clone of the bind mount's source
     asked: tuple[int, ...] = ()  # indices in plan.mounts of sources that the host opens when their turn has come
     namespaces: list[tuple[str, int]]  # joined namespaces in the order of the config
+    pid_namespace: int = -1  # for a process that is not in the container's: what a new procfs shows
     cgroup: CgroupMounts | None = None
     seccomp_program: bytes = b""

@@ -23,7 +23,7 @@ from pyoci.errors import (
     UnsupportedError,
     unexpected,
 )
-from pyoci.kernel import scm_rights
+from pyoci.kernel import FAILED_CALL, FAILED_PROGRAM, scm_rights
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,9 +47,6 @@ _WITH_DESCRIPTOR = (TERMINAL, SECCOMP, TREE)
 _TEXT_MAX = 60_000
 PATIENCE = 10  # seconds in which whoever stopped or froze the other side may let it go on
 _ONE_SECOND = _struct.pack("ll", 1, 0)  # struct timeval of SO_RCVTIMEO, socket(7)
-# kinds of ERROR that C sends (kernel/_deferred.c): a system call failed; execve(2) did
-CALL = "call"
-PROGRAM = "program"
 _KINDS: dict[str, type[PyociError]] = {
     "executable": ExecutableError,
     "hook": HookError,
@@ -182,7 +179,7 @@ def report(error: BaseException) -> str:
 def raise_reported(text: str) -> NoReturn:
     """Raise what an ERROR message stands for."""
     name, _, words = text.partition(" ")
-    if name in (CALL, PROGRAM):
+    if name in (FAILED_CALL, FAILED_PROGRAM):
         raise _refused(name, words)
     raise _KINDS.get(name, ContainerError)(words)
 
@@ -191,7 +188,7 @@ def _refused(kind: str, text: str) -> PyociError:
     """The call that the kernel refused to `kernel.deferred`: its words and the number of the error."""
     words, _, number = text.rpartition(" ")
     reason = int(number) if number.isascii() and number.isdigit() and len(number) < 5 else 0
-    if kind == CALL:
+    if kind == FAILED_CALL:
         return ContainerError(str(SyscallError(reason, words)))
     known = {errno.ENOENT: NO_SUCH_FILE, errno.EACCES: PERMISSION_DENIED}
     return ExecutableError(f"{words}: {known.get(reason, posix.strerror(reason).lower())}")

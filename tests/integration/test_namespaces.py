@@ -108,3 +108,15 @@ def test_an_empty_path_is_a_new_namespace(runtime: Runtime, bundle: Bundle) -> N
         entry["path"] = ""
     container = runtime.create(bundle)
     assert container.namespace("uts") != os.readlink("/proc/self/ns/uts")
+
+
+def test_options_that_a_procfs_of_a_joined_pid_namespace_cannot_have(
+    runtime: Runtime, bundle: Bundle, namespace_holder: Callable[..., int]
+) -> None:
+    """Only fsconfig(2) makes one that shows another namespace than that of its maker."""
+    bundle.namespace("pid", f"/proc/{namespace_holder('pid')}/ns/pid")
+    (entry,) = [entry for entry in bundle.config["mounts"] if entry["type"] == "proc"]
+    entry["options"] = ["mand"]
+    assert "mount type=proc dst=/proc: in a joined PID namespace" in runtime.refuses(bundle)
+    entry["options"] = ["nosuid"]
+    assert "1" in runtime.sh(bundle, "ls /proc").split()

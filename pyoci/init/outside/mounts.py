@@ -36,6 +36,7 @@ class Context(Record):
     user_namespace: bool
     source_propagation: int  # of a copy of the host's mounts that init makes itself; 0: as it comes
     shared: bool  # new mounts are shared unless they say otherwise
+    pid_namespace: int  # what a new procfs shows; -1: that of this process
     open_source: Callable[[int], int]
 
 
@@ -49,6 +50,7 @@ def apply(plan: Plan, inherited: Inherited, root: Root, open_source: Callable[[i
         # in a namespace of others nothing has been cut off from the host
         source_propagation=plan.rootfs.host_propagation if plan.rootfs.pivot == "chroot" else 0,
         shared=plan.rootfs.shared_mounts,
+        pid_namespace=inherited.pid_namespace,
         open_source=open_source,
     )
     mounted: dict[int, int] = {}
@@ -79,7 +81,9 @@ def apply_one(
 
 
 def finish(plan: Plan, mounted: dict[int, int], root: Root) -> None:
-    """Read-only at last: the late ones, and the rootfs itself; then the propagation of the rootfs."""
+    """What had to stay writable until now becomes read-only: each tmpfs with `ro`, since mount points and devices are
+    made in it, and the rootfs.
+    """
     for index, fd in mounted.items():
         if plan.mounts[index].read_only_last:
             # the mount that was made, wherever its path leads by now
@@ -136,7 +140,7 @@ def attach_filesystem(entry: Mount, context: Context, what: str, ready: int = -1
         if entry.mode_of_target and mode is not None:
             # as with runc; over none it is the kernel's, 1777
             data += (("mode", f"{mode:o}"),)
-        tree = ready if ready >= 0 else new_filesystem.make(entry, data)
+        tree = ready if ready >= 0 else new_filesystem.make(entry, data, context.pid_namespace)
         if tree is None:
             tree = new_filesystem.make_on(entry, data, target, context.root, what)
             if entry.attributes_set:

@@ -21,13 +21,23 @@ if TYPE_CHECKING:
     Data = tuple[tuple[str, str | None], ...]
 
 
-def make(entry: Mount, data: Data) -> int | None:
-    """A detached mount with the entry's attributes; None when only mount(2) can make it, see `make_on`."""
+def make(entry: Mount, data: Data, pid_namespace: int) -> int | None:
+    """A detached mount with the entry's attributes; None when only mount(2) can make it, see `make_on`.
+
+    `pid_namespace` is what a procfs shows, as with `mount.filesystem`.
+    """
     if not entry.classic_flags:
         if not _is_long(entry.source) and not any(_is_long(value or "") for _, value in data):
-            return mount.filesystem(entry.fstype, entry.source, entry.superblock, data, entry.attributes_set)
+            return mount.filesystem(
+                entry.fstype, entry.source, entry.superblock, data, entry.attributes_set, pid_namespace
+            )
         if entry.fstype == "overlay" and not _is_long(entry.source):
             return _overlay(entry, data)
+    if entry.fstype == "proc" and pid_namespace >= 0:
+        raise UnsupportedError(
+            f"mount type=proc dst={shown(entry.destination)}: in a joined PID namespace it takes no option that only "
+            "mount(2) knows, and none of more than 255 bytes"
+        )
     return None
 
 
