@@ -27,6 +27,7 @@ extern void _start(void);
 
 /* Keeps the stack as the kernel made it for whom it jumps to: _start, or the dynamic linker. */
 #ifdef __x86_64__
+/* clang-format off */
 __asm__(".text\n"
         ".globl pyoci_entry\n"
         ".type pyoci_entry, @function\n"
@@ -40,6 +41,7 @@ __asm__(".text\n"
         "    add $8, %rsp\n"
         "    pop %rdx\n"
         "    jmp *%rax\n");
+/* clang-format on */
 
 static long call(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -101,7 +103,8 @@ static unsigned long *place(Elf64_auxv_t *auxv, unsigned long type)
     fail();
 }
 
-static unsigned long map(unsigned long place, unsigned long size, int protection, int flags, long fd, unsigned long offset)
+static unsigned long map(unsigned long place, unsigned long size, int protection, int flags, long fd,
+                         unsigned long offset)
 {
     long address = call(SYS_mmap, (long)place, (long)size, protection, MAP_PRIVATE | flags, fd, (long)offset);
 

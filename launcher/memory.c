@@ -29,8 +29,8 @@ extern char __data_start, _end;
 static struct {
     size_t page;
     size_t count;
-    char *heap; /* its begin */
-    struct span caller; /* the strings of the command line and the environment, one after the other */
+    char *heap;             /* its begin */
+    struct span caller;     /* the strings of the command line and the environment, one after the other */
     struct span arenas[64]; /* of 1 MiB: a command has two or three, and more are only not given back */
 } memory;
 

@@ -141,7 +141,8 @@ static void execute(int fd, const char *path, char **argv)
 
     argv[0] = (char *)path;
     syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
-    if (errno == ENOENT) { /* TOMOYO looks for /dev/fd/N, the name that the kernel gives it, where there is no such link */
+    /* TOMOYO looks for /dev/fd/N, the name that the kernel gives it, where there is no such link */
+    if (errno == ENOENT) {
         char name[sizeof "/proc/self/fd/" + 3 * sizeof fd];
         snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
         execve(name, argv, environ);

@@ -7,8 +7,7 @@
 #include <Python.h>
 
 /* Base(**fields): each field of the class's _defaults is set to its keyword, else to its default; `...` is none. */
-static int
-set_fields(PyObject *self, PyObject *args, PyObject *given)
+static int set_fields(PyObject *self, PyObject *args, PyObject *given)
 {
     PyObject *defaults = PyObject_GetAttrString((PyObject *)Py_TYPE(self), "_defaults");
     PyObject *field, *value;
@@ -61,8 +60,7 @@ static PyType_Spec base = {
     .slots = base_slots,
 };
 
-static int
-add_base(PyObject *module)
+static int add_base(PyObject *module)
 {
     PyObject *type = PyType_FromSpec(&base);
     int result = type ? PyModule_AddType(module, (PyTypeObject *)type) : -1;
@@ -82,8 +80,7 @@ static struct PyModuleDef definition = {
     .m_slots = slots,
 };
 
-PyMODINIT_FUNC
-PyInit__record(void)
+PyMODINIT_FUNC PyInit__record(void)
 {
     return PyModuleDef_Init(&definition);
 }

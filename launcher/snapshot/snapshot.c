@@ -255,7 +255,8 @@ bool snapshot_write(void)
     snapshot.is_written = true;
     /* __init__.py looks at this process's mappings before it closes the other end. */
     return put_segment(pyoci_variables_begin, (size_t)(pyoci_variables_end - pyoci_variables_begin)) &&
-           put_segment(space, snapshot.used) && put_segment(arenas, snapshot.used_arenas) && close(STDOUT_FILENO) == 0 && read(STDIN_FILENO, &nothing, 1) == 0;
+           put_segment(space, snapshot.used) && put_segment(arenas, snapshot.used_arenas) &&
+           close(STDOUT_FILENO) == 0 && read(STDIN_FILENO, &nothing, 1) == 0;
 }
 
 /* posix.environ, which the module made when it was imported. */

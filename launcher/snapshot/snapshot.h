@@ -35,11 +35,26 @@ struct span snapshot_arenas(void);
 
 #else /* build_program.py, can_have_snapshot: where libpython is shared, say, its variables are elsewhere in every run */
 
-static inline bool snapshot_is_there(void) { return false; }
-static inline bool snapshot_wake(void) { return false; }
-static inline void *snapshot_pages(size_t size) { return (void)size, NULL; }
-static inline struct span snapshot_memory(void) { return (struct span){NULL, 0}; }
-static inline struct span snapshot_arenas(void) { return (struct span){NULL, 0}; }
+static inline bool snapshot_is_there(void)
+{
+    return false;
+}
+static inline bool snapshot_wake(void)
+{
+    return false;
+}
+static inline void *snapshot_pages(size_t size)
+{
+    return (void)size, NULL;
+}
+static inline struct span snapshot_memory(void)
+{
+    return (struct span){NULL, 0};
+}
+static inline struct span snapshot_arenas(void)
+{
+    return (struct span){NULL, 0};
+}
 
 #endif
 #endif

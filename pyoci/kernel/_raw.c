@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 /* What pyoci uses, and no more: every start makes a dict of it. */
+/* clang-format off */
 #define CALL(name) {#name, SYS_##name}
 
 static const struct {
@@ -36,10 +37,10 @@ static const struct {
     CALL(setfsgid), CALL(setfsuid), CALL(sethostname), CALL(setns), CALL(setsid), CALL(statx), CALL(umount2),
     CALL(unshare),
 };
+/* clang-format on */
 
 /* The start of a bytes or bytearray object; NULL with TypeError for anything else. */
-static char *
-start_of(PyObject *buffer)
+static char *start_of(PyObject *buffer)
 {
     if (PyBytes_Check(buffer))
         return PyBytes_AS_STRING(buffer);
@@ -50,8 +51,7 @@ start_of(PyObject *buffer)
 }
 
 /* A register's value: every int from LONG_MIN to ULONG_MAX, a buffer's address, or NULL for None. */
-static int
-to_word(PyObject *arg, long *word)
+static int to_word(PyObject *arg, long *word)
 {
     if (arg == Py_None) {
         *word = 0;
@@ -70,8 +70,7 @@ to_word(PyObject *arg, long *word)
     return *word ? 0 : -1;
 }
 
-static PyObject *
-raw_syscall(PyObject *module, PyObject *const *args, Py_ssize_t count)
+static PyObject *raw_syscall(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     long word[7] = {0};
 
@@ -89,8 +88,7 @@ raw_syscall(PyObject *module, PyObject *const *args, Py_ssize_t count)
     return PyLong_FromLong(result);
 }
 
-static PyObject *
-raw_address(PyObject *module, PyObject *buffer)
+static PyObject *raw_address(PyObject *module, PyObject *buffer)
 {
     char *start = start_of(buffer);
 
@@ -100,8 +98,7 @@ raw_address(PyObject *module, PyObject *buffer)
 
 /* Without a stack of its own the child continues on a copy of the caller's, as after fork(2). glibc's own fork
  * handlers do not run: they keep locks consistent between threads, and the callers have one thread. */
-static PyObject *
-raw_clone3(PyObject *module, PyObject *args, PyObject *keywords)
+static PyObject *raw_clone3(PyObject *module, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"flags", "cgroup_fd", NULL};
     unsigned long long flags;
@@ -141,8 +138,7 @@ static struct {
     long result; /* -EINPROGRESS until it is there */
 } opening;
 
-static int
-open_filesystem(void *unused)
+static int open_filesystem(void *unused)
 {
     (void)unused;
     long result = syscall(SYS_fsopen, opening.type, 1 /* FSOPEN_CLOEXEC */);
@@ -150,8 +146,7 @@ open_filesystem(void *unused)
     return 0;
 }
 
-static void
-pause_for(long nanoseconds)
+static void pause_for(long nanoseconds)
 {
     struct timespec span = {0, nanoseconds};
 
@@ -161,8 +156,7 @@ pause_for(long nanoseconds)
 /* A procfs shows the PID namespace of the process that opened it, here a child's. Its memory and its descriptors are the
  * caller's, and it is there for one call only. Whoever is in that namespace may stop it, and a tracer may keep its end to
  * itself: so neither vfork(2) nor waitpid(2) waits for it. */
-static PyObject *
-raw_fsopen_in_child(PyObject *module, PyObject *type)
+static PyObject *raw_fsopen_in_child(PyObject *module, PyObject *type)
 {
     static char stack[16384] __attribute__((aligned(16)));
     enum { PAUSES = 5000, ENDINGS = 100 };
@@ -193,8 +187,7 @@ raw_fsopen_in_child(PyObject *module, PyObject *type)
     return PyLong_FromLong(result);
 }
 
-static int
-raw_exec(PyObject *module)
+static int raw_exec(PyObject *module)
 {
     PyObject *numbers = PyDict_New();
 
@@ -236,15 +229,11 @@ static PyModuleDef_Slot raw_slots[] = {
 };
 
 static struct PyModuleDef raw_module = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "pyoci.kernel._raw",
-    .m_doc = "System calls that the os module does not offer.",
-    .m_methods = raw_methods,
-    .m_slots = raw_slots,
+    PyModuleDef_HEAD_INIT,    .m_name = "pyoci.kernel._raw", .m_doc = "System calls that the os module does not offer.",
+    .m_methods = raw_methods, .m_slots = raw_slots,
 };
 
-PyMODINIT_FUNC
-PyInit__raw(void)
+PyMODINIT_FUNC PyInit__raw(void)
 {
     return PyModuleDef_Init(&raw_module);
 }

@@ -16,20 +16,17 @@
 
 static const char capsule_name[] = "scmp_filter_ctx";
 
-static void
-release(PyObject *capsule)
+static void release(PyObject *capsule)
 {
     seccomp_release(PyCapsule_GetPointer(capsule, capsule_name));
 }
 
-static scmp_filter_ctx
-context_of(PyObject *capsule)
+static scmp_filter_ctx context_of(PyObject *capsule)
 {
     return PyCapsule_GetPointer(capsule, capsule_name);
 }
 
-static PyObject *
-filter_version(PyObject *module, PyObject *nothing)
+static PyObject *filter_version(PyObject *module, PyObject *nothing)
 {
     const struct scmp_version *version = seccomp_version();
 
@@ -37,22 +34,19 @@ filter_version(PyObject *module, PyObject *nothing)
     return Py_BuildValue("III", version->major, version->minor, version->micro);
 }
 
-static PyObject *
-filter_api_level(PyObject *module, PyObject *nothing)
+static PyObject *filter_api_level(PyObject *module, PyObject *nothing)
 {
     (void)module, (void)nothing;
     return PyLong_FromUnsignedLong(seccomp_api_get());
 }
 
-static PyObject *
-filter_native(PyObject *module, PyObject *nothing)
+static PyObject *filter_native(PyObject *module, PyObject *nothing)
 {
     (void)module, (void)nothing;
     return PyLong_FromUnsignedLong(seccomp_arch_native());
 }
 
-static PyObject *
-filter_resolve(PyObject *module, PyObject *args)
+static PyObject *filter_resolve(PyObject *module, PyObject *args)
 {
     const char *name;
     unsigned int arch;
@@ -63,8 +57,7 @@ filter_resolve(PyObject *module, PyObject *args)
     return PyLong_FromLong(arch ? seccomp_syscall_resolve_name_arch(arch, name) : seccomp_syscall_resolve_name(name));
 }
 
-static PyObject *
-filter_new(PyObject *module, PyObject *args)
+static PyObject *filter_new(PyObject *module, PyObject *args)
 {
     unsigned int action;
 
@@ -80,8 +73,7 @@ filter_new(PyObject *module, PyObject *args)
     return capsule;
 }
 
-static PyObject *
-filter_add_arch(PyObject *module, PyObject *args)
+static PyObject *filter_add_arch(PyObject *module, PyObject *args)
 {
     PyObject *capsule;
     unsigned int arch;
@@ -93,8 +85,7 @@ filter_add_arch(PyObject *module, PyObject *args)
     return context ? PyLong_FromLong(-seccomp_arch_add(context, arch)) : NULL;
 }
 
-static PyObject *
-filter_set_attribute(PyObject *module, PyObject *args)
+static PyObject *filter_set_attribute(PyObject *module, PyObject *args)
 {
     PyObject *capsule;
     unsigned int value;
@@ -107,8 +98,7 @@ filter_set_attribute(PyObject *module, PyObject *args)
     return context ? PyLong_FromLong(-seccomp_attr_set(context, (enum scmp_filter_attr)attribute, value)) : NULL;
 }
 
-static PyObject *
-filter_add_rule(PyObject *module, PyObject *args)
+static PyObject *filter_add_rule(PyObject *module, PyObject *args)
 {
     struct scmp_arg_cmp comparisons[MOST_ARGUMENTS];
     PyObject *capsule, *rows;
@@ -126,17 +116,16 @@ filter_add_rule(PyObject *module, PyObject *args)
         return PyLong_FromLong(EINVAL);
     for (Py_ssize_t i = 0; i < count; i++) {
         unsigned int argument;
-        int operator;
+        int operation;
         unsigned long long one, two;
-        if (!PyArg_ParseTuple(PyList_GET_ITEM(rows, i), "IiKK", &argument, &operator, &one, &two))
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(rows, i), "IiKK", &argument, &operation, &one, &two))
             return NULL;
-        comparisons[i] = (struct scmp_arg_cmp){argument, (enum scmp_compare)operator, one, two};
+        comparisons[i] = (struct scmp_arg_cmp){argument, (enum scmp_compare)operation, one, two};
     }
     return PyLong_FromLong(-seccomp_rule_add_array(context, action, number, (unsigned int)count, comparisons));
 }
 
-static PyObject *
-filter_export(PyObject *module, PyObject *args)
+static PyObject *filter_export(PyObject *module, PyObject *args)
 {
     PyObject *capsule;
     int fd;
@@ -161,8 +150,7 @@ static PyMethodDef methods[] = {
     {NULL},
 };
 
-static int
-add_constants(PyObject *module)
+static int add_constants(PyObject *module)
 {
     return PyModule_AddStringConstant(module, "LINKED", LIBSECCOMP_LINKED);
 }
@@ -179,8 +167,7 @@ static struct PyModuleDef definition = {
     .m_slots = slots,
 };
 
-PyMODINIT_FUNC
-PyInit__seccomp(void)
+PyMODINIT_FUNC PyInit__seccomp(void)
 {
     return PyModuleDef_Init(&definition);
 }
