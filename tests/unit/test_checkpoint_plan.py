@@ -304,6 +304,28 @@ def test_a_configuration_file_of_elsewhere(path: str) -> None:
         criu.config_file({"org.criu.config": path}, {})
 
 
+@pytest.mark.parametrize("joins", [True, False])
+@pytest.mark.parametrize(
+    ("joined", "at_checkpoint", "at_restore"),
+    [
+        ([], [], []),
+        (["cgroup"], [], []),
+        (["network"], ["a network namespace joined by its path"], []),
+        (["pid"], ["a PID namespace joined by its path"], []),
+        (["ipc", "network"], ["a network namespace joined by its path"], ["joining namespaces by their paths"]),
+    ],
+)
+def test_reasons_to_need_a_newer_criu(
+    joined: list[str], at_checkpoint: list[str], at_restore: list[str], joins: bool
+) -> None:
+    plan = plan_of(linux={"namespaces": [{"type": "mount"}, *({"type": kind, "path": "/x"} for kind in joined)]})
+    reasons = criu.reasons(plan, wanted(), "", joins=joins)
+    assert reasons == at_checkpoint + (at_restore if joins else [])
+    more = criu.reasons(plan, wanted(lazy_pages=True), "/etc/criu/x", joins=joins)
+    assert more == ["org.criu.config", "--lazy-pages", *reasons]
+    criu.require_version(1 << 30, more)
+
+
 def test_versions() -> None:
     criu.require_version(31701, list(criu._NEEDED))
     criu.require_version(criu.OLDEST, [])

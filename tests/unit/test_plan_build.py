@@ -14,7 +14,7 @@ import pytest
 from helpers import golden
 
 from pyoci.errors import ConfigError, UnsupportedError
-from pyoci.plan import lsm
+from pyoci.plan import hook_output, lsm
 from pyoci.plan.build import build
 from pyoci.plan.facts import Facts
 from pyoci.plan.process import KEEP_GROUPS
@@ -49,6 +49,24 @@ def said(value: Any) -> Any:
 
 def assert_golden(plan: Plan, name: str) -> None:
     golden.assert_golden(json.dumps(as_json(plan), indent=1, sort_keys=True) + "\n", HERE / name)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("", ""), ("a.log", "a.log"), ("/bundle/a.log", "a.log"), ("/other/a.log", None), ("/bundlea.log", None),
+     ("a/b.log", None), ("/bundle/a/b.log", None), ("a.txt", None), (".log", None), (".a.log", None), ("../a.log", None)],
+)  # fmt: skip
+def test_the_file_that_hooks_write_to_is_one_of_the_bundles_folder(stream: str, path: str, name: str | None) -> None:
+    key = f"run.oci.hooks.{stream}"
+    if name is not None:
+        build({**config(), "annotations": {key: path}}, request(), FACTS)
+        assert hook_output.names({key: path}, "/bundle") == ([name, ""] if stream == "stdout" else ["", name])
+    else:
+        with pytest.raises(
+            UnsupportedError, match=rf"^/annotations/{key}: must be a file NAME\.log in the bundle's folder"
+        ):
+            build({**config(), "annotations": {key: path}}, request(), FACTS)
 
 
 def test_the_templates_plan() -> None:

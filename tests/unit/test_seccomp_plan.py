@@ -130,6 +130,13 @@ def test_argument_numbers_are_checked(bad: dict[str, int], where: str) -> None:
     )
 
 
+@pytest.mark.parametrize("op", ["SCMP_CMP_XX", "", None, 3])
+def test_an_operator_that_is_not_known_is_named(op: object) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        planned(syscalls=[rule(args=[{"index": 0, "op": op, "value": 1}])])
+    assert f"/op: unknown operator {op!r}; known are SCMP_CMP_EQ, " in str(refusal.value)
+
+
 def test_every_operator_has_the_number_of_libseccomp() -> None:
     order = ["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"]
     made = planned(syscalls=[rule(args=[arg(op=f"SCMP_CMP_{name}")]) for name in order])
