@@ -55,7 +55,8 @@ def assert_golden(plan: Plan, name: str) -> None:
 @pytest.mark.parametrize(
     ("path", "name"),
     [("", ""), ("a.log", "a.log"), ("/bundle/a.log", "a.log"), ("/other/a.log", None), ("/bundlea.log", None),
-     ("a/b.log", None), ("/bundle/a/b.log", None), ("a.txt", None), (".log", None), (".a.log", None), ("../a.log", None)],
+     ("a/b.log", None), ("/bundle/a/b.log", None), ("a.txt", None), (".log", None), (".a.log", None),
+     ("../a.log", None)],
 )  # fmt: skip
 def test_the_file_that_hooks_write_to_is_one_of_the_bundles_folder(stream: str, path: str, name: str | None) -> None:
     key = f"run.oci.hooks.{stream}"
