@@ -344,13 +344,13 @@ def _is_frozen(group: int) -> bool:
     return False
 
 
-def _make(path: str, mount: str, made: list[str]) -> bool:
+def _make(path: str, mount: str, new: list[str]) -> bool:
     """Make the group `path` and its parents below `mount`; whether the group itself is new. Raises OSError."""
     missing: list[str] = []
     while True:
         try:
             posix.mkdir(path, 0o755)
-            made.append(path)
+            new.append(path)
         except FileExistsError:
             if not missing:
                 return False

@@ -41,13 +41,13 @@ _LOG_MAX = 256 << 10  # bytes at its end
 _WORDS_MAX = 300
 
 
-def find(given: str) -> str:
-    """The program: `given` (--criu), or the first `criu` of PATH. Raises UnsupportedError."""
-    if "/" in given:
-        if posix.access(given, posix.X_OK):
-            return given
-        raise UnsupportedError(f"option --criu: {given!r} is not a program that can be executed")
-    name = given or "criu"
+def find(program: str) -> str:
+    """The path of criu: `program` (--criu), or the first `criu` of PATH. Raises UnsupportedError."""
+    if "/" in program:
+        if posix.access(program, posix.X_OK):
+            return program
+        raise UnsupportedError(f"option --criu: {program!r} is not a program that can be executed")
+    name = program or "criu"
     for folder in _path().split(":"):
         path = f"{folder or '.'}/{name}"
         if posix.access(path, posix.X_OK):
@@ -58,8 +58,8 @@ def find(given: str) -> str:
 
 
 def _path() -> str:
-    given = posix.environ.get(b"PATH", b"").decode("utf-8", "surrogateescape")
-    return f"{given or _DEFAULT_PATH}:{_MORE_PATH}"
+    path = posix.environ.get(b"PATH", b"").decode("utf-8", "surrogateescape")
+    return f"{path or _DEFAULT_PATH}:{_MORE_PATH}"
 
 
 class Conversation:
@@ -228,16 +228,16 @@ def require_feature(program: str, name: str, wanted_by: str) -> None:
 def why_failed(answer: dict[str, Any], log: bytes) -> str:
     """The reason of a request that failed: the first and the last error of criu's log, or its answer."""
     errors = [words for words in map(_error_of, log.decode("utf-8", "replace").splitlines()) if words]
-    told = [words for words in errors if not words.startswith(_IGNORED)]
-    told = [words for words in told if not words.endswith("failed with -1")] or told
-    if not told:
+    reasons = [words for words in errors if not words.startswith(_IGNORED)]
+    reasons = [words for words in reasons if not words.endswith("failed with -1")] or reasons
+    if not reasons:
         number = answer.get("cr_errno", 0)
         words = answer.get("cr_errmsg") or (reason(number) if number else "no reason is given")
         return str(words)[:_WORDS_MAX]
-    said = [told[0][:_WORDS_MAX]]
-    if told[-1] != told[0]:
-        said.append(told[-1][:_WORDS_MAX])
-    return "; ".join(said)
+    parts = [reasons[0][:_WORDS_MAX]]
+    if reasons[-1] != reasons[0]:
+        parts.append(reasons[-1][:_WORDS_MAX])
+    return "; ".join(parts)
 
 
 def read_log(folder: int, name: str) -> bytes:

@@ -213,12 +213,13 @@ _MEMORY_DEVICES = {(1, 1): "/dev/mem", (1, 2): "/dev/kmem", (1, 4): "/dev/port"}
 
 def findings(config: Config, plan: Plan, warnings: list[str]) -> list[Finding]:
     """Everything found, the worst first; `warnings` are those of the rules and of the plan."""
-    found = [made(*parts) for find in _FINDERS for parts in find(plan)]
-    found += [made(*parts) for parts in _joined_namespaces(config)]
+    everything = [made(*parts) for find in _FINDERS for parts in find(plan)]
+    everything += [made(*parts) for parts in _joined_namespaces(config)]
     for line in warnings:
         pointer, colon, text = line.partition(": ")
-        found.append(made("advice", pointer if colon else "", text or line))
-    return sorted(found, key=lambda finding: -LEVELS.index(finding.level))  # stable: of a level, in the order of rules
+        everything.append(made("advice", pointer if colon else "", text or line))
+    # stable: of a level, in the order of the rules
+    return sorted(everything, key=lambda finding: -LEVELS.index(finding.level))
 
 
 def made(rule: str, pointer: str, value: str) -> Finding:

@@ -46,12 +46,12 @@ DEFAULT_FOLDER = "checkpoint"
 _TERMINALS = (4, 5, *range(136, 144))  # major numbers: admin-guide/devices.txt
 
 
-def checkpoint(entry: Entry, wanted: Wanted, program: str) -> None:
-    """Write a running or paused container's processes to `wanted.image_path`, and end it unless it shall go on.
+def checkpoint(entry: Entry, switches: Wanted, program: str) -> None:
+    """Write a running or paused container's processes to `switches.image_path`, and end it unless it shall go on.
 
     Raises StateError, UsageError, UnsupportedError, CriuError, SyscallError; the container then runs as before.
     """
-    plans.check(wanted)
+    plans.check(switches)
     if posix.geteuid() != 0:
         raise UnsupportedError("checkpoint: criu needs root")
     program = swrk.find(program)
@@ -64,29 +64,29 @@ def checkpoint(entry: Entry, wanted: Wanted, program: str) -> None:
     if init is None:
         raise StateError(f"checkpoint: {NOT_RUNNING}: {state.id!r} is stopped")
     try:
-        _checkpoint(entry, state, wanted, program, was_frozen, init)
+        _checkpoint(entry, state, switches, program, was_frozen, init)
     finally:
         pidfd.close(init)
 
 
-def _checkpoint(entry: Entry, state: State, wanted: Wanted, program: str, was_frozen: bool, init: int) -> None:
+def _checkpoint(entry: Entry, state: State, switches: Wanted, program: str, was_frozen: bool, init: int) -> None:
     """`init`: a pidfd."""
     plan = _plan_of(entry, state)
-    found = _look(plan, state)
-    _check_criu(program, plan, wanted, found)
-    options = plans.options(plan, wanted, found)
-    wanted.image_path = wanted.image_path or DEFAULT_FOLDER
-    images = image_folder.make(wanted.image_path, "image folder")
+    facts = _look(plan, state)
+    _check_criu(program, plan, switches, facts)
+    options = plans.options(plan, switches, facts)
+    switches.image_path = switches.image_path or DEFAULT_FOLDER
+    images = image_folder.make(switches.image_path, "image folder")
     work = None
     undo_when_asked_to_end("the container goes on")
     try:
         images.check_files()
-        work = image_folder.make(wanted.work_path, "work folder") if wanted.work_path else None
-        options |= _folders(images, work, wanted)
-        if not wanted.pre_dump:
+        work = image_folder.make(switches.work_path, "work folder") if switches.work_path else None
+        options |= _folders(images, work, switches)
+        if not switches.pre_dump:
             # before criu: with --lazy-pages the restore begins while criu still hands out memory
-            images.write(criu.DESCRIPTORS_FILE, jsontext.dumps(found.streams).encode("ascii"))
-        _dump(program, wanted, options, images, work or images, init)
+            images.write(criu.DESCRIPTORS_FILE, jsontext.dumps(facts.streams).encode("ascii"))
+        _dump(program, switches, options, images, work or images, init)
     except BaseException:
         # a log in a folder of its own stays: containerd and podman show it
         images.undo()
@@ -96,7 +96,7 @@ def _checkpoint(entry: Entry, state: State, wanted: Wanted, program: str, was_fr
         images.close()
         if work is not None:
             work.close()
-    if not (wanted.leave_running or wanted.pre_dump):
+    if not (switches.leave_running or switches.pre_dump):
         _end(entry, state)
 
 
@@ -142,7 +142,7 @@ def _placed(plan: Plan, pid: int) -> dict[str, int]:
         fd = posix.open(f"/proc/{pid}/root", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     except OSError as error:
         raise SyscallError(error.errno or 0, f"open the root of process {pid}") from None
-    root, found = Root(fd), {}
+    root, mount_ids = Root(fd), {}
     try:
         for path in plans.paths(plan):
             try:
@@ -150,11 +150,11 @@ def _placed(plan: Plan, pid: int) -> dict[str, int]:
             except SyscallError:
                 continue  # a loop of links, or what root may not search: nothing of ours lies there
             if place is not None:
-                found[path] = _mount_id(f"/proc/self/fdinfo/{place}")
+                mount_ids[path] = _mount_id(f"/proc/self/fdinfo/{place}")
                 posix.close(place)
     finally:
         posix.close(fd)
-    return found
+    return mount_ids
 
 
 def _stream(pid: int, number: int, mounts: list[MountPoint]) -> str:
@@ -190,40 +190,40 @@ def _namespace_inode(path: str, kind: str) -> int:
         posix.close(fd)
 
 
-def _check_criu(program: str, plan: Plan, wanted: Wanted, found: Found) -> None:
+def _check_criu(program: str, plan: Plan, switches: Wanted, facts: Found) -> None:
     phase("criu's version and features")
-    reasons = criu.reasons(plan, wanted, found.config_file, joins=False)
+    reasons = criu.reasons(plan, switches, facts.config_file, joins=False)
     criu.require_version(swrk.version(program), reasons)
-    if wanted.pre_dump or wanted.parent_path:
-        swrk.require_feature(program, "mem_track", "--pre-dump" if wanted.pre_dump else "--parent-path")
-    if wanted.lazy_pages:
+    if switches.pre_dump or switches.parent_path:
+        swrk.require_feature(program, "mem_track", "--pre-dump" if switches.pre_dump else "--parent-path")
+    if switches.lazy_pages:
         swrk.require_feature(program, "lazy_pages", "--lazy-pages")
 
 
-def _folders(images: Folder, work: Folder | None, wanted: Wanted) -> dict[str, object]:
+def _folders(images: Folder, work: Folder | None, switches: Wanted) -> dict[str, object]:
     (work or images).unlink(criu.DUMP_LOG)
-    made: dict[str, object] = {"images_dir_fd": images.fd}
+    options: dict[str, object] = {"images_dir_fd": images.fd}
     if work is not None:
-        made["work_dir_fd"] = work.fd
-    if wanted.parent_path:
-        made["parent_img"] = _parent(images, wanted.parent_path)
-    return made
+        options["work_dir_fd"] = work.fd
+    if switches.parent_path:
+        options["parent_img"] = _parent(images, switches.parent_path)
+    return options
 
 
 def _parent(images: Folder, path: str) -> str:
     """The pre-dump's folder relative to the images': criu keeps it as a link, which must survive a move of both."""
     from os.path import join, realpath, relpath
 
-    own = realpath(f"/proc/self/fd/{images.fd}")
-    whole = path if path.startswith("/") else join(own, path)
+    folder = realpath(f"/proc/self/fd/{images.fd}")
+    whole = path if path.startswith("/") else join(folder, path)
     if not posix.access(f"{whole}/.", posix.F_OK):
         raise UsageError(f"option --parent-path: {path!r} is not a folder (a relative path starts in the image folder)")
     image_folder.check_way(images.fd, path, "option --parent-path")
     image_folder.open(whole, "option --parent-path: folder").close()
-    return relpath(realpath(whole), own) if path.startswith("/") else path
+    return relpath(realpath(whole), folder) if path.startswith("/") else path
 
 
-def _dump(program: str, wanted: Wanted, options: dict[str, object], images: Folder, logs: Folder, init: int) -> None:
+def _dump(program: str, switches: Wanted, options: dict[str, object], images: Folder, logs: Folder, init: int) -> None:
     phase("criu dump")
 
     def on_notify(script: str, _pid: int, fd: int) -> None:
@@ -236,7 +236,7 @@ def _dump(program: str, wanted: Wanted, options: dict[str, object], images: Fold
             raise StateError(f"checkpoint: {NOT_RUNNING}: its first process has ended meanwhile")
 
     with swrk.Conversation(program) as process:
-        answer = process.request(rpc.PRE_DUMP if wanted.pre_dump else rpc.DUMP, options, on_notify)
+        answer = process.request(rpc.PRE_DUMP if switches.pre_dump else rpc.DUMP, options, on_notify)
     if answer.get("success"):
         return
     text = swrk.read_log(logs.fd, criu.DUMP_LOG)

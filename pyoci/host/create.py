@@ -96,7 +96,7 @@ def _resctrl(plan: Plan) -> dict[str, Any]:
     return resctrl.prepare(plan.intel_rdt)
 
 
-def join_resctrl(wanted: IntelRdt, entry: Entry, state: State, pid: int) -> None:
+def join_resctrl(plan: IntelRdt, entry: Entry, state: State, pid: int) -> None:
     """Make the groups and move the process in. Whoever kills us meanwhile finds in the record what `delete` removes."""
     from pyoci.cgroups import resctrl
 
@@ -104,7 +104,7 @@ def join_resctrl(wanted: IntelRdt, entry: Entry, state: State, pid: int) -> None
     state.resctrl = resctrl.begun(prepared)
     entry.write(state)
     state.resctrl = prepared
-    state.resctrl = resctrl.join(wanted, prepared, pid)
+    state.resctrl = resctrl.join(plan, prepared, pid)
 
 
 def _first_resources(plan: Plan) -> dict[str, Any] | None:

@@ -33,8 +33,8 @@ def as_text(mappings: list[IdMapping]) -> str:
     return "".join(f"{entry.container_id} {entry.host_id} {entry.size}\n" for entry in mappings)
 
 
-def _is_own(mappings: list[IdMapping], own: int) -> bool:
-    return len(mappings) == 1 and mappings[0].size == 1 and mappings[0].host_id == own
+def _is_own(mappings: list[IdMapping], caller: int) -> bool:
+    return len(mappings) == 1 and mappings[0].size == 1 and mappings[0].host_id == caller
 
 
 def _write(pid: int, name: str, mappings: list[IdMapping], proc_fd: int) -> None:

@@ -28,10 +28,10 @@ class Folder:
 
     __slots__ = ("_before", "_made", "fd", "path")
 
-    def __init__(self, path: str, fd: int, made: list[str]) -> None:
+    def __init__(self, path: str, fd: int, new_folders: list[str]) -> None:
         self.path = path
         self.fd = fd
-        self._made = made
+        self._made = new_folders
         self._before = self._look()
 
     def close(self) -> None:
@@ -121,12 +121,12 @@ class Folder:
             posix.close(fd)
 
     def _look(self) -> dict[str, tuple[int, int, int]]:
-        found = {}
+        files = {}
         for name in posix.listdir(self.fd):
             facts = posix.stat(name, dir_fd=self.fd, follow_symlinks=False)
             if not stat.S_ISDIR(facts.st_mode):
-                found[name] = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
-        return found
+                files[name] = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+        return files
 
 
 def _is_of_a_checkpoint(name: str) -> bool:
@@ -135,12 +135,12 @@ def _is_of_a_checkpoint(name: str) -> bool:
 
 def make(path: str, what: str) -> Folder:
     """The folder at `path`, made with its parents where it is missing. Raises SyscallError, UnsupportedError."""
-    made: list[str] = []
+    new_folders: list[str] = []
     try:
-        _make_missing(path, made)
-        return _open(path, what, made)
+        _make_missing(path, new_folders)
+        return _open(path, what, new_folders)
     except BaseException:
-        for folder in reversed(made):
+        for folder in reversed(new_folders):
             posix.rmdir(folder)
         raise
 
@@ -150,20 +150,20 @@ def open(path: str, what: str) -> Folder:
     return _open(path, what, [])
 
 
-def _open(path: str, what: str, made: list[str]) -> Folder:
+def _open(path: str, what: str, new_folders: list[str]) -> Folder:
     try:
         fd = posix.open(path, _FLAGS)
     except OSError as error:
         raise SyscallError(error.errno or 0, f"open {what} {path}") from None
     try:
         _check_owner(fd, f"{what} {path}")
-        return Folder(path, fd, made)
+        return Folder(path, fd, new_folders)
     except BaseException:
         posix.close(fd)
         raise
 
 
-def _make_missing(path: str, made: list[str]) -> None:
+def _make_missing(path: str, new_folders: list[str]) -> None:
     missing = []
     while path and not posix.access(path, posix.F_OK):
         missing.append(path)
@@ -175,7 +175,7 @@ def _make_missing(path: str, made: list[str]) -> None:
             continue
         except OSError as error:
             raise SyscallError(error.errno or 0, f"make folder {folder}") from None
-        made.append(folder)
+        new_folders.append(folder)
 
 
 def check_way(start: int, way: str, what: str) -> None:
@@ -219,29 +219,29 @@ def _is_trusted(uid: int) -> bool:
     return uid in (0, posix.geteuid())
 
 
-def _others_write(found: posix.stat_result) -> bool:
-    return bool(found.st_mode & 0o002 or (found.st_mode & 0o020 and found.st_gid != 0))
+def _others_write(facts: posix.stat_result) -> bool:
+    return bool(facts.st_mode & 0o002 or (facts.st_mode & 0o020 and facts.st_gid != 0))
 
 
 def _check_owner(fd: int, what: str) -> None:
     _check_facts(posix.fstat(fd), what)
 
 
-def _check_facts(found: posix.stat_result, what: str) -> None:
-    if not _is_trusted(found.st_uid):
+def _check_facts(facts: posix.stat_result, what: str) -> None:
+    if not _is_trusted(facts.st_uid):
         raise UnsupportedError(
-            f"{what}: it belongs to user {found.st_uid}, who could change what root restores; chown it to root"
+            f"{what}: it belongs to user {facts.st_uid}, who could change what root restores; chown it to root"
         )
-    if _others_write(found):
-        raise UnsupportedError(f"{what}: others may write to it (mode {found.st_mode & 0o7777:04o}); chmod go-w it")
+    if _others_write(facts):
+        raise UnsupportedError(f"{what}: others may write to it (mode {facts.st_mode & 0o7777:04o}); chmod go-w it")
 
 
 def _check_entries(fd: int, path: str) -> bool:
     """Whether there is a parent."""
     has_parent = False
     for name in posix.listdir(fd):
-        found = posix.stat(name, dir_fd=fd, follow_symlinks=False)
-        kind = stat.S_IFMT(found.st_mode)
+        facts = posix.stat(name, dir_fd=fd, follow_symlinks=False)
+        kind = stat.S_IFMT(facts.st_mode)
         if name == PARENT and kind in (stat.S_IFLNK, stat.S_IFDIR):
             has_parent = True
         elif kind not in (stat.S_IFREG, stat.S_IFDIR):
@@ -249,7 +249,7 @@ def _check_entries(fd: int, path: str) -> bool:
                 f"image folder {path}: {name!r} is not a plain file; criu would follow it, so it must not be there"
             )
         elif kind == stat.S_IFREG:
-            _check_facts(found, f"image folder {path}: {name!r}")
+            _check_facts(facts, f"image folder {path}: {name!r}")
     return has_parent
 
 

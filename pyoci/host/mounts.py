@@ -41,7 +41,7 @@ def change(entry: Entry, action: str, file: str) -> None:
 
     Raises StateError when the container does not live, ConfigError, UnsupportedError, SyscallError.
     """
-    wanted = _read(file)
+    entries = _read(file)
     # Read before the lock, which `create` holds while its hooks may call us; what was made does not change any more.
     state = status.made(entry, f"cannot {action} mounts of container")
     entry.lock()
@@ -51,8 +51,8 @@ def change(entry: Entry, action: str, file: str) -> None:
     config = jsontext.loads(entry.read_file(CONFIG_FILE), what=f"{entry.path}/{CONFIG_FILE}")
     recorded: list[dict[str, Any]] = list(config.get("mounts") or ())
     phase("plan")
-    plan = _plan(config, wanted, action, state)
-    after = [*recorded, *wanted] if action == "add" else _without(recorded, wanted)
+    plan = _plan(config, entries, action, state)
+    after = [*recorded, *entries] if action == "add" else _without(recorded, entries)
     inherited = _open(plan, action, state)
     phase("change the mounts")
     undo_when_asked_to_end("no mount was added or removed")
@@ -95,16 +95,16 @@ def _standard_input() -> bytes:
     return data
 
 
-def _plan(config: dict[str, Any], wanted: list[Any], action: str, state: State) -> Plan:
+def _plan(config: dict[str, Any], entries: list[Any], action: str, state: State) -> Plan:
     if action == "remove":
         # the destination alone counts
-        wanted = [
+        entries = [
             {"destination": entry["destination"], "options": ["private"]}
             if isinstance(entry, dict) and isinstance(entry.get("destination"), str)
             else entry
-            for entry in wanted
+            for entry in entries
         ]
-    document = config | {"mounts": wanted}
+    document = config | {"mounts": entries}
     bundles.check_document(document, "config")
     problems = rules.check(document)
     if problems:
@@ -116,16 +116,16 @@ def _plan(config: dict[str, Any], wanted: list[Any], action: str, state: State) 
     return plan
 
 
-def _without(recorded: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _without(recorded: list[dict[str, Any]], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The record without the last mount at each destination, and without what changed it."""
     left = list(recorded)
-    for entry in wanted:
+    for entry in entries:
         destination = paths.clean(entry["destination"])
         same = [index for index, other in enumerate(left) if paths.clean(other["destination"]) == destination]
-        made = [index for index in same if _is_new(left[index])]
-        if not made:
+        mounts = [index for index in same if _is_new(left[index])]
+        if not mounts:
             raise StateError(f"mounts remove: no mount of the container has the destination {destination[:200]!r}")
-        left = [other for index, other in enumerate(left) if index not in same or index < made[-1]]
+        left = [other for index, other in enumerate(left) if index not in same or index < mounts[-1]]
     return left
 
 

@@ -79,11 +79,13 @@ def _make_readonly_there(place: int) -> int:
 
 def _check(allowed: plans.Confinement, init: int, pids: list[int], criu: int) -> None:
     # criu's mount namespace is a copy of the host's
-    own = {kind: (_namespace("self", kind), _namespace(str(criu), kind)) for kind in (*allowed.namespaces, "user")}
-    users = _namespace(str(init), "user") if "user" in allowed.namespaces else own["user"][0]
+    of_the_host = {
+        kind: (_namespace("self", kind), _namespace(str(criu), kind)) for kind in (*allowed.namespaces, "user")
+    }
+    users = _namespace(str(init), "user") if "user" in allowed.namespaces else of_the_host["user"][0]
     for pid in {init, *_of_container(pids, criu)}:
         try:
-            why = plans.escapes(allowed, _look(pid, own, users))
+            why = plans.escapes(allowed, _look(pid, of_the_host, users))
         except FileNotFoundError:
             continue  # it has ended
         if why:
@@ -94,10 +96,10 @@ def _of_container(pids: list[int], criu: int) -> list[int]:
     return [pid for pid in pids if pid != criu and _parent(pid) != criu]
 
 
-def _look(pid: int, own: dict[str, tuple[str, str]], users: str) -> Process:
+def _look(pid: int, of_the_host: dict[str, tuple[str, str]], users: str) -> Process:
     return Process(
         pid=pid,
-        with_host=[kind for kind, names in own.items() if _namespace(str(pid), kind) in names],
+        with_host=[kind for kind, names in of_the_host.items() if _namespace(str(pid), kind) in names],
         own_users=_namespace(str(pid), "user") != users,
         status=_read(f"/proc/{pid}/status"),
         label=_label(pid),

@@ -118,16 +118,16 @@ def create(options: Options, report: Report, caller: int) -> None:
     # Now: `delete` may take its name away before this process has noticed the end. A waiting process has it open as
     # well.
     exit_file = _open_exit_file(created.entry)
-    wanted = report.send("created", {"pid": created.pid}, created.pidfd)
+    is_heard = report.send("created", {"pid": created.pid}, created.pidfd)
     report.close()
     posix.chdir("/")  # the caller's folder may be on a disk that somebody wants to take out
     process.close_all_but([created.entry.dirfd, created.pidfd, caller, exit_file])
-    if not wanted:
+    if not is_heard:
         delete.stop(created.state)
     _leave_streams()
     ended, abandoned = _wait_for_container(created, [caller] if caller >= 0 else [])
     _write_down(exit_file, ended)
-    if abandoned or not wanted:
+    if abandoned or not is_heard:
         _remove(created)
 
 
@@ -179,9 +179,9 @@ class _Watch:
             ready = {fd for fd, _ in self._poller.poll(_REAP_EVERY if reap else None)}
             if self._has_ended():
                 return False
-            told = self._signals in ready and bool(posix.read(self._signals, 64))
+            asked_to_end = self._signals in ready and bool(posix.read(self._signals, 64))
             # A signal to a supervisor that nobody waits for: the container would be left without it.
-            if any(fd in ready for fd in self._others) or (told and self._others):
+            if any(fd in ready for fd in self._others) or (asked_to_end and self._others):
                 for fd in self._others:
                     self._poller.unregister(fd)
                 self._others = []
@@ -191,11 +191,11 @@ class _Watch:
         """Reap all children that have ended, the container's orphans too."""
         try:
             while True:
-                pid, found = posix.waitpid(-1, posix.WNOHANG)
+                pid, wait_status = posix.waitpid(-1, posix.WNOHANG)
                 if not pid:
                     return self.status is not None
                 if pid == self._pid:
-                    self.status = found
+                    self.status = wait_status
         except ChildProcessError:
             return True
 
@@ -216,8 +216,8 @@ def _wait_for_container(created: Created, others: list[int]) -> tuple[Exit, bool
     return ended, abandoned
 
 
-def _exit(found: int | None) -> Exit:
-    code = posix.waitstatus_to_exitcode(found or 0)
+def _exit(wait_status: int | None) -> Exit:
+    code = posix.waitstatus_to_exitcode(wait_status or 0)
     return Exit(code=code, signal=None) if code >= 0 else Exit(code=None, signal=-code)
 
 

@@ -135,13 +135,13 @@ def _made(plan: Plan, root: Root) -> list[tuple[bool, str]]:
         if fd is not None:
             named.add(_mount_id(fd))
             posix.close(fd)
-    made = []
+    mounts = []
     for line in _read("/proc/self/mountinfo").split("\n"):
         fields = line.split(" ")
         if len(fields) > 5 and f"{fields[4]}/".startswith(f"{_STAGE}/"):
             fields[4] = fields[4][len(_STAGE) :] or "/"
-            made.append((int(fields[0]) in named, " ".join(fields)))
-    return made
+            mounts.append((int(fields[0]) in named, " ".join(fields)))
+    return mounts
 
 
 def _mount_id(fd: int) -> int:

@@ -56,8 +56,8 @@ async def in_thread(call: Callable[[int], Result], undo: Callable[[Result], obje
             writer = -1
             await _until_done(done)
             if done.exception() is None and undo is not None:
-                made = done.result()
-                await _until_done(asyncio.ensure_future(in_thread(lambda _: undo(made))))
+                result = done.result()
+                await _until_done(asyncio.ensure_future(in_thread(lambda _: undo(result))))
             raise
     finally:
         os.close(reader)
@@ -81,7 +81,7 @@ async def run(
     *,
     text: Literal[False] = ...,
     encoding: None = ...,
-    **given: Unpack[jobs.RunOptions],
+    **options: Unpack[jobs.RunOptions],
 ) -> Finished[bytes]: ...
 @overload
 async def run(
@@ -90,15 +90,15 @@ async def run(
     *,
     text: bool = ...,
     encoding: str | None = ...,
-    **given: Unpack[jobs.RunOptions],
+    **options: Unpack[jobs.RunOptions],
 ) -> Finished[str]: ...
 async def run(
     args: Sequence[_Path] | None,
     rootfs: _Path | None = None,
-    **given: Any,
+    **options: Any,
 ) -> Finished[Any]:
     """`pyoci.run`. Cancelled, the container is killed and deleted."""
-    return await in_thread(lambda cancel: jobs.run(args, rootfs, _cancel=cancel, **given))
+    return await in_thread(lambda cancel: jobs.run(args, rootfs, _cancel=cancel, **options))
 
 
 async def reader(stream: IO[Any]) -> asyncio.StreamReader:
@@ -106,9 +106,9 @@ async def reader(stream: IO[Any]) -> asyncio.StreamReader:
 
     It takes the stream over, and gives bytes, with `text` as well.
     """
-    made = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(made), stream)
-    return made
+    buffer = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(buffer), stream)
+    return buffer
 
 
 async def writer(stream: IO[Any]) -> asyncio.StreamWriter:
@@ -177,20 +177,20 @@ class Container:
         self._own = blocking.Container(id, root=root, program=program)
 
     @classmethod
-    async def create(cls, id: str | None = None, bundle: _Path | None = None, **given: Any) -> Container:
+    async def create(cls, id: str | None = None, bundle: _Path | None = None, **options: Any) -> Container:
         """`pyoci.Container.create`, with its arguments. Cancelled, it leaves no container."""
-        return cls._of(await in_thread(lambda _: blocking.Container.create(id, bundle, **given), _remove))
+        return cls._of(await in_thread(lambda _: blocking.Container.create(id, bundle, **options), _remove))
 
     @classmethod
     async def list(cls, root: _Path | None = None, *, program: str | None = None) -> Sequence[Container]:
-        found = await in_thread(lambda _: blocking.Container.list(root, program=program))
-        return [cls._of(own) for own in found]
+        containers = await in_thread(lambda _: blocking.Container.list(root, program=program))
+        return [cls._of(container) for container in containers]
 
     @classmethod
-    def _of(cls, own: blocking.Container) -> Container:
-        made = cls.__new__(cls)
-        made._own = own
-        return made
+    def _of(cls, container: blocking.Container) -> Container:
+        wrapper = cls.__new__(cls)
+        wrapper._own = container
+        return wrapper
 
     async def __aenter__(self) -> Container:
         return self
@@ -247,9 +247,9 @@ class Container:
     async def resume(self) -> None:
         await in_thread(lambda _: self._own.resume())
 
-    async def update(self, **given: Any) -> None:
+    async def update(self, **options: Any) -> None:
         """`pyoci.Container.update`, with its arguments."""
-        await in_thread(lambda _: self._own.update(**given))
+        await in_thread(lambda _: self._own.update(**options))
 
     async def stats(self) -> Stats:
         return await in_thread(lambda _: self._own.stats())
@@ -259,12 +259,12 @@ class Container:
 
     async def events(self, interval: float = 5.0) -> AsyncIterator[Event]:
         """Statistics every `interval` seconds, and each out-of-memory kill, until the container has stopped."""
-        found = self._own._events(interval)
+        source = self._own._events(interval)
         try:
-            while (event := await in_thread(found.next)) is not None:
+            while (event := await in_thread(source.next)) is not None:
                 yield event
         finally:
-            found.close()
+            source.close()
 
     async def wait(self, timeout: float | None = None) -> Exit:
         return await in_thread(lambda cancel: self._own._wait(timeout, cancel))
@@ -281,7 +281,7 @@ class Container:
         *,
         text: Literal[False] = ...,
         encoding: None = ...,
-        **given: Unpack[blocking._ExecOptions],
+        **options: Unpack[blocking._ExecOptions],
     ) -> Finished[bytes]: ...
     @overload
     async def exec(
@@ -290,11 +290,11 @@ class Container:
         *,
         text: bool = ...,
         encoding: str | None = ...,
-        **given: Unpack[blocking._ExecOptions],
+        **options: Unpack[blocking._ExecOptions],
     ) -> Finished[str]: ...
-    async def exec(self, args: Sequence[_Path], **given: Any) -> Finished[Any]:
+    async def exec(self, args: Sequence[_Path], **options: Any) -> Finished[Any]:
         """`pyoci.Container.exec`. Cancelled, the program is killed, with all that descends from it."""
-        return await in_thread(lambda cancel: self._own.exec(args, _cancel=cancel, **given))
+        return await in_thread(lambda cancel: self._own.exec(args, _cancel=cancel, **options))
 
     @overload
     async def popen(
@@ -303,7 +303,7 @@ class Container:
         *,
         text: Literal[False] = ...,
         encoding: None = ...,
-        **given: Unpack[blocking._PopenOptions],
+        **options: Unpack[blocking._PopenOptions],
     ) -> Process[bytes]: ...
     @overload
     async def popen(
@@ -312,22 +312,22 @@ class Container:
         *,
         text: bool = ...,
         encoding: str | None = ...,
-        **given: Unpack[blocking._PopenOptions],
+        **options: Unpack[blocking._PopenOptions],
     ) -> Process[str]: ...
-    async def popen(self, args: Sequence[_Path], **given: Any) -> Process[Any]:
+    async def popen(self, args: Sequence[_Path], **options: Any) -> Process[Any]:
         """`pyoci.Container.popen`. Cancelled, the program is killed."""
         process: processes.Process[Any] = await in_thread(
-            lambda cancel: self._own.popen(args, _cancel=cancel, **given), processes.Process.close
+            lambda cancel: self._own.popen(args, _cancel=cancel, **options), processes.Process.close
         )
         return Process(process)
 
-    async def copy_in(self, source: _Path, destination: _Path, **given: Any) -> None:
+    async def copy_in(self, source: _Path, destination: _Path, **options: Any) -> None:
         """`pyoci.Container.copy_in`, with its arguments."""
-        await in_thread(lambda _: self._own.copy_in(source, destination, **given))
+        await in_thread(lambda _: self._own.copy_in(source, destination, **options))
 
-    async def copy_out(self, source: _Path, destination: _Path, **given: Any) -> None:
+    async def copy_out(self, source: _Path, destination: _Path, **options: Any) -> None:
         """`pyoci.Container.copy_out`, with its arguments."""
-        await in_thread(lambda _: self._own.copy_out(source, destination, **given))
+        await in_thread(lambda _: self._own.copy_out(source, destination, **options))
 
     async def checkpoint(self, image: _Path, *, leave_running: bool = False, options: Sequence[str] = ()) -> None:
         await in_thread(lambda _: self._own.checkpoint(image, leave_running=leave_running, options=options))

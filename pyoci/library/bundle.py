@@ -60,7 +60,7 @@ class Bundle:
         """
         from pyoci.library import image
 
-        found = image.Image.open(layout, reference, platform)
+        unpacked = image.Image.open(layout, reference, platform)
         target = os.path.abspath(path)
         try:
             os.mkdir(target, 0o755)
@@ -71,10 +71,10 @@ class Bundle:
         try:
             rootfs = os.path.join(target, ROOTFS)
             os.mkdir(rootfs, 0o755)
-            found.unpack(rootfs, devices=devices, max_bytes=max_bytes)
-            made = found.apply(config or Config.default(), rootfs)
+            unpacked.unpack(rootfs, devices=devices, max_bytes=max_bytes)
+            changed = unpacked.apply(config or Config.default(), rootfs)
             bundle = cls(target)
-            bundle.save(made.with_changes(lambda new: new["root"].update(path=ROOTFS)))
+            bundle.save(changed.with_changes(lambda new: new["root"].update(path=ROOTFS)))
         except BaseException:
             shutil.rmtree(target, ignore_errors=True)
             raise

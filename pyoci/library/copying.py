@@ -243,15 +243,15 @@ class _Copy:
 def _target(root: beneath.Root, destination: str, name: str) -> tuple[int, str]:
     """The folder in the container that something goes to, and its name there."""
     try:
-        found = root.find(destination)
+        fd = root.find(destination)
     except SyscallError as error:
         if error.errno != errno.ELOOP:
             raise
-        found = None  # a link into /proc, or in a circle: it is replaced
-    if found is not None:
-        if stat.S_ISDIR(os.fstat(found).st_mode):
-            return found, name
-        os.close(found)
+        fd = None  # a link into /proc, or in a circle: it is replaced
+    if fd is not None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            return fd, name
+        os.close(fd)
     folder, own_name = os.path.split(destination)
     if own_name in ("", ".", ".."):
         raise ConfigError(f"destination: must be a folder of the container, which {destination[:200]!r} is not")

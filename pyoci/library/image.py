@@ -51,14 +51,14 @@ class Image:
         version = _member(_load(os.path.join(place, "oci-layout")), "imageLayoutVersion", str, "oci-layout")
         if not version.startswith("1."):
             raise UnsupportedError(f"image layout {place}: must have version 1.0.0, not {version!r}")
-        wanted = _platform(platform)
+        parts = _platform(platform)
         index = _load(os.path.join(place, "index.json"))
-        manifest, is_told = _select(place, index, reference, wanted, 0)
-        found = _blob_document(place, _member(manifest, "config", dict, "manifest"))
-        if platform is not None and not is_told and not _fits(found, wanted):
-            own = "/".join(str(found.get(name)) for name in ("os", "architecture"))
-            raise PyociError(f"image layout {place}: has no image for {platform}; this one is for {own[:80]}")
-        return cls(place, manifest, found)
+        manifest, is_told = _select(place, index, reference, parts, 0)
+        config = _blob_document(place, _member(manifest, "config", dict, "manifest"))
+        if platform is not None and not is_told and not _fits(config, parts):
+            other = "/".join(str(config.get(name)) for name in ("os", "architecture"))
+            raise PyociError(f"image layout {place}: has no image for {platform}; this one is for {other[:80]}")
+        return cls(place, manifest, config)
 
     def unpack(self, rootfs: str | os.PathLike[str], *, devices: bool = False, max_bytes: int | None = None) -> None:
         """Unpack all layers into the folder `rootfs`, one over the other. Raises PyociError.
@@ -81,28 +81,28 @@ class Image:
 
         `rootfs` is where it was unpacked, whose passwd names the user. Raises ConfigError.
         """
-        own = self.config.get("config") or {}
-        args = [*(own.get("Entrypoint") or ()), *(own.get("Cmd") or ())]
-        made = config.with_args(*args) if args else config
-        if env := dict(entry.partition("=")[::2] for entry in own.get("Env") or ()):
-            made = made.with_env(env)
-        if own.get("WorkingDir"):
-            made = made.with_cwd(own["WorkingDir"])
-        if own.get("User"):
-            uid, gid, groups = user_of(own["User"], rootfs)
-            made = made.with_user((uid, gid), groups)
-        return made.with_annotations(self._annotations(own))
+        process = self.config.get("config") or {}
+        args = [*(process.get("Entrypoint") or ()), *(process.get("Cmd") or ())]
+        changed = config.with_args(*args) if args else config
+        if env := dict(entry.partition("=")[::2] for entry in process.get("Env") or ()):
+            changed = changed.with_env(env)
+        if process.get("WorkingDir"):
+            changed = changed.with_cwd(process["WorkingDir"])
+        if process.get("User"):
+            uid, gid, groups = user_of(process["User"], rootfs)
+            changed = changed.with_user((uid, gid), groups)
+        return changed.with_annotations(self._annotations(process))
 
-    def _annotations(self, own: Mapping[str, Any]) -> dict[str, str]:
+    def _annotations(self, process: Mapping[str, Any]) -> dict[str, str]:
         prefix = "org.opencontainers.image"
-        found = {
+        annotations = {
             f"{prefix}.{name}": str(self.config[key]) for key, name in _ANNOTATIONS.items() if self.config.get(key)
         }
-        if own.get("StopSignal"):
-            found[f"{prefix}.stopSignal"] = str(own["StopSignal"])
-        if own.get("ExposedPorts"):
-            found[f"{prefix}.exposedPorts"] = ",".join(own["ExposedPorts"])
-        return {**found, **{str(name): str(value) for name, value in (own.get("Labels") or {}).items()}}
+        if process.get("StopSignal"):
+            annotations[f"{prefix}.stopSignal"] = str(process["StopSignal"])
+        if process.get("ExposedPorts"):
+            annotations[f"{prefix}.exposedPorts"] = ",".join(process["ExposedPorts"])
+        return {**annotations, **{str(name): str(value) for name, value in (process.get("Labels") or {}).items()}}
 
 
 def user_of(text: str, rootfs: str | os.PathLike[str]) -> tuple[int, int, Sequence[int]]:
@@ -153,13 +153,13 @@ class _Checked:
             pass
         if self._left:
             raise ConfigError(f"image: blob {self._digest} is {self._left} bytes shorter than its descriptor says")
-        found = self._hash.hexdigest()
-        if found != self._digest.partition(":")[2]:
-            raise ConfigError(f"image: blob {self._digest} has the digest {found}: it was damaged or changed")
+        digest = self._hash.hexdigest()
+        if digest != self._digest.partition(":")[2]:
+            raise ConfigError(f"image: blob {self._digest} has the digest {digest}: it was damaged or changed")
 
 
 def _select(
-    layout: str, index: Mapping[str, Any], reference: str | None, wanted: tuple[str, str, str], depth: int
+    layout: str, index: Mapping[str, Any], reference: str | None, platform: tuple[str, str, str], depth: int
 ) -> tuple[dict[str, Any], bool]:
     """The manifest of the one image that is meant, and whether the index says for which platform it is."""
     if depth > _NESTED_MAX:
@@ -169,17 +169,17 @@ def _select(
     if reference is not None:
         entries = [entry for entry in entries if (entry.get("annotations") or {}).get(_NAME) == reference]
     entries = [entry for entry in entries if _media_type(entry) in (*_INDEXES, *_MANIFESTS)]
-    fitting = [entry for entry in entries if _fits(entry.get("platform"), wanted)]
+    fitting = [entry for entry in entries if _fits(entry.get("platform"), platform)]
     if not fitting:
         what = f"named {reference[:200]!r}" if reference is not None else "at all"
         named = f"; it has {every}" if reference is not None and every else ""
-        raise PyociError(f"image layout {layout}: has no image {what} for {'/'.join(filter(None, wanted))}{named}")
+        raise PyociError(f"image layout {layout}: has no image {what} for {'/'.join(filter(None, platform))}{named}")
     if len(fitting) > 1 and reference is None and depth == 0:
         raise PyociError(f"image layout {layout}: has several images, name one as reference: {_names(entries)}")
     chosen = fitting[0]
     document = _blob_document(layout, chosen)
     if _media_type(chosen) in _INDEXES:
-        return _select(layout, document, None, wanted, depth + 1)
+        return _select(layout, document, None, platform, depth + 1)
     return document, isinstance(chosen.get("platform"), dict)
 
 
@@ -189,12 +189,12 @@ def _names(entries: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(sorted(names))[:500]
 
 
-def _fits(found: Any, wanted: tuple[str, str, str]) -> bool:
-    if not isinstance(found, dict):
+def _fits(entry: Any, platform: tuple[str, str, str]) -> bool:
+    if not isinstance(entry, dict):
         return True  # an entry need not say
-    system, architecture, variant = wanted
-    same = found.get("os") == system and found.get("architecture") == architecture
-    return same and (not variant or found.get("variant", "") == variant)
+    system, architecture, variant = platform
+    same = entry.get("os") == system and entry.get("architecture") == architecture
+    return same and (not variant or entry.get("variant", "") == variant)
 
 
 def _platform(text: str | None) -> tuple[str, str, str]:
@@ -250,12 +250,12 @@ def _parse(data: bytes, what: str) -> dict[str, Any]:
     if len(data) > _DOCUMENT_MAX:
         raise ConfigError(f"image: {what} is larger than {_DOCUMENT_MAX} bytes")
     try:
-        found = json.loads(data)
+        document = json.loads(data)
     except (ValueError, RecursionError):
         raise ConfigError(f"image: {what} is not JSON") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise ConfigError(f"image: {what} is not a JSON object")
-    return found
+    return document
 
 
 def _member(document: Mapping[str, Any], name: str, kind: type[Any], what: str) -> Any:
@@ -273,16 +273,16 @@ def _lines(rootfs: str | os.PathLike[str], path: str) -> Sequence[Sequence[str]]
     """The fields of passwd(5) or group(5) of the image; nothing where it has none."""
     root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        found = beneath.Root(root).find(path)
-        if found is None:
+        fd = beneath.Root(root).find(path)
+        if fd is None:
             return ()
         try:
-            if not stat.S_ISREG(os.fstat(found).st_mode):
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
                 return ()
-            with open(f"/proc/self/fd/{found}", "rb") as file:
+            with open(f"/proc/self/fd/{fd}", "rb") as file:
                 text = file.read(_PASSWD_MAX).decode("utf-8", "replace")
         finally:
-            os.close(found)
+            os.close(fd)
     finally:
         os.close(root)
     return [line.split(":") for line in text.split("\n")]

@@ -49,52 +49,52 @@ class Found(Record):
     config_file: str = ""
 
 
-def options(plan: Plan, wanted: Wanted, found: Found) -> dict[str, Any]:
+def options(plan: Plan, switches: Wanted, facts: Found) -> dict[str, Any]:
     """criu_opts, except for the descriptors of the folders. Raises CriuError, UsageError, UnsupportedError."""
     if "mount" not in plan.namespaces.new:
         raise UnsupportedError("checkpoint: the container has no mount namespace of its own, which criu needs")
     criu.check_groups(plan.annotations, "checkpoint")
-    made = criu.common(wanted, criu.empty_namespaces(wanted.empty_ns, uapi.CLONE_NEWNET), found.config_file)
-    made |= {"pid": found.pid, "log_file": criu.DUMP_LOG, "ext_masters": True, "ext_sharing": True}
+    request = criu.common(switches, criu.empty_namespaces(switches.empty_ns, uapi.CLONE_NEWNET), facts.config_file)
+    request |= {"pid": facts.pid, "log_file": criu.DUMP_LOG, "ext_masters": True, "ext_sharing": True}
     for name in ("leave_running", "tcp_skip_in_flight", "link_remap"):
-        if getattr(wanted, name):
-            made[name] = True
-    if wanted.parent_path:
-        made["parent_img"] = wanted.parent_path
-    if wanted.pre_dump or wanted.parent_path:
-        made["track_mem"] = True
-    if wanted.page_server is not None:
-        address, port = wanted.page_server
-        made["ps"] = {"address": address, "port": port}
-    if wanted.status_fd >= 0:
-        made["status_fd"] = wanted.status_fd
-    if found.freezer:
-        made["freeze_cgroup"] = found.freezer
+        if getattr(switches, name):
+            request[name] = True
+    if switches.parent_path:
+        request["parent_img"] = switches.parent_path
+    if switches.pre_dump or switches.parent_path:
+        request["track_mem"] = True
+    if switches.page_server is not None:
+        address, port = switches.page_server
+        request["ps"] = {"address": address, "port": port}
+    if switches.status_fd >= 0:
+        request["status_fd"] = switches.status_fd
+    if facts.freezer:
+        request["freeze_cgroup"] = facts.freezer
     if plan.process is not None and plan.process.terminal:
-        made["orphan_pts_master"] = True
-    if not wanted.pre_dump:
-        made["external"] = [
-            *dict.fromkeys(criu.external("mnt", path, key) for path, key in external_mounts(plan, found)),
-            *_external_namespaces(found.namespaces),
-            *(stream for stream in dict.fromkeys(found.streams) if stream.startswith(("file[", "tty["))),
+        request["orphan_pts_master"] = True
+    if not switches.pre_dump:
+        request["external"] = [
+            *dict.fromkeys(criu.external("mnt", path, key) for path, key in external_mounts(plan, facts)),
+            *_external_namespaces(facts.namespaces),
+            *(stream for stream in dict.fromkeys(facts.streams) if stream.startswith(("file[", "tty["))),
         ]
-    return made
+    return request
 
 
-def external_mounts(plan: Plan, found: Found) -> list[tuple[str, str]]:
+def external_mounts(plan: Plan, facts: Found) -> list[tuple[str, str]]:
     """(mount point, name in the image) of the mounts that are not the container's own.
 
     Those are the bind mounts of config.json, what pyoci bound besides them (masks, devices, read-only paths), cgroups,
     and what came along with them. A bind mount that the container has made of its own root file system is refused:
     criu would look for its source by a path of the container's, where a link may wait by then.
     """
-    binds, fresh = _placed(plan, found)
-    ours = {found.placed[path] for path in _covered(plan) if path in found.placed}
-    root = next((mount for mount in found.mounts if mount.path == "/"), None)
-    anew = {mount.device for mount in found.mounts if _is_made_anew(mount) and mount.id in fresh | ours}
+    binds, fresh = _placed(plan, facts)
+    ours = {facts.placed[path] for path in _covered(plan) if path in facts.placed}
+    root = next((mount for mount in facts.mounts if mount.path == "/"), None)
+    anew = {mount.device for mount in facts.mounts if _is_made_anew(mount) and mount.id in fresh | ours}
     outside: set[int] = set()
     external = []
-    for mount in found.mounts:
+    for mount in facts.mounts:
         if root is None or mount.path == "/":
             continue
         if mount.id in binds:
@@ -121,11 +121,11 @@ def _is_within(mount: MountPoint, root: MountPoint) -> bool:
     return mount.device == root.device and mount.root.startswith(root.root.rstrip("/") + "/")
 
 
-def _placed(plan: Plan, found: Found) -> tuple[dict[int, str], set[int]]:
+def _placed(plan: Plan, facts: Found) -> tuple[dict[int, str], set[int]]:
     """Mounts of config.json by their IDs: bind mounts with their destinations, and file systems."""
     binds, fresh = {}, set()
     for entry in plan.mounts:
-        mount_id = found.placed.get(entry.destination, -1)
+        mount_id = facts.placed.get(entry.destination, -1)
         if entry.kind == "bind":
             binds[mount_id] = entry.destination
         elif entry.kind == "filesystem":
@@ -171,11 +171,11 @@ def page_server(text: str) -> tuple[str, int] | None:
     return address, int(port)
 
 
-def check(wanted: Wanted) -> None:
+def check(switches: Wanted) -> None:
     """Raise UsageError for options that contradict each other."""
-    if wanted.lazy_pages and wanted.page_server is None:
+    if switches.lazy_pages and switches.page_server is None:
         raise UsageError("option --lazy-pages needs --page-server ADDRESS:PORT, where the pages are fetched from")
-    if wanted.status_fd >= 0 and not wanted.lazy_pages:
+    if switches.status_fd >= 0 and not switches.lazy_pages:
         raise UsageError("option --status-fd is of use with --lazy-pages only")
-    if wanted.pre_dump and wanted.lazy_pages:
+    if switches.pre_dump and switches.lazy_pages:
         raise UsageError("options --pre-dump and --lazy-pages exclude each other")

@@ -57,32 +57,32 @@ class Found(Record):
     config_file: str = ""
 
 
-def options(plan: Plan, wanted: Wanted, found: Found) -> dict[str, Any]:
+def options(plan: Plan, switches: Wanted, facts: Found) -> dict[str, Any]:
     """criu_opts, except for the descriptors of the folders. Raises CriuError, UsageError."""
-    made = criu.common(wanted, criu.empty_namespaces(wanted.empty_ns, uapi.CLONE_NEWNET), found.config_file)
-    made |= {"log_file": criu.RESTORE_LOG, "root": found.root, "rst_sibling": True}
+    request = criu.common(switches, criu.empty_namespaces(switches.empty_ns, uapi.CLONE_NEWNET), facts.config_file)
+    request |= {"log_file": criu.RESTORE_LOG, "root": facts.root, "rst_sibling": True}
     # The newer way (3.17) cannot restore two bind mounts of one shared mount, unless one is below the other.
-    made |= {"ext_masters": True, "ext_sharing": True, "mntns_compat_mode": True}
-    if wanted.manage_cgroups_mode != "ignore":
-        made["cg_root"] = _cgroup_roots(found.groups)
+    request |= {"ext_masters": True, "ext_sharing": True, "mntns_compat_mode": True}
+    if switches.manage_cgroups_mode != "ignore":
+        request["cg_root"] = _cgroup_roots(facts.groups)
     if plan.process is not None and plan.process.terminal:
-        made["orphan_pts_master"] = True
+        request["orphan_pts_master"] = True
     for name in ("lsm_profile", "lsm_mount_context"):
-        if getattr(wanted, name):
-            made[name] = getattr(wanted, name)
-    made["external"] = [criu.external("mnt", name, path) for name, path in found.sources]
-    made["inherit_fd"] = _inherited(found)
-    made["join_ns"] = [
-        {"ns": _JOINED[kind], "ns_file": path} for kind, (_, path) in found.namespaces.items() if kind in _JOINED
+        if getattr(switches, name):
+            request[name] = getattr(switches, name)
+    request["external"] = [criu.external("mnt", name, path) for name, path in facts.sources]
+    request["inherit_fd"] = _inherited(facts)
+    request["join_ns"] = [
+        {"ns": _JOINED[kind], "ns_file": path} for kind, (_, path) in facts.namespaces.items() if kind in _JOINED
     ]
-    return made
+    return request
 
 
-def _inherited(found: Found) -> list[dict[str, Any]]:
-    descriptors = [{"key": name, "fd": fd} for name, fd in found.streams]
+def _inherited(facts: Found) -> list[dict[str, Any]]:
+    descriptors = [{"key": name, "fd": fd} for name, fd in facts.streams]
     for kind, name in (("network", criu.NETWORK), ("pid", criu.PID)):
-        if kind in found.namespaces:
-            descriptors.append({"key": name, "fd": found.namespaces[kind][0]})
+        if kind in facts.namespaces:
+            descriptors.append({"key": name, "fd": facts.namespaces[kind][0]})
     return descriptors
 
 
@@ -122,13 +122,13 @@ def lead(why: str) -> str:
     return ""
 
 
-def check(plan: Plan, wanted: Wanted) -> None:
+def check(plan: Plan, switches: Wanted) -> None:
     """Raise what is certain before anything is made: UsageError, UnsupportedError."""
-    if wanted.lsm_profile:
-        kind, colon, name = wanted.lsm_profile.partition(":")
+    if switches.lsm_profile:
+        kind, colon, name = switches.lsm_profile.partition(":")
         if kind not in _LSMS or not colon or not name:
             raise UsageError(
-                f"option --lsm-profile: {wanted.lsm_profile!r} is not TYPE:NAME, where TYPE is apparmor or selinux"
+                f"option --lsm-profile: {switches.lsm_profile!r} is not TYPE:NAME, where TYPE is apparmor or selinux"
             )
     if "mount" not in plan.namespaces.new:
         raise UnsupportedError("restore: config.json gives the container no mount namespace of its own; criu needs it")

@@ -52,48 +52,48 @@ def in_memory(place: str) -> None:
 
 def lay(lower: str, storage: str, rootfs: str, *, user: bool) -> Layers:
     """Mount `lower`, copy on write, at `rootfs`; changes go below `storage`. Raises SyscallError."""
-    made = Layers(rootfs=rootfs, upper=f"{storage}/{_UPPER}", work=f"{storage}/{_WORK}", lower=lower)
-    for path in (made.upper, made.work):
+    layers = Layers(rootfs=rootfs, upper=f"{storage}/{_UPPER}", work=f"{storage}/{_WORK}", lower=lower)
+    for path in (layers.upper, layers.work):
         os.makedirs(path, mode=0o755, exist_ok=True)
     try:
-        _overlay(lower, made.upper, made.work, rootfs, user)
+        _overlay(lower, layers.upper, layers.work, rootfs, user)
     except SyscallError as error:
         # Where mounts of the host lie below it, a user namespace must not look behind them: has_locked_children of
         # fs/namespace.c. Folder by folder it may.
         if not user or error.errno != errno.EINVAL:
             raise
-        made.partial = True
-        _lay_by_folder(made)
-    return made
+        layers.partial = True
+        _lay_by_folder(layers)
+    return layers
 
 
-def _lay_by_folder(made: Layers) -> None:
+def _lay_by_folder(layers: Layers) -> None:
     """The upper layer itself is the root; on each of its folders lies the host's, copy on write.
 
     A folder with mounts of the host below it is shown read-only as a whole; files and links are copied.
     """
-    _attach(mount.open_tree(uapi.AT_FDCWD, made.upper), made.rootfs)
-    for name in sorted(os.listdir(made.lower)):
-        source, target = os.path.join(made.lower, name), f"{made.rootfs}/{name}"
+    _attach(mount.open_tree(uapi.AT_FDCWD, layers.upper), layers.rootfs)
+    for name in sorted(os.listdir(layers.lower)):
+        source, target = os.path.join(layers.lower, name), f"{layers.rootfs}/{name}"
         status = os.lstat(source)
         if stat.S_ISLNK(status.st_mode):
             if not os.path.lexists(target):
                 os.symlink(os.readlink(source), target)
         elif stat.S_ISDIR(status.st_mode):
             os.makedirs(target, mode=0o755, exist_ok=True)
-            if made.lower != "/" or f"/{name}" not in _KERNEL:
-                _lay_folder(made, name)
+            if layers.lower != "/" or f"/{name}" not in _KERNEL:
+                _lay_folder(layers, name)
 
 
 _KERNEL = ("/dev", "/proc", "/sys", "/run", "/tmp")
 
 
-def _lay_folder(made: Layers, name: str) -> None:
-    source, target = os.path.join(made.lower, name), f"{made.rootfs}/{name}"
-    work = f"{made.work}/{name}"
+def _lay_folder(layers: Layers, name: str) -> None:
+    source, target = os.path.join(layers.lower, name), f"{layers.rootfs}/{name}"
+    work = f"{layers.work}/{name}"
     os.makedirs(work, mode=0o755, exist_ok=True)
     try:
-        _overlay(source, f"{made.upper}/{name}", work, target, True)
+        _overlay(source, f"{layers.upper}/{name}", work, target, True)
     except SyscallError:
         try:
             tree = mount.open_tree(uapi.AT_FDCWD, source, recursive=True)

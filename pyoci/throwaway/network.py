@@ -115,20 +115,20 @@ def _routes(host: Any) -> list[tuple[int, int]]:
 
 
 def _new_namespace() -> int:
-    own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    former = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         namespace.unshare(uapi.CLONE_NEWNET, "network namespace")
-        made = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        namespace.join(own, uapi.CLONE_NEWNET, "the network namespace from before")
-        return made
+        new = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        namespace.join(former, uapi.CLONE_NEWNET, "the network namespace from before")
+        return new
     finally:
-        os.close(own)
+        os.close(former)
 
 
 def _set_up_inside(inside: int, addresses: plan.Addresses) -> None:
     from pyroute2 import IPRoute
 
-    own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    former = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         namespace.join(inside, uapi.CLONE_NEWNET, "the container's network namespace")
         try:
@@ -140,9 +140,9 @@ def _set_up_inside(inside: int, addresses: plan.Addresses) -> None:
                     container.link("set", index=index, state="up")
                 container.route("add", gateway=addresses.host)
         finally:
-            namespace.join(own, uapi.CLONE_NEWNET, "the network namespace from before")
+            namespace.join(former, uapi.CLONE_NEWNET, "the network namespace from before")
     finally:
-        os.close(own)
+        os.close(former)
 
 
 def _translate(place: str, here: int) -> None:

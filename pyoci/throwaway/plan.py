@@ -85,11 +85,11 @@ class Situation(Record):
 
 def config(request: Request, situation: Situation) -> dict[str, Any]:
     """The config.json of the container."""
-    made = template.default(situation.version)
-    process, linux = made["process"], made["linux"]
-    made["root"] = {"path": situation.rootfs, "readonly": False}
-    made["hostname"] = situation.container_id
-    made["annotations"] = {TRY: request.root}
+    document = template.default(situation.version)
+    process, linux = document["process"], document["linux"]
+    document["root"] = {"path": situation.rootfs, "readonly": False}
+    document["hostname"] = situation.container_id
+    document["annotations"] = {TRY: request.root}
     process["args"] = request.args
     process["terminal"] = situation.terminal
     process["cwd"] = situation.cwd
@@ -97,18 +97,18 @@ def config(request: Request, situation: Situation) -> dict[str, Any]:
     granted = sorted({*CAPABILITIES, *request.capabilities})
     process["capabilities"] = dict.fromkeys(("bounding", "effective", "permitted"), granted)
     del process["rlimits"]
-    made["mounts"] += _fresh(request) + _shown(situation) + [_bind(bind) for bind in request.binds]
+    document["mounts"] += _fresh(request) + _shown(situation) + [_bind(bind) for bind in request.binds]
     if situation.resolv_conf:
-        own = Bind(source=situation.resolv_conf, destination="/etc/resolv.conf", read_only=True)
-        made["mounts"].append(_bind(own))
+        bind = Bind(source=situation.resolv_conf, destination="/etc/resolv.conf", read_only=True)
+        document["mounts"].append(_bind(bind))
     if situation.network:
         for namespace in linux["namespaces"]:
             if namespace["type"] == "network":
                 namespace["path"] = situation.network
     linux["resources"] |= _limits(request)
     if situation.user:
-        _for_user(made, situation)
-    return made
+        _for_user(document, situation)
+    return document
 
 
 def environment(situation: Situation) -> dict[str, str]:
@@ -158,15 +158,15 @@ def _limits(request: Request) -> dict[str, Any]:
     return limits
 
 
-def _for_user(made: dict[str, Any], situation: Situation) -> None:
+def _for_user(document: dict[str, Any], situation: Situation) -> None:
     """For root of a user namespace: no device rules, the host's sysfs, group 5 (tty) only where it is mapped."""
-    linux = made["linux"]
+    linux = document["linux"]
     del linux["resources"]["devices"]
     if not linux["resources"]:
         del linux["resources"]
     if situation.own_network:
         linux["namespaces"] = [entry for entry in linux["namespaces"] if entry["type"] != "network"]
-    for mount in made["mounts"]:
+    for mount in document["mounts"]:
         if mount["type"] == "sysfs":
             mount |= {"type": "none", "source": "/sys", "options": ["rbind", *mount["options"], "rro"]}
         elif not situation.many_ids and "options" in mount:
@@ -175,9 +175,9 @@ def _for_user(made: dict[str, Any], situation: Situation) -> None:
 
 def shell(env: dict[str, str], root: str, there: tuple[str, ...]) -> list[str]:
     """The shell for a person: the caller's own if the root has it, else one of the usual. `there`: those it has."""
-    own = env.get("SHELL", "")
-    if root == "/" and own.startswith("/") and own in there:
-        return [own]
+    preferred = env.get("SHELL", "")
+    if root == "/" and preferred.startswith("/") and preferred in there:
+        return [preferred]
     for path in _SHELLS:
         if path in there:
             return [path]

@@ -37,14 +37,14 @@ class Host(Record):
 
 def find_program() -> list[str]:
     """How to call the `pyoci` program: this one, or the one installed with this package."""
-    own = os.readlink("/proc/self/exe")
-    if os.path.basename(own) == "pyoci":
-        return [own]
+    this = os.readlink("/proc/self/exe")
+    if os.path.basename(this) == "pyoci":
+        return [this]
     beside = os.path.join(sysconfig.get_path("scripts"), "pyoci")
-    found = beside if os.access(beside, os.X_OK) else shutil.which("pyoci")
-    if found is None:
+    program = beside if os.access(beside, os.X_OK) else shutil.which("pyoci")
+    if program is None:
         raise PyociError("find the pyoci program: it is neither beside this Python nor in PATH")
-    return [found]
+    return [program]
 
 
 def run(request: Request, host: Host) -> tuple[int, list[str]]:
@@ -55,11 +55,11 @@ def run(request: Request, host: Host) -> tuple[int, list[str]]:
     try:
         with folder.locked(host.place):
             clean_up(host)
-            own = folder.make(host.place)
+            place = folder.make(host.place)
         try:
-            return _run(request, host, own, helper)
+            return _run(request, host, place, helper)
         finally:
-            _end(host, own, request)
+            _end(host, place, request)
     finally:
         if helper is not None:
             helper.stop()
@@ -80,39 +80,41 @@ def _delete(host: Host, name: str) -> None:
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
-def _run(request: Request, host: Host, own: Folder, helper: user_network.Helper | None) -> tuple[int, list[str]]:
+def _run(request: Request, host: Host, place: Folder, helper: user_network.Helper | None) -> tuple[int, list[str]]:
     """The container's life. A folder of this process's mount namespace is the root, so it all ends with the process."""
     situation = Situation(
-        container_id=own.name,
+        container_id=place.name,
         version=host.version,
-        rootfs=own.folder("rootfs"),
+        rootfs=place.folder("rootfs"),
         cwd=plan.working_directory(os.getcwd(), request.root),
         env={**os.environ},
         terminal=os.isatty(0) and os.isatty(1),
     )
-    memory = own.folder("layers")
+    memory = place.folder("layers")
     inside = -1
     if request.network and host.root:
         with folder.locked(host.place):
-            inside = network.make(host.place, own)
+            inside = network.make(host.place, place)
         situation.network = f"/proc/{os.getpid()}/fd/{inside}"
-        situation.resolv_conf = own.file("resolv.conf", network.resolv_conf())
+        situation.resolv_conf = place.file("resolv.conf", network.resolv_conf())
     if not host.root:
         situation.user = True
         situation.many_ids = user.become_root()
         if helper is not None:
             text = helper.enter() or network.resolv_conf()
             situation.own_network = True
-            situation.resolv_conf = own.file("resolv.conf", text)
+            situation.resolv_conf = place.file("resolv.conf", text)
     layers.enter_mount_namespace()
-    made = _layers(request, situation, memory)
-    if request.root == "/" and not made.partial:
+    root_layers = _layers(request, situation, memory)
+    if request.root == "/" and not root_layers.partial:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
             situation.submounts = plan.submounts(file.read())
     config = plan.config(request, situation)
-    own.file("config.json", jsontext.pretty(config))
-    status = _wait(_start(host, own))
-    lines = changes.list_changes(made, {mount["destination"] for mount in config["mounts"]}) if request.diff else []
+    place.file("config.json", jsontext.pretty(config))
+    status = _wait(_start(host, place))
+    lines = (
+        changes.list_changes(root_layers, {mount["destination"] for mount in config["mounts"]}) if request.diff else []
+    )
     return status, lines
 
 
@@ -151,12 +153,12 @@ def _hold(storage: str) -> None:
         )
 
 
-def _start(host: Host, own: Folder) -> subprocess.Popen[bytes]:
+def _start(host: Host, place: Folder) -> subprocess.Popen[bytes]:
     def last_steps() -> None:
         # Should this process be killed: the terminal is then the caller's again, and the next call does the rest.
         process.die_with_parent(signal.SIGKILL)
 
-    command = [*host.program, "--root", host.state_root, "run", "--bundle", own.path, own.name]
+    command = [*host.program, "--root", host.state_root, "run", "--bundle", place.path, place.name]
     return subprocess.Popen(command, preexec_fn=last_steps)  # noqa: PLW1509  # there are no threads
 
 
@@ -172,16 +174,16 @@ def _wait(child: subprocess.Popen[bytes]) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _end(host: Host, own: Folder, request: Request) -> None:
+def _end(host: Host, place: Folder, request: Request) -> None:
     """Remove all that was made; what the container changed stays with --keep alone."""
-    _delete(host, own.name)
+    _delete(host, place.name)
     with folder.locked(host.place):
-        own.unmount()
+        place.unmount()
         if request.keep:
             layers.clear_work(request.keep)
-        record = folder.network_of(host.place, own.name)
+        record = folder.network_of(host.place, place.name)
         if record:
             network.remove(record)
-        own.close()
+        place.close()
         if record:
             network.settle(host.place)

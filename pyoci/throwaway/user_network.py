@@ -55,9 +55,9 @@ class Helper:
         namespace.unshare(uapi.CLONE_NEWNET, "network namespace")
         os.write(self._go, b"x")
         os.close(self._go)
-        said = os.read(self._ready, 1)
+        answer = os.read(self._ready, 1)
         os.close(self._ready)
-        if not said:
+        if not answer:
             raise PyociError(f"option --net: {self.tool} cannot set up the network; its own words are above")
         return _SLIRP_SERVER if self.tool.endswith("slirp4netns") else ""
 

@@ -32,7 +32,7 @@ def show(rows: Callable[[], list[Row]], interval: float, console: Console | None
 
 def table(rows: list[Row], interval: float) -> Table:
     """The rows with colors: what is close to its limit stands out."""
-    made = Table(
+    screen = Table(
         title=f"{len(rows)} container{'' if len(rows) == 1 else 's'}, every {interval:g} s, Ctrl-C to end",
         title_style="dim",
         title_justify="left",
@@ -41,10 +41,10 @@ def table(rows: list[Row], interval: float) -> Table:
         expand=True,
     )
     for head in HEADS:
-        made.add_column(head, justify="right" if head in _NUMBERS else "left", no_wrap=head != "ID", overflow="fold")
+        screen.add_column(head, justify="right" if head in _NUMBERS else "left", no_wrap=head != "ID", overflow="fold")
     for row in rows:
-        made.add_row(*(Text(cell, style=_style(row, head)) for head, cell in zip(HEADS, cells(row), strict=True)))
-    return made
+        screen.add_row(*(Text(cell, style=_style(row, head)) for head, cell in zip(HEADS, cells(row), strict=True)))
+    return screen
 
 
 def _style(row: Row, head: str) -> str:
