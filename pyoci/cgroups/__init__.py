@@ -81,7 +81,7 @@ if TYPE_CHECKING:
             """Where out-of-memory kills are reported; None without a memory controller."""
 
         def oom_kills(self) -> int:
-            """How many of its processes were killed for want of memory, as far as the group counts it."""
+            """How many of its processes were killed for lack of memory, as far as the group counts it."""
 
         def trouble(self) -> str:
             """Why no process in it goes on: frozen, or waiting for memory; empty when nothing is wrong."""

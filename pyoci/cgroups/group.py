@@ -6,7 +6,7 @@ gives a number to one group of a hierarchy only, until it boots again (Linux 5.5
 64bit"); `state` compares the boot.
 
 Beside it each container's group has a mark that no container can forge, an extended attribute. By it `create` knows
-the group of a container that has ended and was not deleted, and makes it anew, and a container that is killed with all
+the group of a container that has ended and was not deleted, and makes it again, and a container that is killed with all
 groups below its own spares the groups of other containers that were made there.
 """
 
@@ -138,7 +138,7 @@ class Group:
             raise self._another()
 
     def _another(self) -> Gone:
-        return Gone(f"cgroup {self.path}: it was removed, or made anew by somebody else, since the container was made")
+        return Gone(f"cgroup {self.path}: it was removed, or replaced by somebody else, since the container was made")
 
     def is_in_use(self) -> bool:
         """Whether a process is in the group that the path stands for now, or below it. Raises CgroupError."""

@@ -46,7 +46,7 @@ def check(resources: dict[str, Any]) -> None:
 
 
 def check_shares(shares: int) -> None:
-    """cpu.shares of v1, which the kernel would clamp without a word. Raises CgroupError."""
+    """cpu.shares of v1, which the kernel would clamp silently. Raises CgroupError."""
     _check("cpu.shares", shares, SHARES_MIN, SHARES_MAX)
 
 

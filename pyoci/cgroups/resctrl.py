@@ -42,7 +42,9 @@ def prepare(plan: IntelRdt) -> dict[str, Any]:
     place = _place(root, plan.group)
     there = posix.access(place, posix.F_OK)
     if not plan.named and there:
-        raise CgroupError(f"/linux/intelRdt: {place} exists: the container's own group is made anew; name it by closID")
+        raise CgroupError(
+            f"/linux/intelRdt: {place} exists: the container's own group is made again; name it by closID"
+        )
     if plan.named and not there and not plan.schemata:
         raise CgroupError(f"/linux/intelRdt/closID: {place} does not exist, and there are no schemata to make it with")
     if there and not posix.access(f"{place}/tasks", posix.F_OK):
@@ -260,7 +262,7 @@ def _is(path: str, inode: int) -> bool:
 
 def _check(place: str, inode: int) -> None:
     if not _is(place, inode):
-        raise CgroupError(f"resctrl group {place}: it was removed, or made anew, since the container was made")
+        raise CgroupError(f"resctrl group {place}: it was removed, or made again, since the container was made")
 
 
 def _numbers(folder: str, names: tuple[str, ...]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ _COMMANDS = {
     "logs": "pyoci keeps no output: it goes where the standard output of create or run goes (pyoci help logs)",
     "inspect": "pyoci state ID shows the state of a container, and its config.json what it is made of",
     "status": "pyoci state ID shows the state of a container",
-    "info": "pyoci doctor tells what this host can do, and pyoci features what pyoci can do",
+    "info": "pyoci doctor reports what this host can do, and pyoci features what pyoci can do",
     "version": "pyoci --version shows versions",
     "stats": "pyoci top shows what containers use, and pyoci events --stats ID the same as JSON",
     "restart": "pyoci kill ID, pyoci delete ID, and then pyoci run again: a container is started once",

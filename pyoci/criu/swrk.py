@@ -124,7 +124,7 @@ class Conversation:
         on_notify: Callable[[str, int, int], None] | None = None,
         **more: Any,
     ) -> dict[str, Any]:
-        """Send a request; its answer, whether it tells of success or not.
+        """Send a request; its answer, of a success or of a failure.
 
         `on_notify` gets the script's name, a process number or 0, and a descriptor (its own to close) or -1. When it
         raises, criu gets a refusal, and the error goes on once criu has undone its work. From `pre-resume` on criu

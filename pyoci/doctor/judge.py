@@ -175,7 +175,7 @@ def _confinement(host: Host) -> Iterator[Check]:
 
 def _optional(host: Host) -> Iterator[Check]:
     group = "optional"
-    remedy = "apt install criu; criu check tells what the kernel lacks"
+    remedy = "apt install criu; criu check reports what the kernel lacks"
     yield check(group, "checkpoint and restore", MISSING if host.criu else "", host.criu or "CRIU works", remedy)
     fault, remedy = {
         "mounted": ("", ""),

@@ -31,7 +31,7 @@ RULES = {
     "engine-socket-bind": (
         "high",
         "an engine's socket is shown: {}",
-        "whoever talks to the engine can start a container with all rights on the host",
+        "a process that talks to the engine can start a container with all rights on the host",
     ),
     "host-system-bind": (
         "high",
@@ -96,7 +96,7 @@ RULES = {
     "host-cgroup-namespace": (
         "low",
         "no cgroup namespace: /proc/self/cgroup shows the host's paths",
-        "it tells which engine and which neighbours there are",
+        "it shows which engine and which neighbours there are",
     ),
     "joined-host-namespace": (
         "medium",
@@ -131,7 +131,7 @@ RULES = {
     "unmasked": (
         "medium",
         "not masked: {}",
-        "it tells of the host's kernel, keys and hardware",
+        "it shows the host's kernel, keys and hardware",
     ),
     "not-read-only": (
         "medium",
@@ -156,7 +156,7 @@ RULES = {
     "host-hook": (
         "low",
         "{} is run on the host",
-        "a hook has the rights of whoever calls the runtime, outside of the container",
+        "a hook has the rights of the caller of the runtime, outside of the container",
     ),
     "no-memory-limit": (
         "low",

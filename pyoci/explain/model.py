@@ -57,7 +57,7 @@ class Finding(Record):
 
 
 class Explanation(Record):
-    """All that `explain` tells of a bundle; `layout` is v1 or v2, the cgroup layout that the values are for."""
+    """All that `explain` shows of a bundle; `layout` is v1 or v2, the cgroup layout that the values are for."""
 
     bundle: str
     oci_version: str

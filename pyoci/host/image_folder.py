@@ -58,7 +58,7 @@ class Folder:
                 return  # somebody has put something there
 
     def unlink(self, name: str) -> None:
-        """Remove a file, that criu may make it anew: it would follow a link of that name."""
+        """Remove a file, that criu may make it again: it would follow a link of that name."""
         try:
             posix.unlink(name, dir_fd=self.fd)
         except FileNotFoundError:

@@ -194,7 +194,7 @@ def _is_mapped(number: int, mappings: list[dict[str, int]]) -> bool:
 def _no_file_system(text: str, _: dict[str, Any]) -> str:
     name = text.partition(" type=")[2].split(":")[0].split(" ")[0]
     known = [line.split("\t")[-1] for line in file("/proc/filesystems").splitlines()]
-    return "/proc/filesystems has no such one" + did_you_mean(name, known) if name not in known else ""
+    return "/proc/filesystems does not have it" + did_you_mean(name, known) if name not in known else ""
 
 
 def _cpus(_: str, config: dict[str, Any]) -> str:

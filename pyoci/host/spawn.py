@@ -246,7 +246,7 @@ def _number(text: str) -> int:
 def _own_child(pid: int, first: int) -> int:
     """A pidfd of our child with this number. Raises ContainerError when it is another process, or the `first` one.
 
-    The child that a PID message tells of is visible in the container before the message is sent. A tracer in the
+    The child whose number a PID message has is visible in the container before the message is sent. A tracer in the
     container that has copied its socket may be faster, and would have any process of the host limited, moved and
     killed.
     """

@@ -90,7 +90,7 @@ class Report:
 
 
 class Exit(Record):
-    """How a process ended: `code`, or the `signal` that ended it; whether the kernel killed for want of memory."""
+    """How a process ended: `code`, or the `signal` that ended it; whether the kernel killed for lack of memory."""
 
     code: int | None
     signal: int | None

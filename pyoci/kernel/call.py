@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Whom `kernel.call_log` tells of each call; None without --debug.
+# Called for each call by `kernel.call_log`; None without --debug.
 log: Callable[[str], None] | None = None
 
 SYS = _raw.SYS

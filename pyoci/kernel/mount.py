@@ -16,7 +16,7 @@ from pyoci.kernel.call import SYS, encode, shown, syscall
 
 # fsconfig(2) copies a string value with strndup_user(…, 256)
 FSCONFIG_STRING_MAX = 255
-# mount(2) copies a page, and cuts what is longer without a word (fs/namespace.c, copy_mount_options)
+# mount(2) copies a page, and cuts what is longer silently (fs/namespace.c, copy_mount_options)
 CLASSIC_DATA_MAX = 4095
 
 

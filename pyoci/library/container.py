@@ -458,7 +458,7 @@ class Container:
     def delete(self, *, force: bool = False) -> None:
         """Remove what `create` made. StateError unless it has stopped; with `force` it is killed, and may be missing.
 
-        `wait` of this object still tells how it ended.
+        `wait` of this object still returns how it ended.
         """
         self._ending.by_command(self.program, ["delete", *(["--force"] if force else []), self.id])
 

@@ -15,7 +15,7 @@ Output = TypeVar("Output", str, bytes)
 class Exit:
     """How a program ended: with an exit status, `code`, or by a `signal`.
 
-    `oom_killed`: the kernel killed a process of the container for want of memory. Both `code` and `signal` are None
+    `oom_killed`: the kernel killed a process of the container for lack of memory. Both `code` and `signal` are None
     when nobody recorded them: the container was made by another program than this library.
     """
 

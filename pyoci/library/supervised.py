@@ -1,4 +1,4 @@
-"""A call of `pyoci supervise`: it makes a container or a process, and tells how that ends (pyoci.host.supervise)."""
+"""A call of `pyoci supervise`: it makes a container or a process, and reports how that ends (pyoci.host.supervise)."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Supervised:
             until_readable(self.report_fd, deadline or Deadline(None), "the program has not started", cancel)
             if self.note() is False and not self.pid:
                 status = self.popen.wait(_PATIENCE)
-                how = "was killed" if status in (0, -9) else f"ended without a word, exit status {status}"
+                how = "was killed" if status in (0, -9) else f"ended without a message, exit status {status}"
                 raise SupervisorLost(f"pyoci {how}: the program has not started")
 
     def wait(self, deadline: Deadline | None = None, cancel: int = -1) -> Exit:

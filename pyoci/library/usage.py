@@ -26,7 +26,7 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`kind` is `stats`, with `stats`, or `oom`: the kernel killed a process for want of memory."""
+    """`kind` is `stats`, with `stats`, or `oom`: the kernel killed a process for lack of memory."""
 
     kind: str
     stats: Stats | None

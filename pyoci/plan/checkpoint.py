@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyoci.wire.plan import Plan
 
 _CGROUPS = ("cgroup", "cgroup2")
-# What criu mounts anew from its own notes: its files, if any, are in the image.
+# What criu mounts again from its own notes: its files, if any, are in the image.
 _MADE_ANEW = ("proc", "sysfs", "tmpfs", "devpts", "mqueue", "devtmpfs", "binfmt_misc", "debugfs", "tracefs", "overlay")
 
 
@@ -91,7 +91,7 @@ def external_mounts(plan: Plan, facts: Found) -> list[tuple[str, str]]:
     binds, fresh = _placed(plan, facts)
     ours = {facts.placed[path] for path in _covered(plan) if path in facts.placed}
     root = next((mount for mount in facts.mounts if mount.path == "/"), None)
-    anew = {mount.device for mount in facts.mounts if _is_made_anew(mount) and mount.id in fresh | ours}
+    again = {mount.device for mount in facts.mounts if _is_made_anew(mount) and mount.id in fresh | ours}
     outside: set[int] = set()
     external = []
     for mount in facts.mounts:
@@ -101,7 +101,7 @@ def external_mounts(plan: Plan, facts: Found) -> list[tuple[str, str]]:
             name = binds[mount.id]
         elif mount.fstype in _CGROUPS:
             name = mount.path
-        elif mount.device in anew or mount.id in fresh:
+        elif mount.device in again or mount.id in fresh:
             continue
         elif _is_made_anew(mount) and mount.parent not in outside:
             continue  # the container's doing

@@ -44,7 +44,7 @@ def parse(text: str) -> list[MountPoint]:
 
 
 def visible(mounts: list[MountPoint]) -> dict[str, MountPoint]:
-    """The mounts that a path can reach, by their mount points: no other one lies on them or above."""
+    """The mounts that a path can reach, by their mount points: no other lies on them or above."""
     below: dict[int, list[MountPoint]] = {}
     for mount in mounts:
         below.setdefault(mount.parent, []).append(mount)

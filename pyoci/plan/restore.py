@@ -274,7 +274,7 @@ def mounts_differ(plan: Plan, staged: list[tuple[bool, MountPoint]], restored: l
 
 
 def _entry_of(plan: Plan, mount: MountPoint) -> Mount | None:
-    """The options in config.json of a file system that criu makes anew."""
+    """The options in config.json of a file system that criu makes again."""
     number = mount.source.removeprefix(PLACEHOLDER)
     return plan.mounts[int(number)] if number != mount.source else None
 

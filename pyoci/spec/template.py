@@ -10,7 +10,7 @@ _CAPABILITIES = ("CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE")
 _CAREFUL = ("nosuid", "noexec", "nodev")
 _TERMINALS = ("ptmxmode=0666", "mode=0620")
 _NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "cgroup")
-# What tells of, or reaches, the host's kernel and hardware
+# Files that show, or reach, the host's kernel and hardware
 MASKED = (
     "/proc/acpi",
     "/proc/asound",

@@ -2,7 +2,7 @@
 
 rename(2) makes a write whole, and a new entry too: `create` fills --root/@ID and renames it, so an entry that others
 see has its record. flock(2) on the folder puts `create`, `start` and `delete` in order. Everything is reached through
-the folder's descriptor, so that an entry that is removed and made anew meanwhile is never mixed up with its
+the folder's descriptor, so that an entry that is removed and made again meanwhile is never mixed up with its
 predecessor.
 """
 

@@ -286,7 +286,7 @@ def _is_loopback(server: str) -> bool:
 
 
 class Seen(Record):
-    """A file as lstat(2) sees it, as far as it tells of a change. `kind` is a letter of ls(1), `w` for a whiteout."""
+    """A file as lstat(2) sees it, as far as it shows a change. `kind` is a letter of ls(1), `w` for a whiteout."""
 
     kind: str
     mode: int = 0

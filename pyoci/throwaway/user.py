@@ -81,7 +81,7 @@ def _enter() -> None:
     try:
         namespace.unshare(uapi.CLONE_NEWUSER, "user namespace")
     except SyscallError as error:
-        raise PyociError(f"{error}; pyoci doctor tells how to allow user namespaces, or run this as root") from None
+        raise PyociError(f"{error}; pyoci doctor says how to allow user namespaces, or run this as root") from None
 
 
 def _write(path: str, text: str) -> None:

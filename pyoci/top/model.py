@@ -113,7 +113,7 @@ def row(before: Sample | None, now: Sample) -> Row:
 
 def _rate(before: int | None, now: int | None, over: float) -> float | None:
     if before is None or now is None or over <= 0 or now < before:
-        return None  # a container of the same name that was made anew counts from zero
+        return None  # a container of the same name that was made again counts from zero
     return (now - before) / over
 
 

@@ -37,7 +37,7 @@ class Watch:
             try:
                 samples[container_id] = self._sample(container_id)
             except PyociError:
-                continue  # deleted meanwhile, or a create that was killed: `list` tells why
+                continue  # deleted meanwhile, or a create that was killed: `list` says why
         rows = [model.row(self._before.get(name), sample) for name, sample in samples.items()]
         self._before = samples
         return rows

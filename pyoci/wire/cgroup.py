@@ -26,7 +26,7 @@ class CgroupMounts(Record):
 
     tmpfs     whether a tmpfs comes first that holds a folder for each entry (v1); otherwise there is one
               entry and it is mounted on the destination itself (v2)
-    fresh     mount the file systems anew, which in the container's own cgroup namespace shows its group as
+    fresh     mount the file systems again, which in the container's own cgroup namespace shows its group as
               the root; otherwise bind each `host_path`. A kernel that refuses a fresh one (EPERM, EBUSY in a
               user namespace) leaves the bind as the way out.
     entries   the file systems

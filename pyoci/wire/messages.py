@@ -93,7 +93,7 @@ class Channel:
         """(kind, text, descriptor or -1); kind "" when the other side is gone.
 
         Raises what the other side reports with ERROR. A descriptor comes with those kinds that have one, always and
-        alone: the caller need not look, and no other one stays open.
+        alone: the caller need not look, and no other stays open.
         """
         try:
             packet, ancillary, flags = self._wait()

@@ -129,7 +129,7 @@ def test_hand_over(group: Group) -> None:
 
 def test_hand_over_of_a_group_that_is_anothers(group: Group) -> None:
     saved = {"layout": "v2", "groups": {"": [group.mount, group.name, 1, True]}, "rootless": False}
-    with pytest.raises(CgroupError, match="made anew"):
+    with pytest.raises(CgroupError, match="replaced by somebody else"):
         subgroups.hand_over(saved, "a", os.getpid(), None)
     assert not Path(group.path, "a").exists()
 

@@ -274,9 +274,9 @@ def test_a_group_that_others_have_made_anew_is_spared(runtime: Runtime, bundle: 
     root = tree.groups[""].node
     tree.remove(root, container.id)
     tree.make(root, container.id)
-    assert "made anew" in runtime.fails("update", "--l3-cache-schema", "L3:0=1", container.id)
+    assert "made again" in runtime.fails("update", "--l3-cache-schema", "L3:0=1", container.id)
     container.start()
-    assert "made anew" in container.exec("true").stderr
+    assert "made again" in container.exec("true").stderr
     container.delete("--force")
     assert tree.controls() == [container.id]
 

@@ -154,7 +154,7 @@ class TestIdentity:
         (folder / "g").mkdir()
         assert not group.is_there()
         for use in (group.open, group.check):
-            with pytest.raises(Gone, match="made anew by somebody else"):
+            with pytest.raises(Gone, match="replaced by somebody else"):
                 use()
         os.close(group.take())
         assert group.remove() == ""

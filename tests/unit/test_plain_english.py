@@ -33,10 +33,17 @@ STRANGE = {
     r"\bin there\b": "name the place",
     r"\b(hear|hears|speak|speaks) of\b": "learns of, receives, says",
     r"(?:^|[.:;] |- )Who (?![^.]*\?)": "name the party: `a process that`, `a caller who`",
+    r"\btells (what|whether|of|that|how|why|which)\b": "reports, shows, returns, says",
+    r"\bwithout a word\b": "silently, without a message",
+    r"\banew\b": "again",
+    r"\b(its|their) kin\b": "and the like",
+    r"\bfor want of\b": "for lack of",
+    r"\bno (\w+ one|other one)\b": "not a ..., no other ...",
 }
 # Where people read, not programmers: here no clause stands for a noun at the beginning of a sentence.
 STRANGE_FOR_USERS = {
-    r"(?:^|[.:;] |- |\| )(What|Whoever|Whose) (?![^.?]*\?)(?! *\|)": "name the thing: `files that are missing`"
+    r"(?i)\bwhoever\b": "name the party: `the process that`, `anyone who`",
+    r"(?:^|[.:;] |- |\| )(What|Whoever|Whose) (?![^.?]*\?)(?! *\|)": "name the thing: `files that are missing`",
 }
 # A message begins with the property: `/process/cwd: must be an absolute path, not "tmp"`.
 STRANGE_IN_MESSAGES = {r"(?:^|[,:;] )(found|expected) (?!in\b)": "must be ..., not ...; needs ..."}
@@ -128,6 +135,12 @@ def test_docstrings_begin_with_a_noun_or_a_verb() -> None:
         "all but one",
         "a process in there",
         "Who calls it waits",
+        "features tells whether criu is there",
+        "it was dropped without a word",
+        "the group is made anew",
+        "sync and its kin",
+        "killed for want of memory",
+        "there is no such one",
     ],
 )
 def test_the_patterns_match(text: str) -> None:

@@ -209,7 +209,7 @@ def _open_outside(device: Device, index: int, inherited: Inherited) -> int:
 
 
 def _links(root: Root) -> None:
-    """/dev/fd and its kin where there is a /proc to point to, and /dev/ptmx."""
+    """/dev/fd and the like where there is a /proc to point to, and /dev/ptmx."""
     dev = root.make_directory("/dev")
     try:
         # the link itself: with `nosymfollow` on /proc it cannot be followed, and is there

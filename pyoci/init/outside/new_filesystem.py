@@ -1,6 +1,6 @@
 """A new file system with its options, however long they are.
 
-fsconfig(2) takes values of 255 bytes at most, mount(2) a page of everything and cuts the rest without a word. The
+fsconfig(2) takes values of 255 bytes at most, mount(2) a page of everything and cuts the rest silently. The
 layers of an overlay are given one by one, where the kernel takes them so (Linux 6.7: `lowerdir+`).
 """
 

@@ -1,4 +1,4 @@
-"""Limits of the kernel on sizes: named here, where it would else end as `invalid argument` without a word."""
+"""Limits of the kernel on sizes: named here, since the kernel only says `invalid argument`."""
 
 from __future__ import annotations
 
