@@ -32,8 +32,8 @@ def table(pids: list[int], options: list[str]) -> str:
     except OSError as error:
         raise PyociError(f"run ps: {reason(error)}; pyoci ps --format json does without") from None
     if status:
-        said = words.decode("utf-8", "replace").strip().partition("\n")[0].strip()  # its usage follows
-        raise PyociError(f"ps {' '.join(options)}: exit status {status}: {said}; see ps(1)")
+        message = words.decode("utf-8", "replace").strip().partition("\n")[0].strip()  # its usage follows
+        raise PyociError(f"ps {' '.join(options)}: exit status {status}: {message}; see ps(1)")
     return select_rows(output.decode("utf-8", "surrogateescape"), set(pids))
 
 

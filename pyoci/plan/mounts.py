@@ -345,7 +345,7 @@ def _attributes(flags: int) -> int:
 
 
 def _set_access_times(mount: Mount, flags: int) -> None:
-    """As mount(2) reads the four flags (fs/namespace.c, path_mount): relatime unless one is named, one field for all."""
+    """As mount(2) reads the four flags (fs/namespace.c, path_mount): relatime by default, and one field for all."""
     if flags & uapi.MS_STRICTATIME:
         mount.attributes_set |= uapi.MOUNT_ATTR_STRICTATIME
     elif flags & uapi.MS_NOATIME:

@@ -18,7 +18,8 @@ LONG_FUNCTIONS = {
 }
 LONG_FILES = {
     "conformance/lib/cases_podman.py": 418,  # one short case after the other
-    "pyoci/cgroups/v1.py": 415,  # the methods of `Cgroup`
+    "pyoci/cgroups/v1.py": 431,  # the methods of `Cgroup`
+    "pyoci/plan/mounts.py": 402,  # the tables of the options are a third of it
     "pyoci/library/container.py": 477,  # the methods of a class that programs see, with their documentation
 }
 
