@@ -151,12 +151,12 @@ class Container:
 
     def _is_its_own(self) -> bool:
         """Whether this object has made the container of this ID: others may delete it meanwhile, and take the ID."""
-        made = self._streams.pid
-        if not made:
+        pid = self._streams.pid
+        if not pid:
             return True  # it is of somebody else's making, or known by its name only
         try:
             with self._open() as entry:
-                return entry.read().pid in (0, made)
+                return entry.read().pid in (0, pid)
         except ContainerNotFound:
             return False
         except PyociError:

@@ -113,7 +113,7 @@ _PSEUDO = (
 )
 
 
-# A mount of these shows a superblock that is there already: flags and options for it are dropped without a word by the
+# A mount of these shows a superblock that is there already: flags and options for it are silently dropped by the
 # kernel, or change the mount of the host (debugfs, tracefs: fs/debugfs/inode.c, debugfs_get_tree).
 _SUPERBLOCK_OF = {
     "mqueue": "it belongs to the IPC namespace",
@@ -127,7 +127,7 @@ _SUPERBLOCK_OF = {
         "the host has one for all of its mounts",
     ),
 }
-# The options of file systems that drop others without a word (fs/ramfs/inode.c, ramfs_parse_param; kernel/bpf/inode.c)
+# The options of file systems that drop others silently (fs/ramfs/inode.c, ramfs_parse_param; kernel/bpf/inode.c)
 _DATA_OF = {
     "bpf": ("uid", "gid", "mode", "delegate_cmds", "delegate_maps", "delegate_progs", "delegate_attachs"),
     "ramfs": ("mode",),

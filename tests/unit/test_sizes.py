@@ -17,10 +17,10 @@ LONG_FUNCTIONS = {
     "pyoci/plan/build.py: build": 51,  # the fields of a plan
 }
 LONG_FILES = {
-    "conformance/lib/cases_podman.py": 418,  # one short case after the other
-    "pyoci/cgroups/v1.py": 431,  # the methods of `Cgroup`
-    "pyoci/plan/mounts.py": 402,  # the tables of the options are a third of it
-    "pyoci/library/container.py": 477,  # the methods of a class that programs see, with their documentation
+    "conformance/lib/cases_podman.py": "one short case after the other",
+    "pyoci/cgroups/v1.py": "the methods of `Cgroup`",
+    "pyoci/library/container.py": "the methods of a class that programs see, with their documentation",
+    "pyoci/plan/mounts.py": "the tables of the options are a third of it",
 }
 
 
@@ -53,6 +53,6 @@ def test_functions_fit_on_a_screen() -> None:
 
 def test_files_are_short() -> None:
     lengths = {str(path.relative_to(ROOT)): path.read_text("utf-8").count("\n") for path in sources()}
-    long = {name: lines for name, lines in lengths.items() if lines > LINES_OF_A_FILE}
-    assert not {name: lines for name, lines in long.items() if lines > LONG_FILES.get(name, 0)}, "are these two jobs?"
-    assert long == LONG_FILES, "LONG_FILES has more than there is: write these numbers"
+    long = {name: lines for name, lines in lengths.items() if lines > LINES_OF_A_FILE and name not in LONG_FILES}
+    assert not long, "are these two jobs?"
+    assert not {name for name in LONG_FILES if lengths.get(name, 0) <= LINES_OF_A_FILE}, "take these out of LONG_FILES"
