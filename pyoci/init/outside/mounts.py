@@ -81,7 +81,7 @@ def apply_one(
 
 
 def finish(plan: Plan, mounted: dict[int, int], root: Root) -> None:
-    """What had to stay writable until now becomes read-only: each tmpfs with `ro`, since mount points and devices are
+    """Make read-only all that had to stay writable until now: each tmpfs with `ro`, since mount points and devices are
     made in it, and the rootfs.
     """
     for index, fd in mounted.items():
