@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 from typing import Any
 
 from pyoci.errors import PyociError, SyscallError
 from pyoci.library.config import Config
+from pyoci.state.remove_tree import remove_tree
 
 _Path = str | os.PathLike[str]
 ROOTFS = "rootfs"
@@ -76,7 +77,8 @@ class Bundle:
             bundle = cls(target)
             bundle.save(changed.with_changes(lambda new: new["root"].update(path=ROOTFS)))
         except BaseException:
-            shutil.rmtree(target, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                _remove_tree(target)
             raise
         return bundle
 
@@ -119,7 +121,16 @@ class Bundle:
 
     def remove(self) -> None:
         """Delete the folder with all in it. What a config with an absolute rootfs names elsewhere stays."""
-        shutil.rmtree(self.path)
+        _remove_tree(self.path)
+
+
+def _remove_tree(path: str) -> None:
+    """Not shutil.rmtree, which is recursive: a container has nested folders in its rootfs as deep as it liked."""
+    parent = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        remove_tree(os.path.basename(path), parent)
+    finally:
+        os.close(parent)
 
 
 def _make_folder(path: str) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pyoci.library.bundle import Bundle
 from pyoci.state.remove_tree import remove_tree
 
 DEPTH = 3000
 
 
-def test_a_tree_deeper_than_a_path(tmp_path: Path) -> None:
+def make_deep(folder: Path) -> None:
     here = os.getcwd()
-    (tmp_path / "folder").mkdir()
+    folder.mkdir(parents=True)
     try:
-        os.chdir(tmp_path / "folder")
+        os.chdir(folder)
         for _ in range(DEPTH):
             os.mkdir("d")
             os.mkdir("e")
@@ -22,7 +23,18 @@ def test_a_tree_deeper_than_a_path(tmp_path: Path) -> None:
             os.chdir("d")
     finally:
         os.chdir(here)
+
+
+def test_a_tree_deeper_than_a_path(tmp_path: Path) -> None:
+    make_deep(tmp_path / "folder")
     remove(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bundle_of_the_library(tmp_path: Path) -> None:
+    """Its container has written to the rootfs."""
+    make_deep(tmp_path / "bundle/rootfs/tmp")
+    Bundle(tmp_path / "bundle").remove()
     assert not list(tmp_path.iterdir())
 
 
