@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from helpers.bundle import Bundle
+from helpers.bundle import BUSYBOX, Bundle
 from helpers.runtime import Runtime, reap, until
 from helpers.terminal import read_all
 
@@ -185,6 +185,14 @@ def test_shell_on_a_terminal(runtime: Runtime) -> None:
     read_all(master)
     assert shell.wait(20) == 3
     os.close(master)
+
+
+@pytest.mark.parametrize("depth, name", [(1200, "d"), (60, "n" * 200)])
+def test_diff_of_folders_nested_deeper_than_a_path(runtime: Runtime, depth: int, name: str) -> None:
+    script = f"mkdir /deep; cd -P /deep; for i in $(seq {depth}); do mkdir {name}; cd -P {name}; done; touch end"
+    lines = expect(runtime, "--diff", "--", BUSYBOX, "sh", "-ec", script).splitlines()
+    assert len(lines) == 1 + depth + 1
+    assert lines[-1] == "A /deep" + f"/{name}" * depth + "/end"
 
 
 def test_diff(runtime: Runtime) -> None:
