@@ -1,4 +1,6 @@
-"""What runc 1.4, crun 1.28 and youki 0.5 have: commands, options and annotations, by their manual pages and `--help`.
+"""What runc 1.5, crun 1.28 and youki have: commands, options and annotations, by their manual pages and `--help`.
+
+Of runc and youki their main branches of summer 2026.
 
 A word of the last column of each table: r runc, c crun, y youki.
 """
@@ -13,7 +15,7 @@ COMMANDS = {
     "features": "rcy",
     "events": "ry",
     "checkpoint": "rcy",
-    "restore": "rc",
+    "restore": "rcy",
     "mounts": "c",
     "completion": "y",
     "info": "y",
@@ -39,7 +41,7 @@ OPTIONS = {
         "version": "rcy",
         "help": "rcy",
     },
-    "create": _NEW,
+    "create": _NEW | {"no-subreaper": "c"},
     "run": _NEW | {"detach": "rcy", "keep": "rcy", "no-subreaper": "rcy"},
     "exec": {
         **dict.fromkeys(("console-socket", "cwd", "env", "tty", "user", "process", "detach", "pid-file"), "rcy"),
@@ -58,7 +60,7 @@ OPTIONS = {
         **dict.fromkeys(("resources", "blkio-weight", "cpu-period", "cpu-quota", "cpu-rt-period"), "rcy"),
         **dict.fromkeys(("cpu-rt-runtime", "cpuset-cpus", "cpuset-mems", "memory", "memory-reservation"), "rcy"),
         **dict.fromkeys(("memory-swap", "pids-limit", "cpu-share"), "rcy"),
-        **dict.fromkeys(("cpu-burst", "cpu-idle"), "r"),
+        **dict.fromkeys(("cpu-burst", "cpu-idle"), "ry"),
         **dict.fromkeys(("kernel-memory", "kernel-memory-tcp"), "rcy"),
         **dict.fromkeys(("l3-cache-schema", "mem-bw-schema"), "ry"),
     },
@@ -74,7 +76,9 @@ OPTIONS = {
     },
     "restore": _CRIU
     | {
-        **dict.fromkeys(("bundle", "detach", "pid-file", "console-socket", "lsm-profile", "lsm-mount-context"), "rc"),
+        **dict.fromkeys(("bundle", "detach", "pid-file", "console-socket"), "rcy"),
+        **dict.fromkeys(("lsm-profile", "lsm-mount-context"), "rc"),
+        "manage-cgroups-mode": "rcy",
         **dict.fromkeys(("no-subreaper", "no-pivot"), "r"),
     },
 }

@@ -56,7 +56,7 @@ PROPERTIES: dict[str, tuple[str, ...]] = {
     "linux.cgroupsPath": ("integration/test_cgroups_path",),
     "linux.resources": _CGROUPS,
     "linux.resources.devices": ("integration/test_cgroups_devices",),
-    "linux.resources.network": ("unit/test_cgroups_resources",),
+    "linux.resources.network": ("integration/test_cgroups_limits", "unit/test_cgroups_resources"),
     "linux.intelRdt": ("integration/test_intel_rdt_groups",),
     "linux.memoryPolicy": ("integration/test_memory_policy",),
     "linux.sysctl": ("integration/test_sysctl",),

@@ -14,13 +14,17 @@ from pyoci.host.send_fd import ConsoleSocket
 
 USAGE = "[options] ID"
 BUNDLE = Option(name="bundle", short="b", value="DIR", default=".", help="the bundle (default: the working directory)")
-OPTIONS = (
+OF_A_NEW_ONE = (
     BUNDLE,
     Option(name="config", value="FILE", default="", help="the configuration (default: config.json in the bundle)"),
     *HAND_OVER,
     Option(name="no-pivot", help="move the root file system instead of pivot_root (for a root in a ramdisk)"),
     Option(name="no-new-keyring", help="keep the caller's session keyring"),
     Option(name="preserve-fds", value="N", default="0", help="pass N more file descriptors, starting at 3"),
+)
+OPTIONS = (
+    *OF_A_NEW_ONE,
+    Option(name="no-subreaper", help="accepted and ignored: create stays with no container"),
 )
 
 

@@ -12,7 +12,7 @@ from pyoci.host import run as host
 
 USAGE = "[options] ID"
 OPTIONS = (
-    *create.OPTIONS,
+    *create.OF_A_NEW_ONE,
     Option(name="detach", short="d", help="return once the program runs"),
     Option(name="keep", help="do not delete the container when its program exits"),
     Option(name="no-subreaper", help="do not reap orphans of the container's processes"),

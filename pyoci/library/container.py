@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import IO, Any, Literal, TypedDict, Unpack, overload
 
 from pyoci.cli.main import default_root
@@ -280,7 +280,7 @@ class Container:
         with self._open() as entry:
             return host_ps.pids(entry)
 
-    def events(self, interval: float = 5.0) -> Iterator[Event]:
+    def events(self, interval: float = 5.0) -> Generator[Event, None, None]:
         """Statistics every `interval` seconds, and each out-of-memory kill, until the container has stopped."""
         events = self._events(interval)
         try:

@@ -249,3 +249,24 @@ def test_realtime(runtime: Runtime, bundle: Bundle) -> None:
     runtime.create(bundle)
     assert cgroup_files.read(bundle.cgroups_path, "cpu.rt_runtime_us", "") == "5000"
     assert cgroup_files.read(bundle.cgroups_path, "cpu.rt_period_us", "") == "500000"
+
+
+def test_class_and_priorities_of_the_network_on_v1(runtime: Runtime, bundle: Bundle) -> None:
+    """Documentation/admin-guide/cgroup-v1/net_cls.rst and net_prio.rst; only v1 has them."""
+    cgroup_files.v1_only()
+    if "net_prio" not in cgroup.hierarchies():
+        pytest.skip("no hierarchy with the controller net_prio is mounted")
+    network = {"classID": 0x10001, "priorities": [{"name": "lo", "priority": 7}]}
+    bundle.linux["resources"]["network"] = network
+    runtime.create(bundle)
+    assert cgroup_files.read(bundle.cgroups_path, "net_cls.classid", "") == str(0x10001)
+    group = cgroup_files.place("net_prio", bundle.cgroups_path)
+    assert "lo 7" in (group / "net_prio.ifpriomap").read_text().splitlines()
+
+
+def test_priority_of_a_device_that_is_not_there_on_v1(runtime: Runtime, bundle: Bundle) -> None:
+    cgroup_files.v1_only()
+    if "net_prio" not in cgroup.hierarchies():
+        pytest.skip("no hierarchy with the controller net_prio is mounted")
+    bundle.linux["resources"]["network"] = {"priorities": [{"name": "no-such0", "priority": 7}]}
+    assert "/linux/resources/network/priorities" in runtime.refuses(bundle)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,3 +148,105 @@ def test_create(library: Library, command: Callable[..., Callable[[], None]], al
         container.close()
 
     assert best_in_turn(create, bare, undo, command("delete", "--force", bare_name)) < allowed
+
+
+class Fresh:
+    """Containers of the library and of the bare command, a new one of each for every call that uses one up."""
+
+    def __init__(self, library: Library, command: Callable[..., Step], *, script: str = "exec sleep 300") -> None:
+        self.library = library
+        self.command = command
+        self.script = script
+
+    def created(self) -> Container:
+        return self.library.create(self.script)
+
+    def stopped(self) -> Container:
+        container = self.library.started("exit 3")
+        container.wait(10)
+        return container
+
+    def cost(self, make: Step, call: Callable[[Container], Any], *words: str) -> float:
+        """As best_in_turn, each call on a container of its own."""
+
+        def attempt() -> float:
+            costs: tuple[list[float], list[float]] = ([], [])
+            for _ in range(ROUNDS):
+                for index, of_library in enumerate((True, False)):
+                    container = make()
+                    bare = self.command(*words, container.id)
+                    step = partial(call, container) if of_library else bare
+                    costs[index].append(once(step, lambda: None))
+                    if container.exists():
+                        container.delete(force=True)
+                    container.close()
+            return min(costs[0]) - min(costs[1])
+
+        return min(attempt() for _ in range(3))
+
+
+def test_start(library: Library, command: Callable[..., Step], allowed: float) -> None:
+    fresh = Fresh(library, command)
+    assert fresh.cost(fresh.created, Container.start, "start") < allowed
+
+
+def test_delete(library: Library, command: Callable[..., Step], allowed: float) -> None:
+    fresh = Fresh(library, command)
+    assert fresh.cost(fresh.stopped, Container.delete, "delete") < allowed
+
+
+def test_delete_by_force(library: Library, command: Callable[..., Step], allowed: float) -> None:
+    fresh = Fresh(library, command)
+    assert fresh.cost(fresh.created, lambda one: one.delete(force=True), "delete", "--force") < allowed
+
+
+def test_wait(library: Library, command: Callable[..., Step]) -> None:
+    """There is no such command: it is cheaper than to ask for the state once."""
+    with library.started("exit 3") as container:
+        container.wait(10)
+        other = Container(container.id, **library.options)
+        assert best(lambda: Container(container.id, **library.options).wait(10)) < best(command("state", container.id))
+        assert other.wait(0).code == 3
+
+
+def test_popen(library: Library, command: Callable[..., Step], allowed: float) -> None:
+    with library.started("sleep 300") as container:
+        bare = command("exec", container.id, "true")
+
+        def run() -> None:
+            with container.popen(["true"]) as program:
+                program.wait(10)
+
+        assert best_in_turn(run, bare) < allowed
+
+
+def test_events(library: Library, command: Callable[..., Step], allowed: float) -> None:
+    """The first of them, beside the command that prints one."""
+    with library.started("sleep 300") as container:
+
+        def first() -> None:
+            events = container.events(interval=0.001)
+            next(events)
+            events.close()
+
+        assert best_in_turn(first, command("events", "--stats", container.id)) < allowed
+
+
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_copies(library: Library, command: Callable[..., Step], allowed: float, tmp_path: Path, way: str) -> None:
+    """What people do instead is to run cat in the container."""
+    config = library.config.with_tmpfs("/copies")
+    (tmp_path / "file").write_bytes(bytes(4096))
+    with library.started("sleep 300", config=config) as container:
+        container.copy_in(tmp_path / "file", "/copies/file")
+        bare = command("exec", container.id, "cat", "/copies/file")
+        target = tmp_path / "copied"
+
+        def copy_in() -> None:
+            container.copy_in(tmp_path / "file", "/copies/file")
+
+        def copy_out() -> None:
+            container.copy_out("/copies/file", target)
+
+        step = copy_in if way == "in" else copy_out
+        assert best_in_turn(step, bare, lambda: target.unlink(missing_ok=True)) < allowed

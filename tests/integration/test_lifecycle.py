@@ -296,6 +296,10 @@ class TestRun:
         bundle.sh("echo ran")
         assert runtime.run(bundle, "--no-subreaper").stdout == "ran\n"
 
+    def test_create_takes_no_subreaper_as_crun_does(self, runtime: Runtime, bundle: Bundle) -> None:
+        container = runtime.create(bundle, "--no-subreaper")
+        assert container.status == "created"
+
     def test_keep(self, runtime: Runtime, bundle: Bundle) -> None:
         name = runtime.new_id()
         assert runtime.run(bundle, "--keep", name=name).status == 0

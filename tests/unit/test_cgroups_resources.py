@@ -98,6 +98,23 @@ def test_every_property_has_its_file_in_v1() -> None:
     ]
 
 
+def test_leaf_weights_are_written_on_v1() -> None:
+    """blkio-controller.rst: the weight of a group's own tasks beside that of the groups below it."""
+    devices = [{"major": 8, "minor": minor, "leafWeight": 40 + minor} for minor in (0, 16)]
+    assert v1({"blockIO": {"leafWeight": 20, "weightDevice": devices}})[-3:] == [
+        ("blkio.leaf_weight", "20"),
+        ("blkio.leaf_weight_device", "8:0 40"),
+        ("blkio.leaf_weight_device", "8:16 56"),
+    ]
+
+
+def test_priorities_of_the_network_are_written_one_by_one_on_v1() -> None:
+    """net_prio.rst: each write to net_prio.ifpriomap is one device."""
+    priorities = [{"name": "eth0", "priority": 5}, {"name": "lo", "priority": 0}]
+    written = [("net_prio.ifpriomap", "eth0 5"), ("net_prio.ifpriomap", "lo 0")]
+    assert v1({"network": {"priorities": priorities}})[-2:] == written
+
+
 EVERYTHING_OF_V2: Resources = {
     "memory": {"limit": 1000, "reservation": -1, "swap": 3000, "useHierarchy": True, "kernel": -1},
     "cpu": {"shares": 1024, "quota": 5000, "period": 10000, "burst": 7, "cpus": "0", "idle": 0},

@@ -19,7 +19,7 @@ def test_a_row_is_shown_by_a_test_about_its_subject() -> None:
     """Not by any test that has the same word: `priority` of a process is not the one of a network device."""
     page = (ROOT / "docs/compatibility.md").read_text()
     for row, file in (
-        ("`linux.resources.network.priorities.priority`", "unit/test_cgroups_resources"),
+        ("`linux.resources.network.priorities.priority`", "integration/test_cgroups_limits"),
         ("`linux.seccomp.syscalls.args.op`", "integration/test_seccomp_filter"),
         ("`hooks.poststop.env`", "integration/test_hooks"),
         ("`restore --no-subreaper`", "integration/test_checkpoint_faults"),
