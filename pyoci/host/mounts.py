@@ -77,7 +77,7 @@ def change(entry: Entry, action: str, file: str) -> None:
 
 
 def _read(file: str) -> list[Any]:
-    data = _standard_input() if file == "-" else bundles.read_file(file)
+    data = _standard_input() if file == "-" else bundles.read_stream(file)
     document = jsontext.loads(data, what=file)
     if isinstance(document, dict):
         document = document.get("mounts", [document])

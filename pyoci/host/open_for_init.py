@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import _socket
 import _stat as stat
-import errno
 import posix
 
 from pyoci.errors import ConfigError, SyscallError, UnsupportedError
@@ -90,16 +89,20 @@ def _open_now(entry: Mount, index: int, plan: Plan, proc_fd: int) -> int | None:
     prefix = plan.rootfs.path.rstrip("/") + "/"
     if entry.source.startswith(prefix):
         return None
+    flags = posix.O_PATH | posix.O_CLOEXEC | (posix.O_NOFOLLOW if entry.source_link else 0)
     try:
-        tree = open_source(entry, index, plan, proc_fd)
-    except SyscallError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return None  # a link may lead to what an earlier mount brings
-        raise
-    if f"{posix.readlink(f'self/fd/{tree}', dir_fd=proc_fd)}/".startswith(_real(plan.rootfs.path) + "/"):
-        posix.close(tree)
-        return None
-    return tree
+        place = posix.open(entry.source, flags)
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # a link may lead to what an earlier mount brings
+    except OSError as error:
+        raise SyscallError(error.errno or 0, _words(entry)) from None
+    try:
+        # the place itself is asked for its path: a detached mount shows none
+        if f"{posix.readlink(f'self/fd/{place}', dir_fd=proc_fd)}/".startswith(_real(plan.rootfs.path) + "/"):
+            return None
+        return open_source(entry, index, plan, proc_fd, place)
+    finally:
+        posix.close(place)
 
 
 def _real(path: str) -> str:
@@ -111,12 +114,23 @@ def _real(path: str) -> str:
         posix.close(fd)
 
 
-def open_source(entry: Mount, index: int, plan: Plan, proc_fd: int) -> int:
-    """A detached clone of a bind mount's source, with its ids mapped where that is asked for."""
-    what = f"mount src={shown(entry.source)} dst={shown(entry.destination)}"
+def _words(entry: Mount) -> str:
+    return f"mount src={shown(entry.source)} dst={shown(entry.destination)}"
+
+
+def open_source(entry: Mount, index: int, plan: Plan, proc_fd: int, place: int = -1) -> int:
+    """A detached clone of a bind mount's source, with its ids mapped where that is asked for.
+
+    `place` is the source where it is open already.
+    """
+    what = _words(entry)
     propagation = 0 if _tells_the_host(entry, plan) else plan.rootfs.host_propagation
     try:
-        tree = _clone(entry.source, recursive=entry.recursive, propagation=propagation, follow=not entry.source_link)
+        if place >= 0:
+            tree = _clone("", place, recursive=entry.recursive, propagation=propagation)
+        else:
+            follow = not entry.source_link
+            tree = _clone(entry.source, recursive=entry.recursive, propagation=propagation, follow=follow)
     except SyscallError as error:
         raise SyscallError(error.errno, what) from None
     if entry.idmap:
@@ -143,9 +157,9 @@ def _map_ids(tree: int, entry: Mount, user: UserNamespace, proc_fd: int, what: s
         posix.close(userns)
 
 
-def _clone(path: str, *, recursive: bool, propagation: int, follow: bool = True) -> int:
+def _clone(path: str, dirfd: int = uapi.AT_FDCWD, *, recursive: bool, propagation: int, follow: bool = True) -> int:
     """A detached copy; with `propagation` 0 it stays a peer of the host's mount, if that is shared."""
-    tree = mount.open_tree(uapi.AT_FDCWD, path, recursive=recursive, follow=follow)
+    tree = mount.open_tree(dirfd, path, recursive=recursive, follow=follow)
     if propagation:
         mount.setattr(tree, propagation=propagation, recursive=True)
     return tree

@@ -60,4 +60,4 @@ def _warn(resources: dict[str, Any]) -> None:
     if kernel > 0:
         from pyoci.spec.rules import advice
 
-        log.warning(f"memory.kernel: {kernel} {advice.IGNORED_BY_KERNEL}")
+        log.warning(f"/memory/kernel: {kernel} {advice.IGNORED_BY_KERNEL}")

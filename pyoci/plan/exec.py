@@ -66,6 +66,7 @@ def plan(config: dict[str, Any], changes: Changes, request: Request, facts: Fact
     planned = process_plan.plan(document, linux, request, facts, "user" in kinds, warnings, config.get("annotations"))
     if planned is None:
         raise ConfigError("/process: missing, there is nothing to execute")
+    warnings += _capabilities_without_effect(document, changes)
     limit = ((linux.get("resources") or {}).get("pids") or {}).get("limit") or 0
     return ExecPlan(
         process=planned,
@@ -77,6 +78,19 @@ def plan(config: dict[str, Any], changes: Changes, request: Request, facts: Fact
         limits_itself="user" not in kinds and not facts.capabilities >> CAP_SYS_RESOURCE & 1,
         warnings=warnings,
     )
+
+
+def _capabilities_without_effect(document: dict[str, Any], changes: Changes) -> list[str]:
+    """capabilities(7): execve gives a user other than root those that are ambient, and no others."""
+    if not (document.get("user") or {}).get("uid"):
+        return []
+    ambient = (document.get("capabilities") or {}).get("ambient") or ()
+    return [
+        f"--cap {name[:80]}: user {document['user']['uid']} does not get it,"
+        " since it is not in /process/capabilities/inheritable of config.json"
+        for name in changes.capabilities
+        if name not in ambient
+    ]
 
 
 def process_document(config: dict[str, Any], changes: Changes) -> dict[str, Any]:

@@ -214,7 +214,7 @@ def test_a_limit_of_kernel_memory_is_warned_of_on_v1(runtime: Runtime, bundle: B
     container = runtime.start(bundle)
     assert "/linux/resources/memory/kernel: is ignored by Linux 5.16 and later" in container.stderr
     result = runtime.expect("update", "--kernel-memory", "900m", container.id)
-    assert "warning: memory.kernel: 943718400 is ignored by Linux 5.16 and later" in result.stderr
+    assert "warning: /memory/kernel: 943718400 is ignored by Linux 5.16 and later" in result.stderr
 
 
 def test_swappiness_and_oom_killer_on_v1(runtime: Runtime, bundle: Bundle) -> None:

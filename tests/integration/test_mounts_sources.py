@@ -65,7 +65,13 @@ def test_a_source_in_an_earlier_mount(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_by_a_link_to_an_earlier_mount(runtime: Runtime, bundle: Bundle, volume: Path, way: object) -> None:
+@pytest.mark.parametrize("covered", [True, False])
+def test_by_a_link_to_an_earlier_mount(
+    runtime: Runtime, bundle: Bundle, volume: Path, way: object, covered: bool
+) -> None:
+    if covered:
+        (bundle.rootfs / "mnt/sub").mkdir()
+        (bundle.rootfs / "mnt/sub/fact").write_text("beneath")
     (bundle.path / "way").symlink_to(bundle.rootfs / "mnt")
     bundle.bind(volume, "/mnt")
     entry = bundle.bind(bundle.path / "way/sub", "/home")

@@ -192,6 +192,16 @@ class TestPlan:
         assert plan.pids_limited
 
     @pytest.mark.parametrize(
+        ("user", "inheritable", "warned"),
+        [("0", [], False), ("1000", [], True), ("1000", ["CAP_KILL"], False), ("0:5", [], False), ("5:0", [], True)],
+    )
+    def test_a_capability_that_the_user_does_not_get(self, user: str, inheritable: list[str], warned: bool) -> None:
+        """runc warns of it, too: it cannot raise the ambient capability."""
+        config = {"process": {"cwd": "/", "capabilities": {"inheritable": inheritable}}}
+        plan = planned(config, args=["x"], user=user, capabilities=["CAP_KILL"])
+        assert any(warning.startswith("--cap CAP_KILL: user ") for warning in plan.warnings) is warned
+
+    @pytest.mark.parametrize(
         ("resources", "limited"),
         [
             (None, False),

@@ -96,6 +96,12 @@ def _supply(device: Device, index: int, directory: int, name: str, inherited: In
     _bind(device, index, directory, name, inherited)
 
 
+def _kind_of(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "a link"
+    return "a folder" if stat.S_ISDIR(mode) else "a file"
+
+
 def _existing(device: Device, directory: int, name: str) -> int | None:
     """Check the file that lies there already: the spec wants an error when it is not the device asked for."""
     try:
@@ -104,11 +110,13 @@ def _existing(device: Device, directory: int, name: str) -> int | None:
         return None
     except OSError as error:
         raise SyscallError(error.errno or 0, f"open {device.path}") from None
-    if _matches(device, posix.fstat(fd)):
+    status = posix.fstat(fd)
+    if _matches(device, status):
         return fd
     posix.close(fd)
+    other = _kind_of(status.st_mode)
     raise UnsupportedError(
-        f"device {shown(device.path)}: a file that is not {device.kind} {device.major}:{device.minor} is already there"
+        f"device {shown(device.path)}: {other} that is not {device.kind} {device.major}:{device.minor} is already there"
     )
 
 
