@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -223,3 +224,12 @@ def import_error(name: str, wanted: str) -> ImportError:
 def test_only_what_is_not_in_the_program_is_left_out_of_a_snapshot(error: ImportError, is_not_here: bool) -> None:
     assert boot._is_not_here(error) == is_not_here
     assert boot._is_not_here(boot._NotHere("re is not for a snapshot", name="re"))
+
+
+def test_the_versions_of_python_are_those_that_ci_runs_and_the_document_names() -> None:
+    """Private names of CPython are used: a version that nobody runs may do anything."""
+    versions = [f"{major}.{minor}" for major, minor in build_program.SNAPSHOT_VERSIONS]
+    workflow = (ROOT / ".github/workflows/ci.yml").read_text()
+    assert re.findall(r'python: "([0-9.]+)"', workflow) == versions, "the job snapshot of .github/workflows/ci.yml"
+    words = " ".join((ROOT / "docs/architecture.md").read_text().split())
+    assert f"x86_64, {' and '.join(versions)} so far" in words, "docs/architecture.md, The snapshot"
