@@ -8,9 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from helpers import sandbox
 from helpers.bundle import Bundle
-from helpers.hostile import FakeProc, Outside, swapping
+from helpers.forked import forked
+from helpers.hostile import FakeProc, Outside, check, libc, swapping
 from helpers.runtime import Runtime
+
+from pyoci.errors import SyscallError
+from pyoci.kernel import procfs
 
 TRIES = 8
 FILE = "sys/" + FakeProc.SYSCTL.replace(".", "/")
@@ -93,3 +98,22 @@ def test_exec(runtime: Runtime, bundle: Bundle, outside: Outside) -> None:
     assert mounted.stdout.strip().endswith("0"), mounted
     assert container.exec("echo", "runs").stdout.strip() == "runs"
     outside.check()
+
+
+@pytest.mark.parametrize(
+    "over", [("-t", "tmpfs", "tmpfs"), ("--bind", "/proc/sys"), ("--bind", "/proc/1"), ("--bind", "/sys")]
+)
+def test_the_hosts_own_is_looked_at(over: tuple[str, ...]) -> None:
+    """Whoever has mounted something over the /proc of the runtime's own mount namespace."""
+
+    def opens() -> str:
+        check(libc.unshare(sandbox.CLONE_NEWNS), "unshare")
+        sandbox.mount("--make-rprivate", "/")
+        sandbox.mount(*over, "/proc")
+        try:
+            procfs.open_root()
+        except SyscallError as error:
+            return str(error)
+        return "opened"
+
+    assert "it is not a procfs" in forked(opens)
