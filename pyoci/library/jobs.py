@@ -156,6 +156,8 @@ def _config(
         changed = changed.with_cpus(cpus)
     if pids is not None:
         changed = changed.with_pids(pids)
+    if isinstance(binds, (str, bytes)):
+        raise TypeError(f"binds: takes a list of them, not the string {binds[:40]!r}")
     for bind in binds:
         source, destination, how = _bind(bind)
         changed = changed.with_bind(source, destination, read_only=how == "ro")

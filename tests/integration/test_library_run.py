@@ -137,6 +137,12 @@ def test_a_string_is_no_list_of_words(library: Library) -> None:
             pyoci.run(args, config=library.config, **library.options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("binds", ["/tmp:/mnt", b"/tmp:/mnt"])
+def test_a_string_is_no_list_of_binds(library: Library, binds: object) -> None:
+    with pytest.raises(TypeError, match=r"binds: takes a list of them, not the string b?'/tmp:/mnt'"):
+        library.run("true", binds=binds)
+
+
 @pytest.mark.parametrize(
     ("what", "error"),
     [
