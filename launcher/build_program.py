@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ SOURCES = (
     "launcher/pyoci.c",
     "launcher/memory.c",
     "launcher/seal.c",
+    "launcher/snapshot/immortal.c",
     "launcher/snapshot/snapshot.c",
     "pyoci/_record.c",
     "pyoci/kernel/_raw.c",
@@ -66,7 +68,8 @@ class Target(NamedTuple):
     libraries: tuple[str, ...]  # behind
     is_static: bool  # libpython: then its variables can be put apart
     has_snapshot: bool
-    is_release: bool  # nobody strips it any more
+    is_release: bool  # nobody strips it any more, and each function has a section of its own
+    has_symbols: bool  # for debuggers, and for hack/hot-functions
     interpreter: str  # the dynamic linker; empty for a static program
     facts: str  # the source of pyoci.build, for build()
 
@@ -107,13 +110,44 @@ def _link(program: Path, folder: Path, target: Target, *, with_snapshot: bool) -
     if target.is_static:
         objects = (_put_apart(folder, target, objects, with_snapshot=with_snapshot),)
         script = (f"-Wl,-T,{ROOT / 'launcher/snapshot/variables.ld'}",)
+    if target.is_release:
+        script += (f"-Wl,-T,{_hot_functions(folder, target)}",)
     rest = target.libraries if target.is_static else (*target.python, *target.libraries)
     if with_snapshot:
         objects += (compile_entry(folder, target),)
         script += ("-Wl,--entry=pyoci_entry",)
     run(*target.compiler, *LINK_HARDENING, *script, *map(str, objects), *rest, "-o", str(program))
-    # The symbols that extension modules look for stay; the rest is 1 MB.
-    run(f"{target.tools}strip", "--strip-unneeded", str(program))
+    if not target.has_symbols:
+        # The symbols that extension modules look for stay; the rest is 1 MB.
+        run(f"{target.tools}strip", "--strip-unneeded", str(program))
+
+
+def _hot_functions(folder: Path, target: Target) -> Path:
+    """A linker script that puts the functions of engines' commands beside each other.
+
+    The kernel maps 16 pages of a file at a time, so what is between two functions takes memory and time. The C library
+    has a small object for each function instead of a section.
+    """
+    names = (ROOT / "launcher/hot_functions.txt").read_text().split()
+    sections = [f"*(.text.{name} .text.{name}.*)" for name in names]
+    archive = _output(*target.compiler, "-print-file-name=libc.a")
+    sections += [f"*libc.a:{member}(.text .text.*)" for member in _members(target.tools, archive, names)]
+    script = folder / "hot_functions.ld"
+    lines = "\n".join(sections)
+    script.write_text(f"SECTIONS\n{{\n.text.hot : {{\n{lines}\n}}\n}}\nINSERT BEFORE .text;\n")
+    return script
+
+
+def _members(tools: str, archive: str, functions: Iterable[str]) -> list[str]:
+    """The objects of `archive` that define `functions`."""
+    members, wanted, member = [], set(functions), ""
+    for line in _output(f"{tools}nm", "--defined-only", archive).splitlines():
+        words = line.split()
+        if len(words) == 1:
+            member = words[0].removesuffix(":")
+        elif len(words) == 3 and words[2] in wanted and member not in members:
+            members.append(member)
+    return members
 
 
 def _compile(folder: Path, target: Target, options: tuple[str, ...]) -> tuple[Path, ...]:
@@ -181,6 +215,7 @@ def of_this_python() -> Target:
         is_static=static_library() is not None,
         has_snapshot=can_have_snapshot() and not os.environ.get("PYOCI_NO_SNAPSHOT"),
         is_release=False,
+        has_symbols=False,
         interpreter=snapshot.Program(Path(sys.executable).read_bytes()).interpreter(),
         facts=build_facts(commit(), str(sysconfig.get_path("stdlib"))),
     )
@@ -276,6 +311,12 @@ def config(name: str) -> str:
 def literal(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ).stdout.strip()
 
 
 def run(*command: str) -> None:

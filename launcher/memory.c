@@ -1,7 +1,7 @@
 /* Python's memory, known well enough to be given back all at once.
  *
  * The last thing that Python does in init is to hand over to kernel/_deferred.c, which may wait for long. It needs its
- * stack and its one block; the program's data, the heap and the arenas of Python's objects can go. */
+ * stack and its one block; the program's code and data, the heap and the arenas of Python's objects can go. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -9,8 +9,10 @@
 #include "memory.h"
 #include "snapshot/snapshot.h"
 
+#include <link.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -90,6 +92,16 @@ static void give_back(char *begin, char *end, size_t page)
         madvise(begin, (size_t)(end - begin), MADV_DONTNEED);
 }
 
+/* The code and the constants, which are the file's: what is used of them while init waits is mapped once more. */
+static void unmap_code(size_t page)
+{
+    const ElfW(Phdr) *segments = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+
+    for (unsigned long i = 0; segments && i < getauxval(AT_PHNUM); i++)
+        if (segments[i].p_type == PT_LOAD && !(segments[i].p_flags & PF_W))
+            give_back((char *)segments[i].p_vaddr, (char *)segments[i].p_vaddr + segments[i].p_filesz, page);
+}
+
 static void give_back_memory(void)
 {
     const size_t page = memory.page;
@@ -101,6 +113,7 @@ static void give_back_memory(void)
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
         give_back(kept[i].begin, kept[i].begin + kept[i].size, page);
     give_back(VARIABLES_BEGIN, VARIABLES_END, page); /* `memory` is in there, too */
+    unmap_code(page);
 }
 
 /* Where the strings end that execve(2) has put one behind the other, from `end` on. */

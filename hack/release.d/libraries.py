@@ -18,6 +18,14 @@ _testbuffer _testinternalcapi _testcapi _testlimitedcapi _testclinic _testclinic
 _testmultiphase _testsinglephase _testexternalinspection _ctypes_test xxlimited xxlimited_35
 """.split()
 
+# Constants in CPython's headers that are set for a long life. A command runs most of its code once and ends: what these
+# save later is not saved, and each of them writes to pages of the snapshot (launcher/snapshot/README.md).
+INTERPRETER_CONSTANTS = (
+    ("pycore_code.h", "ENABLE_SPECIALIZATION 1", "ENABLE_SPECIALIZATION 0"),  # counters inside the code
+    ("pycore_typeobject.h", "MCACHE_SIZE_EXP 12", "MCACHE_SIZE_EXP 9"),  # attributes found: 512 of them, not 4096
+    ("pycore_function.h", "FUNC_VERSION_CACHE_SIZE (1<<12)", "FUNC_VERSION_CACHE_SIZE (1<<4)"),  # for specialization
+)
+
 
 class Machine(NamedTuple):
     """What a release is built for: names of it in the tools."""
@@ -58,6 +66,7 @@ class Build(NamedTuple):
             "-g0",
             "-fno-pie",
             "-fno-asynchronous-unwind-tables",  # 1 MB that only debuggers read
+            "-ffunction-sections",  # so that those of engines' commands can be put together: launcher/hot_functions.txt
             "-fstack-protector-strong",
             "-fstack-clash-protection",
             "-D_FORTIFY_SOURCE=2",
@@ -73,6 +82,15 @@ class Build(NamedTuple):
 def unpack_all(build: Build) -> None:
     for wanted in (*build.inputs.sources.values(), *build.inputs.packages.values()):
         unpack(wanted, build.downloads, build.source(wanted.name))
+    set_constants(build.source("python") / "Include/internal")
+
+
+def set_constants(headers: Path) -> None:
+    for name, theirs, ours in INTERPRETER_CONSTANTS:
+        text = (headers / name).read_text()
+        if text.count(f"#define {theirs}") != 1:
+            raise ReleaseError(f"{name} does not define {theirs}: correct INTERPRETER_CONSTANTS (libraries.py)")
+        (headers / name).write_text(text.replace(f"#define {theirs}", f"#define {ours}"))
 
 
 def run(log: Path, *command: str | Path, cwd: Path, **environment: str) -> None:

@@ -20,8 +20,8 @@ import build_program  # noqa: E402 - needs the line above
 _PURE = ("attrs", "jeepney", "jsonschema", "jsonschema-specifications", "pyroute2", "referencing", "python-prctl")
 
 
-def link(build: Build, python: Path, interpreter: Path, log: Path, commit: str) -> Path:
-    """The program in `work`.
+def link(build: Build, python: Path, interpreter: Path, log: Path, commit: str, *, symbols: bool = False) -> Path:
+    """The program in `work`, with the names of its functions if `symbols`.
 
     `python` is libpython's build folder, `interpreter` one of the same version that runs here.
     """
@@ -55,6 +55,7 @@ def link(build: Build, python: Path, interpreter: Path, log: Path, commit: str) 
         is_static=True,
         has_snapshot=build.machine.name in build_program.SNAPSHOT_MACHINES,
         is_release=True,
+        has_symbols=symbols,
         interpreter="",
         facts="",
     )

@@ -236,7 +236,7 @@ bool snapshot_write(void)
 {
     char nothing;
 
-    if (!keep_code())
+    if (!keep_code() || !snapshot_make_immortal())
         return false;
     PyThreadState *thread = PyEval_SaveThread();
 

@@ -23,6 +23,9 @@ bool snapshot_is_there(void);
 /* Tell Python which process it is in, after whose start it has not asked. */
 bool snapshot_wake(void);
 
+/* Stop counting the references of all objects that there are (immortal.c). */
+bool snapshot_make_immortal(void);
+
 /* Write the snapshot to standard output, and wait for the end of standard input. */
 bool snapshot_write(void);
 

@@ -6,6 +6,7 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -109,6 +110,23 @@ def test_the_log_that_an_error_names_outlives_the_build(tmp_path: Path, monkeypa
         tool.in_folder(build, cache, "commit", fresh=True)
     assert str(failed.value) == f"false failed with status 1: {cache}/build.log has its output"
     assert "$ false" in (cache / "build.log").read_text()
+
+
+def test_constants_of_the_interpreter_are_set(tmp_path: Path) -> None:
+    for name, theirs, _ in libraries.INTERPRETER_CONSTANTS:
+        (tmp_path / name).write_text(f"#ifdef X\n#define {theirs}  /* why */\n#endif\n")
+    libraries.set_constants(tmp_path)
+    for name, _, ours in libraries.INTERPRETER_CONSTANTS:
+        assert (tmp_path / name).read_text() == f"#ifdef X\n#define {ours}  /* why */\n#endif\n"
+
+
+def test_constant_that_the_interpreter_does_not_have_ends_the_build(tmp_path: Path) -> None:
+    for name, theirs, _ in libraries.INTERPRETER_CONSTANTS:
+        (tmp_path / name).write_text(f"#define {theirs}\n")
+    name, theirs, _ = libraries.INTERPRETER_CONSTANTS[-1]
+    (tmp_path / name).write_text("#define SOMETHING_ELSE 1\n")
+    with pytest.raises(inputs.ReleaseError, match=f"{name} does not define {re.escape(theirs)}"):
+        libraries.set_constants(tmp_path)
 
 
 def test_steps_see_nothing_of_the_builders_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,6 +340,31 @@ print(" ".join(sorted(cold)))
             [sys.executable, "-c", loads], check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT
         ).stdout.split()
         assert not set(cold) & set(loaded), command_name
+
+
+def test_functions_of_engines_commands_are_beside_each_other(tmp_path: Path) -> None:
+    """launcher/hot_functions.txt is written by hack/hot-functions."""
+    names = (ROOT / "launcher/hot_functions.txt").read_text().split()
+    assert len(names) == len(set(names))
+    assert {"_PyEval_EvalFrameDefault", "raw_end", "malloc"} <= set(names)
+    script = subprocess.run(
+        [sys.executable, "-c", HOT_FUNCTIONS, str(ROOT / "launcher"), str(tmp_path)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    assert "*(.text._PyEval_EvalFrameDefault .text._PyEval_EvalFrameDefault.*)" in script
+    assert "*libc.a:malloc.o(.text .text.*)" in script
+    assert "qsort.o" not in script
+
+
+HOT_FUNCTIONS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import build_program
+from pathlib import Path
+print(build_program._hot_functions(Path(sys.argv[2]), build_program.of_this_python()).read_text())
+"""
 
 
 ORDER = """
