@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from helpers.bundle import Bundle
 from helpers.runtime import Runtime
 
@@ -22,8 +24,20 @@ def test_of_root_too(runtime: Runtime, bundle: Bundle) -> None:
     assert groups(runtime, bundle) == [9]
 
 
-def test_none(runtime: Runtime, bundle: Bundle) -> None:
-    bundle.process["user"]["additionalGids"] = []
+@pytest.fixture
+def caller_in_groups() -> Iterator[None]:
+    """The runtime's caller has some, which the container must not inherit."""
+    before = os.getgroups()
+    os.setgroups([0, 4242])
+    yield
+    os.setgroups(before)
+
+
+@pytest.mark.usefixtures("caller_in_groups")
+@pytest.mark.parametrize("uid", [0, 1000])
+@pytest.mark.parametrize("user", [{}, {"additionalGids": []}])
+def test_none(runtime: Runtime, bundle: Bundle, user: dict[str, list[int]], uid: int) -> None:
+    bundle.process["user"] = {"uid": uid, "gid": 5, **user}
     assert groups(runtime, bundle) == []
 
 

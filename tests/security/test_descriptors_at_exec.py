@@ -76,6 +76,7 @@ def test_more_are_preserved_than_there_are(runtime: Runtime, bundle: Bundle, cou
     """The numbers that the caller did not fill must not be the runtime's own."""
     bundle.sh("for fd in /proc/self/fd/*; do echo $fd $(readlink $fd); done")
     result = runtime.run(bundle, "--preserve-fds", str(count))
+    assert result.status != 0
     for line in result.stdout.splitlines():
         _, _, target = line.partition(" ")
         assert not target.startswith(("socket:", "/proc /", "anon_inode:")) and target not in ("/", "/proc"), line

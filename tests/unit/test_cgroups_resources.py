@@ -290,6 +290,15 @@ def test_what_v2_does_anyway_is_accepted(key: str, value: object) -> None:
     assert v2({"memory": {key: value}}) == []
 
 
+@pytest.mark.parametrize(
+    ("swap", "value", "optional"), [(-1, "max", True), (100, "0", True), (101, "1", False), (150, "50", False)]
+)
+def test_only_a_limit_of_swap_that_limits_needs_a_kernel_with_swap(swap: int, value: str, optional: bool) -> None:
+    writes = [write for batch in resources_v2.plan({"memory": {"limit": 100, "swap": swap}}, {}) for write in batch]
+    (item,) = [write for write in writes if write.targets[0][0] == "memory.swap.max"]
+    assert (item.targets[0][1], item.optional) == (value, optional)
+
+
 def test_memory_that_is_not_in_use_yet_is_below_every_limit() -> None:
     assert v2({"memory": {"limit": 1, "checkBeforeUpdate": True}})[-1] == ("memory.max", "1")
 

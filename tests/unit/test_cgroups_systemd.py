@@ -130,6 +130,7 @@ def test_a_list_that_systemd_cannot_get_is_refused_by_its_property(name: str) ->
         (100000, 100000, 1_000_000),
         (25000, 50000, 500_000),
         (1000, 300000, 10_000),
+        (0, 100000, 0),
         (33333, 100000, 340_000),
         (700_000_000_000, 3, 233_333_333_333_340_000),  # beyond what a float holds
     ],

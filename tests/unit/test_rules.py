@@ -379,6 +379,31 @@ REFUSED = [
     ("idmap_has_mappings", mount(options=["ridmap"]), "/mounts/0/uidMappings"),
     ("swap_includes_memory", config(resources_memory={"limit": -1, "swap": 1}), "/linux/resources/memory/limit"),
     ("unified_names_files", config(resources_unified={".": ""}), "/linux/resources/unified/."),
+    *(
+        (
+            "scheduler_fits_policy",
+            config(process_scheduler={"policy": "SCHED_OTHER", name: 1}),
+            f"/process/scheduler/{name}",
+        )
+        for name in ("runtime", "deadline")
+    ),
+    (
+        "scheduler_fits_policy",
+        config(process_scheduler={"policy": "SCHED_DEADLINE", "runtime": 1, "deadline": 1}),
+        "/process/scheduler/runtime",
+    ),
+    ("unified_names_files", config(resources_unified={"": ""}), "/linux/resources/unified/"),
+    ("sysctl_is_the_containers", config(linux_sysctl={"net..x": "1"}), "/linux/sysctl/net..x"),
+    (
+        "memory_policy_fits_mode",
+        config(linux_memoryPolicy={"mode": "MPOL_BIND", "nodes": " "}),
+        "/linux/memoryPolicy/nodes",
+    ),
+    (
+        "process_ids_are_mapped",
+        mapped(linux_uidMappings=[mapping(1, 1000, 9)], process_user={"gid": 0}),
+        "/process/user/uid",
+    ),
     ("unified_names_files", config(resources_unified={"~/": ""}), "/linux/resources/unified/~0~1"),
     ("device_paths_differ", config(linux_devices=[device(), device(major=2)]), "/linux/devices/1/path"),
     ("device_paths_differ", config(linux_devices=[device(), device(type="b")]), "/linux/devices/1/path"),
@@ -481,6 +506,13 @@ ACCEPTED = [
     config(process_args=["ä" * 65535 + "a"], hooks={"poststop": [{"path": "/x", "args": ["a" * ((1 << 17) - 1)]}]}),
     config(linux_netDevices={"X0": {"name": "x" * 15}}),
     config(mounts=[{"destination": "/", "options": ["rslave"]}]),
+    config(mounts=[{"destination": "/", "type": "", "options": ["rslave"]}]),
+    config(mounts=[{"destination": "/", "type": "proc", "options": ["remount", "ro"]}]),
+    config(resources_cpu={"burst": 2}),
+    config(root={"path": "/" + "x" * 255}, linux_maskedPaths=["/" + "ä" * 127]),
+    mount(source="x" * 300, type="overlay"),
+    config(process_scheduler={"policy": "SCHED_FIFO", "priority": 1}),
+    config(process_scheduler={"policy": "SCHED_DEADLINE", "runtime": 2000, "deadline": 2000, "period": 2000}),
     config(mounts=[{"destination": "/", "type": "none", "options": ["rslave"]}]),
 ]
 

@@ -70,6 +70,11 @@ def test_what_is_no_value_is_refused(text: str) -> None:
         properties({"org.systemd.property.CollectMode": text})
 
 
+def test_an_array_without_a_comma_is_named_so() -> None:
+    with pytest.raises(CgroupError, match=r"a comma or \] is missing in an array"):
+        properties({"org.systemd.property.CollectMode": "[1 2]"})
+
+
 @pytest.mark.parametrize("text", ["'a", '"a'])
 def test_a_string_without_its_end_is_named_so(text: str) -> None:
     with pytest.raises(CgroupError, match=f"the string has no closing {text[0]}"):
