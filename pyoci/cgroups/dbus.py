@@ -14,6 +14,7 @@ import time
 from jeepney import DBusAddress, HeaderFields, MessageType, new_method_call
 from jeepney.low_level import Message, Parser
 
+from pyoci.cgroups.refused import Refused
 from pyoci.errors import CgroupError, reason
 
 TYPE_CHECKING = False
@@ -33,14 +34,6 @@ _LINE_MAX = 16384
 
 class _NoAnswer(CgroupError):
     """The other side said nothing in time."""
-
-
-class Refused(Exception):  # what the other side says, not yet an error
-    """An error reply; `name` without its prefix: `NoSuchUnit`."""
-
-    def __init__(self, name: str, words: str) -> None:
-        self.name = name.rpartition(".")[2]
-        super().__init__(words)
 
 
 class Manager:

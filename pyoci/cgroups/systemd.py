@@ -18,8 +18,8 @@ from pyoci.cgroups import (
     systemd_annotations,
     systemd_units,
 )
-from pyoci.cgroups.dbus import Manager, Refused
 from pyoci.cgroups.group import Group
+from pyoci.cgroups.refused import Refused
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyoci.cgroups import OomWatch
+    from pyoci.cgroups.dbus import Manager
     from pyoci.cgroups.limits import Limits
     from pyoci.cgroups.v1 import LegacyCgroup
     from pyoci.cgroups.v2 import UnifiedCgroup
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
 _SECONDS = 30.0
 _PAUSE = 0.005
 _INIT_SCOPE = "/init.scope"  # systemd.special(7): where PID 1 is
+
+
+def _manager(user: bool) -> Manager:
+    """Not imported at the top: few commands call systemd, and its modules are files that may be gone (ImportError)."""
+    from pyoci.cgroups.dbus import Manager
+
+    return Manager(user)
 
 
 def prepare(
@@ -79,7 +87,7 @@ def prepare(
 def _manager_group(user: bool) -> str:
     """The group of the manager itself, below which its slices are."""
     if user:
-        with Manager(True) as manager:
+        with _manager(True) as manager:
             group: str = manager.property("/org/freedesktop/systemd1", "Manager", "ControlGroup")
     else:
         with open("/proc/1/cgroup", encoding="utf-8") as file:
@@ -158,7 +166,7 @@ class SystemdCgroup:
         planned = self._inner.plan_update(resources)
         properties = systemd_units.properties(planned.batches, is_unified(), self._in_force(planned))
         if properties:
-            with Manager(self._user) as manager:
+            with _manager(self._user) as manager:
                 try:
                     manager.call("SetUnitProperties", "sba(sv)", self._unit, True, properties)
                 except Refused as error:
@@ -197,7 +205,12 @@ class SystemdCgroup:
         why = self._inner.destroy(left)
         if why or self._is_anothers():
             return why
-        with Manager(self._user) as manager:
+        try:
+            connection = _manager(self._user)
+        except ImportError as error:
+            # the unit ends with its last process, as they all do without us
+            return f"systemd is not asked to stop {self._unit}: Python's module {error.name} is missing"
+        with connection as manager:
             if self._is_in_another_slice(manager):
                 return ""
             try:
@@ -235,7 +248,7 @@ class SystemdCgroup:
 
     def _start(self, pid: int) -> None:
         properties = self._properties(pid)
-        with Manager(self._user) as manager:
+        with _manager(self._user) as manager:
             try:
                 try:
                     manager.call("StartTransientUnit", "ssa(sv)a(sa(sv))", self._unit, "replace", properties, [])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 
 import pytest
+from helpers import cgroup_files
 from helpers.bundle import Bundle
 from helpers.runtime import Runtime
+from helpers.sandbox import MARK
 
 pytestmark = pytest.mark.root
 
@@ -81,6 +84,20 @@ def test_however_it_logs(runtime: Runtime, bundle: Bundle, stdlib: str, options:
         entries = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
         assert "container does not exist" in entries[-1]["msg"]
     assert "container does not exist" in said
+
+
+@pytest.mark.skipif(not os.path.isdir("/run/systemd/system"), reason="this system is not run by systemd")
+def test_of_a_container_in_a_unit_of_systemd(runtime: Runtime, bundle: Bundle, stdlib: str) -> None:
+    bundle.linux["cgroupsPath"] = f"system.slice:{MARK}:gone"
+    bundle.sleeps()
+    container = runtime.start(bundle, options=["--systemd-cgroup"])
+    pyoci = [*runtime.command, "--root", str(runtime.root)]
+    for words in (["state"], ["ps"], ["events", "--stats"], ["pause"], ["resume"], ["delete", "--force"]):
+        done = without(stdlib, [*pyoci, *words, container.id])
+        assert done.returncode == 0, (words, done.stderr)
+    assert "systemd is not asked to stop" in done.stderr
+    container.wait()
+    assert not cgroup_files.every(f"/system.slice/{MARK}-gone.scope")
 
 
 @pytest.mark.parametrize("command", [["--help"], ["--version"]], ids=lambda words: words[0])
