@@ -58,7 +58,8 @@ def name(number: int) -> str:
 def end_when_asked() -> None:
     """Exit upon a signal that asks for it, as PID 1, too: the kernel drops what that has no handler for."""
     for asking in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM):
-        _signal.signal(asking, _end)
+        if _signal.signal(asking, _end) == _signal.SIG_IGN:
+            ignored.add(asking)
 
 
 def _end(signal: int, _frame: object) -> NoReturn:
