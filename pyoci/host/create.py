@@ -228,13 +228,11 @@ def _guide(
     """Init's way from its first message to READY."""
     handshake.release(plan, child, opened)
     handshake.until_ready(
-        plan.process,
+        plan,
         child,
         model.document(state, CREATING, child.pid),
         on_terminal,
-        plan.hooks,
         lambda index: _open_in_turn(plan, index, child, opened),
-        unseen=plan.namespaces.birth == UNSEEN,
     )
 
 

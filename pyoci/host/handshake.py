@@ -9,7 +9,7 @@ from pyoci import phase
 from pyoci.errors import ContainerError, SyscallError
 from pyoci.host import spawn
 from pyoci.host.spawn import Child
-from pyoci.kernel import proc_stat, procfs, streams
+from pyoci.kernel import proc_stat, procfs, signals, streams
 from pyoci.kernel import process as kernel_process
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyoci.cgroups import Cgroup
-    from pyoci.wire.seccomp import SeccompPlan
 
-_SIGCONT = 18
 _STOPPED = "Tt"  # by a signal, by a tracer: proc_pid_stat(5)
 _STOP_CHECK = 200  # ms
 _STOPS_MAX = 25
@@ -59,20 +57,18 @@ def let_go(child: Child) -> None:
 
 
 def until_ready(
-    program: Process | None,
+    plan: Plan,
     child: Child,
     state_document: dict[str, Any],
     on_terminal: Callable[[int, str], None],
-    hooks: dict[str, list[dict[str, Any]]] | None = None,
-    open_source: Callable[[str], int] | None = None,
-    *,
-    unseen: bool = False,
+    open_source: Callable[[str], int],
 ) -> None:
     """Answer the container's side until it is ready. `on_terminal` gets the terminal's master, and owns it.
 
-    `unseen`: then init takes the place of the child that has prepared it.
+    `open_source` opens the source of the mount with that index. An init that is born unseen takes the place of the
+    child that has prepared it.
     """
-    end = messages.PID if unseen else messages.READY
+    end = messages.PID if plan.namespaces.birth == UNSEEN else messages.READY
     while True:
         phase("wait for init")
         kind, text, fd = child.channel.expect(messages.SOURCE, messages.HOOKS, messages.TERMINAL, messages.SECCOMP, end)
@@ -82,19 +78,16 @@ def until_ready(
             spawn.replace(child, text)
             return
         if kind == messages.HOOKS:
-            _run_hooks(hooks or {}, state_document)
+            _run_hooks(plan.hooks, state_document)
             child.channel.send(messages.GO)
-        elif kind == messages.SOURCE and open_source is not None:
+        elif kind == messages.SOURCE:
             tree = open_source(text)
             child.channel.send(messages.TREE, "", tree)
             posix.close(tree)
         elif kind == messages.TERMINAL:
             on_terminal(fd, text)
-        elif program is not None and program.seccomp is not None:
-            _hand_over_listener(program.seccomp, fd, child.pid, state_document)
         else:
-            posix.close(fd)
-            raise ContainerError("container side sent a seccomp listener, which nobody asked for")
+            _hand_over_listener(plan.process, fd, child.pid, state_document)
 
 
 def _run_hooks(hooks: dict[str, list[dict[str, Any]]], state_document: dict[str, Any]) -> None:
@@ -106,12 +99,15 @@ def _run_hooks(hooks: dict[str, list[dict[str, Any]]], state_document: dict[str,
         runner.run(hooks.get(name) or [], state_document, name, state_document["bundle"])
 
 
-def _hand_over_listener(plan: SeccompPlan, fd: int, pid: int, state_document: dict[str, Any]) -> None:
+def _hand_over_listener(process: Process | None, fd: int, pid: int, state_document: dict[str, Any]) -> None:
     phase("hand over the seccomp listener")
-    from pyoci.host import seccomp_notify
-
     try:
-        seccomp_notify.send(plan.listener_path or "", plan.listener_metadata, fd, pid, state_document)
+        if process is None or process.seccomp is None:
+            raise ContainerError("container side sent a seccomp listener, which nobody asked for")
+        from pyoci.host import seccomp_notify
+
+        filter_ = process.seccomp
+        seccomp_notify.send(filter_.listener_path or "", filter_.listener_metadata, fd, pid, state_document)
     finally:
         posix.close(fd)
 
@@ -163,7 +159,7 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
                 stops += 1
                 if stops > _STOPS_MAX:
                     raise ContainerError("the container keeps stopping the process that enters it")
-                posix.kill(child.pid, _SIGCONT)  # our own child, not waited for yet
+                posix.kill(child.pid, signals.CONT)  # our own child, not waited for yet
             words = group.trouble() if group is not None else ""
             trouble = trouble + 1 if words else 0
             if trouble > _TROUBLES_MAX:
@@ -172,7 +168,4 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
         kind, _, fd = child.channel.expect(messages.SECCOMP, "")
         if not kind:
             return
-        if process.seccomp is None:
-            posix.close(fd)
-            raise ContainerError("container side sent a seccomp listener, which nobody asked for")
-        _hand_over_listener(process.seccomp, fd, child.pid, state_document)
+        _hand_over_listener(process, fd, child.pid, state_document)

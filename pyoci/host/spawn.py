@@ -1,4 +1,7 @@
-"""The fork between the two rooms: the only place where the host's side calls the container's."""
+"""The forks into the container's side: init, a process of exec, and one that changes mounts.
+
+A restore has another one (criu/swrk.py): init/restore_stage.py prepares that process, which then becomes criu.
+"""
 
 from __future__ import annotations
 

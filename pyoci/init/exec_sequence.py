@@ -66,8 +66,7 @@ def _become_program(plan: ExecPlan, inherited: Inherited, channel: Channel) -> N
     if program.terminal:
         terminal.connect(terminal.open_console(root, program, channel, device=False))
         first.append(terminal.control())
-    if plan.personality is not None:
-        process.set_personality(plan.personality)
+    limits.personality(plan.personality)
     limits.place_memory(plan.memory_policy)
     limits.prioritize_io(program)
     scheduling = limits.schedule(program)

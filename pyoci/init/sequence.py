@@ -62,7 +62,7 @@ def create(plan: Plan, inherited: Inherited, channel: Channel, document: dict[st
     try:
         hooks.run("startContainer", start_hooks, {**document, "status": "created"}, env, None, rights.confine)
         deferred.end(execute.prepare(path, plan.process, env, rights, starter.fd), starter.fd)
-    except BaseException as error:  # noqa: BLE001  # as above
+    except BaseException as error:  # noqa: BLE001  # whatever it is, `start` says it
         main.report(starter, error)
         posix._exit(1)
 
@@ -136,8 +136,7 @@ def _finish_root(
     mounts.finish(plan, mounted, root)
     host_name.apply(plan)
     sysctl.apply(plan.sysctl, inherited.proc_fd)
-    if plan.personality is not None:
-        process.set_personality(plan.personality)
+    limits.personality(plan.personality)
     limits.place_memory(plan.memory_policy)
     return root, console
 

@@ -16,6 +16,7 @@ else:
 
 KILL = 9
 STOP: int = _signal.SIGSTOP  # not 19 everywhere
+CONT: int = _signal.SIGCONT  # not 18 everywhere
 _blocked_before: list[set[int | _signal.Signals]] = []  # one item while signals are held, else none
 ignored: set[int] = set()  # those that the caller ignores, and that have a handler since
 ENDING = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM)

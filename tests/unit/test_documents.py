@@ -37,6 +37,16 @@ def test_files_in_backquotes_exist(name: str) -> None:
             assert any((ROOT / "pyoci").glob(word)), word
 
 
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_test_that_pyoci_update_is_said_of_reads_it(name: str) -> None:
+    text = (ROOT / name).read_text()
+    for item in re.split(r"(?m)^(?:\d+\.|-|#+) |\n\n", text):
+        before, updates, _ = item.partition("PYOCI_UPDATE")
+        files = re.findall(r"`(tests/unit/test_\w+\.py)`", before) if updates else []
+        for file in files[-1:]:
+            assert "assert_golden" in (ROOT / file).read_text(), f"{file} does not write its file again"
+
+
 def recipes() -> list[tuple[str, str]]:
     text = (ROOT / "docs" / "extending.md").read_text()
     return [(part.partition("\n")[0], part) for part in re.split(r"(?m)^## ", text)[1:-1]]  # the last tells of a trial

@@ -17,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyoci.errors import ContainerError, PyociError
-from pyoci.host import handshake, send_fd, spawn, start
+from pyoci.host import handshake, send_fd, source_in_turn, spawn, start
 from pyoci.init import waiting
 from pyoci.kernel import proc_stat
 from pyoci.state import status
 from pyoci.state.store import START_SOCKET, Store
 from pyoci.wire import messages
+from pyoci.wire.plan import Namespaces, Plan, Rootfs
 
 KINDS = [getattr(messages, name) for name in "PID MAP GO HOOKS TERMINAL SECCOMP READY ERROR START".split()]
 TEXTS = st.one_of(
@@ -66,6 +67,18 @@ def no_descriptor_left(*sockets: Any) -> Iterator[None]:
             end.close()
 
 
+# Nothing in it: no mounts, no hooks, no seccomp.
+PLAN = Plan(
+    container_id="c", bundle="/", oci_version="1.3.0", annotations={}, hooks={}, warnings=[], rootfs=Rootfs(path="/"),
+    namespaces=Namespaces(new=[], joined=[], time_offsets=[]), mounts=[], devices=[], masked_paths=[],
+    readonly_paths=[], sysctl=[], net_devices={},
+)  # fmt: skip
+
+
+def no_source(index: str) -> int:
+    return source_in_turn.open_for(PLAN, index, 1, -1)
+
+
 def clean(action: Callable[[], Any]) -> Any:
     """Its result, or None after a PyociError."""
     try:
@@ -95,7 +108,7 @@ def test_a_hostile_init(packets: list[tuple[bytes, int]]) -> None:
     with no_descriptor_left(ours, theirs):
         send(theirs, packets)
         theirs.shutdown(socket.SHUT_WR)
-        clean(lambda: handshake.until_ready(None, child, {"bundle": "/"}, lambda fd, _name: os.close(fd)))
+        clean(lambda: handshake.until_ready(PLAN, child, {"bundle": "/"}, lambda fd, _name: os.close(fd), no_source))
 
 
 @fuzz.budget(200)

@@ -1,4 +1,5 @@
-"""Scheduling and memory placement: `process.scheduler`, `process.ioPriority`, `linux.memoryPolicy`.
+"""Scheduling, memory placement and personality: `process.scheduler`, `process.ioPriority`, `linux.memoryPolicy`,
+`linux.personality`.
 
 oom_score_adj, and in a user namespace rlimits, are the host's to set: it keeps the privilege that init loses there.
 """
@@ -8,6 +9,11 @@ from __future__ import annotations
 from pyoci.kernel import process
 from pyoci.kernel.deferred import Call
 from pyoci.wire.plan import MemoryPolicy, Process
+
+
+def personality(number: int | None) -> None:
+    if number is not None:
+        process.set_personality(number)
 
 
 def place_memory(policy: MemoryPolicy | None) -> None:

@@ -9,7 +9,7 @@ import errno
 import posix
 
 from pyoci.errors import ContainerError, SyscallError
-from pyoci.kernel import process as call
+from pyoci.kernel import process as kernel_process
 from pyoci.kernel.beneath import Root
 from pyoci.kernel.call import shown
 from pyoci.wire.plan import Process
@@ -58,7 +58,7 @@ def enter(process: Process, root: Root) -> None:
 def check_inside(path: str) -> None:
     """Raise ContainerError when the working directory is outside of the root."""
     try:
-        is_inside = call.is_reachable()
+        is_inside = kernel_process.is_reachable()
     except OSError as error:
         raise SyscallError(error.errno or 0, f"check cwd {shown(path)!r}") from None
     if not is_inside:
