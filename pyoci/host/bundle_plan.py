@@ -7,6 +7,7 @@ import posix
 from pyoci import cgroups, jsontext, log, phase
 from pyoci.errors import DETACHED_TERMINAL, SOCKET_UNUSED, ConfigError, UsageError
 from pyoci.host import passed_fds
+from pyoci.kernel import procfs
 from pyoci.plan import facts as host_facts
 from pyoci.plan import namespaces
 from pyoci.plan.build import build
@@ -96,15 +97,11 @@ def _readiness_folder(options: Options) -> str:
 
 
 def _real_path(path: str) -> str:
-    """Without links, as the kernel sees it; where there is no such directory, just absolute."""
+    """Without links; where there is no such directory, just absolute."""
     try:
-        fd = posix.open(path or ".", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+        return procfs.real_path(path or ".")
     except OSError:
         return path if path.startswith("/") else f"{posix.getcwd()}/{path}"
-    try:
-        return posix.readlink(f"/proc/self/fd/{fd}")
-    finally:
-        posix.close(fd)
 
 
 def _check_terminal(plan: Plan, options: Options) -> None:

@@ -41,7 +41,7 @@ class Created(Record):
 
 def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created:
     """Make the container. On any error it is as if nothing had been tried."""
-    plan, text = bundle_plan.load(options)
+    plan, config_json = bundle_plan.load(options)
     undo_when_asked_to_end()
     phase("reserve the id, write state")
     signals.hold()  # an interrupt waits until what it would have undone is known
@@ -59,13 +59,13 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
         )
         state = first_state(plan, options, group)
         entry.write(state)
-        entry.write_file(CONFIG_FILE, text)
+        entry.write_file(CONFIG_FILE, config_json)
         if options.supervised:
             entry.write_file(EXIT_FILE, b"")
         if plan.readiness:
             entry.make_folder(READINESS_FOLDER)
         entry.publish()
-        return _create(plan, options, entry, state, group, on_terminal)
+        return _prepare_and_make(plan, options, entry, state, group, on_terminal)
     except BaseException as error:
         undo(entry)
         if state is not None and state.pid:
@@ -73,7 +73,7 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
         if isinstance(error, PyociError):
             from pyoci.host import leads
 
-            leads.of_create(error, text, plan.bundle, plan.rootfs.path)
+            leads.of_create(error, config_json, plan.bundle, plan.rootfs.path)
         raise
 
 
@@ -109,15 +109,15 @@ def join_resctrl(plan: IntelRdt, entry: Entry, state: State, pid: int) -> None:
 
 def _first_resources(plan: Plan) -> dict[str, Any] | None:
     """The limits until init is ready: where another process prepares it, there are two."""
-    return {**(plan.resources or {}), "pids": {"limit": 2}} if _is_one_too_few(plan) else plan.resources
+    return {**(plan.resources or {}), "pids": {"limit": 2}} if _pids_limit_is_below_two(plan) else plan.resources
 
 
-def _is_one_too_few(plan: Plan) -> bool:
+def _pids_limit_is_below_two(plan: Plan) -> bool:
     limit = ((plan.resources or {}).get("pids") or {}).get("limit")
     return plan.namespaces.birth == UNSEEN and limit in (0, 1)
 
 
-def _create(
+def _prepare_and_make(
     plan: Plan,
     options: Options,
     entry: Entry,
@@ -135,7 +135,7 @@ def _create(
     if plan.rootfs.pivot == "chroot":
         _attach_rootfs(plan, entry, state, opened)
     try:
-        return _create_with(plan, options, entry, state, group, opened, on_terminal)
+        return _make_child(plan, options, entry, state, group, opened, on_terminal)
     except BaseException:
         if state.rootfs_mount:
             from pyoci.host import rootfs_mount
@@ -155,7 +155,7 @@ def _attach_rootfs(plan: Plan, entry: Entry, state: State, opened: Inherited) ->
         rootfs_mount.attach(plan, opened, record)
 
 
-def _create_with(
+def _make_child(
     plan: Plan,
     options: Options,
     entry: Entry,
@@ -175,15 +175,15 @@ def _create_with(
         group.destroy(cgroups.NOBODY)
         raise
     try:
-        open_for_init.let_go(opened)
+        open_for_init.close_given(opened)
         _join_groups(plan, entry, state, group, child)
         entry.write(state)
-        _guide(plan, state, child, opened, on_terminal)
-        _settle(plan, state, group, child, owner)
+        _until_ready(plan, state, child, opened, on_terminal)
+        _finish(plan, state, group, child, owner)
         entry.write(state)
         announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         signals.hold()  # too late for an interrupt: whoever goes on lets them through
-        handshake.let_go(child)
+        handshake.commit(child)
         return Created(entry=entry, state=state, plan=plan, pid=child.pid, pidfd=child.pidfd)
     except BaseException as error:
         out_of_memory = isinstance(error, PyociError) and _lacked_memory(group)
@@ -222,7 +222,7 @@ def _join_groups(plan: Plan, entry: Entry, state: State, group: Cgroup, child: s
         join_resctrl(plan.intel_rdt, entry, state, child.pid)
 
 
-def _guide(
+def _until_ready(
     plan: Plan, state: State, child: spawn.Child, opened: Inherited, on_terminal: Callable[[int, str], None]
 ) -> None:
     """Init's way from its first message to READY."""
@@ -236,7 +236,7 @@ def _guide(
     )
 
 
-def _settle(plan: Plan, state: State, group: Cgroup, child: spawn.Child, owner: tuple[int, int] | None) -> None:
+def _finish(plan: Plan, state: State, group: Cgroup, child: spawn.Child, owner: tuple[int, int] | None) -> None:
     """The limits that had to wait for init, and its number.
 
     With that, the record is of a created container, for everybody who reads it: so not before.
@@ -245,7 +245,7 @@ def _settle(plan: Plan, state: State, group: Cgroup, child: spawn.Child, owner: 
     if plan.process is not None and (plan.namespaces.birth == UNSEEN or plan.namespaces.has("user")):
         handshake.set_rlimits(plan.process, child.pid)
     state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
-    if _is_one_too_few(plan):
+    if _pids_limit_is_below_two(plan):
         group.update({"pids": {"limit": 1}})
     _delegate(plan, state, child.pid, owner)
 

@@ -48,7 +48,7 @@ def release(plan: Plan, child: Child, inherited: Inherited) -> None:
     child.channel.send(messages.GO)
 
 
-def let_go(child: Child) -> None:
+def commit(child: Child) -> None:
     """The container is made: init stays, whatever becomes of us."""
     child.channel.send(messages.GO)
     child.channel.close()

@@ -33,9 +33,9 @@ def open_all(plan: Plan, entry: Entry) -> Inherited:
     if apart and plan.rootfs.pivot != "chroot":
         inherited.rootfs_fd = _clone(plan.rootfs.path, recursive=True, propagation=plan.rootfs.host_propagation)
     _raise_descriptor_limit(len(plan.mounts) if apart or plan.rootfs.last_propagation == uapi.MS_SHARED else 0)
-    for index, entry_ in enumerate(plan.mounts):
-        if entry_.kind == "bind" and (apart or entry_.idmap or _tells_the_host(entry_, plan)):
-            tree = _open_now(entry_, index, plan, inherited.proc_fd)
+    for index, mount_plan in enumerate(plan.mounts):
+        if mount_plan.kind == "bind" and (apart or mount_plan.idmap or _tells_the_host(mount_plan, plan)):
+            tree = _open_now(mount_plan, index, plan, inherited.proc_fd)
             if tree is None:
                 inherited.asked += (index,)
             else:
@@ -53,7 +53,7 @@ def _open_namespace(kind: str, path: str) -> int:
     return fd
 
 
-def let_go(inherited: Inherited) -> None:
+def close_given(inherited: Inherited) -> None:
     """Close what init has its own copies of.
 
     A foreground `run` would keep volumes alive that the container has let go of; and a start socket that outlives a
@@ -98,20 +98,13 @@ def _open_now(entry: Mount, index: int, plan: Plan, proc_fd: int) -> int | None:
         raise SyscallError(error.errno or 0, _words(entry)) from None
     try:
         # the place itself is asked for its path: a detached mount shows none
-        if f"{posix.readlink(f'self/fd/{place}', dir_fd=proc_fd)}/".startswith(_real(plan.rootfs.path) + "/"):
+        if f"{posix.readlink(f'self/fd/{place}', dir_fd=proc_fd)}/".startswith(
+            f"{procfs.real_path(plan.rootfs.path).rstrip('/')}/"
+        ):
             return None
         return open_source(entry, index, plan, proc_fd, place)
     finally:
         posix.close(place)
-
-
-def _real(path: str) -> str:
-    """Without links, as the kernel sees it."""
-    fd = posix.open(path, posix.O_PATH | posix.O_CLOEXEC)
-    try:
-        return posix.readlink(f"/proc/self/fd/{fd}").rstrip("/")
-    finally:
-        posix.close(fd)
 
 
 def _words(entry: Mount) -> str:

@@ -113,7 +113,7 @@ def run_criu(work: Restore, container: Container, on_notify: Callable[[str, int,
     finally:
         for fd in (folder, *(fd for _, fd in streams)):
             posix.close(fd)
-        open_for_init.let_go(inherited)
+        open_for_init.close_given(inherited)
     if answer.get("success"):
         return int((answer.get("restore") or {}).get("pid", 0))
     text = swrk.read_log(work.logs.fd, criu.RESTORE_LOG)

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def run(
-    kind: str,
     hooks: list[dict[str, Any]] | None,
     document: dict[str, Any],
+    kind: str,
+    *,
     env: list[str],
     before_close: Callable[[], None] | None = None,
     before_exec: Callable[[], None] | None = None,
@@ -62,4 +63,4 @@ def create_container(plan: Plan, root: Root, umask: int, document: dict[str, Any
         f"{name.decode('utf-8', 'surrogateescape')}={value.decode('utf-8', 'surrogateescape')}"
         for name, value in posix.environ.items()
     ]
-    run("createContainer", hooks, document, env, take_place)
+    run(hooks, document, "createContainer", env=env, before_close=take_place)

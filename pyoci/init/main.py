@@ -1,4 +1,4 @@
-"""The door between the rooms: what every process of the container's side does first and last."""
+"""The door between the two sides: what every process of the container's side does first and last."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run(
         if birth == UNSEEN:
             namespace.unshare(bootstrap.enter(namespaces, inherited, channel), "new namespaces")
         if birth != BOOTSTRAPPED or bootstrap.become_init(namespaces, inherited, channel, cgroup_fd):
-            _let_go(inherited, cgroup_fd, birth)
+            _close_entered(inherited, cgroup_fd, birth)
             body(channel)
         posix._exit(0)
     except BaseException as error:  # noqa: BLE001  # a traceback would read source lines from the container's files
@@ -107,7 +107,7 @@ def _keep_only_ours(inherited: Inherited, channel: Channel, cgroup_fd: int, pres
     process.close_all_but(keep)
 
 
-def _let_go(inherited: Inherited, cgroup_fd: int, birth: str) -> None:
+def _close_entered(inherited: Inherited, cgroup_fd: int, birth: str) -> None:
     """Close what has served: `..` of the cgroup's folder would lead to the host's files (CVE-2024-21626)."""
     if cgroup_fd >= 0:
         posix.close(cgroup_fd)

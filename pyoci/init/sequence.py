@@ -60,7 +60,7 @@ def create(plan: Plan, inherited: Inherited, channel: Channel, document: dict[st
     starter = waiting.for_start(inherited.start_fd)
     phase("confine and execute")
     try:
-        hooks.run("startContainer", start_hooks, {**document, "status": "created"}, env, None, rights.confine)
+        hooks.run(start_hooks, {**document, "status": "created"}, "startContainer", env=env, before_exec=rights.confine)
         deferred.end(execute.prepare(path, plan.process, env, rights, starter.fd), starter.fd)
     except BaseException as error:  # noqa: BLE001  # whatever it is, `start` says it
         main.report(starter, error)

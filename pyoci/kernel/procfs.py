@@ -48,6 +48,15 @@ def open_self(proc_fd: int, path: str, flags: int) -> int:
     return open_file(proc_fd, f"{posix.readlink('self', dir_fd=proc_fd)}/{path}", flags)
 
 
+def real_path(path: str) -> str:
+    """The directory's path without links, as the kernel sees it. Raises OSError."""
+    fd = posix.open(path, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    try:
+        return posix.readlink(f"/proc/self/fd/{fd}")
+    finally:
+        posix.close(fd)
+
+
 def read_self(proc_fd: int, path: str) -> str:
     """A file of this process, as a whole."""
     fd = open_self(proc_fd, path, posix.O_RDONLY)

@@ -120,6 +120,7 @@ def attach_bind(entry: Mount, tree: int, context: Context, what: str) -> bool:
         ):
             raise SyscallError(errno.ENOTDIR, what)
         places.check(entry, tree, context.places.name(target), what)
+        # the r* options are set below; what they clear may be locked
         if entry.attributes_set or entry.attributes_clear or entry.recursive_clear:
             _bind_attributes(entry, tree, context.user_namespace, what)
         if entry.recursive_set or entry.recursive_clear:
