@@ -6,6 +6,7 @@ import errno
 import posix
 
 from pyoci.errors import CgroupError, reason
+from pyoci.kernel import read_all
 
 GONE = (errno.ENOENT, errno.ENODEV)  # the group was removed; ENODEV: while the file was open
 FOLDER = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
@@ -30,10 +31,7 @@ def read_raw(path: str, dir_fd: int | None = None) -> str:
     """The whole file; `path` may be relative to the group `dir_fd`. Raises OSError."""
     fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC, dir_fd=dir_fd)
     try:
-        data = b""
-        while part := posix.read(fd, 65536):
-            data += part
-        return data.decode("ascii", "surrogateescape")
+        return read_all(fd).decode("ascii", "surrogateescape")
     finally:
         posix.close(fd)
 

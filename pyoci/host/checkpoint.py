@@ -23,7 +23,7 @@ from pyoci.errors import (
 )
 from pyoci.host import delete, image_folder
 from pyoci.host.interrupt import undo_when_asked_to_end
-from pyoci.kernel import namespace, pidfd
+from pyoci.kernel import namespace, pidfd, read_text
 from pyoci.kernel.beneath import Root
 from pyoci.plan import checkpoint as plans
 from pyoci.plan import criu, mountinfo
@@ -271,13 +271,6 @@ def _end(entry: Entry, state: State) -> None:
 
 def _read(path: str) -> str:
     try:
-        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
-        try:
-            data = b""
-            while part := posix.read(fd, 1 << 16):
-                data += part
-        finally:
-            posix.close(fd)
+        return read_text(path)
     except OSError as error:
         raise SyscallError(error.errno or 0, f"read {path}") from None
-    return data.decode("utf-8", "surrogateescape")

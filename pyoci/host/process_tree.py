@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix
 import time
 
-from pyoci.kernel import pidfd, proc_stat, signals
+from pyoci.kernel import pidfd, proc_stat, read_text, signals
 
 _ROUNDS = 100  # of looking for new children; each process that is found has stopped, and makes no more
 _STOPPED = "Tt" + proc_stat.DEAD
@@ -49,12 +49,7 @@ def _children(pid: int) -> list[int]:
     children: list[int] = []
     try:
         for task in posix.listdir(f"/proc/{pid}/task"):
-            fd = posix.open(f"/proc/{pid}/task/{task}/children", posix.O_RDONLY | posix.O_CLOEXEC)
-            try:
-                while part := posix.read(fd, 1 << 16):
-                    children += [int(word) for word in part.split()]
-            finally:
-                posix.close(fd)
+            children += [int(word) for word in read_text(f"/proc/{pid}/task/{task}/children").split()]
     except OSError:
         pass  # it has ended, or this kernel has no such list (CONFIG_PROC_CHILDREN)
     return children

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import PyociError, UnsupportedError, UsageError, reason
+from pyoci.kernel import read_all
 from pyoci.state import status
 
 TYPE_CHECKING = False
@@ -56,10 +57,7 @@ def _run(command: list[str]) -> tuple[int, bytes, bytes]:
 
 def _all_of(fd: int) -> bytes:
     posix.lseek(fd, 0, 0)
-    data = b""
-    while part := posix.read(fd, 1 << 20):
-        data += part
-    return data
+    return read_all(fd)
 
 
 def select_rows(text: str, pids: set[int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import CriuError, SyscallError
-from pyoci.kernel import mount, namespace, signals, uapi
+from pyoci.kernel import mount, namespace, read_text, signals, uapi
 from pyoci.plan import mountinfo
 from pyoci.plan import restore as plans
 from pyoci.plan.mountinfo import MountPoint
@@ -39,7 +39,7 @@ def check_mounts(plan: Plan, init: int, staged: list[tuple[bool, MountPoint]]) -
     """
     if not plans.limits_mounts(plan):
         return
-    why = plans.mounts_differ(plan, staged, mountinfo.parse(_read(f"/proc/{init}/mountinfo")))
+    why = plans.mounts_differ(plan, staged, mountinfo.parse(read_text(f"/proc/{init}/mountinfo")))
     if why:
         raise CriuError(f"restored process {init} is not confined as config.json says: {why}")
 
@@ -101,10 +101,10 @@ def _look(pid: int, of_the_host: dict[str, tuple[str, str]], users: str) -> Proc
         pid=pid,
         with_host=[kind for kind, names in of_the_host.items() if _namespace(str(pid), kind) in names],
         own_users=_namespace(str(pid), "user") != users,
-        status=_read(f"/proc/{pid}/status"),
+        status=read_text(f"/proc/{pid}/status"),
         label=_label(pid),
-        limits=_read(f"/proc/{pid}/limits"),
-        oom_score_adj=int(_read(f"/proc/{pid}/oom_score_adj")),
+        limits=read_text(f"/proc/{pid}/limits"),
+        oom_score_adj=int(read_text(f"/proc/{pid}/oom_score_adj")),
     )
 
 
@@ -112,7 +112,7 @@ def _label(pid: int) -> str:
     """AppArmor's, or that of the only module that has labels; empty without one."""
     for name in ("apparmor/current", "current"):
         try:
-            return _read(f"/proc/{pid}/attr/{name}").strip("\0\n")
+            return read_text(f"/proc/{pid}/attr/{name}").strip("\0\n")
         except OSError:
             continue
     return ""
@@ -120,7 +120,7 @@ def _label(pid: int) -> str:
 
 def _parent(pid: int) -> int:
     try:
-        lines = _read(f"/proc/{pid}/status").split("\n")
+        lines = read_text(f"/proc/{pid}/status").split("\n")
     except FileNotFoundError:
         return 0
     return next((int(line[5:]) for line in lines if line.startswith("PPid:")), 0)
@@ -133,14 +133,3 @@ def _namespace(process: str, kind: str) -> str:
         raise
     except OSError as error:
         raise SyscallError(error.errno or 0, f"look at the {kind} namespace of process {process}") from None
-
-
-def _read(path: str) -> str:
-    fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
-    try:
-        data = b""
-        while part := posix.read(fd, 1 << 16):
-            data += part
-        return data.decode("utf-8", "surrogateescape")
-    finally:
-        posix.close(fd)

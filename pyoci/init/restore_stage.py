@@ -13,7 +13,7 @@ import posix
 
 from pyoci.errors import SyscallError
 from pyoci.init.outside import devices, masked_paths, mounts, readonly_paths, rootfs
-from pyoci.kernel import mount, namespace, procfs, uapi
+from pyoci.kernel import mount, namespace, procfs, read_text, uapi
 from pyoci.kernel.beneath import Root, openat2
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
@@ -115,7 +115,7 @@ def _find(names: list[str], root: Root) -> list[tuple[str, int]]:
     A bind mount goes by its destination in config.json, and like all others by where it lies now.
     """
     places = [(name, root.open(name)) for name in names]
-    text = _read("/proc/self/mountinfo")
+    text = read_text("/proc/self/mountinfo")
     for line in filter(None, text.split("\n")):
         path = procfs.unescape(line.split(" ", 5)[4])
         if path.startswith(f"{_STAGE}/"):
@@ -136,7 +136,7 @@ def _made(plan: Plan, root: Root) -> list[tuple[bool, str]]:
             named.add(_mount_id(fd))
             posix.close(fd)
     mounts = []
-    for line in _read("/proc/self/mountinfo").split("\n"):
+    for line in read_text("/proc/self/mountinfo").split("\n"):
         fields = line.split(" ")
         if len(fields) > 5 and f"{fields[4]}/".startswith(f"{_STAGE}/"):
             fields[4] = fields[4][len(_STAGE) :] or "/"
@@ -145,7 +145,7 @@ def _made(plan: Plan, root: Root) -> list[tuple[bool, str]]:
 
 
 def _mount_id(fd: int) -> int:
-    for line in _read(f"/proc/self/fdinfo/{fd}").split("\n"):
+    for line in read_text(f"/proc/self/fdinfo/{fd}").split("\n"):
         if line.startswith("mnt_id:"):
             return int(line[7:])
     return -1
@@ -162,14 +162,3 @@ def _put(fd: int, sources: int, number: str) -> None:
     mount.move(copy, target, f"mount source {number} of the restore")
     posix.close(target)
     posix.close(copy)
-
-
-def _read(path: str) -> str:
-    fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
-    try:
-        data = b""
-        while part := posix.read(fd, 1 << 16):
-            data += part
-        return data.decode("utf-8", "surrogateescape")
-    finally:
-        posix.close(fd)

@@ -7,6 +7,7 @@ import posix
 # What a container's init says first when C ends it (kernel/_deferred.c): a system call failed; execve(2) did.
 FAILED_CALL = "call"
 FAILED_PROGRAM = "program"
+_READ = 1 << 16  # bytes
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:
@@ -20,3 +21,20 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
         rest = memoryview(data)[written:]
         while rest:
             rest = rest[posix.write(fd, rest) :]
+
+
+def read_all(fd: int) -> bytes:
+    """All that is left in a file that is trusted to end, such as one of procfs. Raises OSError."""
+    data = b""
+    while part := posix.read(fd, _READ):
+        data += part
+    return data
+
+
+def read_text(path: str) -> str:
+    """The whole of a file of the kernel's, such as one of /proc/PID. Raises OSError."""
+    fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    try:
+        return read_all(fd).decode("utf-8", "surrogateescape")
+    finally:
+        posix.close(fd)

@@ -10,7 +10,7 @@ import errno
 import posix
 
 from pyoci.errors import SyscallError
-from pyoci.kernel import uapi
+from pyoci.kernel import read_all, uapi
 from pyoci.kernel.beneath import openat2
 from pyoci.kernel.call import shown
 from pyoci.kernel.mount import magic
@@ -61,10 +61,7 @@ def read_self(proc_fd: int, path: str) -> str:
     """A file of this process, as a whole."""
     fd = open_self(proc_fd, path, posix.O_RDONLY)
     try:
-        data = b""
-        while part := posix.read(fd, 1 << 16):
-            data += part
-        return data.decode("utf-8", "surrogateescape")
+        return read_all(fd).decode("utf-8", "surrogateescape")
     finally:
         posix.close(fd)
 

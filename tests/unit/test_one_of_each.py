@@ -55,6 +55,13 @@ FORMS = {
         {"kernel/__init__.py", "log.py", "host/relay.py", "library/exchange.py"},
         "kernel.write_all",
     ),
+    "all of a file": (
+        r"while \w+ := (posix|os)\.read\(",
+        # the one; those that copy or bound what they read
+        {"kernel/__init__.py", "host/config_bundle.py", "host/mounts.py", "init/outside/tmpcopyup.py"}
+        | {"cli/update.py", "state/store.py"},
+        "kernel.read_all or read_text",
+    ),
     "a list of CPUs": (r"partition\(\"-\"\)", {"number_list.py", "spec/patterns.py"}, "number_list.parse"),
     "the number of SIGKILL": (
         r"(?m)^_?(SIG)?KILL = |\b(kill|die_with_parent)\((.*, )?9\)",
