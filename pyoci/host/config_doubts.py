@@ -45,7 +45,22 @@ def of_config(config: dict[str, Any], *, systemd: bool) -> list[str]:
         *unknown_mount_options(config),
         *_resources(config),
         *_cgroups_path(config, systemd),
+        *_octal_modes(config),
     ]
+
+
+# Octal digits that people know, written as if JSON read them so; none of these numbers is a mode that somebody means.
+_MODES = frozenset((22, 27, 77, 400, 440, 444, 600, 640, 644, 660, 664, 666, 700, 750, 755, 770, 775, 777))
+
+
+def _octal_modes(config: dict[str, Any]) -> Iterator[str]:
+    places = [("/process/user/umask", ((config.get("process") or {}).get("user") or {}).get("umask"))]
+    for index, device in enumerate((config.get("linux") or {}).get("devices") or ()):
+        places.append((f"/linux/devices/{index}/fileMode", device.get("fileMode")))
+    for place, mode in places:
+        if mode in _MODES:
+            meant = int(str(mode), 8)
+            yield f"{place}: {mode} is {mode:#o} in octal; did you mean {meant}, which is {meant:#o}?"
 
 
 def _unknown_properties(config: dict[str, Any]) -> Iterator[str]:

@@ -33,6 +33,24 @@ if TYPE_CHECKING:
 
 _CPUS = "/sys/devices/system/cpu/online"
 _NODES = "/sys/devices/system/node/online"
+# Of kernels as distributions have them, where /proc/filesystems has only those that are loaded.
+_MODULES = (
+    "9p",
+    "btrfs",
+    "cifs",
+    "erofs",
+    "exfat",
+    "ext4",
+    "f2fs",
+    "fuse",
+    "isofs",
+    "nfs",
+    "nfs4",
+    "overlay",
+    "squashfs",
+    "vfat",
+    "xfs",
+)
 MEMORY_OF_INIT = 8 << 20  # what `create` takes at most, measured: tests/integration/test_mistakes.py tries it
 
 
@@ -181,6 +199,8 @@ def _refused_option(text: str, config: dict[str, Any]) -> str:
             )
     name = text.partition("Unknown parameter '")[2].partition("'")[0]
     kind = entry.get("type") or ""
+    if kind == "overlay" and not any(option.startswith("lowerdir") for option in entry.get("options") or ()):
+        return "overlay takes the option lowerdir=DIR:DIR, and upperdir= with workdir= to be written to"
     known = (*mounts.OPTIONS, *FILE_SYSTEM_OPTIONS.get(kind, ()))
     if name:
         return f"neither pyoci nor the file system has an option {show(name)}{did_you_mean(name, known)}"
@@ -194,7 +214,16 @@ def _is_mapped(number: int, mappings: list[dict[str, int]]) -> bool:
 def _no_file_system(text: str, _: dict[str, Any]) -> str:
     name = text.partition(" type=")[2].split(":")[0].split(" ")[0]
     known = [line.split("\t")[-1] for line in file("/proc/filesystems").splitlines()]
-    return "/proc/filesystems does not have it" + did_you_mean(name, known) if name not in known else ""
+    if name in known:
+        return ""
+    if name in _MODULES:
+        return f"/proc/filesystems does not have it: it may be a module that is not loaded (modprobe {name})"
+    return "/proc/filesystems does not have it" + did_you_mean(name, known)
+
+
+def _no_device(text: str, _: dict[str, Any]) -> str:
+    source = text.partition(" src=")[2].partition(" dst=")[0]
+    return f"losetup --find --show {source} makes a device of a file" if source and "(ENOTBLK)" in text else ""
 
 
 def _cpus(_: str, config: dict[str, Any]) -> str:
@@ -305,6 +334,7 @@ def _closed_folder(context: Context) -> str:
 # Words of an error, and who knows more about it; the first that fit.
 _JUDGES: tuple[tuple[str, Callable[[str, dict[str, Any]], str]], ...] = (
     ("(is the file system in this kernel?)", _no_file_system),
+    ("(ENOTBLK)", _no_device),
     (": mount type=", _refused_option),
     ("mount src=", _unlike),
     ("/linux/resources/cpu/cpus: write ", _cpus),

@@ -37,6 +37,8 @@ _CALLED_ELSEWHERE = {
     "hard": ("max",),
     "soft": ("min", "cur"),
 }
+_OCTAL = ("umask", "fileMode")
+_SEPARATORS = {"args": " ", "options": ","}  # of strings that stand where a list belongs
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _DIGITS = 10
 
@@ -97,7 +99,7 @@ def _lines(error: ValidationError) -> Iterator[tuple[Path, str]]:
     elif "propertyNames" in error.schema_path:
         yield path, line(pointer(path), "an object", phrase(schema))
     else:
-        yield path, line(pointer(path), show(instance), phrase(schema)) + _meant(instance, schema)
+        yield path, line(pointer(path), show(instance), phrase(schema)) + _meant(instance, schema, path)
 
 
 def _instead(name: str, instance: dict[str, Any], properties: dict[str, Any]) -> str:
@@ -119,13 +121,36 @@ def _resolve(schema: Any) -> Any:
     return schema
 
 
-def _meant(instance: object, schema: Any) -> str:
-    """The word of an enumeration that a misspelt one probably is, or the number that a string stands for."""
-    if not isinstance(instance, str) or not isinstance(schema, dict):
+def _meant(instance: object, schema: Any, path: Path) -> str:
+    """The word of an enumeration that a misspelt one probably is, or the value of the right type that is meant."""
+    if not isinstance(schema, dict):
         return ""
-    if schema.get("type") == "integer":
-        return _number(instance)
+    name, kind = path[-1] if path else "", schema.get("type")
+    if kind == "string" and isinstance(instance, (bool, int, float)):
+        return f"; write {show(show(instance))}"
+    if not isinstance(instance, str):
+        return ""
+    if kind == "integer":
+        return _mode(instance) if name in _OCTAL else _number(instance)
+    if kind == "boolean" and instance.lower() in ("true", "false"):
+        return f"; write {instance.lower()}, without quotes"
+    if kind == "array" and _is_of_strings(schema):
+        words = instance.split(_SEPARATORS[name]) if name in _SEPARATORS else [instance]
+        return f"; write {show([word for word in words if word])}"
     return did_you_mean(instance, filter(None, schema.get("enum") or ()))
+
+
+def _is_of_strings(schema: Any) -> bool:
+    items = _resolve(schema.get("items"))
+    return isinstance(items, dict) and items.get("type") == "string"
+
+
+def _mode(text: str) -> str:
+    """`0644` as chmod(1) takes it: JSON has no octal numbers."""
+    digits = text.removeprefix("0o")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < _DIGITS) or set(digits) & {"8", "9"}:
+        return ""
+    return f"; write {int(digits, 8)}, which is {int(digits, 8):#o} in octal"
 
 
 def _number(text: str) -> str:

@@ -232,6 +232,14 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
         ("Unknown parameter 'sizes'", "did you mean size?"),
     ),
     "a file system that nobody knows": (mount("tmpsf"), ("no such device", "did you mean tmpfs?")),
+    "an image of a file system that is a file": (
+        mount("ext4", source="/etc/passwd"),
+        ("block device required (ENOTBLK)", "; losetup --find --show /etc/passwd makes a device of a file"),
+    ),
+    "an overlay without layers": (
+        mount("overlay", source="overlay"),
+        ("invalid argument (EINVAL)", "; overlay takes the option lowerdir=DIR:DIR"),
+    ),
     "an option of a bind mount that is misspelt": (
         mount("none", "bind", "rslav", source="/tmp"),
         ("/mounts/6/options: 'rslav' cannot be applied to a bind mount", "; did you mean rslave?"),

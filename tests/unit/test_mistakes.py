@@ -333,6 +333,58 @@ def test_a_property_under_another_name(place: str, name: str, instead: str) -> N
     assert [line.partition('; "')[2] for line in lines] == [f'{instead}" is not its name']
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "hint"),
+    [
+        ("process/args", "echo  hello", '; write ["echo","hello"]'),
+        ("process/env", "A=b c", '; write ["A=b c"]'),
+        ("mounts/0/options", "ro,nosuid", '; write ["ro","nosuid"]'),
+        ("linux/maskedPaths", "/proc/kcore", '; write ["/proc/kcore"]'),
+        ("mounts", "/tmp:/mnt", ""),
+        ("process/args/0", 1, '; write "1"'),
+        ("hostname", True, '; write "true"'),
+        ("linux/sysctl", {"net.ipv4.ip_forward": 1}, '; write "1"'),
+        ("annotations", {"a": 1.5}, '; write "1.5"'),
+        ("root/readonly", "True", "; write true, without quotes"),
+        ("root/readonly", "yes", ""),
+        ("process/user/umask", "022", "; write 18, which is 0o22 in octal"),
+        ("process/user/umask", "0o77", "; write 63, which is 0o77 in octal"),
+        ("process/user/umask", "088", ""),
+        ("process/user/uid", "1000", "; write 1000, without quotes"),
+    ],
+)
+def test_a_value_of_another_type(place: str, value: object, hint: str) -> None:
+    config = template.default("1.3.0")
+    at: Any = config
+    *parts, last = place.split("/")
+    for part in parts:
+        at = at[int(part) if isinstance(at, list) else part]
+    at[int(last) if isinstance(at, list) else last] = value
+    with pytest.raises(ConfigError) as caught:
+        check_document(config, "config")
+    (line,) = caught.value.problems
+    assert line.startswith(f"/{place}")
+    assert ("; " + line.partition("; ")[2] if "; " in line else "") == hint
+
+
+@pytest.mark.parametrize(
+    ("mode", "hint"),
+    [(644, "644 is 0o1204 in octal; did you mean 420, which is 0o644?"), (666, "did you mean 438"), (420, ""), (0, "")],
+)
+def test_a_mode_that_is_written_in_octal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], mode: int, hint: str
+) -> None:
+    config = template.default("1.3.0")
+    config["linux"]["devices"] = [{"path": "/dev/x", "type": "c", "major": 1, "minor": 3, "fileMode": mode}]
+    config["process"]["user"]["umask"] = 18
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    main.main(["validate", str(tmp_path)])
+    said = capfd.readouterr().out
+    assert ("/linux/devices/0/fileMode: " in said) is bool(hint)
+    assert hint in said
+    assert "umask" not in said
+
+
 def test_a_property_that_is_only_missing() -> None:
     config = template.default("1.3.0")
     del config["mounts"][0]["destination"]

@@ -146,13 +146,13 @@ def test_every_problem_is_told(tmp_path: Path) -> None:
     ("kind", "document", "problem"),
     [
         ("process", {}, "/cwd: is missing; it must be an absolute path"),
-        ("process", {"cwd": "/", "args": [1]}, "/args/0: must be a string, not 1"),
+        ("process", {"cwd": "/", "args": [1]}, '/args/0: must be a string, not 1; write "1"'),
         (
             "resources",
             {"memory": {"limit": -2}},
             "/memory/limit: must be a limit, not -2: an int64 from 0, or -1 for none",
         ),
-        ("resources", {"unified": {"a/b~": 1}}, "/unified/a~1b~0: must be a string, not 1"),
+        ("resources", {"unified": {"a/b~": 1}}, '/unified/a~1b~0: must be a string, not 1; write "1"'),
         (
             "config",
             {"ociVersion": "1.0.0", "windows": {"x": 1}},
