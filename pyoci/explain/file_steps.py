@@ -17,6 +17,7 @@ _ATTRIBUTE_WORDS = {
     uapi.MOUNT_ATTR_NOSUID: "no set-user-ID",
     uapi.MOUNT_ATTR_NODEV: "no devices",
     uapi.MOUNT_ATTR_NOEXEC: "no programs",
+    uapi.MOUNT_ATTR_NOSYMFOLLOW: "no symbolic links",
 }
 
 

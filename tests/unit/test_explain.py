@@ -17,6 +17,7 @@ from pyoci.explain import calls, findings, model, process_steps, steps, words
 from pyoci.explain.model import LEVELS, STAGES, Explanation, Finding, Step
 from pyoci.kernel import uapi
 from pyoci.kernel.uapi import CAPABILITIES
+from pyoci.plan import mounts as mount_plan
 from pyoci.plan import seccomp as seccomp_plan
 from pyoci.plan.build import build
 from pyoci.plan.facts import Facts
@@ -405,6 +406,16 @@ def test_every_action_of_seccomp_is_allowed_partly_allowed_or_denied() -> None:
     """One that nobody has thought of must not count as denied."""
     assert {*calls._STATES} == {*uapi.SECCOMP_RET}, "_STATES of explain/calls.py"
     assert {*seccomp_plan.ACTIONS.values()} == {*uapi.SECCOMP_RET.values()}, "SECCOMP_RET of kernel/uapi.py"
+
+
+@pytest.mark.parametrize("option", [name for name, (_, is_set) in mount_plan._FLAGS.items() if is_set])
+def test_a_flag_of_a_mount_that_takes_something_away_is_said(option: str) -> None:
+    config = careful()
+    config["mounts"] = [{"destination": "/t", "type": "tmpfs", "source": "tmpfs", "options": [option]}]
+    actions = [step.action for step in explanation(config).steps]
+    config["mounts"][0]["options"] = []
+    differs = actions != [step.action for step in explanation(config).steps]
+    assert differs is ("atime" not in option), "_ATTRIBUTE_WORDS of explain/file_steps.py"
 
 
 # Fields that explain says nothing of, and why.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from pyoci.plan import process as process_plan
 from pyoci.plan.exec import Changes
 from pyoci.plan.facts import Facts
 from pyoci.plan.request import Request
-from pyoci.wire.plan import ExecPlan
+from pyoci.wire.plan import ExecPlan, Plan
 
 FACTS = Facts(uid=0, gid=0, capabilities=(1 << 41) - 1, apparmor=True, selinux=True)
 KILL, CHOWN = 1 << 5, 1 << 0
@@ -256,3 +257,31 @@ class TestPlan:
             plan = exec_plan.plan(config, changes(args=["x"], capabilities=["CAP_KILL"]), request, facts)
             assert plan.process.capabilities.permitted == expected
             assert bool(plan.warnings) == (not expected)
+
+
+# Fields of the container's plan that a further process has no use for, and why.
+OF_CREATE_ONLY = {
+    **dict.fromkeys(("container_id", "bundle", "oci_version"), "the record of the container has them"),
+    **dict.fromkeys(("annotations", "hooks", "readiness"), "they are of the container's own life"),
+    **dict.fromkeys(
+        ("rootfs", "mounts", "devices", "masked_paths", "readonly_paths", "mount_label"), "it joins the root"
+    ),
+    **dict.fromkeys(("sysctl", "hostname", "domainname", "net_devices"), "they are of namespaces, which it joins"),
+    **dict.fromkeys(("cgroups_path", "resources", "intel_rdt"), "it joins the groups"),
+}
+
+
+def test_each_field_of_a_plan_is_of_a_further_process_too_or_has_a_reason() -> None:
+    missing = {*Plan._defaults} - {*ExecPlan._defaults} - {*OF_CREATE_ONLY}
+    assert not missing, (
+        f"{missing}: into ExecPlan (plan/exec.py, init/exec_sequence.py), or a reason into OF_CREATE_ONLY"
+    )
+    assert {*OF_CREATE_ONLY} <= {*Plan._defaults} - {*ExecPlan._defaults}
+
+
+def test_what_a_further_process_has_is_carried_out() -> None:
+    """By the host or by its own side: no field is only planned."""
+    folder = Path(exec_plan.__file__).parents[1]
+    files = ("host/exec.py", "host/spawn.py", "host/handshake.py", "init/exec_sequence.py")
+    text = "".join((folder / file).read_text() for file in files)
+    assert not [field for field in ExecPlan._defaults if f"plan.{field}" not in text]
