@@ -21,6 +21,7 @@ LEFT_OUT = {
 ASKED_FOR_BY_NAME = (
     "encodings.ascii", "encodings.latin_1", "encodings.utf_8_sig", "encodings.utf_16",
     "traceback", "warnings", "json.decoder", "_strptime", "datetime", "linecache", "tokenize",
+    "rich._unicode_data.unicode17-0-0",
 )  # fmt: skip
 DATA = (".json",)
 _HEAD = 4

@@ -29,6 +29,8 @@ replaced = {
     "rpds": (root / "hack/release.d/standins/rpds.py").read_text(),
     # ctypes.util would start ldconfig and a compiler; ctypes.CDLL(None) has what pyroute2 calls (shared.c).
     "ctypes.util": "def find_library(name):\n    return None\n",
+    # The widths of characters; rich has those of each version of Unicode, and takes the newest.
+    "rich._unicode_data._versions": 'VERSIONS = ["17.0.0"]\n',
     # pyroute2 imports these at its top, for parts of it that pyoci does not use.
     "sqlite3": "",
     "attr._make": without("attr._make", "import unicodedata\n"),  # for make_class() alone; it is 1 MB

@@ -17,7 +17,16 @@ sys.path.insert(0, str(ROOT / "launcher"))
 import build_program  # noqa: E402 - needs the line above
 
 # As __FILE__ and in messages; the names of the folders below `work` are the same in every build.
-_PURE = ("attrs", "jeepney", "jsonschema", "jsonschema-specifications", "pyroute2", "referencing", "python-prctl")
+_PURE = (
+    "attrs",
+    "jeepney",
+    "jsonschema",
+    "jsonschema-specifications",
+    "pyroute2",
+    "referencing",
+    "rich",
+    "python-prctl",
+)
 
 
 def link(build: Build, python: Path, interpreter: Path, log: Path, commit: str, *, symbols: bool = False) -> Path:

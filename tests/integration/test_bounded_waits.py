@@ -31,7 +31,7 @@ def in_time() -> Iterator[None]:
 @pytest.mark.parametrize("command", ["create", "run"])
 def test_a_memory_limit_too_low_without_the_oom_killer(runtime: Runtime, bundle: Bundle, command: str) -> None:
     cgroup_files.v1_only()
-    bundle.linux["resources"]["memory"] = {"limit": 128 << 10, "disableOOMKiller": True}
+    bundle.linux["resources"]["memory"] = {"limit": 32 << 10, "disableOOMKiller": True}
     bundle.process["args"] = ["/bin/true"]
     name = runtime.add(bundle)
     with in_time():

@@ -9,6 +9,7 @@ import os
 import platform
 import resource
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from helpers.bundle import Bundle
 from helpers.release import RELEASES, ROOT, ROOTS, EmptyRoot, find_program
+from helpers.terminal import read_all
 
 pytestmark = pytest.mark.root
 
@@ -101,6 +103,20 @@ def test_bad_config_is_explained_as_in_a_checkout(empty: EmptyRoot) -> None:
     assert done.returncode == 1
     assert "/process/args" in done.stdout + done.stderr
     assert "/linux/namespaces/0/type" in done.stdout + done.stderr
+
+
+def test_top_on_a_terminal(program: Path, tmp_path: Path) -> None:
+    """It is what imports `rich`."""
+    master, terminal = os.openpty()
+    with subprocess.Popen(
+        [program, "--root", tmp_path, "top"], stdin=terminal, stdout=terminal, stderr=terminal
+    ) as top:
+        os.close(terminal)
+        shown = read_all(master, expect=b"MEMORY")
+        top.send_signal(signal.SIGINT)
+    os.close(master)
+    assert b"MEMORY" in shown and b"CPU" in shown, shown
+    assert top.returncode == 0
 
 
 def test_network_devices(empty: EmptyRoot) -> None:
