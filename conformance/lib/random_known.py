@@ -145,6 +145,9 @@ def _is_capital(difference: Difference) -> bool:
 
 
 _PHRASES = (
+    ("an empty sysctl is refused", r"set sysctl \S+ to ''"),
+    ("cwd through a link of procfs is refused", r"make cwd .* too many levels of symbolic links"),
+    ("tmpcopyup needs a tmpfs", "tmpcopyup needs a new mount"),
     ("a device where another file is: config-linux.md, Devices, demands an error", "is already there"),
     ("an option that the kernel drops without a word is refused", r"cannot be applied to a mount of type"),
     (
@@ -157,7 +160,7 @@ _PHRASES = (
     ),
     (
         "a program that cannot be run is an error of start, not only of the container",
-        r"exec .*no such file or directory; the first line of",
+        r"exec .*(no such file or directory; the first line of|exec format error)",
     ),
     ("a value that an option cannot have is 1, also with exec", r"pyoci: option --"),
     ("a limit of a controller that the host lacks is refused", r"controller is not mounted in this cgroup v1 layout"),
@@ -177,6 +180,7 @@ def _refused_words(difference: Difference, phrase: str) -> bool:
 
 
 _PHRASES_THERE = (
+    ("devices of a user namespace have the numbers of the config", r"error creating device nodes: mount src=/dev/"),
     ("a link to nothing is followed for cwd, too", r"mkdir /dangling[^:]*: file exists"),
     ("a sysfs may be mounted over a sysfs", r"error mounting ..sysfs.* device or resource busy"),
     ("runc cannot replace /dev/null by another device", "error reopening /dev/null inside container"),
@@ -197,7 +201,7 @@ _PHRASES_THERE = (
         "runc does not know the option defaults of a devpts",
         r"error mounting .*data=[^:]*defaults[^:]*: invalid argument",
     ),
-    ("signals of real time have names", r"unknown signal ...RTMIN"),
+    ("signals of real time have names", r"unknown signal .*RTMIN"),
     ("runc cannot make paths of an unbindable root read-only", "read-only: mount src=.*invalid argument"),
     (
         "capabilities that cannot be granted are left out with a warning: config.md, Linux Process",
@@ -299,6 +303,15 @@ _RULES: tuple[tuple[str, Callable[[Difference], bool]], ...] = (
         "with a user namespace the folder of message queues belongs to nobody, in runc to root",
         lambda d: d.name == "tree /dev/mqueue" and " 65534:65534 " in d.here,
     ),
+    (
+        "with tmpcopyup the folder that is covered gives its owner, too",
+        lambda d: d.name.startswith("tree ") and "tmpcopyup" in d.case.text(),
+    ),
+    (
+        "only a mount that says shared tells the host what is mounted in it",
+        lambda d: d.name.endswith(" propagation") and d.here.startswith("master:") and d.there.startswith("shared:"),
+    ),
+    ("statistics have throttling also where it is 0", lambda d: "/data/cpu/throttling" in d.here),
     ("the kernel's folder for an overlay", lambda d: d.name == "left source /work/work"),
     ("a device rule without a type is for c and b, not for all", _is_wildcard_rule),
     ("an update that fails changes nothing", _is_after_failed_update),

@@ -169,7 +169,7 @@ def caller(r: random.Random, case: Case) -> None:
     case.caller = {
         "umask": r.choice((0, 0o22, 0o77)),
         "ignored": some(r, ["SIGINT", "SIGPIPE", "SIGUSR1", "SIGCHLD"], 2),
-        "oom": r.choice((None, 500, -10)),
+        "oom": r.choice((None, 500, 300)),
         "nofile": r.choice((None, 512)),
         "nice": r.choice((0, 0, 5)),
         "env": some(r, ["LISTEN_FDS=1", "HOME=/caller", "PATH=/usr/bin", "LANG=C", "NOTIFY_SOCKET="], 2),
