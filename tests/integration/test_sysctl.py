@@ -34,6 +34,16 @@ def test_with_slashes(runtime: Runtime, bundle: Bundle) -> None:
     assert runtime.sh(bundle, "cat /proc/sys/net/ipv4/ip_forward") == "1"
 
 
+def test_limits_of_a_user_namespace_of_the_containers_own(runtime: Runtime, bundle: Bundle) -> None:
+    """namespaces(7), user.*: the limits of each user namespace are its own, so runc allows them as well."""
+    file = Path("/proc/sys/user/max_mnt_namespaces")
+    before = file.read_text()
+    bundle.user_namespace()
+    bundle.linux["sysctl"] = {"user.max_mnt_namespaces": "7"}
+    assert runtime.sh(bundle, f"cat {file}") == "7"
+    assert file.read_text() == before
+
+
 def test_it_is_set_although_proc_sys_is_readonly(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["sysctl"] = {"net.ipv4.ip_forward": "1"}
     bundle.linux["readonlyPaths"] = ["/proc/sys"]

@@ -14,7 +14,7 @@ from pyoci.cli import options
 from pyoci.cli.options import Call, Settings
 from pyoci.errors import PyociError, UsageError
 from pyoci.spec import bundle, rules
-from pyoci.throwaway import changes, folder, plan, user
+from pyoci.throwaway import changes, folder, layers, plan, user
 from pyoci.throwaway.layers import Layers
 from pyoci.throwaway.plan import Bind, Request, Seen, Situation
 from pyoci.throwaway.user import Subordinate
@@ -411,6 +411,24 @@ def test_bind_is_taken_from_where_the_caller_is(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     assert request("--bind", ".:/x").binds == (Bind(source=str(tmp_path), destination="/x"),)
     assert not request("--bind", ".:/x:rw").binds[0].read_only
+
+
+def test_clearing_up_follows_no_link_that_the_container_has_made(tmp_path: Path) -> None:
+    """Overlay moves copies of the container's files through its own folder, links to folders of the host's, too."""
+    host = tmp_path / "host"
+    host.mkdir(mode=0o755)
+    (host / "file").write_text("precious")
+    work = tmp_path / "kept/.pyoci-try/work"
+    (work / "closed").mkdir(parents=True)
+    (work / "closed/file").touch()
+    (work / "closed").chmod(0)
+    (work / "link").symlink_to(host)
+    (tmp_path / "kept/upper").mkdir()
+    layers.clear_work(str(tmp_path / "kept"))
+    assert os.listdir(tmp_path / "kept") == ["upper"]
+    assert host.stat().st_mode & 0o777 == 0o755
+    assert os.listdir(host) == ["file"]
+    layers.clear_work(str(tmp_path / "kept"))  # nothing to do
 
 
 BAD = {
