@@ -65,8 +65,8 @@ static int keep_items(PyObject *dict)
 static int keep_parts_of_code(PyCodeObject *code)
 {
     PyObject *const parts[] = {
-        code->co_consts, code->co_names,     code->co_exceptiontable, code->co_localsplusnames, code->co_localspluskinds,
-        code->co_filename, code->co_name, code->co_qualname,       code->co_linetable,
+        code->co_consts,   code->co_names, code->co_exceptiontable, code->co_localsplusnames, code->co_localspluskinds,
+        code->co_filename, code->co_name,  code->co_qualname,       code->co_linetable,
     };
 
     return keep_all(parts, sizeof parts / sizeof parts[0]);

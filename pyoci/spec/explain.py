@@ -8,7 +8,7 @@ Imported only once a document has been refused: jsonschema costs 90 ms, more tha
 from __future__ import annotations
 
 from pyoci.spec._generated_schema import CONFIG
-from pyoci.spec.words import MISSING, did_you_mean, line, pointer, show
+from pyoci.spec.words import NO_VALUE, did_you_mean, line, pointer, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _lines(error: ValidationError) -> Iterator[tuple[Path, str]]:
         for name in required:
             if name not in instance:
                 requirement = phrase(_resolve(schema["properties"][name]))
-                words = line(pointer((*path, name)), MISSING, requirement)
+                words = line(pointer((*path, name)), NO_VALUE, requirement)
                 yield (*path, name), words + _instead(name, instance, schema["properties"])
     elif "propertyNames" in error.schema_path:
         yield path, line(pointer(path), "an object", phrase(schema))

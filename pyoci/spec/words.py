@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MISSING = ""
+NO_VALUE = ""
 TRY = "org.pyoci.try"  # annotation of a container of `try`: the root that it lies over, for messages
 _VERBS = ("must", "needs", "should", "is")
 _UNTOLD = ("an object", "an array", "an empty array")  # a value that tells nobody more
@@ -21,7 +21,7 @@ _WORD = 40  # no name that the specification or the kernel has is longer
 
 
 def line(place: str, value: str, requirement: str) -> str:
-    """`value` is what `show` made, or MISSING; `requirement` is what it must be, or a clause with a verb of its own."""
+    """`value` is what `show` made, or NO_VALUE; `requirement` is what it must be, or a clause with its own verb."""
     if len(place) > _PLACE_LENGTH:  # a key has any length
         place = place[: _PLACE_LENGTH - 3] + "..."
     # An empty JSON pointer is the whole document.

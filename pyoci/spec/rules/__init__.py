@@ -85,7 +85,7 @@ def lines(problems: Iterable[Problem]) -> list[str]:
     from pyoci.spec import words  # only now: a good config has nothing to say
 
     return [
-        words.line(place, words.MISSING if value is MISSING else words.show(value), expected)
+        words.line(place, words.NO_VALUE if value is MISSING else words.show(value), expected)
         for place, value, expected in rows
     ]
 
