@@ -85,6 +85,29 @@ def test_the_state_is_kept_in_the_users_runtime_folder(runtime: Runtime, bundle:
     assert not list(home.glob(f"*/{name}"))
 
 
+@pytest.mark.beyond_runc("runc binds the host's node and leaves mode and owner out")
+@pytest.mark.parametrize(
+    ("rights", "works"),
+    [
+        ({}, True),
+        ({"fileMode": 0o666, "uid": 0, "gid": 0}, True),
+        ({"fileMode": 0o600}, False),
+        ({"uid": 7}, False),
+        ({"gid": 7}, False),
+    ],
+)
+def test_rights_of_a_device_that_is_the_hosts(
+    runtime: Runtime, bundle: Bundle, home: Path, rights: dict[str, int], works: bool
+) -> None:
+    """A user may make no node: the host's is bound, and nobody but its owner could change it."""
+    bundle.linux["devices"] = [{"path": "/dev/zero", "type": "c", "major": 1, "minor": 5, **rights}]
+    bundle.sh("test -c /dev/zero")
+    bundle.write()
+    result = call(runtime, home, "run", "--bundle", str(bundle.path), runtime.new_id())
+    assert (result.status == 0) is works, result.stderr
+    assert works or ("device /dev/zero: " in result.stderr and "0666" in result.stderr)
+
+
 def test_a_limit_that_the_user_may_not_set_is_refused(runtime: Runtime, bundle: Bundle, home: Path) -> None:
     bundle.linux["resources"] = {"pids": {"limit": 10}}
     bundle.write()

@@ -175,13 +175,15 @@ def _make(device: Device, directory: int, name: str) -> None:
 
 def _bind(device: Device, index: int, directory: int, name: str, inherited: Inherited) -> None:
     """A node made outside, or the host's, checked to be that device, mounted on an empty file."""
-    tree = _open_outside(device, index, inherited)
+    tree, is_made_here = _open_outside(device, index, inherited)
     try:
         if not _matches(device, posix.fstat(tree)):
             raise UnsupportedError(
                 f"device {shown(device.path)}: mknod is not permitted here, and the host's file of that name "
                 f"is not {device.kind} {device.major}:{device.minor}"
             )
+        if not is_made_here:
+            _refuse_other_rights(device, posix.fstat(tree))
         flags = posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
         try:
             posix.close(posix.open(name, flags, 0o666, dir_fd=directory))
@@ -198,16 +200,28 @@ def _bind(device: Device, index: int, directory: int, name: str, inherited: Inhe
         posix.close(tree)
 
 
-def _open_outside(device: Device, index: int, inherited: Inherited) -> int:
+def _refuse_other_rights(device: Device, status: posix.stat_result) -> None:
+    """Of the host's node, which stays as it is. Owner 0 is what a config says that says nothing else."""
+    other_mode = device.mode is not None and device.mode != stat.S_IMODE(status.st_mode)
+    other_owner = device.uid not in (None, 0, status.st_uid) or device.gid not in (None, 0, status.st_gid)
+    if other_mode or other_owner:
+        raise UnsupportedError(
+            f"device {shown(device.path)}: mknod is not permitted here, and the host's file has the mode "
+            f"{stat.S_IMODE(status.st_mode):04o} and owner {status.st_uid}:{status.st_gid}: leave out what differs"
+        )
+
+
+def _open_outside(device: Device, index: int, inherited: Inherited) -> tuple[int, bool]:
+    """The mount, and whether its node was made for this container."""
     if device.how == "outside" and inherited.devices_fd >= 0:
         try:
-            return mount.open_tree(inherited.devices_fd, str(index))
+            return mount.open_tree(inherited.devices_fd, str(index)), True
         except SyscallError as error:
             if error.errno != errno.ENOENT:
                 raise
             # the runtime itself lives in a user namespace and could make none
     try:
-        return mount.open_tree(uapi.AT_FDCWD, device.path)
+        return mount.open_tree(uapi.AT_FDCWD, device.path), False
     except SyscallError as error:
         if error.errno != errno.ENOENT:
             raise
