@@ -42,7 +42,9 @@ OPTIONS = (
     ),
     Option(name="cap", value="CAPABILITY", repeated=True, help="add a capability, such as CAP_SYS_ADMIN"),
     Option(name="root", value="DIR", default="/", help="the root file system (default: /)"),
-    Option(name="keep", value="DIR", help="keep the changes in DIR; the next call with it goes on from there"),
+    Option(
+        name="keep", value="DIR", help="keep the changes in DIR, new or empty; the next call with it goes on from there"
+    ),
     Option(name="diff", help="list at the end what was added (A), changed (C) and deleted (D)"),
 )
 

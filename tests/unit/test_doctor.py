@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,31 @@ def test_text() -> None:
 
 
 # -- probes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_text_fits_into_80_columns(color: bool) -> None:
+    """Every word of detail and remedy is there, below one another; a path that is longer stays whole."""
+    path = "/srv/" + "x" * 90
+    detail = " ".join(f"word{number}" for number in range(40))
+    checks = [
+        Check(
+            group="a",
+            name="a longer name",
+            status=MISSING,
+            needed=False,
+            detail=detail,
+            remedy=f"see {path} and {detail}",
+        ),
+        Check(group="a", name="b", status=OK, needed=False, detail=""),
+    ]
+    text = re.sub("\033\\[[0-9]*m", "", words.text(host(), checks, fit=True, color=color))
+    _, _, _, *lines = text.splitlines()
+    assert max(len(line) for line in lines if path not in line) <= 80
+    told = " ".join(text.split())
+    assert " ".join([detail, "see", path, "and", detail]) in told
+    columns = {len(line) - len(line.lstrip()) for line in lines if line.startswith("     ")}
+    assert columns == {13 + len("a longer name")}
 
 
 def test_attempt_tells_why_it_failed() -> None:
