@@ -145,6 +145,7 @@ def _is_capital(difference: Difference) -> bool:
 
 
 _PHRASES = (
+    ("/ in maskedPaths is refused, since it cannot be hidden", "it leads to the root, which cannot be masked"),
     ("an empty sysctl is refused", r"set sysctl \S+ to ''"),
     ("cwd through a link of procfs is refused", r"make cwd .* too many levels of symbolic links"),
     ("tmpcopyup needs a tmpfs", "tmpcopyup needs a new mount"),
@@ -180,6 +181,7 @@ def _refused_words(difference: Difference, phrase: str) -> bool:
 
 
 _PHRASES_THERE = (
+    ("process may be missing until start: runtime.md", "process property must not be empty"),
     ("devices of a user namespace have the numbers of the config", r"error creating device nodes: mount src=/dev/"),
     ("a link to nothing is followed for cwd, too", r"mkdir /dangling[^:]*: file exists"),
     ("a sysfs may be mounted over a sysfs", r"error mounting ..sysfs.* device or resource busy"),

@@ -48,6 +48,32 @@ def test_what_a_link_in_the_container_names_is_masked_inside(runtime: Runtime, b
     assert runtime.sh(bundle, "cat /link /etc/secret") == ""
 
 
+ROOTS = ["/", "//", "/.", "/link", "/etc/.."]
+
+
+@pytest.mark.beyond_runc("runc mounts what hides nothing")
+@pytest.mark.parametrize("path", ROOTS)
+def test_the_root_cannot_be_masked(runtime: Runtime, bundle: Bundle, path: str) -> None:
+    (bundle.rootfs / "link").symlink_to("/")
+    bundle.linux["maskedPaths"] = [path]
+    assert "it leads to the root, which cannot be masked" in runtime.refuses(bundle)
+
+
+@pytest.mark.beyond_runc("in runc some of them leave the root writable for exec, or for both")
+@pytest.mark.parametrize("path", ROOTS)
+@pytest.mark.parametrize("command", ["run", "exec"])
+def test_the_root_can_be_read_only(runtime: Runtime, bundle: Bundle, path: str, command: str) -> None:
+    (bundle.rootfs / "link").symlink_to("/")
+    bundle.linux["readonlyPaths"] = [path]
+    script = "touch /new 2>&1 || true"
+    if command == "run":
+        assert runtime.sh(bundle, script).endswith("Read-only file system")
+    else:
+        bundle.sleeps()
+        result = runtime.expect("exec", runtime.start(bundle).id, "/bin/sh", "-c", script)
+        assert result.stdout.strip().endswith("Read-only file system")
+
+
 @pytest.mark.beyond_runc("runc takes a relative path as one from the root")
 def test_a_relative_path_is_refused(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["maskedPaths"] = ["etc/secret"]
