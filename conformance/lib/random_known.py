@@ -314,6 +314,11 @@ _RULES: tuple[tuple[str, Callable[[Difference], bool]], ...] = (
         lambda d: d.name.endswith(" propagation") and d.here.startswith("master:") and d.there.startswith("shared:"),
     ),
     ("statistics have throttling also where it is 0", lambda d: "/data/cpu/throttling" in d.here),
+    (
+        "a mount without a source shows none, in runc an empty name",
+        lambda d: d.name.endswith(" from") and d.here.replace(" none ", "  ") == d.there,
+    ),
+    ("update applies kernelTCP", lambda d: " update memory.kmem.tcp." in d.name),
     ("the kernel's folder for an overlay", lambda d: d.name == "left source /work/work"),
     ("a device rule without a type is for c and b, not for all", _is_wildcard_rule),
     ("an update that fails changes nothing", _is_after_failed_update),

@@ -371,11 +371,13 @@ class _Run:
 
 
 def _properties(value: Any, place: str = "") -> Iterator[str]:
-    entries = value.items() if isinstance(value, dict) else [("-", entry) for entry in value if isinstance(value, list)]
+    if isinstance(value, dict):
+        entries = list(value.items())
+    else:
+        entries = [("-", entry) for entry in value or ()] if isinstance(value, list) else []
     for name, entry in entries:
         yield f"{place}/{name}"
-        if isinstance(entry, (dict, list)):
-            yield from _properties(entry, f"{place}/{name}")
+        yield from _properties(entry, f"{place}/{name}")
 
 
 def _hook_state(text: str) -> str:
