@@ -181,6 +181,8 @@ def _refused_words(difference: Difference, phrase: str) -> bool:
 
 
 _PHRASES_THERE = (
+    ("without pivot_root the root may be private", "is not safe without pivot_root"),
+    ("runc cannot mask what a later mount has brought", "can't mask path .*too many levels of symbolic links"),
     ("process may be missing until start: runtime.md", "process property must not be empty"),
     ("devices of a user namespace have the numbers of the config", r"error creating device nodes: mount src=/dev/"),
     ("a link to nothing is followed for cwd, too", r"mkdir /dangling[^:]*: file exists"),
