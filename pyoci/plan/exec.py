@@ -105,6 +105,9 @@ def process_document(config: dict[str, Any], changes: Changes) -> dict[str, Any]
             )
         _check(changes.document)
         changed = {name: value for name, value in changes.document.items() if (name, value) not in _LEFT_OUT}
+        umask = (base.get("user") or {}).get("umask")
+        if umask is not None:
+            changed["user"] = {"umask": umask, **(changed.get("user") or {"uid": 0, "gid": 0})}
         return {**{name: base[name] for name in _INHERITED if name in base}, **changed}
     document = dict(base or {"cwd": "/"})
     document["args"] = changes.args

@@ -140,7 +140,8 @@ class TestDocument:
     @pytest.mark.parametrize("name", sorted(OWN.keys() - {"args", "cwd"}))
     def test_each_property_it_does_not_name(self, name: str) -> None:
         made = document(OWN, document=self.FILE)
-        assert made.get(name) == (OWN[name] if name in self.INHERITED else None)
+        others = {"user": {"uid": 0, "gid": 0, "umask": OWN["user"]["umask"]}}  # of the user only this
+        assert made.get(name) == (OWN[name] if name in self.INHERITED else others.get(name))
 
     @pytest.mark.parametrize("name", INHERITED)
     def test_each_property_it_names(self, name: str) -> None:
@@ -150,6 +151,15 @@ class TestDocument:
     @pytest.mark.parametrize(("name", "empty"), [("apparmorProfile", ""), ("selinuxLabel", ""), ("rlimits", [])])
     def test_an_empty_value_is_none(self, name: str, empty: object) -> None:
         assert document({name: OWN[name]}, document={**self.FILE, name: empty})[name] == OWN[name]
+
+    @pytest.mark.parametrize(
+        ("user", "umask"), [(None, 0o77), ({"uid": 5, "gid": 5}, 0o77), ({"uid": 5, "gid": 5, "umask": 0}, 0)]
+    )
+    def test_the_umask_of_the_container(self, user: dict[str, int] | None, umask: int) -> None:
+        config = {"process": {"cwd": "/", "user": {"uid": 9, "gid": 9, "umask": 0o77}}}
+        document = {"args": ["x"], "cwd": "/", **({"user": user} if user else {})}
+        process = planned(config, document=document).process
+        assert (process.umask, process.uid) == (umask, user["uid"] if user else 0)
 
     def test_no_capabilities_are_none(self) -> None:
         assert document(OWN, document={**self.FILE, "capabilities": {}})["capabilities"] == {}
