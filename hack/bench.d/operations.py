@@ -42,6 +42,7 @@ class Runtime(NamedTuple):
     version: str
     path: str
     root: Path
+    is_release: bool = False  # of pyoci: a static program
 
     def command(self, *words: str) -> tuple[str, ...]:
         return (self.path, "--root", str(self.root), *words)
