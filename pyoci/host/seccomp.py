@@ -86,13 +86,15 @@ def program(plan: SeccompPlan, directory_path: str) -> SeccompProgram:
 
 
 def _name(plan: SeccompPlan) -> str:
-    """The hash of all that decides about the bytes, except for the library itself (see `_look_up`)."""
+    """The hash of all that decides about the bytes, except for a library outside of the program (see `_look_up`)."""
     rules = [
         (rule.action, rule.names, [(arg.index, arg.op, arg.value, arg.value_two) for arg in rule.args])
         for rule in plan.rules
     ]
     machine = posix.uname().machine
-    text = repr((_COMPILER, machine, plan.default_action, plan.architectures, plan.enosys, rules))
+    # Two programs, such as a release and a build from source, would replace each other's entry in turns.
+    linked = _stamp("")
+    text = repr((_COMPILER, linked, machine, plan.default_action, plan.architectures, plan.enosys, rules))
     return _hash(text.encode("utf-8", "surrogatepass"))
 
 

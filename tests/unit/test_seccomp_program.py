@@ -28,6 +28,7 @@ from helpers.seccomp_bpf import (
 
 from pyoci.errors import UnsupportedError
 from pyoci.host import seccomp as host
+from pyoci.kernel import _seccomp
 from pyoci.plan import seccomp
 from pyoci.wire.seccomp import SeccompProgram
 
@@ -331,6 +332,17 @@ def test_another_libseccomp_compiles_again(cache: str, monkeypatch: pytest.Monke
     before = entries(cache)[0].read_bytes()
     compiled(cache, syscalls=[rule("read")])
     assert entries(cache)[0].read_bytes() != before
+
+
+def test_programs_with_other_libraries_inside_keep_their_entries(cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for linked in ("2.5.4 aaaa", "2.6.0 bbbb"):
+        monkeypatch.setattr(_seccomp, "LINKED", linked)
+        compiled(cache, defaultAction="SCMP_ACT_ALLOW")
+    assert len(os.listdir(cache)) == 2
+    monkeypatch.setattr(host, "_compile", None)
+    for linked in ("2.5.4 aaaa", "2.6.0 bbbb"):
+        monkeypatch.setattr(_seccomp, "LINKED", linked)
+        compiled(cache, defaultAction="SCMP_ACT_ALLOW")
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o777])
