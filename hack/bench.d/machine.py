@@ -22,6 +22,10 @@ class Failed(Exception):
     """A command that is measured did not do what it should."""
 
 
+# pyoci's compiled seccomp filters (pyoci/host/seccomp.py), here those of the measurement alone.
+FILTERS = Path("/run/pyoci-seccomp")
+
+
 class Sample(NamedTuple):
     """Milliseconds that a command took: CPU time of it and all its children, and time by the wall clock."""
 
@@ -38,6 +42,8 @@ def separate() -> None:
         subprocess.run(["umount", CGROUPS / "unified"], check=True)
         # Beneath lies a folder of the machine's, in which a runtime may make files.
         subprocess.run(["mount", "-t", "tmpfs", "none", CGROUPS / "unified"], check=True)
+    FILTERS.mkdir(mode=0o700, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0700", "none", FILTERS], check=True)
     # The container's init is left to us when `create` has ended, to be waited for.
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "become a subreaper")

@@ -153,8 +153,10 @@ class Bench:
         yield operation, self._meter.run(*runtime.command("run", "--bundle", str(bundle), self._id()))
 
     def _run_first(self, runtime: Runtime, bundle: Path) -> Iterator[tuple[str, Sample]]:
-        """Under a new state root: without the compiled filter that a runtime may keep there."""
+        """Without the compiled filter that a runtime may keep: in its state root, and pyoci in a folder beside it."""
         root = self._place / self._id()
+        for filter_file in machine.FILTERS.iterdir():
+            filter_file.unlink()
         yield from self._run("run, seccomp, nothing cached", runtime._replace(root=root), bundle)
         shutil.rmtree(root)
 
