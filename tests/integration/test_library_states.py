@@ -41,6 +41,8 @@ def like(
 
 
 NEVER = {"deleted": FINE, "missing": FINE}
+NOT_STOPPED = "cannot delete container ID that is not stopped"
+KILLS_FIRST = "; pyoci delete --force ID kills it first"
 TABLE: dict[str, tuple[Callable[[Container], Any], tuple[str, ...]]] = {
     "start": (
         Container.start,
@@ -105,7 +107,7 @@ TABLE: dict[str, tuple[Callable[[Container], Any], tuple[str, ...]]] = {
     "copy_out": (lambda container: container.copy_out("/bin", "copied"), like()),
     "delete": (
         Container.delete,
-        like(*(f"StateError: cannot delete container ID that is not stopped: {status}" for status in STATUSES[:3])),
+        like(*(f"StateError: {NOT_STOPPED}: {status}{KILLS_FIRST}" for status in STATUSES[:3])),
     ),
     "delete, force": (lambda container: container.delete(force=True), like(**NEVER)),
     "close": (Container.close, like(**NEVER)),

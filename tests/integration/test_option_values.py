@@ -19,7 +19,7 @@ pytestmark = pytest.mark.beyond_runc("runc takes them")
         (["--rootless=", "list"], "--rootless: ''"),
         (["--rootless=no", "list"], "--rootless: 'no'"),
         (["--debug=", "list"], "--debug is a flag: ''"),
-        (["exec", "--user", "4294967296", "ID", "true"], "--user: must be UID or UID:GID in numbers, not '4294967296'"),
+        (["exec", "--user", "4294967296", "ID", "true"], "--user: 4294967296 is greater than 4294967295"),
         (["exec", "--preserve-fds=1", "ID", "true"], "number 3 is not open"),
         (["exec", "--preserve-fds=-1", "ID", "true"], "option --preserve-fds: -1"),
         (["exec", "--additional-gids=x", "ID", "true"], "option --additional-gids: 'x'"),

@@ -161,7 +161,7 @@ def test_commands_on_a_living_container_refuse_anothers_group(runtime: Runtime, 
     with someone(bundle.cgroups_path) as process:
         for command in (["exec", container.id, "/bin/true"], ["update", "--pids-limit", "7", container.id],
                         ["pause", container.id], ["events", "--stats", container.id]):  # fmt: skip
-            assert "made anew by somebody else" in runtime.fails(*command)
+            assert "replaced by somebody else" in runtime.fails(*command)
         assert str(process.pid) not in runtime.expect("ps", "--format", "json", container.id).stdout
         runtime.expect("kill", "--all", container.id, "TERM")
         assert process.poll() is None
@@ -182,7 +182,7 @@ def test_anothers_group_that_is_frozen(runtime: Runtime, bundle: Bundle) -> None
     with someone(bundle.cgroups_path), frozen(bundle.cgroups_path) as is_frozen:
         assert container.status == "running"
         assert "container not paused" in runtime.fails("resume", container.id)
-        assert "made anew by somebody else" in runtime.fails("exec", container.id, "/bin/true")
+        assert "replaced by somebody else" in runtime.fails("exec", container.id, "/bin/true")
         assert is_frozen()
         container.delete("--force")
         container.wait()
@@ -201,7 +201,7 @@ def test_anothers_group_in_one_hierarchy_of_v1(runtime: Runtime, bundle: Bundle)
     memory.mkdir()
     for command in (["update", "--pids-limit", "7", container.id], ["events", "--stats", container.id],
                     ["exec", container.id, "/bin/true"]):  # fmt: skip
-        assert "made anew by somebody else" in runtime.fails(*command)
+        assert "replaced by somebody else" in runtime.fails(*command)
     container.delete("--force")
     container.wait()
     memory.rmdir()

@@ -91,7 +91,7 @@ def test_owner_in_a_user_namespace(library: Library, scratch: Path) -> None:
         container.copy_in(scratch / "a", "/tmp/a")
         container.copy_in(scratch / "a", "/tmp/b", owner=(5, 6))
         assert inside(container, "stat -c %u:%g /tmp/a /tmp/b").split() == ["0:0", "5:6"]
-        with pytest.raises(pyoci.ConfigError, match="does not map"):
+        with pytest.raises(pyoci.ConfigError, match="must be mapped"):
             container.copy_in(scratch / "a", "/tmp/c", owner=(70000, 0))
 
 

@@ -152,9 +152,9 @@ def test_only_what_was_made_is_removed(tree: FakeResctrl) -> None:
         pytest.skip("this file system gives numbers again, unlike resctrl")
     resctrl.remove(saved)
     assert "c1" in tree.groups()
-    with pytest.raises(CgroupError, match="made anew"):
+    with pytest.raises(CgroupError, match="made again"):
         resctrl.update(saved, ["L3:0=1"])
-    with pytest.raises(CgroupError, match="made anew"):
+    with pytest.raises(CgroupError, match="made again"):
         resctrl.add(saved, PID)
 
 
