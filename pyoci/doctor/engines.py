@@ -90,7 +90,7 @@ def _named(settings: Any) -> str:
             runtime = _path(value)
             if runtime:
                 return runtime
-        if key == "BinaryName" and isinstance(value, str) and os.path.basename(value) == "pyoci":
+        if key == "BinaryName" and isinstance(value, str) and os.path.basename(value).startswith("pyoci"):
             return value
         runtime = _named(value)
         if runtime:

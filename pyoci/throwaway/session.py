@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sysconfig
 
-from pyoci import jsontext
+from pyoci import build, jsontext
 from pyoci.errors import PyociError, SyscallError, reason
 from pyoci.kernel import process
 from pyoci.record import Record
@@ -37,9 +37,8 @@ class Host(Record):
 
 def find_program() -> list[str]:
     """How to call the `pyoci` program: this one, or the one installed with this package."""
-    this = os.readlink("/proc/self/exe")
-    if os.path.basename(this) == "pyoci":
-        return [this]
+    if build.IS_PROGRAM:
+        return [os.readlink("/proc/self/exe")]  # whatever its file is called
     beside = os.path.join(sysconfig.get_path("scripts"), "pyoci")
     program = beside if os.access(beside, os.X_OK) else shutil.which("pyoci")
     if program is None:

@@ -35,6 +35,20 @@ def seen(runtime: Runtime, name: str) -> str:
     return NONE
 
 
+def is_held(runtime: Runtime, name: str) -> bool:
+    """Whether a command holds the container's lock; until then, whoever comes second may be first."""
+    for folder in (*runtime.root.glob("@*"), runtime.root / name):
+        if folder.is_dir():
+            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            finally:
+                os.close(fd)
+    return False
+
+
 def statuses(runtime: Runtime, name: str, *command: str) -> list[str]:
     """What `state` says in turn, each word once, while the command runs and after it."""
     found: list[str] = []
@@ -115,7 +129,7 @@ def test_commands_during_create_say_so(runtime: Runtime, bundle: Bundle, words: 
         pytest.skip("criu is not installed")
     with Stepped(runtime.arguments("create", "--bundle", str(bundle.path), name)) as stepped:
         for step in stepped:
-            is_begun = words[0] not in MAKING or any(runtime.root.glob("@*")) or (runtime.root / name).exists()
+            is_begun = words[0] not in MAKING or is_held(runtime, name)
             if step % 13 == 0 and is_begun and seen(runtime, name) == NONE:
                 result = runtime.call(*(given.get(word, word) for word in words))
                 assert result.status != 0

@@ -43,13 +43,21 @@ class Manager:
         return lines
 
     def fill(self) -> None:
-        """Until its queue takes no more: whoever sends then waits."""
+        """Until its queue takes no more (net.unix.max_dgram_qlen; systemd raises it to 512): whoever sends then waits."""
+        while self._takes_more():
+            pass
+
+    def _takes_more(self) -> bool:
+        """Fill what one client may have under way."""
+        sent = 0
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
             client.connect(self.address)
             client.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 while True:
                     client.send(b"STATUS=full")
+                    sent += 1
+        return sent > 0
 
     def silent(self) -> bool:
         try:

@@ -47,7 +47,7 @@ TABLE = {
     "api": {"library"},
     "manual": {"errors"} | GROUND,
     "top": {"errors", "kernel", "cgroups", "state"} | GROUND,
-    "throwaway": {"errors", "kernel", "wire", "spec", "state", "host"} | GROUND,
+    "throwaway": {"errors", "build", "kernel", "wire", "spec", "state", "host"} | GROUND,
     "__main__": {"cli", "errors"},
     "__init__": {"trace", "errors", "library"},
 }
