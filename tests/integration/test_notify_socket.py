@@ -43,7 +43,7 @@ class Manager:
         return lines
 
     def fill(self) -> None:
-        """Until its queue takes no more (net.unix.max_dgram_qlen; systemd raises it to 512): whoever sends then waits."""
+        """Until its queue (net.unix.max_dgram_qlen; with systemd 512) takes no more: whoever sends then waits."""
         while self._takes_more():
             pass
 
