@@ -361,4 +361,4 @@ def test_the_runtime_takes_little_memory(program: Path, new_bundle: Callable[[],
         told = Path(f"/proc/{runtime.pid}/status").read_text()
         subprocess.run([program, *root, "kill", "one", "KILL"], check=True)
     (most,) = [int(line.split()[1]) for line in told.splitlines() if line.startswith("VmHWM:")]
-    assert most <= 9000  # KiB: 8200 when this was written, 10100 with the functions in the order of the sources
+    assert most <= 9500  # KiB: 8500 when this was written, 10100 with the functions in the order of the sources
