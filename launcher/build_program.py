@@ -11,7 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import snapshot
 
@@ -248,7 +248,7 @@ def libseccomp(compiler: list[str]) -> tuple[str, tuple[str, ...]]:
     word = static_variant("-lseccomp", compiler)
     if word == "-lseccomp":
         return word, ()
-    path = subprocess.check_output([*compiler, f"-print-file-name={word.removeprefix('-l:')}"], text=True).strip()
+    path = _output(*compiler, f"-print-file-name={word.removeprefix('-l:')}")
     return word, (linked_libseccomp(Path(path)),)
 
 
@@ -298,9 +298,7 @@ def static_variant(word: str, compiler: list[str]) -> str:
     archive = f"lib{word.removeprefix('-l')}.a"
     if word in ("-lm", "-ldl", "-lpthread") or not word.startswith("-l"):
         return word
-    found = subprocess.run(
-        [*compiler, f"-print-file-name={archive}"], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.strip()
+    found = _output(*compiler, f"-print-file-name={archive}")
     return f"-l:{archive}" if os.path.isabs(found) else word
 
 
@@ -314,14 +312,16 @@ def literal(text: str) -> str:
 
 
 def _output(*command: str) -> str:
-    return subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ).stdout.strip()
+    return str(_called(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout).strip()
 
 
 def run(*command: str) -> None:
+    _called(command)
+
+
+def _called(command: tuple[str, ...], **options: Any) -> subprocess.CompletedProcess[Any]:
     try:
-        subprocess.run(command, check=True)
+        return subprocess.run(command, check=True, **options)
     except FileNotFoundError:
         raise BuildError(f"{command[0]} is missing: install a C compiler (gcc, libc6-dev)") from None
     except subprocess.CalledProcessError as error:

@@ -17,10 +17,9 @@
 #include <internal/pycore_object.h>
 #include <internal/pycore_typeobject.h>
 
-#include <stdlib.h>
 #include <sys/mman.h>
 
-/* Objects that are immortal and whose references have not been followed yet. Far more than there are; outside of the snapshot. */
+/* Immortal objects whose references are still to be followed; outside of the snapshot. */
 #define MOST ((size_t)1 << 20)
 static struct {
     PyObject **objects;
@@ -61,7 +60,7 @@ static int keep_items(PyObject *dict)
     return 0;
 }
 
-/* A code object is none of the collector's. */
+/* The collector does not know code objects. */
 static int keep_parts_of_code(PyCodeObject *code)
 {
     PyObject *const parts[] = {
@@ -89,7 +88,7 @@ static int keep_parts_of_type(PyTypeObject *type)
     return result;
 }
 
-/* What the collector does not ask for: names, and the strings that are keys. */
+/* tp_traverse leaves out names, and strings that are keys. */
 static int keep_parts(PyObject *object)
 {
     PyTypeObject *type = Py_TYPE(object);

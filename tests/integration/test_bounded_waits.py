@@ -72,7 +72,7 @@ def test_create_in_a_frozen_cgroup(runtime: Runtime, bundle: Bundle) -> None:
     assert "container's cgroup unexpectedly frozen: /sys/fs/cgroup/" in words
 
 
-def test_create_below_a_frozen_cgroup(runtime: Runtime, bundle: Bundle) -> None:
+def refused_below_a_frozen_cgroup(runtime: Runtime, bundle: Bundle) -> None:
     parent = f"{bundle.cgroups_path}-frozen"
     bundle.linux["cgroupsPath"] = f"{parent}/container"
     with frozen(parent):
@@ -80,6 +80,10 @@ def test_create_below_a_frozen_cgroup(runtime: Runtime, bundle: Bundle) -> None:
             words = runtime.refuses(bundle)
         assert f"{parent}/container is frozen, or a parent of it is" in words
         assert not cgroup_files.every(bundle.cgroups_path)
+
+
+def test_create_below_a_frozen_cgroup(runtime: Runtime, bundle: Bundle) -> None:
+    refused_below_a_frozen_cgroup(runtime, bundle)
 
 
 def test_create_in_a_joined_pid_namespace_below_a_frozen_cgroup(
@@ -88,13 +92,7 @@ def test_create_in_a_joined_pid_namespace_below_a_frozen_cgroup(
     """Another process prepares init there, and a user namespace is mapped before its first message."""
     bundle.user_namespace()
     bundle.namespace("pid", f"/proc/{namespace_holder('pid')}/ns/pid")
-    parent = f"{bundle.cgroups_path}-frozen"
-    bundle.linux["cgroupsPath"] = f"{parent}/container"
-    with frozen(parent):
-        with in_time():
-            words = runtime.refuses(bundle)
-        assert f"{parent}/container is frozen, or a parent of it is" in words
-        assert not cgroup_files.every(bundle.cgroups_path)
+    refused_below_a_frozen_cgroup(runtime, bundle)
 
 
 def test_exec_in_a_container_that_is_paused_meanwhile(runtime: Runtime, bundle: Bundle) -> None:

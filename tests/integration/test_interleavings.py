@@ -37,16 +37,8 @@ def seen(runtime: Runtime, name: str) -> str:
 
 def is_held(runtime: Runtime, name: str) -> bool:
     """Whether a command holds the container's lock; until then, whoever comes second may be first."""
-    for folder in (*runtime.root.glob("@*"), runtime.root / name):
-        if folder.is_dir():
-            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-            finally:
-                os.close(fd)
-    return False
+    folders = (*runtime.root.glob("@*"), runtime.root / name)
+    return any(folder.is_dir() and not is_unlocked(folder) for folder in folders)
 
 
 def statuses(runtime: Runtime, name: str, *command: str) -> list[str]:

@@ -105,6 +105,15 @@ def test_bad_config_is_explained_as_in_a_checkout(empty: EmptyRoot) -> None:
     assert "/linux/namespaces/0/type" in done.stdout + done.stderr
 
 
+def test_try_with_the_name_of_the_download(program: Path, scratch: Path) -> None:
+    """Not `pyoci`: the program calls itself for the container."""
+    named = scratch / "pyoci-0.1.0-x86_64"
+    shutil.copy2(program, named)
+    command = [str(named), "--root", str(scratch / "state"), "try", "--", "echo", "inside"]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert (done.stdout, done.returncode) == ("inside\n", 0), done.stderr
+
+
 def test_top_on_a_terminal(program: Path, tmp_path: Path) -> None:
     """It is what imports `rich`."""
     master, terminal = os.openpty()
@@ -351,7 +360,11 @@ def test_a_command_writes_to_few_pages_of_the_snapshot(
 
 
 def test_the_runtime_takes_little_memory(program: Path, new_bundle: Callable[[], Bundle], scratch: Path) -> None:
-    """Mapped pages of the file count, too: functions that are used are together (launcher/hot_functions.txt)."""
+    """Mapped pages of the file count, too: functions that are used are together (launcher/hot_functions.txt).
+
+    Of a copy, as an installation makes it: the kernel maps more at a time of a file that the linker has just written.
+    """
+    program = Path(shutil.copy2(program, scratch / "pyoci"))
     bundle = new_bundle()
     bundle.sh("echo started; sleep 60")
     bundle.write()
@@ -361,4 +374,4 @@ def test_the_runtime_takes_little_memory(program: Path, new_bundle: Callable[[],
         told = Path(f"/proc/{runtime.pid}/status").read_text()
         subprocess.run([program, *root, "kill", "one", "KILL"], check=True)
     (most,) = [int(line.split()[1]) for line in told.splitlines() if line.startswith("VmHWM:")]
-    assert most <= 9500  # KiB: 8500 when this was written, 10100 with the functions in the order of the sources
+    assert most <= 9000  # KiB: 8500 when this was written, 10100 with the functions in the order of the sources
