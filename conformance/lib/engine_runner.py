@@ -35,30 +35,27 @@ def run(
     busybox: Path,
     keep: list[str],
     tell: Callable[[Outcome], None],
-) -> tuple[list[Outcome], str]:
-    """All outcomes of `cases`, each passed to `tell` as it comes, and the engine's version."""
+) -> str:
+    """The engine's version; the outcome of each of `cases` is passed to `tell` as it comes."""
     lacking = kind.missing()
     if lacking:
-        outcomes = [Outcome(kind.name, case.name, SKIPPED, lacking, 0.0) for case in cases]
-        for outcome in outcomes:
-            tell(outcome)
-        return outcomes, "absent"
+        for case in cases:
+            tell(Outcome(kind.name, case.name, SKIPPED, lacking, 0.0))
+        return "absent"
     reader, writer = os.pipe()
     kept = [*keep, str(runtime), str(busybox)]
     with Cell(kind.name, keep=kept, fresh=kind.covers, unified=unified) as cell:
         cell.start(lambda: _inside(kind, cases, runtime, busybox, writer))
         os.close(writer)
-        outcomes, version = _listen(kind, cases, reader, tell)
+        version = _listen(kind, cases, reader, tell)
         cell.wait(slowness * _CLEAN_SECONDS)
         cell.stop()
     os.close(reader)
-    return outcomes, version
+    return version
 
 
-def _listen(
-    kind: type[Engine], cases: list[Case[Any]], reader: int, tell: Callable[[Outcome], None]
-) -> tuple[list[Outcome], str]:
-    outcomes: list[Outcome] = []
+def _listen(kind: type[Engine], cases: list[Case[Any]], reader: int, tell: Callable[[Outcome], None]) -> str:
+    told = 0
     version = "unknown"
     ended = "the engine's cell ended"
     messages = _messages(reader)
@@ -71,12 +68,11 @@ def _listen(
         if case is None:
             version = message["version"]
             continue
-        outcomes.append(Outcome(**message))
-        tell(outcomes[-1])
-    for case in cases[len(outcomes) :]:
-        outcomes.append(Outcome(kind.name, case.name, FAILED, ended, 0.0))
-        tell(outcomes[-1])
-    return outcomes, version
+        tell(Outcome(**message))
+        told += 1
+    for case in cases[told:]:
+        tell(Outcome(kind.name, case.name, FAILED, ended, 0.0))
+    return version
 
 
 def _messages(reader: int) -> Callable[[float], dict[str, Any] | None]:

@@ -27,7 +27,7 @@ from lib import (
     umoci,
 )
 from lib.cgroups import hierarchies, layout
-from lib.engine import Cases, Engine
+from lib.engine import Case, Cases, Engine
 from lib.results import runtime_version
 
 ENGINES: dict[str, tuple[type[Engine], Cases[Any]]] = {
@@ -65,6 +65,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--without-cgroup2", action="store_true", help="hide the cgroup2 mount of a hybrid host (crun refuses it)"
     )
+    parser.add_argument("--system", metavar="NAME", help="in the saved run and its table (the release's codename)")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write JUnit XML")
     parser.add_argument("--save", metavar="FILE", type=Path, help="write the run as JSON")
     parser.add_argument(
@@ -96,25 +97,37 @@ def main(argv: list[str]) -> int:
         return 2
     engine_runner.slowness = arguments.slowness
     engine_runner.unified = not arguments.without_cgroup2
-    outcomes: list[report.Outcome] = []
-    versions = {}
-    try:
-        for name, cases in chosen:
-            keep = [str(Path(__file__).resolve().parent)]
-            found, versions[name] = engine_runner.run(
-                ENGINES[name][0], cases, Path(runtime).absolute(), Path(busybox).absolute(), keep, _tell
-            )
-            outcomes += found
-    except KeyboardInterrupt:
-        print("interrupted; everything that was started has been ended", file=sys.stderr)
-        return 130
+    outcomes, versions, interrupted = _run(chosen, Path(runtime).absolute(), Path(busybox).absolute())
     if arguments.junit:
         report.junit(outcomes, arguments.junit)
     if arguments.save:
-        report.save(outcomes, _facts(Path(runtime), versions), arguments.save)
+        report.save(outcomes, _facts(Path(runtime), arguments.system, versions), arguments.save)
+    if interrupted:
+        return 130
     print()
     print(report.table(outcomes))
     return int(any(outcome.verdict == report.FAILED for outcome in outcomes))
+
+
+def _run(
+    chosen: list[tuple[str, list[Case[Any]]]], runtime: Path, busybox: Path
+) -> tuple[list[report.Outcome], dict[str, str], bool]:
+    """The outcomes, the engines' versions, and whether Ctrl-C came before the end."""
+    outcomes: list[report.Outcome] = []
+    versions: dict[str, str] = {}
+
+    def tell(outcome: report.Outcome) -> None:
+        print(report.line(outcome), flush=True)
+        outcomes.append(outcome)
+
+    keep = [str(Path(__file__).resolve().parent)]
+    try:
+        for name, cases in chosen:
+            versions[name] = engine_runner.run(ENGINES[name][0], cases, runtime, busybox, keep, tell)
+    except KeyboardInterrupt:
+        print("interrupted; everything that was started has been ended", file=sys.stderr)
+        return outcomes, versions, True
+    return outcomes, versions, False
 
 
 def _problem(arguments: argparse.Namespace, runtime: str | None, busybox: str | None, *, known: bool) -> str:
@@ -129,15 +142,11 @@ def _problem(arguments: argparse.Namespace, runtime: str | None, busybox: str | 
     return "" if os.geteuid() == 0 else "root is needed for namespaces and cgroups"
 
 
-def _tell(outcome: report.Outcome) -> None:
-    print(report.line(outcome), flush=True)
-
-
-def _facts(runtime: Path, versions: dict[str, str]) -> dict[str, object]:
+def _facts(runtime: Path, system: str | None, versions: dict[str, str]) -> dict[str, object]:
     return {
         "runtime": runtime.name,
         "version": runtime_version(runtime),
-        "system": _codename(),
+        "system": system or _codename(),
         "kernel": os.uname().release,
         "cgroups": layout(hierarchies()),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),

@@ -21,14 +21,19 @@ def programs(paths: list[Path]) -> str:
 
 
 def cases(paths: list[Path]) -> str:
-    """Engine and case x runtime: the verdict."""
-    documents: list[dict[str, Any]] = [json.loads(path.read_text()) for path in paths]
-    found = [{(case["engine"], case["case"]): case["verdict"] for case in d["cases"]} for d in documents]
+    """Engine and case x runtime: the verdict. Runs of one runtime on one system are one column."""
+    columns: dict[str, dict[tuple[str, str], str]] = {}
+    for path in paths:
+        document: dict[str, Any] = json.loads(path.read_text())
+        title = f"{document['system']}: {_title(document['version'], document['runtime'])}"
+        columns.setdefault(title, {}).update(
+            {(case["engine"], case["case"]): case["verdict"] for case in document["cases"]}
+        )
+    found = list(columns.values())
     names = list(dict.fromkeys(name for verdicts in found for name in verdicts))
     rows = [[*name, *(_MARKS.get(verdicts.get(name, ""), "-") for verdicts in found)] for name in names]
     totals = ["", "passed", *(str(list(verdicts.values()).count(report.PASSED)) for verdicts in found)]
-    titles = [f"{document['system']}: {_title(document['version'], document['runtime'])}" for document in documents]
-    return _markdown(["engine", "case", *titles], [*rows, totals])
+    return _markdown(["engine", "case", *columns], [*rows, totals])
 
 
 def _program(program: results.Program | None) -> str:

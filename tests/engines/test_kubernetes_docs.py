@@ -5,26 +5,22 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import textwrap
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "conformance"))
+
+from lib.kubernetes_node import documents  # noqa: E402 - found in conformance, not installed
+
 OWN_RUNC = """
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
     SystemdCgroup = true
 """
-
-
-def blocks() -> dict[str, str]:
-    """The texts that follow a `NAME: |` or the `- |` of the arguments."""
-    text = (ROOT / "docs/kubernetes.md").read_text()
-    indented = r"(?P<text>(?:(?P=indent)[ ]{2,}.*\n|\n)+)"
-    found = re.finditer(rf"^(?P<indent> +)(?P<name>\S+):? \|\n{indented}", text, re.MULTILINE)
-    return {match["name"].rstrip(":"): textwrap.dedent(match["text"]) for match in found}
 
 
 class Node:
@@ -34,13 +30,13 @@ class Node:
         for name in ("host/usr/local/bin", "host/etc/containerd", "config", "bin"):
             (folder / name).mkdir(parents=True)
         (folder / "pyoci").write_text("the program")
-        for name, text in blocks().items():
+        for name, text in documents().items():
             (folder / "config" / name).write_text(text)
         (folder / "bin/nsenter").write_text(f'#!/bin/sh\necho "$@" >>{folder}/restarted\n')
         (folder / "bin/nsenter").chmod(0o755)
 
     def install(self) -> None:
-        script = re.sub(r"(?<=[ \"])/(?=pyoci|host|config)", f"{self.folder}/", blocks()["-"])
+        script = re.sub(r"(?<=[ \"])/(?=pyoci|host|config)", f"{self.folder}/", documents()["-"])
         script = script.replace("config=/host", f"config={self.folder}/host")
         environment = {"PATH": f"{self.folder}/bin:/usr/bin:/bin"}
         subprocess.run(["/bin/sh", "-ec", script], env=environment, check=True)
