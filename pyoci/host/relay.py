@@ -92,7 +92,10 @@ class Relay:
         if self._saved is not None:
             import termios
 
-            termios.tcsetattr(0, termios.TCSANOW, self._saved)  # waits for nobody who reads
+            try:
+                termios.tcsetattr(0, termios.TCSANOW, self._saved)  # waits for nobody who reads
+            except termios.error:
+                pass  # EIO: it has hung up, and nobody sees it any more; not an OSError
         _signal.set_wakeup_fd(-1)
         for number, handler in self._handlers.items():
             _signal.signal(number, handler if handler is not None else _signal.SIG_DFL)
@@ -230,18 +233,24 @@ class Relay:
         """Our window's size becomes the container's."""
         if not posix.isatty(0):
             return
-        streams.copy_size(0, self._master)
+        try:
+            streams.copy_size(0, self._master)
+        except OSError:
+            return  # one of the two has hung up meanwhile
 
     def _make_raw(self) -> None:
         """cfmakeraw(3), keeping OPOST: the container's terminal does echo, line editing and signals, ours line ends."""
         import termios
 
-        self._saved = termios.tcgetattr(0)
-        raw = termios.tcgetattr(0)
-        raw[0] &= ~_IFLAG_RAW
-        raw[2] = raw[2] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
-        raw[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
-        termios.tcsetattr(0, termios.TCSANOW, raw)
+        try:
+            modes, raw = termios.tcgetattr(0), termios.tcgetattr(0)
+            raw[0] &= ~_IFLAG_RAW
+            raw[2] = raw[2] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
+            raw[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
+            termios.tcsetattr(0, termios.TCSANOW, raw)
+        except termios.error:
+            return  # it has hung up meanwhile
+        self._saved = modes
 
 
 def _noted(_number: int, _frame: object) -> None:

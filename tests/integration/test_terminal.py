@@ -199,6 +199,37 @@ class TestForeground:
         assert b"44 111" in read_all(master, expect=b"44 111")
         assert process.wait(TIME_LIMIT) == 5
 
+    @pytest.mark.parametrize("command", ["run", "exec"])
+    def test_a_terminal_that_is_gone_keeps_no_status_and_no_container_back(
+        self, runtime: Runtime, bundle: Bundle, command: str
+    ) -> None:
+        """A window that is closed, a connection that breaks: every call on the terminal is EIO from then on."""
+        script = "trap 'exit 7' HUP; echo ready; while :; do sleep 0.02; done"
+        master, slave = pty.openpty()
+        bundle.process["terminal"] = command == "run"
+        bundle.sh(script)
+        if command == "run":
+            name = runtime.add(bundle)
+            words = ["run", "--bundle", str(bundle.path), name]
+        else:
+            bundle.sleeps()
+            name = runtime.create(bundle).id
+            words = ["exec", "--tty", name, "/bin/sh", "-ec", script]
+        process = runtime.popen(
+            *words,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(slave)
+        read_all(master, expect=b"ready")
+        os.close(master)
+        assert process.wait(TIME_LIMIT) == 7
+        if command == "run":
+            assert "does not exist" in runtime.fails("state", name)
+
 
 @pytest.mark.beyond_runc("runc wants one of the caller's streams to be a terminal")
 @pytest.mark.parametrize("text", [b"", b"two\nlines\n", b"no line end"])
