@@ -256,8 +256,13 @@ def run(options: Options, switches: Wanted, program: str, *, subreaper: bool) ->
     finally:
         if watches:
             relay.__exit__()
+    if exit_status > 128:
+        from pyoci.host import why_ended
+
+        why_ended.tell(exit_status, created.entry, created.pid)
     try:
-        delete.destroy(created.entry, created.state)
+        if created.entry.lock_unless_gone():
+            delete.destroy(created.entry, created.state)
     except PyociError as error:
         log.warning(str(error))
     return exit_status

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyoci import log, phase
-from pyoci.errors import ContainerNotFound, Interrupted, PyociError
+from pyoci.errors import Interrupted, PyociError
 from pyoci.host import create as creation
 from pyoci.host import delete, start
 from pyoci.host.bundle_plan import Options
@@ -65,7 +65,7 @@ def _foreground(created: Created, relay: Relay | None, keep: bool, subreaper: bo
         why_ended.tell(status, created.entry, created.pid)
     if not keep:
         try:
-            if _lock(created):
+            if created.entry.lock_unless_gone():
                 delete.destroy(created.entry, created.state)
         except PyociError as error:
             log.warning(str(error))
@@ -73,7 +73,7 @@ def _foreground(created: Created, relay: Relay | None, keep: bool, subreaper: bo
 
 
 def _stop_and_destroy(created: Created) -> None:
-    if not _lock(created):
+    if not created.entry.lock_unless_gone():
         return
     killed = delete.stop(created.state)
     try:
@@ -81,12 +81,3 @@ def _stop_and_destroy(created: Created) -> None:
     except ChildProcessError:
         pass
     delete.destroy(created.entry, created.state, killed)
-
-
-def _lock(created: Created) -> bool:
-    """False when somebody else has deleted the container: its ID and its cgroup may be another's by now."""
-    try:
-        created.entry.lock()
-    except ContainerNotFound:
-        return False
-    return True

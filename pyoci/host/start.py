@@ -9,7 +9,6 @@ import posix
 from pyoci import log, phase
 from pyoci.errors import (
     ContainerError,
-    ContainerNotFound,
     ExecutableError,
     HookError,
     Interrupted,
@@ -140,17 +139,9 @@ def _run_poststart(entry: Entry, state: State) -> None:
         runner.run(hooks, document(state, status.RUNNING), "poststart", state.bundle)
         signals.hold()
     except (HookError, Interrupted):
-        _destroy_unless_gone(entry, state)
+        if entry.lock_unless_gone():
+            _give_up(entry, state)
         raise
-
-
-def _destroy_unless_gone(entry: Entry, state: State) -> None:
-    """Unlocked as we were, somebody may have deleted the container, and made another of that ID."""
-    try:
-        entry.lock()
-    except ContainerNotFound:
-        return
-    _give_up(entry, state)
 
 
 def _give_up(entry: Entry, state: State) -> None:
@@ -158,5 +149,4 @@ def _give_up(entry: Entry, state: State) -> None:
     from pyoci.host import delete
 
     log.debug(f"stop and destroy container {entry.id}: a hook failed, or the start was interrupted")
-    delete.stop(state)
-    delete.destroy(entry, state)
+    delete.destroy(entry, state, killed=delete.stop(state))

@@ -19,7 +19,7 @@ import posix
 import select
 
 from pyoci import errors, jsontext, phase
-from pyoci.errors import CgroupError, ContainerNotFound, PyociError, SyscallError
+from pyoci.errors import CgroupError, PyociError, SyscallError
 from pyoci.host import create as creation
 from pyoci.host import delete, process_tree
 from pyoci.host import exec as execution
@@ -128,7 +128,7 @@ def create(options: Options, report: Report, caller: int) -> None:
     ended, abandoned = _wait_for_container(created, [caller] if caller >= 0 else [])
     _write_down(exit_file, ended)
     if abandoned or not is_heard:
-        _remove(created)
+        _remove(created, killed=True)
 
 
 def run(options: Options, report: Report, caller: int) -> None:
@@ -138,8 +138,8 @@ def run(options: Options, report: Report, caller: int) -> None:
     running.begin(created)
     report.send("created", {"pid": created.pid}, created.pidfd)
     _leave_streams()
-    ended, _ = _wait_for_container(created, [fd for fd in (caller, report.fd) if fd >= 0])
-    _remove(created)
+    ended, abandoned = _wait_for_container(created, [fd for fd in (caller, report.fd) if fd >= 0])
+    _remove(created, killed=abandoned)
     _tell(report, ended)
 
 
@@ -263,13 +263,10 @@ def _tell(report: Report, ended: Exit) -> None:
     report.close()
 
 
-def _remove(created: Created) -> None:
-    """Delete, unless somebody else has."""
-    try:
-        created.entry.lock()
-        delete.destroy(created.entry, created.state)
-    except ContainerNotFound:
-        pass
+def _remove(created: Created, killed: bool) -> None:
+    """Delete, unless somebody else has. `killed`: as for `delete.destroy`."""
+    if created.entry.lock_unless_gone():
+        delete.destroy(created.entry, created.state, killed)
 
 
 def _end_by_exception() -> None:

@@ -170,6 +170,14 @@ class Entry:
         if self.is_removed():
             raise ContainerNotFound(self.id)
 
+    def lock_unless_gone(self) -> bool:
+        """`lock`; False when somebody else has deleted the container: its ID and its cgroup may be another's by now."""
+        try:
+            self.lock()
+        except ContainerNotFound:
+            return False
+        return True
+
     def try_lock(self) -> bool:
         """Lock without waiting; False when somebody else works on this container."""
         import fcntl  # a shared object that `state` and `kill` do without

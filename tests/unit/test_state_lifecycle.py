@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from helpers import fake_init
@@ -27,13 +27,19 @@ from pyoci.errors import (
     StateError,
     UnsupportedError,
 )
+from pyoci.host import create, restore
+from pyoci.host.bundle_plan import Options
 from pyoci.host.delete import delete
 from pyoci.host.kill import kill
 from pyoci.host.start import start
 from pyoci.kernel import proc_stat
+from pyoci.plan.restore import Wanted
 from pyoci.state.status import look
 from pyoci.state.store import START_SOCKET, Entry, Store
 from pyoci.wire import messages
+
+if TYPE_CHECKING:
+    from pyoci.wire.plan import Plan
 
 PROGRAM = """
 import sys
@@ -212,6 +218,39 @@ def test_failed_poststart_hook_stops_and_destroys(store: Store, entry: Entry, in
     assert proc_stat.is_alive(init.pid, init.start) is False
     assert store.ids() == []
     assert json.loads((tmp_path / "poststop").read_text().rsplit("}", 1)[0] + "}")["status"] == "stopped"
+
+
+def test_a_failed_poststart_hook_ends_who_was_moved_in(entry: Entry, init: FakeInit, group: FakeGroup) -> None:
+    """As `delete --force` does: init was killed just now, so whoever is in the cgroup is the container's."""
+    record(entry, init, cgroup={"a": 1}, hooks={"poststart": [{"path": "/bin/false"}]})
+    with pytest.raises(HookError):
+        start(entry)
+    assert group.calls[-1] == ("destroy", cgroups.DIRECT)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_restore_in_the_foreground_deletes_what_nobody_else_has(
+    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    """Deleted twice, its poststop hooks would run twice, and the cgroup may be another container's by now."""
+    pid = os.posix_spawn("/bin/true", ["true"], {})
+    state = fake_init.state("x", pid=pid, hooks={"poststop": [touch(tmp_path / "poststop")]})
+    entry.write(state)
+    pidfd = os.pidfd_open(pid)
+    created = create.Created(entry=entry, state=state, plan=cast("Plan", None), pid=pid, pidfd=pidfd)
+
+    def fake_restore(*words: Any) -> create.Created:
+        words[-1]()
+        if not is_there:
+            entry.remove()
+        return created
+
+    monkeypatch.setattr(restore, "restore", fake_restore)
+    options = Options(container_id="x", bundle="/", root=entry.root, detach=False)
+    assert restore.run(options, Wanted(empty_ns=[]), "", subreaper=False) == 0
+    assert (tmp_path / "poststop").exists() is is_there
+    assert entry.is_removed()
+    os.close(pidfd)
 
 
 def test_a_poststart_hook_may_use_the_runtime(store: Store, entry: Entry, init: FakeInit, tmp_path: Path) -> None:
