@@ -14,11 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# What is built: a test compares these with the modules that do it.
-SYSTEMD = True
-INTEL_RDT = True
-NET_DEVICES = True
-
 USAGE = ""
 OPTIONS = ()
 
@@ -46,14 +41,14 @@ def document(criu: str = "") -> dict[str, Any]:
         "linux": {
             "namespaces": sorted(NAMESPACE_FLAGS),
             "capabilities": list(CAPABILITIES),
-            "cgroup": {"v1": True, "v2": True, "systemd": SYSTEMD, "systemdUser": SYSTEMD, "rdma": True},
+            "cgroup": {"v1": True, "v2": True, "systemd": True, "systemdUser": True, "rdma": True},
             "seccomp": _seccomp(),
             "apparmor": {"enabled": True},
             "selinux": {"enabled": True},
             "memoryPolicy": {"modes": sorted(MEMORY_MODES), "flags": sorted(MEMORY_FLAGS)},
-            "intelRdt": {"enabled": INTEL_RDT, "schemata": INTEL_RDT, "monitoring": INTEL_RDT},
+            "intelRdt": {"enabled": True, "schemata": True, "monitoring": True},
             "mountExtensions": {"idmap": {"enabled": True}},
-            "netDevices": {"enabled": NET_DEVICES},
+            "netDevices": {"enabled": True},
         },
         "annotations": {**_annotations(), **_checkpoint(criu)},
         "potentiallyUnsafeConfigAnnotations": sorted([*APPLIED, CONFIG_ANNOTATION, PREFIX]),
@@ -87,13 +82,15 @@ def _annotations() -> dict[str, str]:
 
 
 def _seccomp() -> dict[str, Any]:
+    from pyoci.kernel import seccomp
     from pyoci.plan.seccomp import ACTIONS, ARCHS, FLAGS, OPERATORS
 
+    supported = seccomp.supported_flags()
     return {
         "enabled": True,
         "actions": sorted(ACTIONS),
         "operators": sorted(OPERATORS),
         "archs": sorted(ARCHS),
         "knownFlags": sorted(FLAGS),
-        "supportedFlags": sorted(FLAGS),
+        "supportedFlags": sorted(name for name, flag in FLAGS.items() if flag & supported),
     }

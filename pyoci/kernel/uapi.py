@@ -242,6 +242,15 @@ SECCOMP_RET = {
     "ALLOW": 0x7FFF0000,
 }
 SECCOMP_RET_ACTION_FULL = 0xFFFF0000
+# seccomp.h, SECCOMP_FILTER_FLAG_*
+SECCOMP_FILTER_FLAG = {
+    "TSYNC": 1 << 0,
+    "LOG": 1 << 1,
+    "SPEC_ALLOW": 1 << 2,
+    "NEW_LISTENER": 1 << 3,
+    "TSYNC_ESRCH": 1 << 4,
+    "WAIT_KILLABLE_RECV": 1 << 5,
+}
 
 # ioctls.h
 TIOCSCTTY = 0x540E
@@ -256,6 +265,12 @@ NS_GET_NSTYPE = 0xB703
 
 # close_range.h
 CLOSE_RANGE_CLOEXEC = 4
+
+
+def unescape(path: str) -> str:
+    r"""A path of mountinfo, in which the kernel wrote characters as \040, \011, \012, \043 and \134."""
+    first, *rest = path.split("\\")
+    return first + "".join(chr(int(part[:3], 8)) + part[3:] for part in rest)
 
 
 def flag_names(value: int, names: dict[int, str]) -> str:

@@ -69,18 +69,9 @@ ARCHS = {
     "SCMP_ARCH_X86_64": 0xC000003E,
 }
 
-_TSYNC = 1 << 0
-_SPEC_ALLOW = 1 << 2
-_NEW_LISTENER = 1 << 3
-_TSYNC_ESRCH = 1 << 4
-_WAIT_KILLABLE_RECV = 1 << 5
-
-FLAGS = {
-    "SECCOMP_FILTER_FLAG_LOG": 1 << 1,
-    "SECCOMP_FILTER_FLAG_SPEC_ALLOW": _SPEC_ALLOW,
-    "SECCOMP_FILTER_FLAG_TSYNC": _TSYNC,
-    "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV": _WAIT_KILLABLE_RECV,
-}
+_FLAG = uapi.SECCOMP_FILTER_FLAG
+# Those that a config may name; the other two are the runtime's affair.
+FLAGS = {f"SECCOMP_FILTER_FLAG_{name}": _FLAG[name] for name in ("LOG", "SPEC_ALLOW", "TSYNC", "WAIT_KILLABLE_RECV")}
 
 _TAKES_ERRNO = (_ERRNO, _TRACE)
 _EPERM = 1
@@ -221,16 +212,16 @@ def _flags(names: Any, uses_notify: bool, problems: list[str]) -> int:
     if names is None:
         # As runc: without `flags`, a filter does not switch on the costly mitigation of speculative store
         # bypass (the kernel's own default since 5.16, commit 2f46993d83ff); `"flags": []` leaves it as it is.
-        flags = _SPEC_ALLOW
+        flags = _FLAG["SPEC_ALLOW"]
     else:
         flags = sum(set(_numbers(names, FLAGS, "flags", problems)))
     if not uses_notify:
         # It says how a notification is waited for, and the kernel refuses it on a filter without notifications.
-        return flags & ~_WAIT_KILLABLE_RECV
-    flags |= _NEW_LISTENER
-    if flags & _TSYNC:
+        return flags & ~_FLAG["WAIT_KILLABLE_RECV"]
+    flags |= _FLAG["NEW_LISTENER"]
+    if flags & _FLAG["TSYNC"]:
         # Both flags use the return value; ESRCH frees it for the descriptor (seccomp(2)).
-        flags |= _TSYNC_ESRCH
+        flags |= _FLAG["TSYNC_ESRCH"]
     return flags
 
 

@@ -164,7 +164,7 @@ def test_flags_that_the_kernel_lacks_are_named(monkeypatch: pytest.MonkeyPatch) 
 def test_a_filter_without_no_new_privs_takes_privilege() -> None:
     def inside() -> None:
         os.setresuid(65534, 65534, 65534)
-        seccomp.load(b"\x06\0\0\0\0\0\xff\x7f", seccomp.FLAG_SPEC_ALLOW).make()
+        seccomp.load(b"\x06\0\0\0\0\0\xff\x7f", uapi.SECCOMP_FILTER_FLAG["SPEC_ALLOW"]).make()
 
     with pytest.raises(SyscallError, match=r"flags=SPEC_ALLOW.*EACCES"):
         forked(inside)

@@ -15,7 +15,7 @@ from helpers.schemas import valid
 from pyoci.cli import features, spec
 from pyoci.cli import main as cli
 from pyoci.cli.features import document
-from pyoci.kernel import uapi
+from pyoci.kernel import seccomp, uapi
 from pyoci.kernel.libseccomp import Library
 from pyoci.spec import template
 
@@ -284,11 +284,13 @@ def test_features_name_every_annotation_that_changes_what_is_done() -> None:
     assert read == set(document()["potentiallyUnsafeConfigAnnotations"])
 
 
-def test_features_are_what_is_built() -> None:
-    package = Path(features.__file__).parent.parent
-    assert (package / "cgroups" / "systemd.py").exists() == features.SYSTEMD
-    assert (package / "host" / "net_devices.py").exists() == features.NET_DEVICES
-    assert (package / "plan" / "intel_rdt.py").exists() == features.INTEL_RDT
+def test_features_tell_only_seccomp_flags_that_this_kernel_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """features-linux.md: the runtime MUST support those in `supportedFlags`; some are newer than our oldest kernel."""
+    flags = uapi.SECCOMP_FILTER_FLAG
+    monkeypatch.setattr(seccomp, "supported_flags", lambda: flags["LOG"] | flags["NEW_LISTENER"])
+    told = document()["linux"]["seccomp"]
+    assert told["supportedFlags"] == ["SECCOMP_FILTER_FLAG_LOG"]
+    assert len(told["knownFlags"]) == 4
 
 
 @pytest.mark.parametrize("rootless", [False, True])
