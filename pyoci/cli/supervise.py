@@ -7,7 +7,7 @@ import posix
 from pyoci.cli import create, options
 from pyoci.cli import exec as executing
 from pyoci.cli.options import Call, Option
-from pyoci.errors import PyociError, SyscallError, UsageError, unexpected
+from pyoci.errors import Interrupted, PyociError, SyscallError, UsageError, unexpected
 from pyoci.host import config_bundle
 from pyoci.host import supervise as host
 from pyoci.state.store import Store
@@ -38,6 +38,8 @@ def run(call: Call) -> int:
         return 0
     except PyociError as error:
         failure = error
+    except Interrupted as error:
+        failure = PyociError(str(error))
     except OSError as error:
         failure = SyscallError(error.errno or 0, command)
     except Exception as error:  # noqa: BLE001  # the last fence, as in cli.main; standard error is the program's

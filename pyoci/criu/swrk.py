@@ -82,13 +82,15 @@ class Conversation:
         self._socket, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
         channel, its_channel = messages.pair()
         executable = _open(program)
-        self.pid = posix.fork()
-        if self.pid == 0:
-            _become(program, executable, theirs.fileno(), inherited, prepare, its_channel)
-        theirs.close()
-        its_channel.close()
-        posix.close(executable)
+        self.pid = 0
         try:
+            with signals.Delayed():
+                self.pid = posix.fork()
+                if self.pid == 0:
+                    _become(program, executable, theirs.fileno(), inherited, prepare, its_channel)
+            theirs.close()
+            its_channel.close()
+            posix.close(executable)
             _listen(channel, on_message)
         except BaseException:
             self.close()
@@ -291,6 +293,7 @@ def _become(
     channel: Channel,
 ) -> NoReturn:
     try:
+        signals.let_through()
         for number in _SIGNALS:
             _signal.signal(number, _signal.SIG_DFL)
         if prepare is not None:

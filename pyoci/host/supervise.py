@@ -24,6 +24,7 @@ from pyoci.host import create as creation
 from pyoci.host import delete, process_tree
 from pyoci.host import exec as execution
 from pyoci.host import run as running
+from pyoci.host.interrupt import ENDING, undo_when_asked_to_end
 from pyoci.kernel import process, scm_rights, signals, streams
 from pyoci.record import Record
 from pyoci.state import status
@@ -32,7 +33,7 @@ from pyoci.state.store import EXIT_FILE, Entry
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
-    from typing import Any, NoReturn
+    from typing import Any
 
     from pyoci.host.bundle_plan import Options
     from pyoci.host.create import Created
@@ -42,7 +43,6 @@ else:
 
 # of a message; what SO_SNDBUF allows is more, and the longest field of an error is cut
 _MESSAGE_MAX = 60_000
-_ENDINGS = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP)
 _REAP_EVERY = 5000  # milliseconds: zombies of a container that has no PID namespace of its own
 
 
@@ -97,10 +97,6 @@ class Exit(Record):
     oom_killed: bool = False
 
 
-class _Ended(PyociError):
-    """A signal to the supervisor while it makes something."""
-
-
 def detach() -> bool:
     """Go on in a process that has no parent and no terminal; False in the caller's child, which is done."""
     if posix.fork():
@@ -111,7 +107,7 @@ def detach() -> bool:
 
 def create(options: Options, report: Report, caller: int) -> None:
     """Make a container, and stay until it has ended; where `caller`, a pidfd, ends before, kill and delete it."""
-    _end_by_exception()
+    undo_when_asked_to_end()
     options.supervised = True
     created = creation.create(options, report.terminal)
     created.entry.unlock()  # `start` is another process
@@ -133,7 +129,7 @@ def create(options: Options, report: Report, caller: int) -> None:
 
 def run(options: Options, report: Report, caller: int) -> None:
     """Make a container, start it, wait for its end and delete it. The end of `caller` or of the socket ends it."""
-    _end_by_exception()
+    undo_when_asked_to_end()
     created = creation.create(options, report.terminal)
     running.begin(created)
     report.send("created", {"pid": created.pid}, created.pidfd)
@@ -145,7 +141,7 @@ def run(options: Options, report: Report, caller: int) -> None:
 
 def execute(entry: Entry, options: execution.Options, report: Report, caller: int) -> None:
     """Run a process in a container to its end. The end of `caller` or of the socket kills it and its children."""
-    _end_by_exception()
+    undo_when_asked_to_end()
     before = _oom_kills(entry.read())
     child = execution.begin(entry, options, report.terminal)
     report.send("created", {"pid": child.pid}, child.pidfd)
@@ -269,25 +265,11 @@ def _remove(created: Created, killed: bool) -> None:
         delete.destroy(created.entry, created.state, killed)
 
 
-def _end_by_exception() -> None:
-    """A signal while something is made has it undone."""
-
-    owner = posix.getpid()
-
-    def stop(number: int, _frame: object) -> NoReturn:
-        if posix.getpid() != owner:
-            posix._exit(128 + number)  # a fork must not undo what this process has made
-        raise _Ended(f"ended by signal {number} while it was made")
-
-    for number in _ENDINGS:
-        _signal.signal(number, stop)
-
-
 def _noted_signals() -> int:
     """From here on those signals come out of the descriptor that this returns."""
     reader, writer = posix.pipe()
     posix.set_blocking(writer, False)
-    for number in _ENDINGS:
+    for number in ENDING:
         _signal.signal(number, _noted)
     _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     signals.let_through()
