@@ -89,12 +89,12 @@ def run_hook(
         document = _document(stdin, opened)
         output, output_end = _pipe(opened)
         failure, failure_end = _pipe(opened, posix.O_NONBLOCK)
-        pid = -1
+        runtime, pid = posix.getpid(), -1
         try:
             with signals.Delayed():
                 pid = posix.fork()
                 if pid == 0:
-                    _child(path, argv, env, document, output_end, failure_end, cwd, before_close, before_exec)
+                    _child(runtime, path, argv, env, document, output_end, failure_end, cwd, before_close, before_exec)
             for fd in (document, output_end, failure_end):
                 posix.close(fd)
                 opened.remove(fd)
@@ -133,6 +133,7 @@ def _pipe(opened: list[int], flags: int = 0) -> tuple[int, int]:
 
 
 def _child(
+    runtime: int,
     path: str,
     argv: list[str],
     env: list[str],
@@ -147,7 +148,7 @@ def _child(
     try:
         signals.let_through()
         posix.setpgid(0, 0)  # so that the time limit reaches what the hook starts
-        process.die_with_parent(signals.KILL)  # a runtime that is killed leaves no hook of a create behind
+        process.die_with_parent(signals.KILL, runtime)  # one that is killed leaves no hook of a create behind
         # dup2 to the same number would leave it close-on-exec, so first out of the way of 0 to 2.
         source, sink, failure = (_above_standard(fd) for fd in (document, output, failure))
         posix.dup2(source, 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pyoci.cgroups import files
 from pyoci.errors import CgroupError
+from pyoci.kernel.uapi import unescape
 from pyoci.record import Record
 
 # Options of a cgroup superblock that are not names of controllers.
@@ -57,7 +58,7 @@ def parse_mountinfo(text: str) -> list[Hierarchy]:
             controllers = ",".join(
                 option for option in options if option not in _FLAGS and not option.startswith("release_agent=")
             )
-        here = Hierarchy(controllers=controllers, mount=_unescape(fields[4]), root=_unescape(fields[3]))
+        here = Hierarchy(controllers=controllers, mount=unescape(fields[4]), root=unescape(fields[3]))
         known = hierarchies.get(controllers)
         if known is None or (here.mount.startswith(_PREFERRED) and not known.mount.startswith(_PREFERRED)):
             hierarchies[controllers] = here
@@ -94,11 +95,3 @@ def below_mount(group: str, root: str) -> str:
             return ""
         group = group[len(root) :]
     return group.rstrip("/")
-
-
-def _unescape(path: str) -> str:
-    if "\\" not in path:
-        return path
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\043", "#"), ("\\134", "\\")):
-        path = path.replace(code, character)
-    return path

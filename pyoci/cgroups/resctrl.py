@@ -10,6 +10,7 @@ import posix
 
 from pyoci.cgroups import files
 from pyoci.errors import CgroupError, UnsupportedError, reason
+from pyoci.kernel.uapi import unescape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def mount_point() -> str:
     for line in files.read("/proc/self/mountinfo").split("\n"):
         before, _, after = line.partition(" - ")
         if after.startswith("resctrl "):
-            return before.split(" ")[4]
+            return unescape(before.split(" ")[4])
     raise UnsupportedError(
         "/linux/intelRdt: no resctrl file system is mounted; it takes a processor with Intel RDT or AMD QoS, and "
         "mount -t resctrl resctrl /sys/fs/resctrl"

@@ -25,7 +25,7 @@ def send_descriptor(path: str, fd: int, name: bytes, what: str = "") -> None:
 
 
 class ConsoleSocket:
-    """The function that `serve` calls with the terminal's master."""
+    """The function that gets the terminal's master (`handshake.until_ready`, `spawn.enter`): it goes to `path`."""
 
     __slots__ = ("path",)
 

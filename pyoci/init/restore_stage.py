@@ -13,7 +13,7 @@ import posix
 
 from pyoci.errors import SyscallError
 from pyoci.init.outside import devices, masked_paths, mounts, readonly_paths, rootfs
-from pyoci.kernel import mount, namespace, procfs, read_text, uapi
+from pyoci.kernel import mount, namespace, read_text, uapi
 from pyoci.kernel.beneath import Root, openat2
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
@@ -117,7 +117,7 @@ def _find(names: list[str], root: Root) -> list[tuple[str, int]]:
     places = [(name, root.open(name)) for name in names]
     text = read_text("/proc/self/mountinfo")
     for line in filter(None, text.split("\n")):
-        path = procfs.unescape(line.split(" ", 5)[4])
+        path = uapi.unescape(line.split(" ", 5)[4])
         if path.startswith(f"{_STAGE}/"):
             name = path[len(_STAGE) :]
             try:

@@ -1,3 +1,6 @@
+#ifndef PYOCI_DEFERRED_H
+#define PYOCI_DEFERRED_H
+
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -11,3 +14,5 @@ struct deferred_program {
     void (*forget_caller)(void);  /* ps(1) shows the caller's command line and environment no more */
 };
 extern struct deferred_program deferred_program;
+
+#endif

@@ -68,8 +68,8 @@ def limit_bounding(keep: int) -> None:
         try:
             syscall(SYS["prctl"], uapi.PR_CAPBSET_DROP, number, 0, 0, 0)
         except OSError as error:
-            if error.errno == 22:  # EINVAL: past the last one that this kernel knows
-                return
+            if error.errno == errno.EINVAL:
+                return  # past the last one that this kernel knows
             raise SyscallError(error.errno or 0, f"drop capability {number} from the bounding set") from None
 
 

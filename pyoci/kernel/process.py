@@ -42,9 +42,15 @@ def set_dumpable(dumpable: bool) -> None:
     prctl(uapi.PR_SET_DUMPABLE, int(dumpable), what="set dumpable")
 
 
-def die_with_parent(signal: int) -> None:
-    """Get `signal` when the parent dies; 0 undoes it."""
+def die_with_parent(signal: int, parent: int = 0) -> None:
+    """Get `signal` when the parent dies; 0 undoes it.
+
+    `parent` is its number, where the caller waits for no message whose end would tell: a parent that has died before
+    this call sends no signal (PR_SET_PDEATHSIG(2const)), so the process ends here.
+    """
     prctl(uapi.PR_SET_PDEATHSIG, signal, what="set parent death signal")
+    if parent and posix.getppid() not in (0, parent):  # 0: the parent is outside of this PID namespace
+        posix.kill(posix.getpid(), signal)
 
 
 def is_reachable() -> bool:

@@ -66,12 +66,6 @@ def read_self(proc_fd: int, path: str) -> str:
         posix.close(fd)
 
 
-def unescape(text: str) -> str:
-    r"""A path of mountinfo, in which the kernel wrote characters as \040, \011, \012, \043 and \134."""
-    first, *rest = text.split("\\")
-    return first + "".join(chr(int(part[:3], 8)) + part[3:] for part in rest)
-
-
 def write_self(proc_fd: int, path: str, text: str) -> None:
     """Write one value to a file of this process."""
     _write(open_self(proc_fd, path, posix.O_WRONLY), f"/proc/self/{path}", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyoci.kernel.uapi import unescape
 from pyoci.record import Record
 
 
@@ -57,9 +58,3 @@ def visible(mounts: list[MountPoint]) -> dict[str, MountPoint]:
         if is_beneath or mount.parent in unreachable or (is_beside and mount.path != "/"):
             unreachable.add(mount.id)
     return {mount.path: mount for mount in mounts if mount.id not in covered | unreachable}
-
-
-def unescape(text: str) -> str:
-    r"""Characters that the kernel wrote as \040, \011, \012 and \134."""
-    first, *rest = text.split("\\")
-    return first + "".join(chr(int(part[:3], 8)) + part[3:] for part in rest)

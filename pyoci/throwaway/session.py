@@ -153,9 +153,11 @@ def _hold(storage: str) -> None:
 
 
 def _start(host: Host, place: Folder) -> subprocess.Popen[bytes]:
+    owner = os.getpid()
+
     def last_steps() -> None:
         # Should this process be killed: the terminal is then the caller's again, and the next call does the rest.
-        process.die_with_parent(signal.SIGKILL)
+        process.die_with_parent(signal.SIGKILL, owner)
 
     command = [*host.program, "--root", host.state_root, "run", "--bundle", place.path, place.name]
     return subprocess.Popen(command, preexec_fn=last_steps)  # noqa: PLW1509  # there are no threads

@@ -78,9 +78,10 @@ class Helper:
         where = ["--netns", f"{place}/net", "--userns", f"{place}/user"]
         words = ["--config-net", "--quiet", "--foreground", *where, *_OWN]
         # In the foreground it cannot tell that it is ready: the interface does.
+        helper = os.getpid()
         child = os.fork()
         if child == 0:
-            process.die_with_parent(signal.SIGKILL)
+            process.die_with_parent(signal.SIGKILL, helper)
             signals.reset()  # Debian 12's pasta takes an ignored SIGPIPE for an error
             os.execv(self.tool, [self.tool, *words])
         if not _wait_for_interface(owner, child):

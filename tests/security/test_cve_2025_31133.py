@@ -6,6 +6,7 @@ What is masked must be masked by the host's null device, or the container must n
 from __future__ import annotations
 
 import os
+import posix
 import stat
 from pathlib import Path
 
@@ -13,6 +14,10 @@ import pytest
 from helpers.bundle import Bundle
 from helpers.hostile import Outside, inside, swapping
 from helpers.runtime import Runtime
+
+from pyoci.errors import UnsupportedError
+from pyoci.init.outside import masked_paths
+from pyoci.kernel.beneath import Root
 
 TRIES = 12
 
@@ -67,6 +72,21 @@ def test_a_file(runtime: Runtime, bundle: Bundle) -> None:
 def test_another_device(runtime: Runtime, bundle: Bundle) -> None:
     os.mknod(bundle.rootfs / "dev/null", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
     masked_or_refused(runtime, bundle)
+
+
+def test_a_block_device_of_the_same_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1:3 is a ramdisk there. Where the host has no /dev/null at all, the container's is looked at."""
+    (tmp_path / "dev").mkdir()
+    os.mknod(tmp_path / "dev/null", 0o666 | stat.S_IFBLK, os.makedev(1, 3))
+    fd = os.open(tmp_path, os.O_PATH)
+    monkeypatch.setattr(posix, "open", refuse)
+    with pytest.raises(UnsupportedError, match="must be the null device"):
+        masked_paths.apply(["/x"], "", Root(fd))
+    os.close(fd)
+
+
+def refuse(*_words: object, **_named: object) -> int:
+    raise FileNotFoundError
 
 
 def test_swapped_meanwhile(runtime: Runtime, bundle: Bundle, outside: Outside) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from pyoci.errors import CriuError, UnsupportedError, UsageError
+from pyoci.kernel import uapi
 from pyoci.plan import checkpoint, criu
 from pyoci.plan.build import build
 from pyoci.plan.checkpoint import Found, Wanted
 from pyoci.plan.facts import Facts
-from pyoci.plan.mountinfo import parse, unescape
+from pyoci.plan.mountinfo import parse
 from pyoci.plan.request import Request
 from pyoci.wire.plan import Plan
 
@@ -244,7 +245,7 @@ def test_a_bracket_in_a_mount_point_is_refused(place: str) -> None:
 
 
 def test_mountinfo_paths() -> None:
-    assert unescape(r"/a\040b\134c\012") == "/a b\\c\n"
+    assert uapi.unescape(r"/a\040b\134c\012") == "/a b\\c\n"
 
 
 def test_a_mount_point_with_what_looks_like_the_end_of_a_line() -> None:

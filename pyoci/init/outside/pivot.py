@@ -79,7 +79,7 @@ def _kernel_filesystems(mountinfo: str, rootfs: str) -> list[str]:
     for line in filter(None, mountinfo.split("\n")):
         fields, _, filesystem = line.partition(" - ")
         _, _, _, shows, path, *_ = fields.split(" ")
-        path = procfs.unescape(path)
+        path = uapi.unescape(path)
         is_whole = shows == "/" and filesystem.split(" ", 1)[0] in ("proc", "sysfs")
         if is_whole and not f"{path}/".startswith(f"{rootfs}/"):
             paths.insert(0, path)
