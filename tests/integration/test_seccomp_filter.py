@@ -22,7 +22,7 @@ from helpers.seccomp_bpf import resolved
 
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.host import seccomp as host
-from pyoci.kernel import _raw, seccomp
+from pyoci.kernel import _raw, seccomp, uapi
 from pyoci.kernel.process import no_new_privs
 from pyoci.plan import seccomp as planner
 
