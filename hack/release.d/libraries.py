@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -18,12 +19,28 @@ _testbuffer _testinternalcapi _testcapi _testlimitedcapi _testclinic _testclinic
 _testmultiphase _testsinglephase _testexternalinspection _ctypes_test xxlimited xxlimited_35
 """.split()
 
-# Constants in CPython's headers that are set for a long life. A command runs most of its code once and ends: what these
-# save later is not saved, and each of them writes to pages of the snapshot (launcher/snapshot/README.md).
+
+class Constant(NamedTuple):
+    """A `#define` in another project's source that a release is built with another value of."""
+
+    file: str  # below the folder of the sources
+    theirs: str
+    ours: str
+
+
+_HEADERS = "python/Include/internal"
+# CPython sets these for a long life. A command runs most of its code once and ends: what they save later is not saved,
+# and each of them writes to pages of the snapshot (launcher/snapshot/README.md).
 INTERPRETER_CONSTANTS = (
-    ("pycore_code.h", "ENABLE_SPECIALIZATION 1", "ENABLE_SPECIALIZATION 0"),  # counters inside the code
-    ("pycore_typeobject.h", "MCACHE_SIZE_EXP 12", "MCACHE_SIZE_EXP 9"),  # attributes found: 512 of them, not 4096
-    ("pycore_function.h", "FUNC_VERSION_CACHE_SIZE (1<<12)", "FUNC_VERSION_CACHE_SIZE (1<<4)"),  # for specialization
+    Constant(f"{_HEADERS}/pycore_code.h", "ENABLE_SPECIALIZATION 1", "ENABLE_SPECIALIZATION 0"),  # counters in the code
+    # The cache of attributes has 512 entries, not 4096; that of functions serves only specialization.
+    Constant(f"{_HEADERS}/pycore_typeobject.h", "MCACHE_SIZE_EXP 12", "MCACHE_SIZE_EXP 9"),
+    Constant(f"{_HEADERS}/pycore_function.h", "FUNC_VERSION_CACHE_SIZE (1<<12)", "FUNC_VERSION_CACHE_SIZE (1<<4)"),
+)
+# The mask of 8 bits is written as `BITS - 1`, so that libseccomp uses 8 of its 256 hash buckets. With all of them a
+# filter takes a sixth less time and has the same bytes (libseccomp 2.6.0).
+LIBSECCOMP_CONSTANTS = (
+    Constant("libseccomp/src/gen_bpf.c", "_BPF_HASH_MASK (_BPF_HASH_BITS - 1)", "_BPF_HASH_MASK (_BPF_HASH_SIZE - 1)"),
 )
 
 
@@ -82,15 +99,20 @@ class Build(NamedTuple):
 def unpack_all(build: Build) -> None:
     for wanted in (*build.inputs.sources.values(), *build.inputs.packages.values()):
         unpack(wanted, build.downloads, build.source(wanted.name))
-    set_constants(build.source("python") / "Include/internal")
+    set_constants(build.work / "source")
 
 
-def set_constants(headers: Path) -> None:
-    for name, theirs, ours in INTERPRETER_CONSTANTS:
-        text = (headers / name).read_text()
-        if text.count(f"#define {theirs}") != 1:
-            raise ReleaseError(f"{name} does not define {theirs}: correct INTERPRETER_CONSTANTS (libraries.py)")
-        (headers / name).write_text(text.replace(f"#define {theirs}", f"#define {ours}"))
+def set_constants(sources: Path) -> None:
+    for constant in (*INTERPRETER_CONSTANTS, *LIBSECCOMP_CONSTANTS):
+        file = sources / constant.file
+        name, value = constant.theirs.split(maxsplit=1)
+        definition = re.compile(rf"^#define[ \t]+{re.escape(name)}[ \t]+{re.escape(value)}(?=\s)", re.MULTILINE)
+        text, count = definition.subn(f"#define {constant.ours}", file.read_text())
+        if count != 1:
+            raise ReleaseError(
+                f"{constant.file} does not define {constant.theirs}: correct the constants (libraries.py)"
+            )
+        file.write_text(text)
 
 
 def run(log: Path, *command: str | Path, cwd: Path, **environment: str) -> None:

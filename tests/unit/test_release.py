@@ -112,20 +112,34 @@ def test_the_log_that_an_error_names_outlives_the_build(tmp_path: Path, monkeypa
     assert "$ false" in (cache / "build.log").read_text()
 
 
-def test_constants_of_the_interpreter_are_set(tmp_path: Path) -> None:
-    for name, theirs, _ in libraries.INTERPRETER_CONSTANTS:
-        (tmp_path / name).write_text(f"#ifdef X\n#define {theirs}  /* why */\n#endif\n")
+CONSTANTS = (*libraries.INTERPRETER_CONSTANTS, *libraries.LIBSECCOMP_CONSTANTS)
+
+
+def sources_that_define(folder: Path, *definitions: tuple[str, str]) -> None:
+    for name, definition in definitions:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"#ifdef X\n#define {definition}  /* why */\n#endif\n")
+
+
+def test_constants_of_the_sources_are_set(tmp_path: Path) -> None:
+    sources_that_define(tmp_path, *((constant.file, constant.theirs) for constant in CONSTANTS))
     libraries.set_constants(tmp_path)
-    for name, _, ours in libraries.INTERPRETER_CONSTANTS:
-        assert (tmp_path / name).read_text() == f"#ifdef X\n#define {ours}  /* why */\n#endif\n"
+    for constant in CONSTANTS:
+        assert (tmp_path / constant.file).read_text() == f"#ifdef X\n#define {constant.ours}  /* why */\n#endif\n"
 
 
-def test_constant_that_the_interpreter_does_not_have_ends_the_build(tmp_path: Path) -> None:
-    for name, theirs, _ in libraries.INTERPRETER_CONSTANTS:
-        (tmp_path / name).write_text(f"#define {theirs}\n")
-    name, theirs, _ = libraries.INTERPRETER_CONSTANTS[-1]
-    (tmp_path / name).write_text("#define SOMETHING_ELSE 1\n")
-    with pytest.raises(inputs.ReleaseError, match=f"{name} does not define {re.escape(theirs)}"):
+def test_name_and_value_of_a_constant_are_as_far_apart_as_the_source_likes(tmp_path: Path) -> None:
+    sources_that_define(tmp_path, *((constant.file, constant.theirs.replace(" ", "\t\t", 1)) for constant in CONSTANTS))
+    libraries.set_constants(tmp_path)
+    for constant in CONSTANTS:
+        assert f"#define {constant.ours} " in (tmp_path / constant.file).read_text()
+
+
+@pytest.mark.parametrize("missing", CONSTANTS, ids=lambda constant: constant.theirs.split()[0])
+def test_constant_that_a_source_does_not_have_ends_the_build(missing: libraries.Constant, tmp_path: Path) -> None:
+    sources_that_define(tmp_path, *((constant.file, constant.theirs) for constant in CONSTANTS))
+    sources_that_define(tmp_path, (missing.file, f"{missing.theirs}0"))
+    with pytest.raises(inputs.ReleaseError, match=f"{missing.file} does not define {re.escape(missing.theirs)}"):
         libraries.set_constants(tmp_path)
 
 
