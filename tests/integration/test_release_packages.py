@@ -4,6 +4,7 @@ one, the wheel in a virtual environment. What they have installed runs a contain
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -29,6 +30,40 @@ RUN = (
     "/usr/bin/pyoci start one",
     "/usr/bin/pyoci exec one /bin/sh -c 'echo inside'",
     "/usr/bin/pyoci delete --force one",
+)
+
+
+KINDS = ("running", "paused", "created", "stopped")
+UPGRADE = (
+    "dpkg --install /old.deb >/dev/null",
+    'pyoci() { /usr/bin/pyoci "$@"; }',
+    "pyoci spec --bundle /bundle",
+    """sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"sleep", "1000"/' /bundle/config.json""",
+    f"for kind in {' '.join(KINDS)}; do",
+    "    pyoci create --bundle /bundle upgraded-$kind </dev/null >/dev/null 2>&1",
+    "done",
+    "for kind in running paused stopped; do pyoci start upgraded-$kind; done",
+    "pyoci pause upgraded-paused",
+    "pyoci kill upgraded-stopped KILL",
+    "pyoci --version",
+    "dpkg --install /new.deb >/dev/null",
+    "pyoci --version",
+    f"for kind in {' '.join(KINDS)}; do",
+    "    echo $kind: $(pyoci state upgraded-$kind | grep '\"status\"')",
+    "done",
+    "pyoci resume upgraded-paused",
+    "pyoci start upgraded-created",
+    'for kind in running paused created; do pyoci exec upgraded-$kind /bin/sh -c "echo inside of $kind"; done',
+    "pyoci update --pids-limit 100 upgraded-running",
+    "pyoci ps --format json upgraded-running >/dev/null",
+    "pyoci events --stats upgraded-running >/dev/null",
+    "pyoci kill upgraded-running KILL",
+    "while pyoci state upgraded-running | grep -q '\"running\"'; do sleep 0.1; done",
+    "pyoci delete upgraded-running",
+    "pyoci delete upgraded-stopped",
+    "for kind in paused created; do pyoci delete --force upgraded-$kind; done",
+    "dpkg --purge pyoci >/dev/null 2>&1",
+    "echo left: $(ls /run/pyoci)",
 )
 
 
@@ -78,6 +113,33 @@ def test_deb_is_installed_and_removed(release: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "inside" in done.stdout
+
+
+def test_containers_live_on_when_the_package_is_upgraded(tmp_path: Path) -> None:
+    """A running, a paused and a created one, and one that has stopped; the next version has all of them to the end."""
+    former = os.environ.get("PYOCI_FORMER_RELEASE")
+    if former is None:
+        pytest.skip("PYOCI_FORMER_RELEASE names no folder of a former release")
+    below = ROOTS / "trixie"
+    if not below.is_dir():
+        pytest.skip("there is no root of trixie: hack/release --roots makes it")
+    root = EmptyRoot(tmp_path / "root", find_program(), below)
+    name = f"pyoci_*_{'amd64' if platform.machine() == 'x86_64' else 'arm64'}.deb"
+    shutil.copy2(next(Path(former).glob(name)), root.folder / "old.deb")
+    shutil.copy2(package(name), root.folder / "new.deb")
+    try:
+        done = root.script(*UPGRADE)
+    finally:
+        root.script(*(f"pyoci delete --force upgraded-{one} || true" for one in KINDS))
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    commits = [line for line in lines if line.startswith("commit:")]
+    assert len(set(commits)) == 2, f"it is no upgrade: {commits}"
+    for one in KINDS:
+        assert f'{one}: "status": "{one}",' in lines, done.stdout
+    for one in ("running", "paused", "created"):
+        assert f"inside of {one}" in lines, done.stdout
+    assert lines[-1] == "left:", done.stdout
 
 
 def test_rpm_is_installed_and_removed(tmp_path: Path) -> None:
