@@ -1,4 +1,4 @@
-"""Kernels of Debian's releases, and a guest that is nothing but one of them, a release's program and a busybox.
+"""Kernels of releases of Debian and Ubuntu, and a guest that is only one of them, a release's program and a busybox.
 
 It is up in some seconds, since all of it is in the initramfs: for a program that needs no file of the machine, the
 kernel and the processor are all that differs from one machine to another.
@@ -21,22 +21,35 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "vm.d"))
 
 import cpio  # of hack/vm
 
-MIRROR = "http://deb.debian.org/debian"
-NAMES = ("bullseye", "bookworm", "trixie", "sid")
+NAMES = ("bullseye", "jammy", "bookworm", "trixie", "sid")
+UBUNTU = ("jammy",)  # Linux 5.15, the oldest that pyoci runs on, is in no release of Debian
 
 
 class Machine(NamedTuple):
     """One that qemu emulates."""
 
     debian: str
+    ubuntu: str  # its mirror
     processor: str
     command: tuple[str, ...]
     console: str
 
 
 MACHINES = {
-    "x86_64": Machine("amd64", "max,la57=off", ("qemu-system-x86_64", "-machine", "q35"), "ttyS0"),
-    "aarch64": Machine("arm64", "cortex-a72", ("qemu-system-aarch64", "-machine", "virt"), "ttyAMA0"),
+    "x86_64": Machine(
+        "amd64",
+        "http://archive.ubuntu.com/ubuntu",
+        "max,la57=off",
+        ("qemu-system-x86_64", "-machine", "q35"),
+        "ttyS0",
+    ),
+    "aarch64": Machine(
+        "arm64",
+        "http://ports.ubuntu.com/ubuntu-ports",
+        "cortex-a72",
+        ("qemu-system-aarch64", "-machine", "virt"),
+        "ttyAMA0",
+    ),
 }
 
 # In a tmpfs: the initramfs is a root that pivot_root(2) refuses to leave.
@@ -77,14 +90,23 @@ def busybox(machine: str) -> Path:
 
 
 def make(names: tuple[str, ...] = NAMES, machines: tuple[str, ...] = tuple(MACHINES)) -> None:
-    """Fetch what is missing; apt-get checks the signatures. Raises Unavailable."""
+    """Fetch what is missing; apt-get checks the signatures.
+
+    Raises Unavailable, which names all that is not to be had, when the others are there.
+    """
     folder().mkdir(parents=True, exist_ok=True)
+    missing = []
     for machine in machines:
         if not busybox(machine).exists():
             _fetch("bookworm", machine, ["busybox-static"], "bin/busybox", busybox(machine))
         for name in names:
-            if not kernel(name, machine).exists():
-                _fetch(name, machine, _packages(name, machine), "*/vmlinuz*", kernel(name, machine))
+            try:
+                if not kernel(name, machine).exists():
+                    _fetch(name, machine, _packages(name, machine), "*/vmlinuz*", kernel(name, machine))
+            except Unavailable as reason:
+                missing.append(str(reason))
+    if missing:
+        raise Unavailable("; ".join(missing))
 
 
 def run(script: str, program: Path, name: str, machine: str, *, processor: str = "", seconds: float = 300) -> str:
@@ -130,6 +152,8 @@ def run(script: str, program: Path, name: str, machine: str, *, processor: str =
 
 def _packages(name: str, machine: str) -> list[str]:
     """The packages that a kernel's file may be in."""
+    if name in UBUNTU:
+        return _depends(name, machine, "linux-image-generic", "linux-image-[0-9].*-generic")
     meta = f"linux-image-{MACHINES[machine].debian}"
     (image,) = _depends(name, machine, meta, f"linux-image-[0-9].*-{MACHINES[machine].debian}")
     # Since Linux 6.19 the file is in a package beside it.
@@ -159,20 +183,30 @@ def _fetch(name: str, machine: str, packages: list[str], pattern: str, target: P
         shutil.rmtree(work, ignore_errors=True)
 
 
+def _source(name: str, machine: str) -> str:
+    """A line of sources.list(5). A mirror may stand still for some days, and sid's lists are valid for a week only."""
+    keyring, mirror = Path(apt.KEYRING), "http://deb.debian.org/debian"
+    if name in UBUNTU:
+        keyring, mirror = folder() / "ubuntu.gpg", MACHINES[machine].ubuntu
+        if not keyring.exists():
+            _fetch("trixie", machine, ["ubuntu-keyring"], "*/ubuntu-archive-keyring.gpg", keyring)
+    return f"deb [check-valid-until=no signed-by={keyring}] {mirror} {name} main"
+
+
 def _apt(program: str, name: str, machine: str, *words: str, cwd: Path | None = None) -> str:
     """With lists of its own: the machine need not know this release, nor this architecture."""
     lists = folder() / "apt" / f"{name}-{machine}"
     is_new = not lists.exists()
-    # A mirror may stand still for some days, and sid's lists are valid for a week only.
-    source = f"deb [check-valid-until=no signed-by={apt.KEYRING}] {MIRROR} {name} main"
-    options = apt.configure(lists, [source], MACHINES[machine].debian)
+    options = apt.configure(lists, [_source(name, machine)], MACHINES[machine].debian)
     try:
         if is_new:
-            subprocess.run(["apt-get", "-qq", *options, "update"], check=True, capture_output=True)
+            # Without this word a mirror that cannot be reached is a warning.
+            update = ["apt-get", "-qq", *options, "-o", "APT::Update::Error-Mode=any", "update"]
+            subprocess.run(update, check=True, capture_output=True, text=True)
         command = [program, "-qq", *options, *words]
         return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd).stdout
     except FileNotFoundError:
-        raise Unavailable(f"{program} is missing: kernels come from Debian's archive") from None
+        raise Unavailable(f"{program} is missing: kernels come from the archives of Debian and Ubuntu") from None
     except subprocess.CalledProcessError as error:
         shutil.rmtree(lists, ignore_errors=True)
         raise Unavailable(f"{' '.join([program, *words])}, of {name}: {str(error.stderr).strip()[-300:]}") from None

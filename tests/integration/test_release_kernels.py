@@ -1,5 +1,5 @@
 """The program of a release on other kernels, processors and architectures: each in an emulated guest of its own, which
-has nothing but a kernel of Debian's, the program and a busybox (hack/release.d/kernels.py).
+has nothing but a distribution's kernel, the program and a busybox (hack/release.d/kernels.py).
 
 `hack/release --kernels` fetches the kernels. Programs for other architectures stand beside the one for x86_64.
 """
@@ -116,6 +116,7 @@ def run(script: str, name: str, machine: str, *, processor: str = "", **linux: A
 
 
 GUESTS = [
+    pytest.param("jammy", "x86_64", "", id="Linux 5.15"),
     pytest.param("bookworm", "x86_64", "", id="Linux 6.1"),
     pytest.param("trixie", "x86_64", "", id="Linux 6.12"),
     pytest.param("sid", "x86_64", "", id="the newest of sid"),
@@ -123,6 +124,7 @@ GUESTS = [
     pytest.param("bookworm", "x86_64", "qemu64", id="Linux 6.1 on qemu64"),
     pytest.param("trixie", "x86_64", "core2duo", id="Linux 6.12 on core2duo"),
     pytest.param("trixie", "x86_64", "Nehalem", id="Linux 6.12 on Nehalem"),
+    pytest.param("jammy", "aarch64", "", id="Linux 5.15 on aarch64"),
     pytest.param("bookworm", "aarch64", "", id="Linux 6.1 on aarch64"),
     pytest.param("trixie", "aarch64", "", id="Linux 6.12 on aarch64"),
     pytest.param("sid", "aarch64", "", id="the newest of sid on aarch64"),
