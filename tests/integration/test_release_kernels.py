@@ -43,6 +43,7 @@ pyoci() {{ /usr/bin/pyoci "$@"; }}
 uname -r
 """
 LIFE = """
+pyoci --version
 pyoci create --bundle /bundle --pid-file /pid one
 pyoci state one | grep '"status"'
 for file in memory.max pids.max cpu.max; do echo "$file: $(cat /sys/fs/cgroup/one/$file)"; done
@@ -138,6 +139,7 @@ def test_life_of_a_container(name: str, machine: str, processor: str) -> None:
     said = run(LIFE, name, machine, processor=processor)
     lines = said.partition("=== end")[0].splitlines()
     assert "=== end 0" in said, said
+    assert f"snapshot: {'yes' if machine == 'x86_64' else 'no'}" in lines, said
     assert '  "status": "created",' in lines and '  "status": "paused",' in lines
     assert {"memory.max: 67108864", "pids.max: 20", "cpu.max: 50000 100000", "33554432"} <= set(lines)
     assert {"mkdir is refused", "0", "shared is read-only", "kmsg is refused"} <= set(lines), said
