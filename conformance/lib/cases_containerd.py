@@ -98,8 +98,9 @@ def limits(containerd: Containerd) -> None:
     """Memory and CPU limits, devices, capabilities, seccomp and read-only roots arrive in the container."""
     containerd.run(
         "m",
-        "cat",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "sh",
+        "-c",
+        "cd /sys/fs/cgroup; cat memory.max 2>/dev/null || cat memory/memory.limit_in_bytes",
         options=(
             "--memory-limit",
             32 << 20,
