@@ -141,8 +141,9 @@ static void execute(int fd, const char *path, char **argv)
 
     argv[0] = (char *)path;
     syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
-    /* TOMOYO looks for /dev/fd/N, the name that the kernel gives it, where there is no such link */
-    if (errno == ENOENT) {
+    /* TOMOYO looks for /dev/fd/N, the name that the kernel gives it, where there is no such link; a seccomp filter of a
+     * container around this one may refuse the call */
+    if (errno == ENOENT || errno == ENOSYS || errno == EPERM) {
         char name[sizeof "/proc/self/fd/" + 3 * sizeof fd];
         snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
         execve(name, argv, environ);

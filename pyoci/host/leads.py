@@ -51,6 +51,8 @@ _MODULES = (
     "vfat",
     "xfs",
 )
+# As a seccomp filter around pyoci may answer for the kernel; without words where the process could not even report.
+_REFUSED = ("(EPERM)", "(ENOSYS)", "exited unexpectedly", "permission denied")
 MEMORY_OF_INIT = 8 << 20  # what `create` takes at most, measured: tests/integration/test_mistakes.py tries it
 
 
@@ -132,6 +134,13 @@ def _lead_on(error: PyociError, context: Context) -> None:
         error.lead_on(_closed_folder(context))
         return
     text = str(error)
+    if any(words in text for words in _REFUSED):
+        from pyoci.host import refused_calls
+
+        refused = refused_calls.words()
+        if refused:
+            error.lead_on(refused)
+            return
     if isinstance(error, ExecutableError):
         error.lead_on(_too_long(context) if "argument list too long" in text else _why_program(context))
         return
@@ -277,6 +286,14 @@ def _rlimit(text: str, _: dict[str, Any]) -> str:
     return "the caller's own hard limit is lower, and to raise it takes CAP_SYS_RESOURCE: /process/rlimits asks for it"
 
 
+def _takes(capability: str, text: str) -> str:
+    return f"it takes {capability}, which the caller lacks" if "(EPERM)" in text else ""
+
+
+def _keyring(text: str, _: dict[str, Any]) -> str:
+    return "create --no-new-keyring makes a container without one" if "(EPERM)" in text or "(ENOSYS)" in text else ""
+
+
 def _rootfs(text: str, config: dict[str, Any]) -> str:
     path = config["root"]["path"]
     below = "" if path.startswith("/") else ", a path below the bundle"
@@ -345,6 +362,9 @@ _JUDGES: tuple[tuple[str, Callable[[str, dict[str, Any]], str]], ...] = (
     ("set RLIMIT_", _rlimit),
     ("send /dev/ptmx to socket ", _console),
     ("send pidfd to socket ", _pidfd),
+    ("join session keyring ", _keyring),
+    ("bring up the loopback device", lambda text, _: _takes("CAP_NET_ADMIN", text)),
+    (" from the bounding set", lambda text, _: _takes("CAP_SETPCAP", text)),
 )
 
 

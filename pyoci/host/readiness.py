@@ -78,17 +78,23 @@ class Readiness:
             if not stay:
                 _wait_until_read(manager)
         except OSError as error:
-            words = self._manager.decode("utf-8", "surrogateescape")
             why = f"it has read nothing for {_PATIENCE:g} s" if isinstance(error, TimeoutError) else reason(error)
-            log.warning(f"pass READY=1 on to NOTIFY_SOCKET={words}: {why}")
+            log.warning(f"pass READY=1 on to {_shown(self._manager)}: {why}")
         return True
 
 
 def listen(entry: Entry, state: State) -> Readiness | None:
-    """Before the program starts. None when there is no manager, or none was there at `create`."""
+    """Before the program starts. None when there is no manager, none was there at `create`, or it cannot be reached:
+    a variable that a service left to its children must not make them wait for ever.
+    """
     manager = posix.environ.get(b"NOTIFY_SOCKET", b"")
     init = status.hold_init(state)
     if not manager or init is None:
+        return None
+    try:
+        _connect(manager).close()
+    except OSError as error:
+        log.warning(f"{_shown(manager)}: {reason(error)}; pyoci reports READY=1 to nobody")
         return None
     name = f"{READINESS_FOLDER}/{SOCKET}"
     entry.unlink(name)  # of a start that was killed before it could say START
@@ -104,6 +110,10 @@ def listen(entry: Entry, state: State) -> Readiness | None:
     finally:
         posix.umask(umask)
     return Readiness(socket, manager, state.pid, init)
+
+
+def _shown(manager: bytes) -> str:
+    return f"NOTIFY_SOCKET={manager.decode('utf-8', 'surrogateescape')}"
 
 
 def _connect(manager: bytes) -> _socket.socket:

@@ -96,6 +96,25 @@ static PyObject *raw_address(PyObject *module, PyObject *buffer)
     return start ? PyLong_FromVoidPtr(start) : NULL;
 }
 
+/* clone3(2), or clone(2) where it is refused: a seccomp filter cannot see the flags of clone3, so filters of containers
+ * around this one answer ENOSYS, which tells their programs to take clone(2). That has no CLONE_INTO_CGROUP: whoever
+ * made the process moves it, as always; and its lowest eight flags are a signal, CLONE_NEWTIME among them. */
+static long make_process(struct clone_args *clone)
+{
+    long pid = syscall(SYS_clone3, clone, sizeof *clone);
+    unsigned long flags = (unsigned long)(clone->flags & ~(unsigned long long)CLONE_INTO_CGROUP);
+
+    if (pid >= 0 || (errno != ENOSYS && errno != EPERM) || (flags & CSIGNAL))
+        return pid;
+#ifdef __s390__
+    return syscall(SYS_clone, 0UL, flags | (unsigned long)clone->exit_signal, (int *)(uintptr_t)clone->pidfd, NULL,
+                   0UL);
+#else
+    return syscall(SYS_clone, flags | (unsigned long)clone->exit_signal, 0UL, (int *)(uintptr_t)clone->pidfd, NULL,
+                   NULL);
+#endif
+}
+
 /* Without a stack of its own the child continues on a copy of the caller's, as after fork(2). glibc's own fork
  * handlers do not run: they keep locks consistent between threads, and the callers have one thread. */
 static PyObject *raw_clone3(PyObject *module, PyObject *args, PyObject *keywords)
@@ -119,7 +138,7 @@ static PyObject *raw_clone3(PyObject *module, PyObject *args, PyObject *keywords
         clone.cgroup = (unsigned int)cgroup_fd;
     }
     PyOS_BeforeFork();
-    long pid = syscall(SYS_clone3, &clone, sizeof clone);
+    long pid = make_process(&clone);
     int error = errno;
     if (pid == 0)
         PyOS_AfterFork_Child();

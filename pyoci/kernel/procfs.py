@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import posix
 
-from pyoci.errors import SyscallError
+from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import read_all, uapi
 from pyoci.kernel.beneath import openat2
 from pyoci.kernel.call import shown
@@ -20,12 +20,27 @@ _PROC_ROOT_INO = 1
 
 
 def open_root() -> int:
-    """A descriptor of /proc, checked to be the root of a procfs."""
+    """A descriptor of /proc, checked to be the root of a procfs, and one that has the numbers of processes as we do.
+
+    That of another PID namespace (unshare(1) without --mount-proc) has other processes under them.
+    """
     fd = posix.open("/proc", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     if magic(fd) != uapi.PROC_SUPER_MAGIC or posix.fstat(fd).st_ino != _PROC_ROOT_INO:
         posix.close(fd)
         raise SyscallError(errno.ENODEV, "open /proc: it is not a procfs; mount one there")
+    if not _is_own(fd):
+        posix.close(fd)
+        raise UnsupportedError(
+            "/proc is of another PID namespace than pyoci: mount one there (mount -t proc proc /proc)"
+        )
     return fd
+
+
+def _is_own(proc_fd: int) -> bool:
+    try:
+        return posix.readlink("self", dir_fd=proc_fd) == str(posix.getpid())
+    except FileNotFoundError:
+        return False  # a PID namespace beside ours, or below it
 
 
 def open_file(proc_fd: int, path: str, flags: int) -> int:

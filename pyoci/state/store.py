@@ -86,7 +86,10 @@ class Store:
                 # The sticky bit keeps off whoever tidies XDG_RUNTIME_DIR (XDG base directory specification).
                 from os import makedirs
 
-                makedirs(self.root, 0o1700, exist_ok=True)
+                try:
+                    makedirs(self.root, 0o1700, exist_ok=True)
+                except FileExistsError:
+                    raise StateError(f"make {self.root}: it is a link to a folder that is not there") from None
                 posix.mkdir(path, 0o700)
         except FileExistsError:
             return False
@@ -186,6 +189,8 @@ class Entry:
             fcntl.flock(self.dirfd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"lock {self.path} (flock)") from None
         return True
 
     def unlock(self) -> None:
@@ -309,7 +314,7 @@ class Entry:
         The state goes last: as long as anything is left, `delete` still knows what the container was.
         """
         try:
-            for name in posix.listdir(self.dirfd):
+            for name in self._names():
                 if name == READINESS_FOLDER:
                     self._remove_readiness()
                 elif name != STATE_FILE:
@@ -321,6 +326,15 @@ class Entry:
         except OSError as error:
             if not self.is_removed():
                 raise StateError(f"remove {self._place}: {reason(error)}") from None
+
+    def _names(self) -> list[str]:
+        """What is in the folder. A `create` that has failed for want of descriptors has none to look into it."""
+        try:
+            return posix.listdir(self.dirfd)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+        return [name for name in _NAMES if posix.access(name, posix.F_OK, dir_fd=self.dirfd, follow_symlinks=False)]
 
     def _read_all(self, fd: int, name: str) -> bytes:
         status = posix.fstat(fd)

@@ -74,6 +74,8 @@ class Channel:
         try:
             scm_rights.send(self._socket, packet, fd)
         except BrokenPipeError:
+            while self.receive()[0]:  # what it said before it ended: why
+                pass
             raise ContainerError(f"container init exited unexpectedly (before {kind} was sent to it)") from None
         except OSError as error:
             raise SyscallError(error.errno or 0, f"send {kind} to the other side") from None
