@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
+from helpers import cgroup_files
 from helpers.bundle import Bundle
 from helpers.runtime import TIME_LIMIT, Runtime
 
@@ -77,3 +79,26 @@ def test_the_callers_affinity_is_reset(runtime: Runtime, bundle: Bundle) -> None
     bundle.process["args"] = ["/bin/grep", "Cpus_allowed_list", "/proc/self/status"]
     result = runtime.run(bundle, preexec=lambda: os.sched_setaffinity(0, {0}))
     assert result.stdout.split()[1] == f"0-{(os.cpu_count() or 1) - 1}"
+
+
+@pytest.mark.beyond_runc("runc 1.1.5 hangs with some of these")
+@pytest.mark.parametrize("count", range(6, 26))
+def test_too_few_descriptors_leave_nothing(runtime: Runtime, bundle: Bundle, count: int) -> None:
+    """A hard limit: `create` works, or says which limit was too low, and leaves nothing."""
+    bundle.sleeps()
+    name = runtime.add(bundle)
+    limit = (count, count)
+    made = runtime.call(
+        "create",
+        "--bundle",
+        str(bundle.path),
+        name,
+        preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit),
+    )
+    if made.status == 0:
+        runtime.expect("start", name)
+        return
+    assert "too many open files (EMFILE); the caller's limit of open files is too low (ulimit -n)" in made.stderr
+    assert runtime.call("state", name).status != 0
+    assert not (runtime.root / name).exists()
+    assert not cgroup_files.every(bundle.cgroups_path)

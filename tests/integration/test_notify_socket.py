@@ -283,18 +283,30 @@ def test_an_abstract_address(runtime: Runtime, bundle: Bundle, scratch: Path) ->
     manager.close()
 
 
-@pytest.mark.parametrize("address", ["/nobody/listens", "vsock:2:1", "@", "/" + "x" * 200])
-def test_a_manager_that_cannot_be_reached_is_said(runtime: Runtime, bundle: Bundle, address: str) -> None:
+UNREACHABLE = ["/nobody/listens", "vsock:2:1", "relative", "@", "@nobody-listens", "/" + "x" * 200]
+
+
+@pytest.mark.parametrize("address", UNREACHABLE)
+def test_a_manager_that_cannot_be_reached_is_said_and_not_waited_for(
+    runtime: Runtime, bundle: Bundle, address: str
+) -> None:
+    """A variable of a service that has ended; the program never says that it is ready."""
     bundle.sleeps()
     env = {**os.environ, "NOTIFY_SOCKET": address}
     container = runtime.create(bundle, env=env)
-    said = container.bundle.path / "said"
+    assert f"NOTIFY_SOCKET={address[:20]}" in runtime.expect("start", container.id, env=env).stderr
+    assert container.status == "running"
+
+
+def test_a_manager_that_has_ended_meanwhile_is_said(runtime: Runtime, created: Container, manager: Manager) -> None:
+    said = created.bundle.path / "said"
     with open(said, "wb") as stderr:
-        command = runtime.popen("start", container.id, env=env, stdin=subprocess.DEVNULL, stderr=stderr)
-    running(runtime, container.id)
-    notify(container.pid, "READY=1")
+        command = runtime.popen("start", created.id, env=manager.env, stdin=subprocess.DEVNULL, stderr=stderr)
+    running(runtime, created.id)
+    manager.close()
+    notify(created.pid, "READY=1")
     assert command.wait(TIME_LIMIT) == 0
-    assert address[:20] in said.read_text()
+    assert manager.address in said.read_text()
 
 
 def test_a_manager_that_does_not_answer_holds_nobody_up(runtime: Runtime, created: Container, manager: Manager) -> None:
