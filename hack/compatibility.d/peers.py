@@ -1,6 +1,6 @@
-"""What runc 1.5, crun 1.28 and youki have: commands, options and annotations, by their manual pages and `--help`.
+"""What runc 1.5, crun 1.28 and youki 0.7 have: commands, options and annotations, by their manual pages and `--help`.
 
-Of runc and youki their main branches of summer 2026.
+Of runc and youki their main branches of August 2026, and runc 1.3.6; of crun the program of Debian sid.
 
 A word of the last column of each table: r runc, c crun, y youki.
 """
@@ -15,7 +15,7 @@ COMMANDS = {
     "features": "rcy",
     "events": "ry",
     "checkpoint": "rcy",
-    "restore": "rcy",
+    "restore": "rc",
     "mounts": "c",
     "completion": "y",
     "info": "y",
@@ -23,9 +23,9 @@ COMMANDS = {
 
 _NEW = {"bundle": "rcy", "config": "c", "console-socket": "rcy", "pid-file": "rcy", "pidfd-socket": "r"}
 _NEW |= {"no-pivot": "rcy", "no-new-keyring": "rcy", "preserve-fds": "rcy"}
-_CRIU = {"image-path": "rcy", "work-path": "rcy", "tcp-established": "rcy", "ext-unix-sk": "rcy"}
-_CRIU |= {"shell-job": "rcy", "file-locks": "rcy", "manage-cgroups-mode": "rc", "empty-ns": "r", "auto-dedup": "r"}
-_CRIU |= {"lazy-pages": "r"}
+_CRIU = {"image-path": "rc", "work-path": "rc", "tcp-established": "rc", "ext-unix-sk": "rc"}
+_CRIU |= {"shell-job": "rc", "file-locks": "rc", "manage-cgroups-mode": "rc", "empty-ns": "r", "auto-dedup": "r"}
+_CRIU |= {"lazy-pages": "r", "network-lock": "c"}
 OPTIONS = {
     "(global)": {
         "debug": "rcy",
@@ -40,6 +40,7 @@ OPTIONS = {
         "criu": "r",
         "version": "rcy",
         "help": "rcy",
+        "usage": "c",
     },
     "create": _NEW | {"no-subreaper": "c"},
     "run": _NEW | {"detach": "rcy", "keep": "rcy", "no-subreaper": "rcy"},
@@ -60,14 +61,14 @@ OPTIONS = {
         **dict.fromkeys(("resources", "blkio-weight", "cpu-period", "cpu-quota", "cpu-rt-period"), "rcy"),
         **dict.fromkeys(("cpu-rt-runtime", "cpuset-cpus", "cpuset-mems", "memory", "memory-reservation"), "rcy"),
         **dict.fromkeys(("memory-swap", "pids-limit", "cpu-share"), "rcy"),
-        **dict.fromkeys(("cpu-burst", "cpu-idle"), "ry"),
-        **dict.fromkeys(("kernel-memory", "kernel-memory-tcp"), "rcy"),
-        **dict.fromkeys(("l3-cache-schema", "mem-bw-schema"), "ry"),
+        **dict.fromkeys(("cpu-burst", "cpu-idle"), "r"),
+        **dict.fromkeys(("kernel-memory", "kernel-memory-tcp"), "rc"),
+        **dict.fromkeys(("l3-cache-schema", "mem-bw-schema"), "rcy"),
     },
-    "checkpoint": _CRIU
+    "checkpoint": {name: f"{whose}y" if whose == "rc" else whose for name, whose in _CRIU.items()}
     | {
-        "link-remap": "r",
-        "tcp-skip-in-flight": "r",
+        "link-remap": "ry",
+        "tcp-skip-in-flight": "ry",
         "parent-path": "rc",
         "leave-running": "rcy",
         "status-fd": "r",
@@ -76,14 +77,30 @@ OPTIONS = {
     },
     "restore": _CRIU
     | {
-        **dict.fromkeys(("bundle", "detach", "pid-file", "console-socket"), "rcy"),
+        **dict.fromkeys(("bundle", "detach", "pid-file", "console-socket"), "rc"),
         **dict.fromkeys(("lsm-profile", "lsm-mount-context"), "rc"),
-        "manage-cgroups-mode": "rcy",
+        "tcp-close": "c",
         **dict.fromkeys(("no-subreaper", "no-pivot"), "r"),
     },
 }
+# Their options of one letter, which are ours as well. youki has more (`-l`, `-r`, `-s`; `-c` and `-p` of create and
+# run), for options that engines and people write out.
+LETTERS = {
+    "(global)": {"version": "v", "help": "h"},
+    "create": {"bundle": "b", "config": "f"},
+    "run": {"bundle": "b", "config": "f", "detach": "d"},
+    "exec": {"env": "e", "tty": "t", "user": "u", "process": "p", "detach": "d", "cap": "c", "additional-gids": "g"},
+    "kill": {"all": "a", "regex": "r"},
+    "delete": {"force": "f", "regex": "r"},
+    "list": {"format": "f", "quiet": "q"},
+    "ps": {"format": "f"},
+    "spec": {"bundle": "b", "file": "f"},
+    "update": {"resources": "r"},
+    "restore": {"bundle": "b", "detach": "d"},
+}
 # Left out on purpose.
 OPTION_REASONS = {
+    ("(global)", "usage"): "GNU argp has it for every program; `--help` says the same",
     ("(global)", "systemd-log"): "youki writes to the journal with it; here `--log journald:NAME` does",
 }
 COMMAND_REASONS = {"info": "`pyoci doctor` tells more of the host"}

@@ -6,7 +6,7 @@ from pyoci.cli import options as parser
 from pyoci.cli.options import Call, Option
 from pyoci.host import checkpoint as host
 from pyoci.plan import checkpoint as plan
-from pyoci.plan.criu import CGROUP_MODES
+from pyoci.plan.criu import CGROUP_MODES, NETWORK_LOCKS
 from pyoci.state.store import Store
 
 TYPE_CHECKING = False
@@ -27,6 +27,12 @@ BOTH = (
         value="MODE",
         choices=tuple(CGROUP_MODES),
         help="restore cgroups: soft (the default), full, strict or ignore",
+    ),
+    Option(
+        name="network-lock",
+        value="METHOD",
+        choices=tuple(NETWORK_LOCKS),
+        help="hold back packets of open TCP connections by iptables (criu's default), nftables or skip: not at all",
     ),
     Option(name="empty-ns", value="NAMESPACE", repeated=True, help="leave the properties of this namespace: network"),
     Option(name="auto-dedup", help="remove memory from an older image when a newer one has it"),
@@ -55,6 +61,7 @@ def switches(options: dict[str, Any]) -> dict[str, Any]:
         "image_path": options["image-path"] or "",
         "work_path": options["work-path"] or "",
         "manage_cgroups_mode": options["manage-cgroups-mode"] or "",
+        "network_lock": options["network-lock"] or "",
         "empty_ns": options["empty-ns"],
     }
 

@@ -16,7 +16,13 @@ USAGE = "[options] ID"
 BUNDLE = Option(name="bundle", short="b", value="DIR", default=".", help="the bundle (default: the working directory)")
 OF_A_NEW_ONE = (
     BUNDLE,
-    Option(name="config", value="FILE", default="", help="the configuration (default: config.json in the bundle)"),
+    Option(
+        name="config",
+        short="f",
+        value="FILE",
+        default="",
+        help="the configuration (default: config.json in the bundle)",
+    ),
     *HAND_OVER,
     Option(name="no-pivot", help="move the root file system instead of pivot_root (for a root in a ramdisk)"),
     Option(name="no-new-keyring", help="keep the caller's session keyring"),

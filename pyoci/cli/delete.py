@@ -10,7 +10,7 @@ from pyoci.state.store import Store
 USAGE = "[options] ID"
 OPTIONS = (
     Option(name="force", short="f", help="kill it first; clean up after a create that was interrupted"),
-    Option(name="regex", help="ID is a regular expression: delete every container whose ID it matches"),
+    Option(name="regex", short="r", help="ID is a regular expression: delete every container whose ID it matches"),
 )
 
 

@@ -12,7 +12,7 @@ from pyoci.state.store import Store
 USAGE = "[options] ID [SIGNAL]"
 OPTIONS = (
     Option(name="all", short="a", help="signal every process in the container's cgroup"),
-    Option(name="regex", help="ID is a regular expression: signal every container whose ID it matches"),
+    Option(name="regex", short="r", help="ID is a regular expression: signal every container whose ID it matches"),
     # The OCI command line interface has the option, runc and the engines the argument.
     Option(name="signal", short="s", value="SIGNAL", help="same as the argument SIGNAL"),
 )

@@ -13,6 +13,7 @@ OPTIONS = (
     create.BUNDLE,
     *checkpoint.BOTH,
     *HAND_OVER,
+    Option(name="tcp-close", help="restore TCP connections as closed ones"),
     Option(name="detach", short="d", help="return once the container runs again"),
     Option(name="no-subreaper", help="do not reap orphans of the container's processes"),
     Option(name="no-pivot", help="accepted and ignored: criu changes the root in its own way"),
@@ -41,6 +42,7 @@ def run(call: Call) -> int:
     )
     switches = plan.Wanted(
         **checkpoint.switches(values),
+        tcp_close=values["tcp-close"],
         lsm_profile=values["lsm-profile"] or "",
         lsm_mount_context=values["lsm-mount-context"] or "",
     )

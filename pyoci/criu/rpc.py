@@ -47,8 +47,10 @@ OPTIONS = Message(
     status_fd=(49, INT),
     orphan_pts_master=(50, BOOL),
     config_file=(51, TEXT),
+    tcp_close=(52, BOOL),
     lsm_profile=(53, TEXT),
     lsm_mount_context=(63, TEXT),
+    network_lock=(64, INT),
     mntns_compat_mode=(65, BOOL),
 )
 

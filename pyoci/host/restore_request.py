@@ -72,6 +72,7 @@ def check_criu(program: str, plan: Plan, switches: Wanted) -> int:
     phase("criu's version and features")
     reasons = criu.reasons(plan, switches, _config_file(plan), joins=True)
     reasons += ["--lsm-profile"] if switches.lsm_profile else []
+    reasons += ["--tcp-close"] if switches.tcp_close else []
     reasons += ["--lsm-mount-context"] if switches.lsm_mount_context else []
     version = swrk.version(program)
     criu.require_version(version, reasons)

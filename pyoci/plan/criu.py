@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from pyoci.wire.plan import Plan
 
 CGROUP_MODES = {"soft": 3, "full": 4, "strict": 5, "ignore": 0}  # criu_cg_mode of rpc.proto
+NETWORK_LOCKS = {"iptables": 1, "nftables": 2, "skip": 3}  # criu_network_lock_method of rpc.proto
 CONFIG_ANNOTATION = "org.criu.config"
 DELEGATE = "run.oci.delegate-cgroup"
 CONFIG_FOLDER = "/etc/criu/"
-# The first that is there counts. runc's is taken as well: whoever puts pyoci in its place has it already.
-CONFIG_FILES = ("/etc/criu/pyoci.conf", "/etc/criu/runc.conf")
+# The first that is there counts. Those of runc and crun are taken as well: whoever replaces one by pyoci has it.
+CONFIG_FILES = ("/etc/criu/pyoci.conf", "/etc/criu/runc.conf", "/etc/criu/crun.conf")
 DUMP_LOG, RESTORE_LOG = "dump.log", "restore.log"
 # Which pipe, file or terminal the standard streams were: an array of three texts. The name is runc's, so that
 # engines that move a checkpoint find it where they look.
@@ -31,11 +32,14 @@ _NEEDED = {
     "org.criu.config": 31100,
     "a network namespace joined by its path": 31100,
     "--lazy-pages": 30600,
+    "--tcp-close": 31200,
     "--lsm-profile": 31400,
     "a frozen cgroup of version 2": 31400,
     "a PID namespace joined by its path": 31500,
     "joining namespaces by their paths": 31600,
+    "--network-lock": 31600,
     "--lsm-mount-context": 31600,
+    "--network-lock skip": 31900,
 }
 
 
@@ -51,6 +55,7 @@ class Switches(Record):
     file_locks: bool = False
     auto_dedup: bool = False
     manage_cgroups_mode: str = ""
+    network_lock: str = ""
     empty_ns: list[str]
 
 
@@ -61,6 +66,8 @@ def common(switches: Switches, empty_ns: int, config_file: str) -> dict[str, Any
     for name in ("tcp_established", "ext_unix_sk", "shell_job", "lazy_pages", "file_locks", "auto_dedup"):
         if getattr(switches, name):
             options[name] = True
+    if switches.network_lock:
+        options["network_lock"] = NETWORK_LOCKS[switches.network_lock]
     if empty_ns:
         options["empty_ns"] = empty_ns
     if config_file:
@@ -130,6 +137,8 @@ def reasons(plan: Plan, switches: Switches, config: str, *, joins: bool) -> list
         refusals.append("org.criu.config")
     if switches.lazy_pages:
         refusals.append("--lazy-pages")
+    if switches.network_lock:
+        refusals.append("--network-lock skip" if switches.network_lock == "skip" else "--network-lock")
     if plan.namespaces.joins("network"):
         refusals.append("a network namespace joined by its path")
     if plan.namespaces.joins("pid"):

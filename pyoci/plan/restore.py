@@ -35,6 +35,7 @@ _STREAM_KINDS = ("pipe:[", "file[", "tty[", "socket:[")
 class Wanted(criu.Switches):
     """The command line of `restore`, besides what `create` has."""
 
+    tcp_close: bool = False
     lsm_profile: str = ""
     lsm_mount_context: str = ""
 
@@ -67,6 +68,8 @@ def options(plan: Plan, switches: Wanted, facts: Found) -> dict[str, Any]:
         request["cg_root"] = _cgroup_roots(facts.groups)
     if plan.process is not None and plan.process.terminal:
         request["orphan_pts_master"] = True
+    if switches.tcp_close:
+        request["tcp_close"] = True
     for name in ("lsm_profile", "lsm_mount_context"):
         if getattr(switches, name):
             request[name] = getattr(switches, name)

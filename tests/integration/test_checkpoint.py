@@ -527,6 +527,30 @@ def test_refused_once_all_is_restored(counter: Counter) -> None:
     assert not list(counter.work.glob(".criu*"))
 
 
+@pytest.mark.parametrize("kind", ["tmpfs", "bind"])
+def test_nosymfollow_is_kept_or_the_restore_refused(counter: Counter, scratch: Path, kind: str) -> None:
+    """criu has no word for the flag; a link on the mount must not lead anywhere after the restore."""
+    (scratch / "volume").mkdir()
+    if kind == "tmpfs":
+        counter.bundle.mount("/n", "tmpfs", ["nosymfollow"])
+    else:
+        counter.bundle.bind(scratch / "volume", "/n", "nosymfollow")
+    container = counter.begin(f"ln -s /counter/all /n/link; {COUNT}")
+    assert counter.runtime.exec(container.id, "cat", "/n/link").status == 1
+    counter.stop(container)
+    before = counter.numbers()
+    name = counter.runtime.add(counter.bundle)
+    words = counter.restore_words("--work-path", str(counter.work))
+    result = counter.runtime.call(*words, name, limit=LIMIT)
+    if result.status:
+        assert "'/n': it is mounted without nosymfollow" in result.stderr
+        assert counter.numbers() == before
+        assert counter.runtime.call("state", name).status != 0
+        return
+    assert kind == "bind", "the tmpfs that criu makes has only flags that it knows"
+    assert counter.runtime.exec(name, "cat", "/n/link").status == 1
+
+
 @contextmanager
 def killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[None]:
     try:

@@ -131,6 +131,7 @@ def test_unknown_container(case: Case) -> None:
     [
         (["--page-server", "x"], "ADDRESS:PORT"),
         (["--manage-cgroups-mode", "hard"], "soft, full, strict, ignore"),
+        (["--network-lock", "ipfw"], "iptables, nftables, skip"),
         (["--empty-ns", "uts"], "'uts'"),
         (["--lazy-pages"], "--page-server"),
         (["--status-fd", "x"], "--status-fd"),
@@ -177,6 +178,30 @@ def test_options_reach_criu(case: Case) -> None:
     assert asked["2"] == [container.pid]
     assert asked["34"] == [3]
     assert asked["17"] != asked["1"]
+
+
+@pytest.mark.parametrize(("method", "number"), [("iptables", 1), ("nftables", 2), ("skip", 3)])
+def test_network_lock_has_the_number_of_rpc_proto(case: Case, method: str, number: int) -> None:
+    container = case.start()
+    case.criu.does(version=[3, 19, 0])
+    case.checkpoint(container.id, "--network-lock", method, "--work-path", str(case.work))
+    assert [asked["64"] for asked in case.criu.requests(DUMP)] == [[number]]
+    case.restore("--network-lock", method, "--tcp-close")
+    assert [(asked["64"], asked["52"]) for asked in case.criu.requests(RESTORE)] == [([number], [1])]
+
+
+@pytest.mark.parametrize(
+    ("version", "words", "needed"),
+    [
+        ([3, 15, 0], ["--network-lock", "nftables"], "for --network-lock: 3.16"),
+        ([3, 18, 0], ["--network-lock=skip"], "for --network-lock skip: 3.19"),
+        ([3, 11, 0], ["--tcp-close"], "for --tcp-close: 3.12"),
+    ],
+)
+def test_criu_that_is_too_old_for_an_option(case: Case, version: list[int], words: list[str], needed: str) -> None:
+    case.make_images()
+    case.criu.does(version=version)
+    assert needed in case.restore_fails(*words)
 
 
 @pytest.mark.parametrize("option", ["--no-subreaper", "--no-pivot", "--no-subreaper=true"])

@@ -277,6 +277,8 @@ def test_freezer(saved: dict[str, Any], freezer: str) -> None:
         ({}, {}, ""),
         ({}, {"/etc/criu/runc.conf": True}, "/etc/criu/runc.conf"),
         ({}, {"/etc/criu/runc.conf": True, "/etc/criu/pyoci.conf": True}, "/etc/criu/pyoci.conf"),
+        ({}, {"/etc/criu/crun.conf": True}, "/etc/criu/crun.conf"),
+        ({}, {"/etc/criu/crun.conf": True, "/etc/criu/runc.conf": True}, "/etc/criu/runc.conf"),
         ({"org.criu.config": "/etc/criu/x"}, {"/etc/criu/runc.conf": True}, "/etc/criu/x"),
         ({"org.criu.config": ""}, {"/etc/criu/runc.conf": True}, ""),
     ],
@@ -328,7 +330,7 @@ def test_reasons_to_need_a_newer_criu(
 
 
 def test_versions() -> None:
-    criu.require_version(31701, list(criu._NEEDED))
+    criu.require_version(31900, list(criu._NEEDED))
     criu.require_version(criu.OLDEST, [])
     with pytest.raises(CriuError, match=r"criu 2\.9\.4 is too old for checkpoint and restore: 3\.0 or newer"):
         criu.require_version(20904, [])

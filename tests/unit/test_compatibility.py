@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+
+from pyoci.cli import main as cli
+from pyoci.cli.options import GLOBAL, HELP
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,3 +31,11 @@ def test_a_row_is_shown_by_a_test_about_its_subject() -> None:
     ):
         (line,) = [line for line in page.splitlines() if line.startswith(f"| {row} ")]
         assert f"[{file}" in line, line
+
+
+def test_letters_of_the_others_stand_for_the_same_options() -> None:
+    letters = runpy.run_path(str(ROOT / "hack/compatibility.d/peers.py"))["LETTERS"]
+    for command, table in letters.items():
+        options = (*GLOBAL, HELP) if command == "(global)" else cli._load(command).OPTIONS
+        ours = {option.name: option.short for option in options}
+        assert {name: ours.get(name) for name in table} == table, command
