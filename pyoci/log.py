@@ -53,7 +53,8 @@ def setup(path: str | None, format: str = TEXT, debug: bool = False, level: str 
     """Send entries to the file `path` (appended to, made when missing; none if empty), in `format`: text or json.
 
     `path` may begin with `file:`, or be `syslog:NAME` or `journald:NAME`. Entries below `level` are left out. Raises
-    PyociError when the file cannot be opened, or nobody listens.
+    PyociError when the file cannot be opened, or nobody listens, and for a kind of log that there is not: what begins
+    with a word and a colon, and has no slash before them.
     """
     _sink.least = 0 if debug else _LEVELS.index(level)
     _sink.send = None
@@ -67,6 +68,11 @@ def setup(path: str | None, format: str = TEXT, debug: bool = False, level: str 
         return
     if colon and kind == "file":
         path = name
+    elif colon and kind.isascii() and kind.isalpha():
+        raise PyociError(
+            f"option --log: no kind of log is called {kind[:40]!r}; there are file, syslog and journald"
+            f" (a file of this name: file:{path[:200]} or ./{path[:200]})"
+        )
     try:
         _sink.fd = posix.open(path, posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC, 0o644)
     except (OSError, ValueError) as error:

@@ -31,12 +31,15 @@ def document(criu: str = "") -> dict[str, Any]:
     from pyoci.plan.criu import CONFIG_ANNOTATION
     from pyoci.plan.mounts import OPTIONS as MOUNT_OPTIONS
     from pyoci.plan.process import MEMORY_FLAGS, MEMORY_MODES
+    from pyoci.spec._generated_schema import CONFIG
     from pyoci.spec.rules.advice import APPLIED
+
+    definitions: Any = CONFIG["definitions"]
 
     return {
         "ociVersionMin": "1.0.0",
         "ociVersionMax": SPEC_VERSION,
-        "hooks": ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"],
+        "hooks": list(definitions["hooks"]["properties"]),
         "mountOptions": sorted(MOUNT_OPTIONS),
         "linux": {
             "namespaces": sorted(NAMESPACE_FLAGS),
@@ -47,7 +50,7 @@ def document(criu: str = "") -> dict[str, Any]:
             "selinux": {"enabled": True},
             "memoryPolicy": {"modes": sorted(MEMORY_MODES), "flags": sorted(MEMORY_FLAGS)},
             "intelRdt": {"enabled": True, "schemata": True, "monitoring": True},
-            "mountExtensions": {"idmap": {"enabled": True}},
+            "mountExtensions": {"idmap": {"enabled": "idmap" in MOUNT_OPTIONS}},
             "netDevices": {"enabled": True},
         },
         "annotations": {**_annotations(), **_checkpoint(criu)},

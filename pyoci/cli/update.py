@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from pyoci import jsontext
+from pyoci import jsontext, log
 from pyoci.cli import options
 from pyoci.cli.options import Call, Option
 from pyoci.errors import CgroupError, UsageError
@@ -93,6 +93,10 @@ def read_resources(source: str) -> dict[str, Any]:
             f"option --resources: {name} is a config.json; write its /linux/resources into a file of its own"
         )
     bundle.accept(document, "resources")
+    from pyoci.spec import unknown
+
+    for words in unknown.properties(document, "resources"):
+        log.warning(words)
     resources: dict[str, Any] = document
     return resources
 

@@ -9,8 +9,7 @@ from pyoci.cgroups import ranges
 from pyoci.errors import CgroupError
 from pyoci.kernel import uapi
 from pyoci.plan import mounts
-from pyoci.spec._generated_schema import CONFIG
-from pyoci.spec.rules import escape
+from pyoci.spec import unknown
 from pyoci.spec.words import did_you_mean, show
 
 TYPE_CHECKING = False
@@ -33,13 +32,12 @@ FILE_SYSTEM_OPTIONS: dict[str, tuple[str, ...]] = {
     "mqueue": (),
     "sysfs": (),
 }
-_PLATFORMS = ("windows", "solaris", "freebsd", "vm", "zos")
 
 
 def of_config(config: dict[str, Any], *, systemd: bool) -> list[str]:
     """Every doubt that needs no look at bundle or host; `systemd`: as --systemd-cgroup would have it."""
     return [
-        *_unknown_properties(config),
+        *unknown.properties(config),
         *_version(config),
         *_capabilities(config),
         *unknown_mount_options(config),
@@ -61,39 +59,6 @@ def _octal_modes(config: dict[str, Any]) -> Iterator[str]:
         if mode in _MODES:
             meant = int(str(mode), 8)
             yield f"{place}: {mode} is {mode:#o} in octal; did you mean {meant}, which is {meant:#o}?"
-
-
-def _unknown_properties(config: dict[str, Any]) -> Iterator[str]:
-    yield from _walk(config, CONFIG, "")
-
-
-def _walk(value: object, schema: Any, place: str) -> Iterator[str]:
-    schema = _resolved(schema)
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _walk(item, schema.get("items"), f"{place}/{index}")
-    if not isinstance(value, dict):
-        return
-    known = schema.get("properties")
-    for name, member in value.items():
-        inner = f"{place}/{escape(name)}"
-        if known is None:
-            if isinstance(schema.get("additionalProperties"), dict):
-                yield from _walk(member, schema["additionalProperties"], inner)
-        elif name in known:
-            if place or name not in _PLATFORMS:
-                yield from _walk(member, known[name], inner)
-        elif "additionalProperties" not in schema:
-            yield f"{inner}: the specification has no such property{did_you_mean(name, known)}"
-
-
-def _resolved(schema: Any) -> dict[str, Any]:
-    while isinstance(schema, dict) and "$ref" in schema:
-        target: Any = CONFIG
-        for part in schema["$ref"].partition("#/")[2].split("/"):
-            target = target[part]
-        schema = target
-    return schema if isinstance(schema, dict) else {}
 
 
 def _version(config: dict[str, Any]) -> Iterator[str]:

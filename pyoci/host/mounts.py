@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posix
 
-from pyoci import jsontext, phase
+from pyoci import jsontext, log, phase
 from pyoci.errors import ConfigError, StateError, UnsupportedError
 from pyoci.host import open_for_init, spawn
 from pyoci.host.interrupt import undo_when_asked_to_end
@@ -109,6 +109,11 @@ def _plan(config: dict[str, Any], entries: list[Any], action: str, state: State)
     problems = rules.check(document)
     if problems:
         raise ConfigError(problems)
+    if action == "add":
+        from pyoci.spec import unknown
+
+        for words in unknown.properties({"mounts": entries}):
+            log.warning(words)
     plan = build(document, Request(container_id=state.id, bundle=state.bundle), host_facts.gather())
     for index, mount in enumerate(plan.mounts):
         if mount.kind == "cgroup":

@@ -57,6 +57,8 @@ def plan(config: dict[str, Any], changes: Changes, request: Request, facts: Fact
     kinds = [entry["type"] for entry in linux.get("namespaces") or ()]
     warnings: list[str] = []
     document = process_document(config, changes)
+    if changes.document is not None:
+        warnings += bundles.unknown_of_process(changes.document)
     for name in changes.capabilities:
         if name not in CAPABILITIES:
             from pyoci.spec.words import did_you_mean

@@ -775,3 +775,22 @@ def check_absolutePaths(data: object) -> None:
     for item in data:
         if not isinstance(item, str) or not is_absolute(item):
             raise Mismatch
+
+
+PROCESS: dict[str, tuple[str, ...]] = \
+{'terminal': (),
+ 'consoleSize': ('height', 'width'),
+ 'cwd': (),
+ 'env': (),
+ 'args': (),
+ 'commandLine': (),
+ 'user': ('uid', 'gid', 'umask', 'additionalGids', 'username'),
+ 'rlimits': ('type', 'soft', 'hard'),
+ 'capabilities': ('bounding', 'permitted', 'effective', 'inheritable', 'ambient'),
+ 'noNewPrivileges': (),
+ 'oomScoreAdj': (),
+ 'apparmorProfile': (),
+ 'selinuxLabel': (),
+ 'scheduler': ('policy', 'nice', 'priority', 'flags', 'runtime', 'deadline', 'period'),
+ 'ioPriority': ('class', 'priority'),
+ 'execCPUAffinity': ('initial', 'final')}

@@ -133,6 +133,23 @@ def _drop_nulls(value: Any) -> bool:
     return had_null
 
 
+def unknown_of_process(document: dict[str, Any]) -> list[str]:
+    """A line for each property of a process that the specification has not; `document` has its schema's shape.
+
+    Two levels are all that a process has, so that the walk over the schema is left to those who need its words.
+    """
+    from pyoci.spec._generated_config import PROCESS
+
+    for name, member in document.items():
+        known = PROCESS.get(name)
+        inner = () if not known else member if type(member) is list else (member,)
+        if known is None or any(key not in known for item in inner for key in item):
+            from pyoci.spec import unknown
+
+            return list(unknown.properties(document, "process"))
+    return []
+
+
 def check_document(document: object, kind: str) -> None:
     """Check a document against schemas/config.json; `kind` says which part of it: config, process or resources.
 

@@ -294,6 +294,26 @@ def test_a_file_by_its_kind(tmp_path: Path) -> None:
     assert "odd" in (tmp_path / "log").read_text()
 
 
+@pytest.mark.parametrize("name", ["tcp:1", "udp:host:5", "Syslog:x", "unix:/run/log", "journal:", "x:y"])
+def test_a_kind_of_log_that_there_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["--log", name, "list"]) == 1
+    said = capfd.readouterr().err
+    assert f"no kind of log is called {name.partition(':')[0]!r}; there are file, syslog and journald" in said
+    assert f"file:{name} or ./{name}" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["./tcp:1", "file:tcp:1", "{}/a:b", "a.b:c", "1:2", "a-b:c", ":x"])
+def test_a_file_with_a_colon_in_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    log.setup(name.format(tmp_path))
+    log.warning("odd")
+    assert "odd" in (tmp_path / name.format(tmp_path).removeprefix("file:")).read_text()
+
+
 @pytest.mark.parametrize(("level", "said"), [("error", ["error"]), ("warning", ["warning", "error"])])
 def test_levels(tmp_path: Path, capfd: pytest.CaptureFixture[str], level: str, said: list[str]) -> None:
     log.setup(str(tmp_path / "log"), log.JSON, level=level)
