@@ -71,6 +71,10 @@ class PyociError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(bounded(message))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not by the constructor, as exceptions are by default: it makes the words of its arguments, which are made.
+        return _again, (type(self), self.args, vars(self))
+
     def lead_on(self, words: str) -> None:
         """Say what to do about it, after the words that engines look for."""
         if words:
@@ -142,6 +146,9 @@ class SyscallError(PyociError):
         # Made when somebody asks: most of these errors are caught, such as those of a path that is not there yet.
         return str(self.args[0]) if self.args else bounded(f"{self.call}: {reason(self.errno)}")
 
+    def __repr__(self) -> str:
+        return f"SyscallError({str(self)!r})"
+
 
 class CgroupError(PyociError):
     """A cgroup file refused a value, or a group could not be made or removed."""
@@ -173,9 +180,14 @@ def from_data(data: dict[str, Any]) -> PyociError:
     """The error that `to_data` took apart in another process. A class that this version lacks becomes PyociError."""
     named = globals().get(data.get("kind", ""))
     kind = named if isinstance(named, type) and issubclass(named, PyociError) else PyociError
-    # Not by the constructor: it makes the words of its arguments, and here they are made already.
-    error = kind.__new__(kind, str(data.get("message", "")))
-    error.__dict__.update(data.get("fields") or {})
+    return _again(kind, (str(data.get("message", "")),), data.get("fields") or {})
+
+
+def _again(kind: type[PyociError], args: tuple[Any, ...], members: dict[str, Any]) -> PyociError:
+    """An error as it was, from its parts."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(members)
     return error
 
 

@@ -69,11 +69,30 @@ class Finished(Generic[Output]):
 
 
 class ProgramFailed(PyociError):
-    """A program ended with another status than 0, and `check` was asked for. `finished` has all of it."""
+    """A program ended with another status than 0, and `check` was asked for. `finished` has all of it.
+
+    `cmd`, `returncode`, `stdout` and `stderr` are as in subprocess.CalledProcessError.
+    """
 
     def __init__(self, finished: Finished[str] | Finished[bytes]) -> None:
         self.finished = finished
         super().__init__(f"{' '.join(finished.args)[:200]!r}: {finished.exit}")
+
+    @property
+    def cmd(self) -> Sequence[str]:
+        return self.finished.args
+
+    @property
+    def returncode(self) -> int | None:
+        return self.finished.returncode
+
+    @property
+    def stdout(self) -> str | bytes:
+        return self.finished.stdout
+
+    @property
+    def stderr(self) -> str | bytes:
+        return self.finished.stderr
 
 
 class Timeout(PyociError, TimeoutError):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import json
 import os
+import pickle
 import posix
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pyoci import errors, log
 from pyoci.cli import main
+from pyoci.library.outcome import Exit, Finished, OutputLimit, ProgramFailed, Timeout
 
 
 def family() -> list[type[errors.PyociError]]:
@@ -36,6 +40,41 @@ def test_every_error_comes_back_as_it_was(kind: type[errors.PyociError]) -> None
     assert type(back) is kind
     assert str(back) == str(error)
     assert vars(back) == vars(error)
+
+
+OF_THE_LIBRARY = [
+    ProgramFailed(Finished(args=["sh"], exit=Exit(code=3), stdout="out", stderr="err")),
+    Timeout("too long", b"some", b""),
+    OutputLimit("too much", "some"),
+]
+
+
+@pytest.mark.parametrize(
+    "again",
+    [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy],  # noqa: S301  # our own bytes
+)
+@pytest.mark.parametrize("error", [*map(made, family()), *OF_THE_LIBRARY], ids=lambda error: type(error).__name__)
+def test_pickled_and_copied_it_is_the_same(
+    error: errors.PyociError, again: Callable[[errors.PyociError], errors.PyociError]
+) -> None:
+    """concurrent.futures.ProcessPoolExecutor carries errors over so."""
+    error.lead_on("what to do")
+    error.add_note("a note")
+    back = again(error)
+    assert type(back) is type(error)
+    assert (str(back), repr(back), back.args, vars(back)) == (str(error), repr(error), error.args, vars(error))
+
+
+def test_repr_has_the_words() -> None:
+    assert repr(errors.SyscallError(errno.ENOSPC, "write /x")).startswith("SyscallError('write /x: no space left")
+
+
+def test_failed_program_is_like_subprocess_called_process_error() -> None:
+    finished = Finished(args=["sh"], exit=Exit(signal=9), stdout=b"out", stderr=b"err")
+    with pytest.raises(ProgramFailed) as caught:
+        finished.check()
+    error = caught.value
+    assert (error.cmd, error.returncode, error.stdout, error.stderr) == (["sh"], -9, b"out", b"err")
 
 
 @pytest.mark.parametrize("kind", ["NoSuchError", "DOES_NOT_EXIST", "to_data", "", "TYPE_CHECKING"])
