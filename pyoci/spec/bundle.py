@@ -52,17 +52,20 @@ def read_stream(path: str, limit: int = jsontext.MAX_BYTES) -> bytes:
 
 
 def read_file(path: str, limit: int = jsontext.MAX_BYTES, hint: Callable[[str], str] | None = None) -> bytes:
-    """The contents of a regular file of at most `limit` bytes. Raises ConfigError, with `hint` of what is not there.
+    """The content of a file or a pipe, at most `limit` bytes. Raises ConfigError, with `hint` of what is not there.
 
-    A link is followed, as runc does: the bundle is its caller's. Anything else than a file is refused before
-    it is opened, since a FIFO would block and opening a device can do things.
+    A link is followed, as runc does: the bundle is its caller's. Anything else is refused before it is opened, since
+    opening a device can do things.
     """
     try:
-        _require_regular(path, posix.stat(path).st_mode)
-        # O_NONBLOCK: should it have become a FIFO since.
-        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOCTTY | posix.O_NONBLOCK)
+        kind = stat.S_IFMT(posix.stat(path).st_mode)
+        _require_readable(path, kind)
+        # O_NONBLOCK: should it have become a FIFO since. Whoever names one wants its writer to be waited for.
+        waits = 0 if kind == stat.S_IFIFO else posix.O_NONBLOCK
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOCTTY | waits)
         try:
-            _require_regular(path, posix.fstat(fd).st_mode)
+            if stat.S_IFMT(posix.fstat(fd).st_mode) != kind:
+                raise ConfigError(f"read {path}: it was replaced meanwhile")
             return _read(fd, path, limit)
         finally:
             posix.close(fd)
@@ -90,9 +93,9 @@ def why_missing(path: str) -> str:
     return f"; a bundle holds a {CONFIG}, and pyoci spec writes one"
 
 
-def _require_regular(path: str, mode: int) -> None:
-    if not stat.S_ISREG(mode):
-        raise ConfigError(f"read {path}: not a regular file")
+def _require_readable(path: str, kind: int) -> None:
+    if kind not in (stat.S_IFREG, stat.S_IFIFO):
+        raise ConfigError(f"read {path}: must be a file or a pipe")
 
 
 def _read(fd: int, path: str, limit: int) -> bytes:

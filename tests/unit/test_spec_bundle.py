@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -80,19 +81,50 @@ def test_no_bundle_and_no_config(tmp_path: Path) -> None:
     assert "NUL" in refused(Path("/tmp/a\0b"))
 
 
-@pytest.mark.parametrize("kind", ["fifo", "directory", "socket", "device"])
-def test_only_a_regular_file_is_read(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["directory", "socket", "device"])
+def test_only_a_file_or_a_pipe_is_read(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "config.json"
-    if kind == "fifo":
-        os.mkfifo(path)
-    elif kind == "directory":
+    if kind == "directory":
         path.mkdir()
     elif kind == "device":
         path.symlink_to("/dev/zero")
     else:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(path))
-    assert refused(tmp_path) == f"read {path}: not a regular file"
+    assert refused(tmp_path) == f"read {path}: must be a file or a pipe"
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    os.mkfifo(path)
+    writer = threading.Thread(target=lambda: path.write_text(json.dumps(MINIMAL)))
+    writer.start()
+    assert bundle.load(str(tmp_path))[0] == MINIMAL
+    writer.join()
+
+
+def test_a_pipe_is_read_up_to_a_size(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b" " * 200)  # and its writer goes on, for all that the reader knows
+    with pytest.raises(ConfigError, match="larger than 99 bytes"):
+        bundle.read_file(f"/dev/fd/{reader}", limit=99)
+    os.close(reader)
+    os.close(writer)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device"])
+def test_a_file_that_is_replaced_while_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = write(tmp_path, b"{}") / "config.json"
+    real = os.stat(path)
+    path.unlink()
+    if kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/null")
+    monkeypatch.setattr(bundle.posix, "stat", lambda _path: real)
+    assert refused(tmp_path) == f"read {path}: it was replaced meanwhile"
 
 
 def test_file_that_says_it_is_empty_is_read(tmp_path: Path) -> None:
