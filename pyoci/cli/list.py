@@ -38,7 +38,7 @@ def run(call: Call) -> int:
         why = "not a directory" if os.path.lexists(store.root) else NO_SUCH_FILE
         raise StateError(f"list {store.root}: {why}")  # runc, too, takes only its default for an empty one
     if call.options["quiet"]:
-        output.write("".join(f"{name}\n" for name in store.ids()))
+        output.write("".join(f"{name}\n" for name in store.ids() if not _is_of_another_runtime(store, name)))
         return 0
     documents = _documents(store)
     if call.options["format"] == "json":
@@ -91,8 +91,18 @@ def _documents(store: Store) -> list[dict[str, Any]]:
         except ContainerNotFound:
             continue  # deleted since the folder was read
         except PyociError as error:
-            log.warning(str(error))
+            if not _is_of_another_runtime(store, container_id):
+                log.warning(str(error))
     return documents
+
+
+def _is_of_another_runtime(store: Store, container_id: str) -> bool:
+    """Engines give all runtimes one root: runc's containers are not pyoci's to show, nor to warn of."""
+    try:
+        with store.open(container_id) as entry:
+            return entry.is_of_another_runtime()
+    except (OSError, PyociError):
+        return False
 
 
 def _owner(entry: Entry, names: dict[int, str]) -> str:

@@ -18,6 +18,9 @@ CREATING, CREATED, RUNNING, PAUSED, STOPPED = "creating", "created", "running", 
 FORMAT = 2
 _MAX_PID = 1 << 22  # PID_MAX_LIMIT, linux/threads.h
 MAX_BYTES = 16 << 20  # annotations and hooks come from config.json, which has the same limit
+# Engines give all runtimes one root. runc takes every state.json in it for its own, and its list (1.3 to 1.5) ends with
+# a null pointer where there is no `config`. With one that is no object it passes the entry over.
+_NOT_RUNC = {"config": "pyoci's: see config.json"}
 
 
 class State(Record):
@@ -104,7 +107,7 @@ def document(state: State, status: str, pid: int | None = None) -> dict[str, Any
 
 def to_bytes(state: State) -> bytes:
     """The file's content; ConfigError for a path that JSON cannot hold (not UTF-8)."""
-    return jsontext.dumps({field: getattr(state, field) for field in _TYPES}).encode("ascii") + b"\n"
+    return jsontext.dumps(_NOT_RUNC | {field: getattr(state, field) for field in _TYPES}).encode("ascii") + b"\n"
 
 
 def from_bytes(data: bytes, what: str) -> State:
@@ -115,10 +118,12 @@ def from_bytes(data: bytes, what: str) -> State:
         raise StateError(str(error)) from None
     if type(document) is not dict:
         raise StateError(f"{what}: not an object")
-    if document.get("format") == 1:
+    if "format" not in document:
+        raise StateError(f"{what}: pyoci has not written it")
+    if document["format"] == 1:
         document = _upgraded(document, what)
-    if document.get("format") != FORMAT:
-        raise StateError(f"{what}: written by another version of pyoci (format {document.get('format')!r})")
+    if document["format"] != FORMAT:
+        raise StateError(f"{what}: written by another version of pyoci (format {document['format']!r})")
     values = {}
     for field, kind in _TYPES.items():
         # type() and not isinstance: true is not a process number.

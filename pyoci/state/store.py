@@ -359,7 +359,17 @@ class Entry:
         except FileNotFoundError:
             pass
 
+    def is_of_another_runtime(self) -> bool:
+        """Whether runc, crun or another one made this container: there it is as whole as it was."""
+        from pyoci.state import others
+
+        return others.are_in(self.dirfd)
+
     def _way_out(self) -> str:
+        if self.is_of_another_runtime():
+            from pyoci.state.others import WORDS
+
+            return WORDS
         other = self.foreign()
         if other:
             return f"the folder is not a container's, since it holds {other!r}: --root names another folder"

@@ -99,9 +99,12 @@ def test_a_config_elsewhere(runtime: Runtime, bundle: Bundle, scratch: Path, how
     name = runtime.add(bundle)
     (bundle.path / "config.json").unlink()
     fifo = scratch / "fifo"
-    with written(fifo, text), subprocess.Popen(["cat", str(fifo)], stdout=subprocess.PIPE) if how != "fifo" else (
-        contextlib.nullcontext()
-    ) as cat:
+    with (
+        written(fifo, text),
+        subprocess.Popen(["cat", str(fifo)], stdout=subprocess.PIPE)
+        if how != "fifo"
+        else (contextlib.nullcontext()) as cat,
+    ):
         reader = cat.stdout.fileno() if cat is not None and cat.stdout is not None else -1
         path = {"pipe": f"/dev/fd/{reader}", "stdin": "/dev/stdin", "fifo": str(fifo)}[how]
         call: dict[str, Any] = {"pipe": {"pass_fds": [reader]}, "stdin": {"stdin": reader}, "fifo": {}}[how]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -69,6 +69,55 @@ def test_hooks(runtime: Runtime, bundle: Bundle, leaked: list[int], scratch: Pat
         *(scratch / kind for kind in bundle.config["hooks"] if kind != "startContainer"),
     ]:
         assert file.read_text().split() == STANDARD, file.name
+
+
+@pytest.mark.beyond_runc("has a FIFO to wait at")
+@pytest.mark.parametrize("hooked", [False, True], ids=["in C", "in Python"])
+@pytest.mark.parametrize("unseen", [False, True], ids=["own PID namespace", "joined PID namespace"])
+def test_while_it_waits_for_start(
+    runtime: Runtime, new_bundle: Callable[[], Bundle], leaked: list[int], hooked: bool, unseen: bool
+) -> None:
+    """Whoever may look into init by then (CAP_SYS_PTRACE in a shared PID namespace) finds no file of the host's."""
+    bundle = new_bundle()
+    if unseen:
+        pod = new_bundle()
+        pod.sleeps()
+        bundle.namespace("pid", f"/proc/{runtime.start(pod).pid}/ns/pid")
+    if hooked:
+        bundle.hook("startContainer", "true")
+    container = runtime.create(bundle, pass_fds=leaked)
+    held = targets(container.pid)
+    beyond = {target for number, target in held.items() if number > 2}
+    assert len(beyond) == 1, held
+    assert beyond.pop().startswith("socket:"), held
+
+
+@pytest.mark.parametrize("unseen", [False, True], ids=["own PID namespace", "joined PID namespace"])
+def test_while_it_is_prepared(
+    runtime: Runtime, new_bundle: Callable[[], Bundle], leaked: list[int], scratch: Path, unseen: bool
+) -> None:
+    """From its first step: neither the caller's files, nor the runtime's own (its state, its log, the cgroup)."""
+    bundle = new_bundle()
+    if unseen:
+        pod = new_bundle()
+        pod.sleeps()
+        bundle.namespace("pid", f"/proc/{runtime.start(pod).pid}/ns/pid")
+    seen = scratch / "seen"
+    bundle.hook(
+        "createRuntime",
+        f"""pid=$(sed 's/.*"pid": *\\([0-9]*\\).*/\\1/'); for fd in /proc/$pid/fd/*; do readlink $fd; done > {seen}""",
+    )
+    name = runtime.add(bundle)
+    log = scratch / "log"
+    runtime.expect("--log", str(log), "create", "--bundle", str(bundle.path), name, pass_fds=leaked)
+    held = seen.read_text().splitlines()
+    assert held[0] == "/dev/null"
+    assert not {str(scratch), "/", str(log)}.intersection(held[3:]), held
+    assert not any(target.startswith((str(runtime.root), "/sys/fs/cgroup", "pipe:")) for target in held[3:]), held
+
+
+def targets(pid: int) -> dict[int, str]:
+    return {int(name): os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
 
 
 @pytest.mark.parametrize("count", [1, 3, 8, 20])

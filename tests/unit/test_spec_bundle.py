@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import posix
 import socket
 import subprocess
 import sys
@@ -103,7 +104,7 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_a_pipe_is_read_up_to_a_size(tmp_path: Path) -> None:
+def test_a_pipe_is_read_up_to_a_size() -> None:
     reader, writer = os.pipe()
     os.write(writer, b" " * 200)  # and its writer goes on, for all that the reader knows
     with pytest.raises(ConfigError, match="larger than 99 bytes"):
@@ -113,9 +114,7 @@ def test_a_pipe_is_read_up_to_a_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fifo", "device"])
-def test_a_file_that_is_replaced_while_it_is_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def test_a_file_that_is_replaced_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     path = write(tmp_path, b"{}") / "config.json"
     real = os.stat(path)
     path.unlink()
@@ -123,7 +122,7 @@ def test_a_file_that_is_replaced_while_it_is_opened(
         os.mkfifo(path)
     else:
         path.symlink_to("/dev/null")
-    monkeypatch.setattr(bundle.posix, "stat", lambda _path: real)
+    monkeypatch.setattr(posix, "stat", lambda _path: real)
     assert refused(tmp_path) == f"read {path}: it was replaced meanwhile"
 
 

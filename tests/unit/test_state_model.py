@@ -35,7 +35,9 @@ def test_round_trip() -> None:
 
 
 def test_the_file_is_plain_json() -> None:
-    assert json.loads(model.to_bytes(fake_init.state("x"))) == to_builtins(fake_init.state("x"))
+    document = json.loads(model.to_bytes(fake_init.state("x")))
+    assert type(document.pop("config")) is str  # of another type than runc's, which then passes the entry over
+    assert document == to_builtins(fake_init.state("x"))
 
 
 def test_a_path_that_is_not_unicode_is_refused_when_written() -> None:

@@ -339,3 +339,35 @@ def test_an_id_is_free_when_its_folder_cannot_be_opened(tmp_path: Path, monkeypa
         with pytest.raises(StateError, match="EMFILE"):
             store.reserve("x")
     fake_init.published(store, "x").close()
+
+
+OTHERS = {
+    "runc": {"state.json": '{"id": "c", "init_process_pid": 7, "config": {}}'},
+    "crun": {"status": '{"pid": 7}', "config.json": "{}"},
+    "youki": {"youki_config.json": "{}", "state.json": '{"id": "c", "ociVersion": "1.0.2"}'},
+}
+
+
+@pytest.mark.parametrize("runtime", OTHERS)
+def test_the_container_of_another_runtime(store: Store, runtime: str) -> None:
+    """Engines give all runtimes one root: it is whole, and nobody is advised to remove it."""
+    folder = Path(store.root) / "c"
+    folder.mkdir(parents=True)
+    for name, text in OTHERS[runtime].items():
+        (folder / name).write_text(text)
+    with store.open("c") as entry:
+        assert entry.is_of_another_runtime()
+        with pytest.raises(StateError, match="another runtime made this container") as refusal:
+            entry.read()
+    assert "--force" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 3, "id": "c"}', "{}"])
+def test_a_broken_record_is_of_no_other_runtime(store: Store, text: str) -> None:
+    folder = Path(store.root) / "c"
+    folder.mkdir(parents=True)
+    (folder / "state.json").write_text(text)
+    with store.open("c") as entry:
+        assert not entry.is_of_another_runtime()
+        with pytest.raises(StateError, match="pyoci delete --force c removes it"):
+            entry.read()

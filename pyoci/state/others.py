@@ -1,0 +1,38 @@
+"""Containers of other runtimes: engines give all runtimes one root, and theirs are no broken ones of pyoci's."""
+
+from __future__ import annotations
+
+import posix
+
+from pyoci import jsontext
+from pyoci.errors import ConfigError
+from pyoci.kernel import read_all
+
+_MARKS = ("status", "youki_config.json")  # crun's record, and what youki has beside its own
+_STATE_FILE = "state.json"  # runc's, too
+_MAX_BYTES = 16 << 20
+WORDS = "another runtime made this container, in the same --root: use that one"
+
+
+def are_in(folder: int) -> bool:
+    """Whether the entry that the descriptor stands for is of runc, crun, youki, or one that is made like them."""
+    names = posix.listdir(folder)
+    return any(mark in names for mark in _MARKS) or (_STATE_FILE in names and _is_another_state(folder))
+
+
+def _is_another_state(folder: int) -> bool:
+    """A record of pyoci's says its format first of all; one that was cut or overwritten is no object at all."""
+    flags = posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_NOCTTY | posix.O_CLOEXEC
+    try:
+        fd = posix.open(_STATE_FILE, flags, dir_fd=folder)
+    except OSError:
+        return False
+    try:
+        if posix.fstat(fd).st_size > _MAX_BYTES:
+            return False
+        document = jsontext.loads(read_all(fd), what=_STATE_FILE, limit=_MAX_BYTES)
+    except (OSError, ConfigError):
+        return False
+    finally:
+        posix.close(fd)
+    return type(document) is dict and "id" in document and "format" not in document
