@@ -107,8 +107,8 @@ def test_a_config_elsewhere(runtime: Runtime, bundle: Bundle, scratch: Path, how
     ):
         reader = cat.stdout.fileno() if cat is not None and cat.stdout is not None else -1
         path = {"pipe": f"/dev/fd/{reader}", "stdin": "/dev/stdin", "fifo": str(fifo)}[how]
-        call: dict[str, Any] = {"pipe": {"pass_fds": [reader]}, "stdin": {"stdin": reader}, "fifo": {}}[how]
-        runtime.expect("create", "--bundle", str(bundle.path), "--config", path, name, **call)
+        calls: dict[str, dict[str, Any]] = {"pipe": {"pass_fds": [reader]}, "stdin": {"stdin": reader}, "fifo": {}}
+        runtime.expect("create", "--bundle", str(bundle.path), "--config", path, name, **calls[how])
     assert runtime.state(name)["annotations"]["org.example.199"] == "x" * 1000
 
 
