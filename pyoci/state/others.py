@@ -21,7 +21,7 @@ def are_in(folder: int) -> bool:
 
 
 def _is_another_state(folder: int) -> bool:
-    """A record of pyoci's says its format first of all; one that was cut or overwritten is no object at all."""
+    """A record of pyoci's says its format first of all; one that was cut or overwritten is not even an object."""
     flags = posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_NOCTTY | posix.O_CLOEXEC
     try:
         fd = posix.open(_STATE_FILE, flags, dir_fd=folder)
