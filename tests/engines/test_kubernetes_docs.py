@@ -49,6 +49,19 @@ class Node:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+@pytest.mark.parametrize("page", ["docs/kubernetes.md", "README.md"])
+def test_manifests_are_valid(page: str) -> None:
+    """Against the schemas of the oldest and the newest Kubernetes that docs/kubernetes.md names."""
+    validate = pytest.importorskip("kubernetes_validate", reason="PyPI's kubernetes-validate is not installed")
+    yaml = pytest.importorskip("yaml")
+    parts = re.findall(r"^```yaml\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+    manifests = [manifest for part in parts for manifest in yaml.safe_load_all(part)]
+    assert "RuntimeClass" in [manifest["kind"] for manifest in manifests]
+    for manifest in manifests:
+        for version in ("1.25", "1.37"):
+            validate.validate(manifest, version, strict=True)
+
+
 @pytest.fixture
 def node(tmp_path: Path) -> Node:
     return Node(tmp_path)
