@@ -106,7 +106,7 @@ class Store:
         except FileNotFoundError:
             raise ContainerNotFound(container_id) from None
         except OSError as error:
-            raise StateError(f"open {path}: {reason(error)}") from None
+            raise StateError(f"open {path}: {reason(error)}{_hint(error)}") from None
 
     def remove_half_made(self, container_id: str) -> None:
         """Remove what a `create` that was killed before it published its entry has left. Raises StateError."""

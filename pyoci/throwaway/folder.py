@@ -25,6 +25,7 @@ _NETWORK = "network"
 # All that there may be in the folder of a call; the lock goes last.
 _FILES = ("config.json", "resolv.conf", _NETWORK, "lock")
 _FOLDERS = ("rootfs", "layers")
+_ELSEWHERE = "an ordinary user has it in $XDG_RUNTIME_DIR, or beside the folder of --root DIR"
 
 
 class Folder:
@@ -94,6 +95,11 @@ def _remove(path: str) -> None:
     os.rmdir(path)
 
 
+def _way_out(status: os.stat_result) -> str:
+    """What to do about a folder that is not ours: who may not remove it takes another place."""
+    return "remove it" if os.geteuid() in (0, status.st_uid) else _ELSEWHERE
+
+
 @contextmanager
 def locked(place: str) -> Iterator[None]:
     """Hold the lock of all folders at `place`, which is made when it is not there. PyociError if it is not ours."""
@@ -102,8 +108,10 @@ def locked(place: str) -> Iterator[None]:
         status = os.lstat(place)
         # Below a folder that others can write to, somebody else could have made it.
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
-            raise PyociError(f"use {place}: it is not a folder that only this user can write to; remove it")
+            raise PyociError(f"use {place}: it is not a folder that only this user can write to; {_way_out(status)}")
         lock = os.open(f"{place}/lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except PermissionError as error:
+        raise PyociError(f"use {place}: {reason(error)}; {_ELSEWHERE}") from None
     except OSError as error:
         raise PyociError(f"use {place}: {reason(error)}") from None
     try:

@@ -49,6 +49,46 @@ def call(runtime: Runtime, home: Path, *words: str, within: tuple[str, ...] = ()
     return Result((home / "out").read_text(), (home / "err").read_text(), done.returncode)
 
 
+@pytest.mark.beyond_runc("the words are pyoci's")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "state x",
+        "ps x",
+        "kill x",
+        "delete x",
+        "start x",
+        "exec x true",
+        "pause x",
+        "update --memory 1g x",
+        "events x",
+        "list",
+        "top --once",
+        "mounts add x /dev/null",
+        "checkpoint x",
+    ],
+)
+def test_states_of_root_are_out_of_reach(runtime: Runtime, home: Path, words: str) -> None:
+    """A user without a session has no $XDG_RUNTIME_DIR, and gets the root's folder."""
+    place = home.parent / "of-root"
+    place.mkdir(mode=0o700)
+    result = call(runtime, home, "--root", str(place), *words.split())
+    assert result.status != 0
+    assert "permission denied (EACCES); an ordinary user has states in $XDG_RUNTIME_DIR/pyoci" in result.stderr
+
+
+@pytest.mark.beyond_runc("the command is pyoci's own")
+@pytest.mark.parametrize("mode", [0o755, 0o700, None])
+def test_folder_of_try_is_out_of_reach(runtime: Runtime, home: Path, mode: int | None) -> None:
+    place = home.parent / "below"
+    place.mkdir(mode=0o755)
+    if mode is not None:
+        (place / "pyoci-try").mkdir(mode=mode)
+    said = call(runtime, home, "--root", str(place / "pyoci"), "try", "--", "true").stderr
+    assert said.endswith("an ordinary user has it in $XDG_RUNTIME_DIR, or beside the folder of --root DIR\n")
+    assert "remove it" not in said
+
+
 def test_run(runtime: Runtime, bundle: Bundle, home: Path) -> None:
     bundle.sh("id -u; cat /proc/self/uid_map; hostname")
     bundle.config["hostname"] = "mine"
