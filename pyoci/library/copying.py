@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from pyoci.errors import ConfigError, PyociError, SyscallError
-from pyoci.kernel import beneath, capabilities, write_all
+from pyoci.kernel import beneath, capabilities, uapi, write_all
 from pyoci.kernel.mount import magic
 
 MAX_BYTES = 16 << 30
@@ -26,23 +26,7 @@ MAX_DEPTH = 200  # each level holds two descriptors
 _CHUNK = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-_RESOLVE = 0x08 | 0x02 | 0x04  # RESOLVE_BENEATH, _NO_MAGICLINKS, _NO_SYMLINKS of openat2(2)
-# statfs(2): files that are the kernel's own words, and that do things when they are opened or written
-_KERNELS_OWN = frozenset(
-    {
-        0x9FA0,  # procfs
-        0x62656572,  # sysfs
-        0x27E0EB,  # cgroup
-        0x63677270,  # cgroup2
-        0x64626720,  # debugfs
-        0x74726163,  # tracefs
-        0x73636673,  # securityfs
-        0x62656570,  # configfs
-        0xCAFE4A11,  # bpf
-        0xDE5E81E4,  # efivarfs
-        0x6165676C,  # pstore
-    }
-)
+_RESOLVE = uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_MAGICLINKS
 Range = tuple[int, int, int]  # in the container, outside, how many
 _ALL_IDS = (0, 0, (1 << 32) - 1)
 
@@ -222,13 +206,13 @@ class _Copy:
 
     def _entry(self, source: int, entry: str, target: int, path: str, depth: int) -> None:
         try:
-            fd = beneath.openat2(source, entry, _LOOK, _RESOLVE & ~0x04)
+            fd = beneath.openat2(source, entry, _LOOK, _RESOLVE)
         except SyscallError as error:
             if error.errno == errno.ENOENT:
                 return  # gone since the folder was read
             raise
         try:
-            if magic(fd) not in _KERNELS_OWN:
+            if magic(fd) not in uapi.KERNEL_FILESYSTEMS:
                 self.node(fd, target, entry, path, depth + 1)
         finally:
             os.close(fd)
@@ -260,7 +244,7 @@ def _target(root: beneath.Root, destination: str, name: str) -> tuple[int, str]:
 
 
 def _refuse_kernels_own(fd: int, path: str) -> None:
-    if magic(fd) in _KERNELS_OWN:
+    if magic(fd) in uapi.KERNEL_FILESYSTEMS:
         raise PyociError(f"copy {path}: it lies in a file system of the kernel's own, such as procfs")
 
 

@@ -162,12 +162,17 @@ def test_magic_links_are_not_followed(container: Container, outside: Outside, sc
     outside.check()
 
 
-def test_files_of_the_kernels_own_are_left_alone(container: Container, scratch: Path) -> None:
-    inside(container, "mkdir -p /tmp/d/proc; mount -t proc proc /tmp/d/proc; echo x > /tmp/d/a")
+@pytest.mark.parametrize("kind", ["proc", "mqueue"])
+def test_files_of_the_kernels_own_are_left_alone(container: Container, scratch: Path, kind: str) -> None:
+    inside(container, f"mkdir -p /tmp/d/own; mount -t {kind} own /tmp/d/own; echo x > /tmp/d/a")
+    inside(container, "cd /tmp/d/own; [ -e uptime ] || touch uptime")
     container.copy_out("/tmp/d", scratch / "got")
     assert os.listdir(scratch / "got") == ["a"]
     with pytest.raises(pyoci.PyociError, match="procfs"):
-        container.copy_out("/tmp/d/proc", scratch / "more")
+        container.copy_out("/tmp/d/own/uptime", scratch / "more")
+    (scratch / "mine").write_text("mine")
+    with pytest.raises(pyoci.PyociError):
+        container.copy_in(scratch / "mine", "/tmp/d/own/mine")
 
 
 def test_devices_fifos_and_sockets(container: Container, scratch: Path) -> None:
