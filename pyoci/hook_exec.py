@@ -11,7 +11,7 @@ import select
 import time
 
 from pyoci.errors import SyscallError, reason
-from pyoci.kernel import deferred, process, signals, write_all
+from pyoci.kernel import LONGEST_POLL, deferred, process, signals, write_all
 from pyoci.record import Record
 
 TYPE_CHECKING = False
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 TAIL = 2048  # bytes of output kept for the error message
 _READ = 65536  # a pipe's capacity, see pipe(7)
 _LAST_READS = 2
-_POLL_MAX = 86400.0  # seconds; poll(2) counts milliseconds in an int
 _TRACER_MAX = 10.0  # seconds in which a process that traces a hook may give its end to us
 _PAUSE = 0.005
 _SEEK_SET = 0  # posix does not have it
@@ -192,7 +191,7 @@ def _watch(pid: int, output: int, timeout: float | None) -> tuple[bytes, bool]:
         tail = b""
         timed_out = False
         while True:
-            left = None if end is None else min(_POLL_MAX, max(0.0, end - time.monotonic()))
+            left = None if end is None else min(LONGEST_POLL, max(0.0, end - time.monotonic()))
             ready = dict(poller.poll(None if left is None else left * 1000))
             if output in ready and not (chunk := _read(output)):
                 poller.unregister(output)

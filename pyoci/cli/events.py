@@ -22,6 +22,7 @@ OPTIONS = (
     options.table_or_json("of --stats: table or json (default: table on a terminal)", default=None),
 )
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "\u00b5s": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_LONGEST = 100_000  # hours; time.sleep counts nanoseconds in 64 bits
 
 
 def run(call: Call) -> int:
@@ -57,6 +58,8 @@ def duration(text: str) -> float:
         total += float(digits) * _SECONDS[unit]
     if not text:
         raise UsageError("option --interval: '' is not a duration such as 500ms, 5s or 1m30s")
+    if total > _LONGEST * 3600:
+        raise UsageError(f"option --interval: {text[:40]!r} must be at most {_LONGEST}h")
     if total <= 0:
         raise UsageError(f"option --interval: {text!r} must be greater than zero")
     return total

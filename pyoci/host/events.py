@@ -6,7 +6,7 @@ import select
 import time
 
 from pyoci.errors import NOT_RUNNING, CgroupError, StateError, UnsupportedError
-from pyoci.kernel import pidfd
+from pyoci.kernel import LONGEST_POLL, pidfd
 from pyoci.state import status
 
 TYPE_CHECKING = False
@@ -49,14 +49,16 @@ def follow(entry: Entry, interval: float, emit: Callable[[dict[str, Any]], None]
             poller.register(watch.fd, watch.events)
         due = time.monotonic() + interval
         while True:
-            ready = {fd for fd, _ in poller.poll(max(0.0, due - time.monotonic()) * 1000)}
+            left = min(LONGEST_POLL, max(0.0, due - time.monotonic()))
+            ready = {fd for fd, _ in poller.poll(left * 1000)}
             if watch is not None and watch.fd in ready and watch.happened():
                 emit({"type": "oom", "id": state.id})
             if init in ready:
                 return
-            if time.monotonic() >= due:
+            if (now := time.monotonic()) >= due:
                 emit(_stats(state, group))
-                due += interval
+                # What a pause of ours has missed is left out.
+                due = due + interval if due + interval > now else now + interval
     except CgroupError:
         if status.init_lives(state):
             raise

@@ -7,6 +7,8 @@ import posix
 # What a container's init says first when C ends it (kernel/_deferred.c): a system call failed; execve(2) did.
 FAILED_CALL = "call"
 FAILED_PROGRAM = "program"
+# Seconds; poll(2) counts milliseconds in an int. Whoever waits longer polls again.
+LONGEST_POLL = 86400.0
 _READ = 1 << 16  # bytes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import time
 
+from pyoci.kernel import LONGEST_POLL
 from pyoci.library import values
 from pyoci.library.outcome import Timeout
 
@@ -25,8 +26,8 @@ class Deadline:
         self._at = None if seconds is None else time.monotonic() + seconds
 
     def left(self) -> float | None:
-        """Milliseconds, as poll(2) takes them: not below 0, None is for ever."""
-        return None if self._at is None else max(0.0, (self._at - time.monotonic()) * 1000)
+        """Milliseconds, as poll(2) takes them: not below 0, at most LONGEST_POLL, None is for ever."""
+        return None if self._at is None else min(LONGEST_POLL, max(0.0, self._at - time.monotonic())) * 1000
 
     def is_over(self) -> bool:
         return self.left() == 0.0
@@ -41,8 +42,8 @@ def until_readable(fd: int, deadline: Deadline, what: str, cancel: int = -1) -> 
     poller.register(fd, select.POLLIN)
     if cancel >= 0:
         poller.register(cancel, select.POLLIN)
-    ready = {descriptor for descriptor, _ in poller.poll(deadline.left())}
+    while not (ready := {descriptor for descriptor, _ in poller.poll(deadline.left())}):
+        if deadline.is_over():
+            raise deadline.missed(what)
     if cancel in ready:
         raise Cancelled
-    if not ready:
-        raise deadline.missed(what)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -74,6 +75,10 @@ def follow(
     return process, said
 
 
+def files(pid: int) -> list[str]:
+    return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+
+
 def lines(said: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.read_text().splitlines()]
 
@@ -106,6 +111,39 @@ def test_events_repeat_the_statistics(runtime: Runtime, bundle: Bundle, scratch:
         first = lines(said)[0]
         assert (first["type"], first["id"]) == ("stats", container.id)
         assert {"cpu", "memory", "pids", "blkio", "hugetlb", "intel_rdt"} <= first["data"].keys()
+    finally:
+        container.kill("KILL")
+        container.wait()
+        assert process.wait(10) == 0
+
+
+def test_an_interval_may_be_longer_than_poll_can_wait(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    process, said = follow(runtime, container, scratch, "--interval", "1000h")
+    try:
+        until(lambda: process.poll() is not None or "anon_inode:[pidfd]" in files(process.pid), "it follows")
+        time.sleep(0.3)
+    finally:
+        container.kill("KILL")
+        container.wait()
+    assert (process.wait(10), lines(said)) == (0, [])
+
+
+def test_events_that_a_pause_has_missed_are_left_out(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    process, said = follow(runtime, container, scratch, "--interval", "50ms")
+    try:
+        until(lambda: lines(said), "an event")
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(2)
+        before = len(lines(said))
+        began = time.monotonic()
+        process.send_signal(signal.SIGCONT)
+        until(lambda: len(lines(said)) > before + 1, "it goes on")
+        more = len(lines(said)) - before
+        assert more <= (time.monotonic() - began) / 0.05 + 3
     finally:
         container.kill("KILL")
         container.wait()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 
 from pyoci.errors import ConfigError
-from pyoci.library import values
+from pyoci.library import values, waiting
+from pyoci.library.outcome import Timeout
+from pyoci.library.waiting import Deadline, until_readable
 
 
 @pytest.mark.parametrize(
@@ -61,3 +66,27 @@ def test_no_users(user: int | str | tuple[int, int]) -> None:
 def test_a_command_line_is_a_list_of_words(args: object) -> None:
     with pytest.raises(TypeError, match="args: takes"):
         values.arguments(args)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seconds", [1e7, 1e12, float("inf")])
+def test_a_wait_may_be_longer_than_poll_can_be_told(seconds: float) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"x")
+    try:
+        until_readable(reader, Deadline(seconds), "nothing has come")
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_a_long_wait_is_several_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "LONGEST_POLL", 0.01)
+    reader, writer = os.pipe()
+    began = time.monotonic()
+    try:
+        with pytest.raises(Timeout, match=r"nothing has come within 0\.1 s"):
+            until_readable(reader, Deadline(0.1), "nothing has come")
+        assert time.monotonic() - began >= 0.1
+    finally:
+        os.close(reader)
+        os.close(writer)
