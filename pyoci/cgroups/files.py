@@ -9,6 +9,9 @@ from pyoci.errors import CgroupError, reason
 from pyoci.kernel import read_all
 
 GONE = (errno.ENOENT, errno.ENODEV)  # the group was removed; ENODEV: while the file was open
+# A group that has processes, or groups below it, or that has just lost its last process.
+BUSY = (errno.EBUSY, errno.ENOTEMPTY)
+NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
 FOLDER = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
 SIGKILL = 9  # not from kernel.signals: `state` loads this module, and sends nothing
 _SHOWN = 200  # characters of a value in a message

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 MARK = "trusted.pyoci.container"  # xattr(7): only CAP_SYS_ADMIN of the initial user namespace sees or sets it
 # A group that has just lost its last process stays busy until the kernel has torn the process down.
 PATIENCE = 2.0
-_BUSY = (errno.EBUSY, errno.ENOTEMPTY)
 
 
 class Gone(CgroupError):
@@ -237,7 +236,7 @@ class Group:
     def _remove_unidentified(self, patience: float) -> str:
         """Of a create that was killed before it could tell the group's number: its init is exiting, if there is one."""
         deadline = time.monotonic() + patience
-        while (number := _rmdir(self.path)) in _BUSY:
+        while (number := _rmdir(self.path)) in files.BUSY:
             if time.monotonic() > deadline:
                 return f"cgroup {self.path} stays: it is in use, and create was killed before it could tell its number"
             time.sleep(0.01)
@@ -256,7 +255,7 @@ class Group:
             number = _rmdir(self.path)
             if number in (0, errno.ENOENT):
                 return ""
-            if number not in _BUSY:
+            if number not in files.BUSY:
                 raise CgroupError(f"remove {self.path}: {reason(number)}")
             keeps_nested = not self.made and walk.has_nested(fd)
             if keeps_nested or time.monotonic() > deadline:
@@ -304,7 +303,7 @@ def remove_made(paths: list[str]) -> None:
     """Undo `make` after a failure; a group that somebody uses meanwhile stays. Raises CgroupError."""
     for path in reversed(paths):
         number = _rmdir(path)
-        if number not in (0, errno.ENOENT, *_BUSY):
+        if number not in (0, errno.ENOENT, *files.BUSY):
             raise CgroupError(f"remove {path}: {reason(number)}")
     paths.clear()
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pyoci.cgroups.writes import Write
     from pyoci.wire.cgroup import CgroupMounts
 
-_NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _UNIFIED = ""  # the controllers of a cgroup2 hierarchy, as /proc/PID/cgroup has them
 
 
@@ -290,7 +289,7 @@ class LegacyCgroup:
             if "cpuset" in name.split(","):
                 _fill_cpuset(group.path, group.mount)
         except OSError as error:
-            if self._tolerant and error.errno in _NOT_PERMITTED:
+            if self._tolerant and error.errno in files.NOT_PERMITTED:
                 del self.groups[name]
                 return
             raise CgroupError(f"make cgroup {group.path}: {reason(error)}") from None

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pyoci.cgroups.writes import Write
     from pyoci.wire.cgroup import CgroupMounts
 
-_NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
 # Controllers that work in a threaded group (cgroup-v2.rst, "Threads").
 _THREADED = frozenset(("cpu", "cpuset", "perf_event", "pids"))
 
@@ -147,7 +146,7 @@ class UnifiedCgroup:
             try:
                 self.group.make(self._undo, in_use=self._adopted)
             except OSError as error:
-                if self._tolerant and error.errno in _NOT_PERMITTED and not planned.batches:
+                if self._tolerant and error.errno in files.NOT_PERMITTED and not planned.batches:
                     from pyoci.cgroups.none import NoCgroup
 
                     return NoCgroup()

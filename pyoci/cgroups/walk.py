@@ -7,17 +7,14 @@ any path can be (PATH_MAX). So nothing here recurses, builds a path, or holds mo
 
 from __future__ import annotations
 
-import errno
 import posix
 
-from pyoci.cgroups.files import FOLDER, GONE
+from pyoci.cgroups.files import BUSY, FOLDER, GONE
 from pyoci.errors import CgroupError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-_BUSY = (errno.EBUSY, errno.ENOTEMPTY)
 
 
 def has_nested(group: int) -> bool:
@@ -99,7 +96,7 @@ def _remove(name: str, parent: int) -> bool:
     except FileNotFoundError:
         pass
     except OSError as error:
-        if error.errno in _BUSY:
+        if error.errno in BUSY:
             return False
         raise CgroupError(f"remove the nested cgroup {name!r}: {reason(error)}") from None
     return True

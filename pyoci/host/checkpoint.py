@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from pyoci.state.store import Entry
     from pyoci.wire.plan import Plan
 
-DEFAULT_FOLDER = "checkpoint"
 _TERMINALS = (4, 5, *range(136, 144))  # major numbers: admin-guide/devices.txt
 
 
@@ -75,7 +74,7 @@ def _checkpoint(entry: Entry, state: State, switches: Wanted, program: str, was_
     facts = _look(plan, state)
     _check_criu(program, plan, switches, facts)
     options = plans.options(plan, switches, facts)
-    switches.image_path = switches.image_path or DEFAULT_FOLDER
+    switches.image_path = switches.image_path or image_folder.DEFAULT
     images = image_folder.make(switches.image_path, "image folder")
     work = None
     undo_when_asked_to_end("the container goes on")

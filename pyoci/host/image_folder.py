@@ -15,6 +15,7 @@ from pyoci.errors import CriuError, SyscallError, UnsupportedError, reason
 from pyoci.kernel import write_all
 from pyoci.plan import criu
 
+DEFAULT = "checkpoint"  # the images of a checkpoint that names no folder
 PARENT = "parent"  # the link that criu makes to the images of the pre-dump before
 _NAMES = (PARENT, criu.DUMP_LOG, criu.DESCRIPTORS_FILE, "stats-dump", "irmap-cache")  # those that do not end in .img
 _YARD = ".criu.cgyard."

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pyoci.state.model import State
     from pyoci.wire.plan import Plan
 
-DEFAULT_FOLDER = "checkpoint"
 _INVENTORY = "inventory.img"
 
 
@@ -74,7 +73,7 @@ def restore(
 
 
 def _open_images(switches: Wanted) -> Folder:
-    images = image_folder.open(switches.image_path or DEFAULT_FOLDER, "image folder")
+    images = image_folder.open(switches.image_path or image_folder.DEFAULT, "image folder")
     try:
         images.check_files()
         if images.read(_INVENTORY, 1 << 20) is None:

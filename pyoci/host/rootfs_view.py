@@ -19,7 +19,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_LINKS = 40  # path_resolution(7)
 _NAMES = 500  # of a folder, looked at for one that is alike
 _HOW = uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_MAGICLINKS | uapi.RESOLVE_NO_SYMLINKS
 
@@ -78,7 +77,7 @@ class View:
                 target = posix.readlink("", dir_fd=fd)
                 close(fd)
                 fd = None
-                if links > _LINKS:
+                if links > uapi.MAXSYMLINKS:
                     return None
                 done = [] if target.startswith("/") else done
                 todo[:0] = parts(target)

@@ -15,13 +15,13 @@ from pyoci.host import rootfs_view
 from pyoci.host.rootfs_view import Unseen, View
 from pyoci.record import Record
 from pyoci.spec.words import did_you_mean, show
+from pyoci.wire.plan import DEFAULT_PATH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FURTHER = (*DEFAULT_PATH.split(":"), "/app", "/opt/bin", "/")  # where programs lie that PATH does not name
 _PAGE = 4096
 _LINE = 256  # of a script, linux/binfmts.h: BINPRM_BUF_SIZE

@@ -19,7 +19,6 @@ from pyoci.kernel.call import SYS, encode, shown, syscall
 from pyoci.kernel.mount import magic
 
 _IN_ROOT = uapi.RESOLVE_IN_ROOT | uapi.RESOLVE_NO_MAGICLINKS
-_LINKS_MAX = 40  # as the kernel's MAXSYMLINKS
 _AGAIN_MAX = 128
 _O_PATH = posix.O_PATH | posix.O_CLOEXEC
 
@@ -125,7 +124,7 @@ class Root:
                     stack.append(target)
                     continue
                 links += 1
-                if links > _LINKS_MAX:
+                if links > uapi.MAXSYMLINKS:
                     raise SyscallError(errno.ELOOP, f"make directory {shown(path)}")
                 if target.startswith("/"):
                     while len(stack) > 1:

@@ -16,7 +16,6 @@ from pyoci.kernel.call import shown
 from pyoci.kernel.mount import magic
 
 _STRICT = uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_XDEV | uapi.RESOLVE_NO_SYMLINKS
-_PROC_ROOT_INO = 1
 
 
 def open_root() -> int:
@@ -25,7 +24,7 @@ def open_root() -> int:
     That of another PID namespace (unshare(1) without --mount-proc) has other processes under them.
     """
     fd = posix.open("/proc", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
-    if magic(fd) != uapi.PROC_SUPER_MAGIC or posix.fstat(fd).st_ino != _PROC_ROOT_INO:
+    if magic(fd) != uapi.PROC_SUPER_MAGIC or posix.fstat(fd).st_ino != uapi.PROC_ROOT_INO:
         posix.close(fd)
         raise SyscallError(errno.ENODEV, "open /proc: it is not a procfs; mount one there")
     if not _is_own(fd):

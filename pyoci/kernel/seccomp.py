@@ -12,7 +12,6 @@ from pyoci.kernel.deferred import Call, Vector
 
 _SET_MODE_FILTER = 1
 _GET_ACTION_AVAIL = 2
-_MAX_INSTRUCTIONS = 4096  # BPF_MAXINSNS
 
 _FLAGS = uapi.SECCOMP_FILTER_FLAG
 _FLAG_NAMES = {flag: name for name, flag in _FLAGS.items()}
@@ -25,9 +24,9 @@ def load(program: bytes, flags: int) -> Call:
     CAP_SYS_ADMIN. Raises UnsupportedError for what this kernel cannot load.
     """
     length = len(program) // 8
-    if not 0 < length <= _MAX_INSTRUCTIONS or len(program) % 8:
+    if not 0 < length <= uapi.BPF_MAXINSNS or len(program) % 8:
         raise UnsupportedError(
-            f"load the seccomp filter: {len(program)} bytes are not 1 to {_MAX_INSTRUCTIONS} instructions;"
+            f"load the seccomp filter: {len(program)} bytes are not 1 to {uapi.BPF_MAXINSNS} instructions;"
             " a profile that is this long must be split or shortened"
         )
     missing = flags & ~supported_flags() if flags else 0

@@ -122,6 +122,15 @@ MOUNT_ATTR_NAMES = {
 }
 PROPAGATION_NAMES = {MS_SHARED: "SHARED", MS_SLAVE: "SLAVE", MS_PRIVATE: "PRIVATE", MS_UNBINDABLE: "UNBINDABLE"}
 
+# proc_ns.h: the inode of a whole procfs, as against a folder of one
+PROC_ROOT_INO = 1
+# namei.h: symbolic links that are followed for one path, path_resolution(7)
+MAXSYMLINKS = 40
+# limits.h: bytes of one name in a path
+NAME_MAX = 255
+# bpf_common.h: instructions of one filter
+BPF_MAXINSNS = 4096
+
 # magic.h
 PROC_SUPER_MAGIC = 0x9FA0
 SYSFS_MAGIC = 0x62656572

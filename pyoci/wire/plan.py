@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from pyoci.wire.seccomp import SeccompPlan
 
+# Where a program without a PATH is looked for.
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 
 class IdMapping(Record):
     """One line of a uid_map or gid_map: user_namespaces(7)."""

@@ -7,14 +7,11 @@ import posix
 
 from pyoci.errors import EXECUTABLE_NOT_FOUND, NO_SUCH_FILE, PERMISSION_DENIED, ExecutableError
 from pyoci.init.inside.confine import Confinement
-from pyoci.kernel import deferred, signals
+from pyoci.kernel import deferred, signals, uapi
 from pyoci.kernel import process as kernel_process
 from pyoci.kernel.call import shown
 from pyoci.kernel.deferred import Call
-from pyoci.wire.plan import Process
-
-_LINKS = 40  # of one path, as many as the kernel follows: path_resolution(7)
-_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+from pyoci.wire.plan import DEFAULT_PATH, Process
 
 
 def look_up(name: str, env: list[str]) -> str:
@@ -42,7 +39,7 @@ def _search_path(env: list[str]) -> str:
     for entry in env:
         if entry.startswith("PATH="):
             return entry[5:]
-    return _DEFAULT_PATH
+    return DEFAULT_PATH
 
 
 def _check(name: str, path: str) -> None:
@@ -67,7 +64,7 @@ def _leads_through_self(path: str) -> bool:
 
     It is a link that cannot be read then (proc(5)). The way to it is `path` or links on it, e.g. /dev/fd.
     """
-    for _ in range(_LINKS):
+    for _ in range(uapi.MAXSYMLINKS):
         parts = path.split("/")
         for count in range(1, len(parts) + 1):
             link = "/".join(parts[:count])

@@ -14,7 +14,6 @@ from pyoci.kernel.beneath import Root
 from pyoci.kernel.call import shown
 from pyoci.wire.plan import Mount
 
-_PROC_ROOT_INO = 1
 # What lxcfs and others show of a container's own limits, and two settings: the list is runc's.
 _EMULATED = (
     *("cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo", "net/dev"),
@@ -81,4 +80,4 @@ def _is_led_by_a_link(destination: str, name: str) -> bool:
 def _is_procfs(entry: Mount, tree: int) -> bool:
     if tree < 0:
         return entry.fstype == "proc"
-    return mount.magic(tree) == uapi.PROC_SUPER_MAGIC and posix.fstat(tree).st_ino == _PROC_ROOT_INO
+    return mount.magic(tree) == uapi.PROC_SUPER_MAGIC and posix.fstat(tree).st_ino == uapi.PROC_ROOT_INO
