@@ -75,24 +75,25 @@ def attempt(action: Callable[[], object], *, private: bool = False) -> str:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        words = ""
-        try:
-            os.close(reader)
-            if private:
-                if os.geteuid() != 0:
-                    _become_root_of_user_namespace()
-                namespace.unshare(uapi.CLONE_NEWNS, "mount namespace")
-                _make_private()
-            action()
-        except (PyociError, OSError, ValueError) as error:
-            words = str(error) or "it failed without a reason"
-        os.write(writer, words.encode("utf-8", "backslashreplace")[:4096])
-        os._exit(0)
+        process.end_with(lambda: os.write(writer, _failure(action, private).encode("utf-8", "backslashreplace")[:4096]))
     os.close(writer)
     with open(reader, "rb") as words_of_child:
         failure = words_of_child.read().decode("utf-8", "replace")
     _, status = os.waitpid(child, 0)
     return failure if status == 0 or failure else f"the attempt ended with {os.waitstatus_to_exitcode(status)}"
+
+
+def _failure(action: Callable[[], object], private: bool) -> str:
+    try:
+        if private:
+            if os.geteuid() != 0:
+                _become_root_of_user_namespace()
+            namespace.unshare(uapi.CLONE_NEWNS, "mount namespace")
+            _make_private()
+        action()
+    except (PyociError, OSError, ValueError) as error:
+        return str(error) or "it failed without a reason"
+    return ""
 
 
 def _mechanisms() -> dict[str, str]:

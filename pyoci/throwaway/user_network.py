@@ -41,14 +41,17 @@ class Helper:
         self._ready, tells = os.pipe()
         self._child = os.fork()
         if self._child == 0:
-            os.close(self._go)
-            os.close(self._ready)
-            process.die_with_parent(signal.SIGKILL)
-            if os.read(waits, 1):
-                self._run(owner, tells)
-            os._exit(1)
+            process.end_with(lambda: self._begin(owner, waits, tells))
         os.close(waits)
         os.close(tells)
+
+    def _begin(self, owner: int, waits: int, tells: int) -> None:
+        """In the child."""
+        os.close(self._go)
+        os.close(self._ready)
+        process.die_with_parent(signal.SIGKILL)
+        if os.read(waits, 1):
+            self._run(owner, tells)
 
     def enter(self) -> str:
         """Enter a new network namespace and wait until it has a network; the text of its resolv.conf. PyociError."""
@@ -81,15 +84,18 @@ class Helper:
         helper = os.getpid()
         child = os.fork()
         if child == 0:
-            process.die_with_parent(signal.SIGKILL, helper)
-            signals.reset()  # Debian 12's pasta takes an ignored SIGPIPE for an error
-            os.execv(self.tool, [self.tool, *words])
+            process.end_with(lambda: self._become_pasta(helper, words))
         if not _wait_for_interface(owner, child):
             return
         os.write(tells, b"x")
         os.close(tells)
         signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
         os.waitpid(child, 0)
+
+    def _become_pasta(self, helper: int, words: list[str]) -> None:
+        process.die_with_parent(signal.SIGKILL, helper)
+        signals.reset()  # Debian 12's pasta takes an ignored SIGPIPE for an error
+        os.execv(self.tool, [self.tool, *words])
 
 
 def _wait_for_interface(owner: int, child: int) -> bool:

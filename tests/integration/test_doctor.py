@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -70,3 +72,18 @@ def test_kernel_without_a_call(runtime: Runtime, scratch: Path) -> None:
     assert status == 1
     assert checks["openat2"]["status"] == "missing"
     assert "ENOSYS" in str(checks["openat2"]["detail"])
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.5])
+def test_ctrl_c_is_told_once(runtime: Runtime, seconds: float) -> None:
+    """A terminal sends it to the processes that try something, too."""
+    words = runtime.arguments("doctor")
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    # it may have ended before, or not have begun
+    assert (process.returncode, said) in ((130, "pyoci: interrupted\n"), (0, ""), (1, ""), (-signal.SIGINT, ""))
