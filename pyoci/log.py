@@ -11,6 +11,7 @@ failure. Nor does one wait for ever: a pipe or a terminal that nobody reads gets
 
 from __future__ import annotations
 
+import errno
 import posix
 import time
 
@@ -73,8 +74,15 @@ def setup(path: str | None, format: str = TEXT, debug: bool = False, level: str 
             f"option --log: no kind of log is called {kind[:40]!r}; there are file, syslog and journald"
             f" (a file of this name: file:{path[:200]} or ./{path[:200]})"
         )
+    # O_NONBLOCK: a FIFO that nobody reads must not hold the command up, neither now nor when it is full
+    flags = posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NONBLOCK
     try:
-        _sink.fd = posix.open(path, posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC, 0o644)
+        try:
+            _sink.fd = posix.open(path, posix.O_WRONLY | flags, 0o644)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            _sink.fd = posix.open(path, posix.O_RDWR | flags, 0o644)  # fifo(7): does not wait for a reader
     except (OSError, ValueError) as error:
         raise PyociError(f"open log file {path!r}: {reason(error)}") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci import cgroups, jsontext, log, phase
-from pyoci.errors import DETACHED_TERMINAL, SOCKET_UNUSED, PyociError, StateError, UsageError
+from pyoci.errors import DETACHED_TERMINAL, SOCKET_UNUSED, PyociError, StateError, SyscallError, UsageError
 from pyoci.host import handshake, passed_fds, spawn
 from pyoci.host.announce import JOINED, announce
 from pyoci.host.interrupt import undo_when_asked_to_end
@@ -75,7 +75,12 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
     program = plan.process
     phase("open namespaces")
     passed_fds.check(program.preserve_fds)
-    inherited = _open(plan, state)
+    try:
+        inherited = _open(plan, state)
+    except PyociError as error:
+        from pyoci.host import meanwhile
+
+        raise meanwhile.cause(error, entry, state, _HAS_STOPPED + state.id) from None
     group = _group(state, options.cgroups)
     undo_when_asked_to_end()
     try:
@@ -163,7 +168,11 @@ def _open(plan: ExecPlan, state: State) -> Inherited:
         ],
     )
     if not plan.has_root:
-        inherited.rootfs_fd = posix.open(f"/proc/{state.pid}/root", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+        root = f"/proc/{state.pid}/root"
+        try:
+            inherited.rootfs_fd = posix.open(root, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"open {root}") from None
     if not status.init_lives(state):
         raise StateError(_HAS_STOPPED + state.id)
     pidfd.close(init)

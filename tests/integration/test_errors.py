@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -215,6 +216,18 @@ class TestLog:
         runtime.expect("create", "--bundle", str(bundle.path), runtime.add(bundle), options=options)
         text = (scratch / "log").read_text() if (scratch / "log").exists() else ""
         assert '"level":"error"' not in text.replace(" ", "")
+
+    @pytest.mark.beyond_runc("runc waits")
+    @pytest.mark.parametrize("is_read", [False, True])
+    def test_a_fifo_holds_nobody_up(self, runtime: Runtime, scratch: Path, is_read: bool) -> None:
+        fifo = scratch / "fifo"
+        os.mkfifo(fifo)
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK) if is_read else -1
+        said = runtime.fails("state", "nobody", options=["--log", str(fifo)], limit=10)
+        assert "container does not exist" in said
+        if is_read:
+            assert b"container does not exist" in os.read(reader, 4096)
+            os.close(reader)
 
     def test_an_unknown_format(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
         bundle.write()

@@ -10,13 +10,15 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Container, Runtime, reap
+from helpers.runtime import TIME_LIMIT, Container, Runtime, reap
 from helpers.stepped import Stepped
 
 NONE = "does not exist"
@@ -292,3 +294,18 @@ def ended(runtime: Runtime, bundle: Bundle) -> Container:
     container = runtime.start(bundle)
     container.wait()
     return container
+
+
+@pytest.mark.beyond_runc("runc shows what its own processes say to each other")
+def test_exec_while_init_ends(runtime: Runtime, bundle: Bundle) -> None:
+    """Its namespaces go before it counts as ended: engines must not read of missing files of procfs."""
+    bundle.sleeps()
+    for step in range(24):
+        container = runtime.start(bundle)
+        null = subprocess.DEVNULL
+        command = runtime.popen("exec", container.id, "true", stdin=null, stdout=null, stderr=subprocess.PIPE)
+        time.sleep(step * 0.0007)
+        os.kill(container.pid, signal.SIGKILL)
+        said = command.communicate(timeout=TIME_LIMIT)[1].decode()
+        assert command.returncode in (0, 137) or any(words in said for words in ENDED), said
+        container.delete("--force")
