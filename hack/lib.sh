@@ -5,7 +5,7 @@ venv=$root/.venv
 program=hack/$(basename "$0")
 
 # The caller's Python settings would reach the build; a caller without HOME is no reason to fail.
-unset PYTHONPATH PYTHONHOME PYTHONSTARTUP
+unset PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONDONTWRITEBYTECODE
 export HOME="${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}"
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -84,8 +84,8 @@ build_packages() {
     esac
 }
 
-# install_pyoci EXTRA: make .venv, with pyoci, its dependencies and those of EXTRA in it.
-install_pyoci() {
+# make_venv EXTRA: .venv, with pyoci's dependencies and those of EXTRA in it.
+make_venv() {
     local extra=$1 wanted
     if [ -e "$venv" ] && [ ! -w "$venv" ]; then
         fail "$venv belongs to $(stat -c %U "$venv"): remove it, or run this as that user"
@@ -103,6 +103,10 @@ install_pyoci() {
         quietly "$venv/bin/pip" install --quiet 'setuptools>=77' wheel "$root${extra:+[$extra]}"
         echo "$wanted" >>"$venv/has-extras"
     fi
+}
+
+# Build pyoci, and install it into .venv.
+build_pyoci() {
     echo "$program: building pyoci"
     rm -rf "$root"/build/lib*
     quietly "$venv/bin/pip" install --quiet --no-build-isolation --no-deps --force-reinstall "$root"

@@ -107,7 +107,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 for _command in ("create", "run"):
     COMMANDS |= {
-        f"{_command} config": ("integration/test_load",),
+        f"{_command} config": ("integration/test_command_line",),
         f"{_command} console-socket": ("integration/test_terminal",),
         f"{_command} pid-file": ("integration/test_lifecycle",),
         f"{_command} pidfd-socket": ("integration/test_pidfd_socket",),

@@ -19,8 +19,6 @@ from helpers.cgroup import is_v2
 from helpers.program import can_have_snapshot, has_snapshot
 from helpers.runtime import Runtime
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("create", "state", "start", "exec", "kill", "delete", "run")
 
@@ -94,6 +92,7 @@ def test_modules(runtime: Runtime, new_bundle: Callable[[], Bundle], scratch: Pa
         assert len(own) <= OWN_COUNT[command] + (MORE_ON_V2 if is_v2() else 0)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("command", COMMANDS)
 def test_system_calls(runtime: Runtime, new_bundle: Callable[[], Bundle], scratch: Path, command: str) -> None:
     if not shutil.which("strace"):
@@ -115,6 +114,8 @@ def test_snapshot_is_installed(runtime: Runtime) -> None:
     assert has_snapshot(runtime.command[0])
 
 
+@pytest.mark.alone
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", INSTRUCTIONS)
 def test_instructions(runtime: Runtime, new_bundle: Callable[[], Bundle], scratch: Path, command: str) -> None:
     if not runtime.is_pyoci:

@@ -78,3 +78,14 @@ def test_a_working_directory_that_is_gone(runtime: Runtime, scratch: Path) -> No
     command = 'cd "$0" && rmdir "$0" && exec "$@"'
     line = ["sh", "-c", command, str(gone), *runtime.arguments("--version")]
     assert "spec:" in subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+@pytest.mark.beyond_runc("has no such option")
+@pytest.mark.parametrize("command", ["create", "run"])
+def test_a_configuration_elsewhere(runtime: Runtime, bundle: Bundle, scratch: Path, command: str) -> None:
+    bundle.sh("echo elsewhere")
+    name = runtime.add(bundle)
+    (bundle.path / "config.json").rename(scratch / "other.json")
+    runtime.expect(command, "--bundle", str(bundle.path), "--config", str(scratch / "other.json"), name)
+    missing = str(scratch / "none.json")
+    assert missing in runtime.fails(command, "--bundle", str(bundle.path), "--config", missing, runtime.new_id())

@@ -16,6 +16,8 @@ from helpers.bundle import Bundle
 from helpers.runtime import Runtime, kill_process, until
 from helpers.sandbox import MARK
 
+pytestmark = pytest.mark.thorough
+
 POINTS = 30
 
 

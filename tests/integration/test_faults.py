@@ -16,6 +16,8 @@ from helpers.faults import Faults
 from helpers.runtime import reap
 from helpers.sandbox import MARK
 
+pytestmark = pytest.mark.thorough
+
 ERRNOS = [errno.ENOSPC, errno.EMFILE, errno.ENOMEM, errno.EINTR, errno.EBUSY]
 # Of the five numbers, each call gets this many in CI, which ones changes from call to call; hack/fuzz tries all.
 AT_ONCE = 5 if fuzz.FACTOR > 1 else 1

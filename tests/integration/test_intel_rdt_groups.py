@@ -236,6 +236,7 @@ def test_a_create_that_fails_later_leaves_no_group(runtime: Runtime, bundle: Bun
 STEPS = ("mkdir NAME", "write NAME/schemata", "write NAME/tasks", "mkdir MON", "write MON/tasks")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("moment", ["before it is done", "when it is done"])
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("clos", ["", "gold"])

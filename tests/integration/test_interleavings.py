@@ -21,6 +21,8 @@ from helpers.bundle import Bundle
 from helpers.runtime import TIME_LIMIT, Container, Runtime, reap
 from helpers.stepped import Stepped
 
+pytestmark = pytest.mark.thorough
+
 NONE = "does not exist"
 MAKING = ("create", "run", "restore")
 NOT_THERE = {False: f"container {NONE}", True: "already exists"}

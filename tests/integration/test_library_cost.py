@@ -18,7 +18,7 @@ from helpers.library import Library
 
 from pyoci import Container
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.thorough]
 
 ROUNDS = 25
 ALLOWED = 0.001

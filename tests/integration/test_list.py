@@ -15,8 +15,6 @@ from helpers.bundle import Bundle
 from helpers.runtime import Runtime
 from helpers.terminal import read_all
 
-pytestmark = pytest.mark.alone
-
 MANY = 500
 
 
@@ -68,6 +66,7 @@ def cpu_time(command: list[str]) -> tuple[float, str]:
     return min(times), done.stdout
 
 
+@pytest.mark.alone
 def test_list_of_many_is_quick(runtime: Runtime, bundle: Bundle) -> None:
     """500 take less than 100 ms where Python takes 8 ms to start: both are slower on a machine that is busy."""
     bundle.sleeps()

@@ -14,7 +14,7 @@ from helpers.bundle import Bundle
 from helpers.runtime import TIME_LIMIT, Runtime
 from helpers.sandbox import MARK
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.thorough]
 
 CALLERS = 8
 LIVES = 24
@@ -92,14 +92,3 @@ def test_cycles_in_a_row(runtime: Runtime, bundle: Bundle, scratch: Path) -> Non
     assert resident() < memory + GROWTH
     assert not before["states"]
     assert not before["cgroups"]
-
-
-@pytest.mark.beyond_runc("has no such option")
-@pytest.mark.parametrize("command", ["create", "run"])
-def test_a_configuration_elsewhere(runtime: Runtime, bundle: Bundle, scratch: Path, command: str) -> None:
-    bundle.sh("echo elsewhere")
-    name = runtime.add(bundle)
-    (bundle.path / "config.json").rename(scratch / "other.json")
-    runtime.expect(command, "--bundle", str(bundle.path), "--config", str(scratch / "other.json"), name)
-    missing = str(scratch / "none.json")
-    assert missing in runtime.fails(command, "--bundle", str(bundle.path), "--config", missing, runtime.new_id())

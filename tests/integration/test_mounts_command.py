@@ -205,6 +205,7 @@ def test_of_two_the_first_goes_when_the_second_fails(container: Container, sourc
     assert recorded(container) == record
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("action", ["add", "remove"])
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
 def test_killed_at_any_system_call(container: Container, source: Path, action: str, ending: signal.Signals) -> None:

@@ -394,6 +394,7 @@ def killed(runtime: Runtime, before: list[str], words: list[str], trace: Path, s
     return bool(times)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("which", ["first", "last"])
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at(runtime: Runtime, machine: Machine, scratch: Path, step: str, which: str) -> None:
@@ -406,6 +407,7 @@ def test_killed_at(runtime: Runtime, machine: Machine, scratch: Path, step: str,
     assert machine.state() == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("which", ["first", "last"])
 @pytest.mark.parametrize("step", ["flock", "mkdir", "fsopen", "move_mount", "rmdir"])
 def test_killed_at_with_a_folder_that_is_kept(
@@ -606,6 +608,7 @@ def test_ordinary_user_killed(runtime: Runtime, ordinary: list[str]) -> None:
     assert left(runtime) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("which", ["first", "last"])
 @pytest.mark.parametrize("step", USER_STEPS)
 def test_ordinary_user_killed_at(runtime: Runtime, ordinary: list[str], scratch: Path, step: str, which: str) -> None:
@@ -614,6 +617,7 @@ def test_ordinary_user_killed_at(runtime: Runtime, ordinary: list[str], scratch:
     assert left(runtime) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("which", ["first", "last"])
 @pytest.mark.parametrize("step", TOOL_STEPS)
 @pytest.mark.parametrize("tool", ["pasta", "slirp4netns"])

@@ -280,6 +280,7 @@ def test_run_whose_output_nobody_reads(runtime: Runtime, bundle: Bundle, how: st
     nothing_is_left(runtime, bundle, name)
 
 
+@pytest.mark.thorough
 @pytest.mark.beyond_runc("leaves its folder and its cgroups")
 @pytest.mark.parametrize("command", ["create", "exec", "start"])
 def test_a_signal_at_any_system_call(runtime: Runtime, bundle: Bundle, command: str) -> None:

@@ -6,6 +6,7 @@ A list of constructions that made readers stop, each with what to write in its p
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import tokenize
@@ -61,17 +62,22 @@ def sentences(text: str) -> Iterator[str]:
         yield " ".join(part.split())
 
 
-def of_pages() -> Iterator[tuple[str, str]]:
+@functools.cache
+def of_pages() -> list[tuple[str, str]]:
+    texts = []
     for page in PAGES:
         text = page.read_text("utf-8")
         if page.name == "CHANGELOG.md":
             continue  # what was published stays
         for sentence in sentences(without_code(text)):
-            yield str(page.relative_to(ROOT)), sentence
+            texts.append((str(page.relative_to(ROOT)), sentence))
+    return texts
 
 
-def of_sources() -> Iterator[tuple[str, str, str]]:
+@functools.cache
+def of_sources() -> list[tuple[str, str, str]]:
     """Kind (docstring, comment or message), place, text."""
+    texts = []
     for path in sorted(PACKAGE.rglob("*.py")):
         if path.name.startswith("_generated"):
             continue
@@ -87,10 +93,11 @@ def of_sources() -> Iterator[tuple[str, str, str]]:
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
                 kind = "docstring" if id(node) in docstrings else "message"
                 for sentence in sentences(without_code(node.value)):
-                    yield kind, f"{place}:{node.lineno}", sentence
+                    texts.append((kind, f"{place}:{node.lineno}", sentence))
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             if token.type == tokenize.COMMENT:
-                yield "comment", f"{place}:{token.start[0]}", without_code(token.string.lstrip("# "))
+                texts.append(("comment", f"{place}:{token.start[0]}", without_code(token.string.lstrip("# "))))
+    return texts
 
 
 @pytest.mark.parametrize("pattern", STRANGE)
