@@ -278,8 +278,11 @@ CLOSE_RANGE_CLOEXEC = 4
 
 def unescape(path: str) -> str:
     r"""A path of mountinfo, in which the kernel wrote characters as \040, \011, \012, \043 and \134."""
-    first, *rest = path.split("\\")
-    return first + "".join(chr(int(part[:3], 8)) + part[3:] for part in rest)
+    if "\\" not in path:
+        return path
+    for code, character in ((r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\043", "#"), (r"\134", "\\")):
+        path = path.replace(code, character)
+    return path
 
 
 def flag_names(value: int, names: dict[int, str]) -> str:
