@@ -6,7 +6,7 @@ import mmap
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import lines
@@ -17,13 +17,18 @@ sys.path.insert(0, str(lines.PACKAGE.parent))
 def tracer(marks: Path) -> Callable[[FrameType, str, Any], Any]:
     with open(marks, "r+b") as file:
         memory = mmap.mmap(file.fileno(), 0)
-    places = lines.starts()
+    places = lines.load(marks)
+    all_seen: set[CodeType] = set()
 
     def trace(frame: FrameType, _event: str, _argument: Any) -> Any:
-        start = places.get(frame.f_code.co_filename)
-        if start is None:
+        code = frame.f_code
+        start = places.get(code.co_filename)
+        if start is None or code in all_seen:
             return None
         memory[start + frame.f_lineno] = 1
+        if all(memory[start + line] for _, _, line in code.co_lines() if line):
+            all_seen.add(code)  # by an earlier run, most often: a function without news is not traced
+            return None
 
         def trace_line(frame: FrameType, _event: str, _argument: Any) -> Any:
             memory[start + frame.f_lineno] = 1
