@@ -27,7 +27,7 @@ from pyoci.kernel import _raw, call, signals
 NEED_ROOT = {"integration", "security", "engines"}
 # The files that take longest, most of them since they wait. A file stays with one worker of hack/test: the last one to
 # begin must be short.
-FIRST = ("test_bounded_waits.py", "test_waits.py", "test_podman.py", "test_launcher.py", "test_try.py")
+FIRST = ("test_bounded_waits.py", "test_waits.py", "test_try.py", "test_podman.py", "test_launcher.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -125,6 +125,7 @@ KINDS: dict[str, Callable[[Bundle], dict[str, Any]]] = {
 AT = {"proc": "/proc", "sysfs": "/sys"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_cell_is_applied_or_refused_by_name(runtime: Runtime, bundle: Bundle, kind: str) -> None:
     entry = KINDS[kind](bundle)

@@ -75,6 +75,7 @@ def test_and_delete_after_a_create_that_was_killed(runtime: Runtime, shared_bund
     assert below(shared_bundle) == []
 
 
+@pytest.mark.thorough
 def test_whenever_it_was_killed(runtime: Runtime, new_bundle: Callable[[], Bundle]) -> None:
     """At each change that `create` makes."""
     at, is_over = 0, False
