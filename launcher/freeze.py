@@ -22,21 +22,21 @@ STDLIB = ("encodings/__init__.py", "encodings/aliases.py", "encodings/utf_8.py")
 REPLACED = {"zipimport": "raise ImportError('the search path of pyoci has no zip files')"}
 
 # The library, which Python programs import: the program has no use for it.
-LEFT_OUT = ("aio.py", "api.py", "library")
+LEFT_OUT = ("aio.py", "library")
 
 # Those of pyoci that no engine waits for. They are not in a snapshot, and compressed in a release.
 COLD = (
     "pyoci.criu", "pyoci.doctor", "pyoci.explain", "pyoci.manual", "pyoci.throwaway", "pyoci.top",
     "pyoci.cli.checkpoint", "pyoci.cli.completion", "pyoci.cli.doctor", "pyoci.cli.explain", "pyoci.cli.help",
     "pyoci.cli.mounts", "pyoci.cli.restore", "pyoci.cli.top", "pyoci.cli.try", "pyoci.cli.validate",
-    "pyoci.host.bundle_doubts", "pyoci.host.checkpoint", "pyoci.host.config_doubts", "pyoci.host.image_folder",
+    "pyoci.host.bundle_warnings", "pyoci.host.checkpoint", "pyoci.host.config_warnings", "pyoci.host.image_folder",
     "pyoci.host.mounts", "pyoci.host.restore", "pyoci.host.restore_request", "pyoci.host.restored",
     "pyoci.init.mounts_sequence", "pyoci.init.restore_stage", "pyoci.plan.checkpoint", "pyoci.plan.criu",
     "pyoci.plan.restore",
     "pyoci.spec._generated_schema", "pyoci.spec.explain", "pyoci.spec.words",
     # of few containers, or of errors
-    "pyoci.cgroups.resctrl", "pyoci.cli.mistakes", "pyoci.host.leads", "pyoci.host.net_devices",
-    "pyoci.host.rootfs_view", "pyoci.host.seccomp_doubts", "pyoci.host.why_program", "pyoci.plainjson",
+    "pyoci.cgroups.resctrl", "pyoci.cli.mistakes", "pyoci.host.advice", "pyoci.host.net_devices",
+    "pyoci.host.rootfs_view", "pyoci.host.seccomp_warnings", "pyoci.host.why_program", "pyoci.plainjson",
     "pyoci.plan.idmap_option", "pyoci.trace",
 )  # fmt: skip
 

@@ -84,7 +84,7 @@ if TYPE_CHECKING:
         def oom_kills(self) -> int:
             """How many of its processes were killed for lack of memory, as far as the group counts it."""
 
-        def trouble(self) -> str:
+        def why_stuck(self) -> str:
             """Why no process in it goes on: frozen, or waiting for memory; empty when nothing is wrong."""
 
         def destroy(self, left: str) -> str:

@@ -72,7 +72,7 @@ class NoCgroup:
     def oom_kills(self) -> int:
         return 0
 
-    def trouble(self) -> str:
+    def why_stuck(self) -> str:
         return ""
 
     def destroy(self, left: str) -> str:

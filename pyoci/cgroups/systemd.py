@@ -194,8 +194,8 @@ class SystemdCgroup:
     def oom_kills(self) -> int:
         return self._inner.oom_kills()
 
-    def trouble(self) -> str:
-        return "" if self._pending else self._inner.trouble()
+    def why_stuck(self) -> str:
+        return "" if self._pending else self._inner.why_stuck()
 
     def mounts(self, cgroup_namespace: bool) -> CgroupMounts:
         return self._inner.mounts(cgroup_namespace)

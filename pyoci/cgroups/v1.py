@@ -247,15 +247,15 @@ class LegacyCgroup:
             return 0
         return files.count(f"{memory.path}/memory.oom_control", "oom_kill") - self.earlier_oom_kills
 
-    def trouble(self) -> str:
-        from pyoci.cgroups import trouble
+    def why_stuck(self) -> str:
+        from pyoci.cgroups import why_stuck
 
         memory = self.group_of("memory")
         if memory is not None:
             control = f"{memory.path}/memory.oom_control"
             if files.count(control, "under_oom") and files.count(control, "oom_kill_disable"):
-                return trouble.UNDER_OOM
-        return trouble.frozen(self._listing().path) if self.is_frozen() else ""
+                return why_stuck.UNDER_OOM
+        return why_stuck.frozen(self._listing().path) if self.is_frozen() else ""
 
     def destroy(self, left: str) -> str:
         if left != NOBODY:

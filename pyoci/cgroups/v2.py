@@ -255,10 +255,10 @@ class UnifiedCgroup:
     def oom_kills(self) -> int:
         return files.count(f"{self.group.path}/memory.events", "oom_kill") - self.earlier_oom_kills
 
-    def trouble(self) -> str:
-        from pyoci.cgroups import trouble
+    def why_stuck(self) -> str:
+        from pyoci.cgroups import why_stuck
 
-        return trouble.frozen(self.group.path) if self.is_frozen() else ""
+        return why_stuck.frozen(self.group.path) if self.is_frozen() else ""
 
     def destroy(self, left: str) -> str:
         if left != NOBODY:

@@ -28,8 +28,8 @@ def run(call: Call) -> int:
         try:
             mounts.change(entry, action, file)
         except PyociError as error:
-            from pyoci.host import leads
+            from pyoci.host import advice
 
-            leads.of_mounts(error)
+            advice.of_mounts(error)
             raise
     return 0

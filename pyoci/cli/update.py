@@ -74,9 +74,9 @@ def run(call: Call) -> int:
         try:
             update.update(entry, resources, schemata(call.options))
         except CgroupError as error:
-            from pyoci.host import leads
+            from pyoci.host import advice
 
-            leads.of_update(error)
+            advice.of_update(error)
             raise
     return 0
 

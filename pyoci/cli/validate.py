@@ -12,7 +12,7 @@ from pyoci import jsontext
 from pyoci.cli import options, output
 from pyoci.cli.options import Call, Option
 from pyoci.errors import UsageError
-from pyoci.host import bundle_doubts, config_doubts, seccomp_doubts
+from pyoci.host import bundle_warnings, config_warnings, seccomp_warnings
 from pyoci.spec import bundle, rules
 
 USAGE = "[options] [BUNDLE]"
@@ -34,11 +34,11 @@ def run(call: Call) -> int:
         output.write("".join(f"{line}\n" for line in problems))
         return 1
     warnings = rules.warnings(config)
-    warnings += config_doubts.of_config(config, systemd=call.settings.cgroup_manager == "systemd")
-    warnings += seccomp_doubts.of_config(config, host=call.options["host"])
-    warnings += bundle_doubts.of_bundle(folder, config)
+    warnings += config_warnings.of_config(config, systemd=call.settings.cgroup_manager == "systemd")
+    warnings += seccomp_warnings.of_config(config, host=call.options["host"])
+    warnings += bundle_warnings.of_bundle(folder, config)
     if call.options["host"]:
-        warnings += bundle_doubts.of_host(folder, config)
+        warnings += bundle_warnings.of_host(folder, config)
     if warnings and call.options["strict"]:
         output.write("".join(f"{line}\n" for line in warnings))
         return 1

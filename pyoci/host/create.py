@@ -7,9 +7,9 @@ import posix
 from pyoci import cgroups, log, phase
 from pyoci.errors import CgroupError, ContainerError, ContainerExists, PyociError, UnsupportedError
 from pyoci.host import bundle_plan, handshake, open_for_init, spawn
-from pyoci.host.announce import announce
 from pyoci.host.bundle_plan import Options
 from pyoci.host.interrupt import undo_when_asked_to_end
+from pyoci.host.report_pid import report_pid
 from pyoci.init import sequence
 from pyoci.kernel import pidfd, proc_stat, signals
 from pyoci.plan import delegation
@@ -71,9 +71,9 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
         if state is not None and state.pid:
             _run_poststop(state)
         if isinstance(error, PyociError):
-            from pyoci.host import leads
+            from pyoci.host import advice
 
-            leads.of_create(error, config_json, plan.bundle, plan.rootfs.path)
+            advice.of_create(error, config_json, plan.bundle, plan.rootfs.path)
         raise
 
 
@@ -82,9 +82,9 @@ def _reserve(options: Options) -> Entry:
     try:
         return store.reserve(options.container_id)
     except ContainerExists as error:
-        from pyoci.host import leads
+        from pyoci.host import advice
 
-        leads.of_taken_id(error, store)
+        advice.of_taken_id(error, store)
         raise
 
 
@@ -181,7 +181,7 @@ def _make_child(
         _until_ready(plan, state, child, opened, on_terminal)
         _finish(plan, state, group, child, owner)
         entry.write(state)
-        announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
+        report_pid(child.pid, child.pidfd, options.pid_file, options.pidfd_socket)
         signals.hold()  # too late for an interrupt: whoever goes on lets them through
         handshake.commit(child)
         return Created(entry=entry, state=state, plan=plan, pid=child.pid, pidfd=child.pidfd)

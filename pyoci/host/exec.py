@@ -7,8 +7,8 @@ import posix
 from pyoci import cgroups, jsontext, log, phase
 from pyoci.errors import DETACHED_TERMINAL, SOCKET_UNUSED, PyociError, StateError, SyscallError, UsageError
 from pyoci.host import handshake, passed_fds, spawn
-from pyoci.host.announce import JOINED, announce
 from pyoci.host.interrupt import undo_when_asked_to_end
+from pyoci.host.report_pid import JOINED, report_pid
 from pyoci.kernel import namespace, pidfd, procfs, signals, uapi
 from pyoci.plan import exec as exec_plan
 from pyoci.plan import facts as host_facts
@@ -89,7 +89,7 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
         raise _cause(error, entry, state, program, options) from None
     try:
         _limit(plan, state, group, child, inherited)
-        announce(child.pid, child.pidfd, options.pid_file, options.pidfd_socket, JOINED)
+        report_pid(child.pid, child.pidfd, options.pid_file, options.pidfd_socket, JOINED)
         child.channel.send(messages.GO)
         phase("the process becomes the program")
         handshake.until_executed(
@@ -119,9 +119,9 @@ def _limit(plan: ExecPlan, state: State, group: cgroups.Cgroup, child: spawn.Chi
 
 
 def _cause(error: PyociError, entry: Entry, state: State, program: Process, options: Options) -> PyociError:
-    from pyoci.host import leads, meanwhile
+    from pyoci.host import advice, meanwhile
 
-    leads.of_exec(error, entry, state, program, typed=not options.process_file)
+    advice.of_exec(error, entry, state, program, typed=not options.process_file)
     return meanwhile.cause(error, entry, state, _HAS_STOPPED + state.id)
 
 

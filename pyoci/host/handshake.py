@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _STOPPED = "Tt"  # by a signal, by a tracer: proc_pid_stat(5)
 _STOP_CHECK = 200  # ms
 _STOPS_MAX = 25
-_TROUBLES_MAX = messages.PATIENCE * 1000 // _STOP_CHECK
+_STUCK_MAX = messages.PATIENCE * 1000 // _STOP_CHECK
 
 
 def release(plan: Plan, child: Child, inherited: Inherited) -> None:
@@ -143,7 +143,7 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
     when `group` is frozen or waits for memory for as long as that. With CAP_SYS_PTRACE it may take a copy of the
     channel (pidfd_getfd(2)), which nobody closes: so the process is looked at, too.
     """
-    stops = trouble = 0
+    stops = stuck = 0
     poller = select.poll()
     poller.register(child.channel.fd, select.POLLIN)
     while True:
@@ -160,9 +160,9 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
                 if stops > _STOPS_MAX:
                     raise ContainerError("the container keeps stopping the process that enters it")
                 posix.kill(child.pid, signals.CONT)  # our own child, not waited for yet
-            words = group.trouble() if group is not None else ""
-            trouble = trouble + 1 if words else 0
-            if trouble > _TROUBLES_MAX:
+            words = group.why_stuck() if group is not None else ""
+            stuck = stuck + 1 if words else 0
+            if stuck > _STUCK_MAX:
                 raise ContainerError(words)
             continue
         kind, _, fd = child.channel.expect(messages.SECCOMP, "")

@@ -9,8 +9,8 @@ from pyoci.criu import swrk
 from pyoci.errors import CriuError, PyociError, UnsupportedError
 from pyoci.host import bundle_plan, image_folder, restored
 from pyoci.host import create as creation
-from pyoci.host.announce import announce
 from pyoci.host.interrupt import undo_when_asked_to_end
+from pyoci.host.report_pid import report_pid
 from pyoci.host.restore_request import Container, Restore, check_criu, run_criu
 from pyoci.kernel import proc_stat, process, signals
 from pyoci.plan import delegation
@@ -185,7 +185,7 @@ def _finish(work: Restore, container: Container, pid: int) -> Created:
     pidfd = posix.pidfd_open(pid)
     # Once an engine can know of the container, a signal is the container's: `relay.wait` lets it through.
     signals.hold()
-    announce(pid, pidfd, work.options.pid_file, work.options.pidfd_socket)
+    report_pid(pid, pidfd, work.options.pid_file, work.options.pidfd_socket)
     container.entry.unlock()  # a hook may call pyoci for this very container
     hooks = container.state.hooks.get("poststart")
     if hooks:

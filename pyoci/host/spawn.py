@@ -110,9 +110,9 @@ def _clone(birth: str, flags: int, cgroup_fd: int) -> tuple[int, int]:
 
 def _watch(host: Channel, pid: int, group: Cgroup) -> None:
     def why_stuck() -> str:
-        from pyoci.host import stuck
+        from pyoci.host import why_stuck
 
-        return stuck.why(pid, group)
+        return why_stuck.why(pid, group)
 
     host.watch(why_stuck)
 

@@ -60,9 +60,9 @@ def start(entry: Entry) -> Readiness | None:
         _give_up(entry, state)
         raise
     except ExecutableError as error:
-        from pyoci.host import leads
+        from pyoci.host import advice
 
-        leads.of_start(error, entry, state)
+        advice.of_start(error, entry, state)
         raise
     phase("started")
     entry.unlink(START_SOCKET)
@@ -98,14 +98,14 @@ def _why_stuck(state: State) -> str | None:
     """For `Channel.watch`. Where others are in init's PID namespace, they may have copied its sockets: with
     CAP_SYS_PTRACE, by pidfd_getfd(2). Then its end of the pair stays open, or START has gone to another process.
     """
-    from pyoci.host import stuck
+    from pyoci.host import why_stuck
     from pyoci.kernel import proc_stat
     from pyoci.kernel.call import SYS
 
     process_stat = proc_stat.stat(state.pid)
     if process_stat is None or process_stat[0] in proc_stat.DEAD or not proc_stat.is_named(state.pid, "pyoci:init"):
         return None
-    words = stuck.why(state.pid, status.cgroup(state))
+    words = why_stuck.why(state.pid, status.cgroup(state))
     if not words and proc_stat.is_in(state.pid, SYS["recvmsg"]):
         return f"process {state.pid} waits for start still: another process has taken the message away from it"
     return words

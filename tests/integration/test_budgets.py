@@ -55,7 +55,7 @@ SHORT = set(
 OWN: dict[str, set[str]] = {
     "state": SHORT | {"cli.state", "host.status"},
     "start": SHORT
-    | {"cli.start", "host.interrupt", "host.start", "host.stuck", "kernel.scm_rights", "kernel.signals"}
+    | {"cli.start", "host.interrupt", "host.start", "host.why_stuck", "kernel.scm_rights", "kernel.signals"}
     | {"wire", "wire.messages"},
     "kill": SHORT | {"cli.kill", "host.kill", "kernel.pidfd", "kernel.signals"},
     "delete": SHORT | {"cli.delete", "host.delete", "host.kill", "kernel.pidfd", "kernel.signals"},

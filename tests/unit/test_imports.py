@@ -44,7 +44,6 @@ TABLE = {
     "doctor": {"errors", "kernel", "wire", "cgroups", "host"} | GROUND,
     "library": {"errors", "kernel", "state", "spec", "host", "cli"} | GROUND,
     "aio": {"library"},
-    "api": {"library"},
     "manual": {"errors"} | GROUND,
     "top": {"errors", "kernel", "cgroups", "state"} | GROUND,
     "throwaway": {"errors", "build", "kernel", "wire", "spec", "state", "host"} | GROUND,
@@ -95,7 +94,7 @@ IN_NO_SNAPSHOT = {
     "trace",
 }
 # What Python programs import; the program has none of it (launcher/freeze.py).
-LIBRARY = {"aio", "api", "library"}
+LIBRARY = {"aio", "library"}
 # In every static library of Python: what needs no shared object.
 COMPILED = {
     "_blake2", "_signal", "_socket", "_stat", "_struct", "errno", "fcntl", "gc", "math", "posix", "pwd", "select",

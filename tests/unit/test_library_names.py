@@ -11,7 +11,6 @@ from typing import Any, assert_type
 import pytest
 
 import pyoci
-from pyoci import api
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = [name for names in pyoci._PUBLIC.values() for name in names]
@@ -59,11 +58,6 @@ def test_a_name_brings_no_more_than_it_needs() -> None:
     env = {"PYTHONPATH": str(ROOT)}
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout
     assert "pyoci.library.container" not in found.split()
-
-
-def test_the_former_name() -> None:
-    assert api.Container is pyoci.Container
-    assert api.Finished is pyoci.Finished
 
 
 def test_asyncio_has_what_the_library_has() -> None:

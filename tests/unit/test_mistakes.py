@@ -17,7 +17,7 @@ from helpers import errors_page
 from pyoci import jsontext
 from pyoci.cli import main
 from pyoci.errors import ConfigError
-from pyoci.host import leads
+from pyoci.host import advice
 from pyoci.spec import template
 from pyoci.spec.bundle import check_document
 from pyoci.spec.words import did_you_mean
@@ -227,12 +227,12 @@ def test_a_word_of_an_options(capfd: pytest.CaptureFixture[str], words: list[str
     ],
 )
 def test_a_sysctl(name: str, meant: str) -> None:
-    assert leads.unknown_sysctl(name) == f"this kernel has no sysctl {name}; did you mean {meant}?"
+    assert advice.unknown_sysctl(name) == f"this kernel has no sysctl {name}; did you mean {meant}?"
 
 
 @pytest.mark.parametrize("name", ["", "/", "net..x", "../etc/passwd", "net/../../etc", "kernel.frobnicate", "x" * 9999])
 def test_no_sysctl(name: str) -> None:
-    assert leads.unknown_sysctl(name) == f"this kernel has no sysctl {name}"
+    assert advice.unknown_sysctl(name) == f"this kernel has no sysctl {name}"
 
 
 # A command line, and the words after its error; DIR is a bundle, EMPTY a folder.

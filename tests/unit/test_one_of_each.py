@@ -45,7 +45,7 @@ FORMS = {
             f"cgroups/{name}.py"
             for name in ("devices", "files", "oom", "resctrl", "resources_v2", "stats_v1", "stats_v2")
         }
-        | {"criu/swrk.py", "doctor/probe.py", "host/bundle_doubts.py", "host/leads.py", "kernel/bpf.py"}
+        | {"criu/swrk.py", "doctor/probe.py", "host/bundle_warnings.py", "host/advice.py", "kernel/bpf.py"}
         | {"library/copying.py", "manual/roff.py", "throwaway/user_network.py", "trace.py"},
         'split("\\n"): for splitlines() a form feed ends a line, too, and a file may have one in its name',
     ),
@@ -74,7 +74,7 @@ FORMS = {
 
 # Names that Python, the launcher or hack/ use, and what programs import.
 USED_ELSEWHERE = {"__getattr__", "__dir__", "__all__", "find_spec", "IS_PROGRAM", "BY_EXPRESSION"}
-LIBRARY = ("library/", "api.py", "aio.py")
+LIBRARY = ("library/", "aio.py")
 
 
 def names_defined(tree: ast.Module) -> Iterator[str]:

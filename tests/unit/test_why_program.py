@@ -12,7 +12,7 @@ import pytest
 from helpers import elf
 
 from pyoci.errors import ExecutableError
-from pyoci.host import leads, why_program
+from pyoci.host import advice, why_program
 from pyoci.host.rootfs_view import View
 from pyoci.host.why_program import Wanted
 
@@ -243,7 +243,7 @@ def test_trouble_with_the_lead_leaves_the_error_as_it_is(monkeypatch: pytest.Mon
     def broken(*_: object) -> str:
         raise RecursionError
 
-    monkeypatch.setattr(leads, "_why_program", broken)
+    monkeypatch.setattr(advice, "_why_program", broken)
     error = ExecutableError("exec /bin/x: no such file or directory")
-    leads.of_create(error, b"{}", "/bundle", "/bundle/rootfs")
+    advice.of_create(error, b"{}", "/bundle", "/bundle/rootfs")
     assert str(error) == "exec /bin/x: no such file or directory"

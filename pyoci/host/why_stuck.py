@@ -21,4 +21,4 @@ def why(pid: int, cgroup: Cgroup) -> str:
     stat = proc_stat.stat(pid)
     if stat is not None and stat[0] in _STOPPED:
         return f"process {pid} is stopped, by a signal or a tracer: the container cannot go on"
-    return cgroup.trouble()
+    return cgroup.why_stuck()

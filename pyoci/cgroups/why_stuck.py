@@ -1,4 +1,4 @@
-"""Why a container's init does not go on, in words: see `Cgroup.trouble`."""
+"""Why a container's init does not go on, in words: see `Cgroup.why_stuck`."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pyoci.kernel import write_all
 OWN, JOINED = b"standard", b"setns"
 
 
-def announce(pid: int, pidfd: int, pid_file: str, pidfd_socket: str, kind: bytes = OWN) -> None:
+def report_pid(pid: int, pidfd: int, pid_file: str, pidfd_socket: str, kind: bytes = OWN) -> None:
     """Raises PyociError."""
     if pid_file:
         _write_pid_file(pid_file, pid)

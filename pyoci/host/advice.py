@@ -10,8 +10,8 @@ import posix
 
 from pyoci import jsontext, log
 from pyoci.errors import ContainerExists, ExecutableError, HookError, PyociError
-from pyoci.host import config_doubts, why_program
-from pyoci.host.config_doubts import FILE_SYSTEM_OPTIONS
+from pyoci.host import config_warnings, why_program
+from pyoci.host.config_warnings import FILE_SYSTEM_OPTIONS
 from pyoci.host.rootfs_view import View
 from pyoci.host.why_program import Wanted
 from pyoci.kernel.call import encode
@@ -213,7 +213,7 @@ def _refused_option(text: str, config: dict[str, Any]) -> str:
     known = (*mounts.OPTIONS, *FILE_SYSTEM_OPTIONS.get(kind, ()))
     if name:
         return f"neither pyoci nor the file system has an option {show(name)}{did_you_mean(name, known)}"
-    return next(config_doubts.unknown_mount_options({"mounts": [entry]}), "").partition(": ")[2]
+    return next(config_warnings.unknown_mount_options({"mounts": [entry]}), "").partition(": ")[2]
 
 
 def _is_mapped(number: int, mappings: list[dict[str, int]]) -> bool:

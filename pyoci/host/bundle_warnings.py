@@ -6,7 +6,7 @@ import posix
 
 from pyoci import number_list
 from pyoci.errors import PyociError, reason
-from pyoci.host import leads, why_program
+from pyoci.host import advice, why_program
 from pyoci.host.rootfs_view import View
 from pyoci.host.why_program import Wanted
 from pyoci.spec.rules.linux import sysctl_path
@@ -92,13 +92,13 @@ def _cpus(config: dict[str, Any]) -> Iterator[str]:
 
 def _memory(config: dict[str, Any]) -> Iterator[str]:
     limit = (((config.get("linux") or {}).get("resources") or {}).get("memory") or {}).get("limit") or 0
-    if 0 < limit < leads.MEMORY_OF_INIT:
-        yield f"/linux/resources/memory/limit: {limit} bytes; a container starts with {leads.MEMORY_OF_INIT}"
+    if 0 < limit < advice.MEMORY_OF_INIT:
+        yield f"/linux/resources/memory/limit: {limit} bytes; a container starts with {advice.MEMORY_OF_INIT}"
 
 
 def _file_systems(config: dict[str, Any]) -> Iterator[str]:
     """Also one whose module the kernel would load is not missing: a warning."""
-    known = [line.split("\t")[-1].strip() for line in leads.file("/proc/filesystems").splitlines()]
+    known = [line.split("\t")[-1].strip() for line in advice.file("/proc/filesystems").splitlines()]
     for index, mount in enumerate(config.get("mounts") or ()):
         kind = mount.get("type") or ""
         binds = {"bind", "rbind", "remount"} & set(mount.get("options") or ())
@@ -119,7 +119,7 @@ def _places(config: dict[str, Any]) -> Iterator[str]:
                 yield f"/hooks/{kind}/{index}/path: there is no program {show(hook['path'])}"
     for name in linux.get("sysctl") or {}:
         if not posix.access(f"/proc/sys/{sysctl_path(name)}", posix.F_OK):
-            yield f"/linux/sysctl: {leads.unknown_sysctl(name)}"
+            yield f"/linux/sysctl: {advice.unknown_sysctl(name)}"
 
 
 def _numbers(text: str) -> set[int]:
