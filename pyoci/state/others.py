@@ -1,4 +1,4 @@
-"""Containers of other runtimes: engines give all runtimes one root, and theirs are no broken ones of pyoci's."""
+"""Containers of other runtimes: engines give all runtimes one root, and pyoci takes none of theirs for a broken one of its own."""
 
 from __future__ import annotations
 

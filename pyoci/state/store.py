@@ -328,7 +328,7 @@ class Entry:
                 raise StateError(f"remove {self._place}: {reason(error)}") from None
 
     def _names(self) -> list[str]:
-        """What is in the folder. A `create` that has failed for want of descriptors has none to look into it."""
+        """The names in the folder. A `create` that has failed for lack of descriptors has none to look into it."""
         try:
             return posix.listdir(self.dirfd)
         except OSError as error:

@@ -96,7 +96,7 @@ def _remove(path: str) -> None:
 
 
 def _way_out(status: os.stat_result) -> str:
-    """What to do about a folder that is not ours: who may not remove it takes another place."""
+    """Advice about a folder that is not ours: a user who may not remove it takes another place."""
     return "remove it" if os.geteuid() in (0, status.st_uid) else _ELSEWHERE
 
 

@@ -62,7 +62,7 @@ FORMS = {
         | {"cli/update.py", "state/store.py"},
         "kernel.read_all or read_text",
     ),
-    "a path of mountinfo": (r"\[:3\], 8\)|\\\\040", {"kernel/uapi.py"}, "uapi.unescape"),
+    "a path of mountinfo": (r"\[:3\], 8\)|\\040\"", {"kernel/uapi.py"}, "uapi.unescape"),
     "a list of CPUs": (r"partition\(\"-\"\)", {"number_list.py", "spec/patterns.py"}, "number_list.parse"),
     "the number of SIGKILL": (
         r"(?m)^_?(SIG)?KILL = |\b(kill|die_with_parent)\((.*, )?9\)",
