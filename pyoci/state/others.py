@@ -1,4 +1,4 @@
-"""Containers of other runtimes: engines give all runtimes one root, and pyoci takes none of theirs for a broken one of its own."""
+"""Containers of other runtimes, for engines give all runtimes one root: pyoci takes none of theirs for its own."""
 
 from __future__ import annotations
 
