@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
             _try_one(arguments.runtime, archive, text, work)
             verdict = "ok"
         except Failed as failure:
-            verdict, failed = f"not ok: {failure}", 1
+            verdict, failed = f"not ok: {failure}{_logged_errors()}", 1
         print(f"containerd {version}, configuration: {name}: {verdict}", flush=True)
     return failed
 
@@ -159,6 +159,13 @@ def _pause() -> str:
 def _local() -> list[str]:
     """Since containerd 2.0 the daemon unpacks, for the snapshotters that its configuration names; ctr still can."""
     return ["--local"] if "--local" in _output("ctr", "images", "import", "--help") else []
+
+
+def _logged_errors() -> str:
+    """The last ones of containerd, which say why it refused."""
+    lines = _output("journalctl", "--unit", "containerd", "--output", "cat", "--lines", "200").splitlines()
+    errors = [line for line in lines if "level=error" in line or "level=warning" in line][-4:]
+    return f" | log: {' / '.join(errors)}" if errors else ""
 
 
 def _name(answer: dict[int, int | bytes]) -> str:
