@@ -4,6 +4,9 @@ The container's changes to files are not visible outside: it works on an overlay
 the end. It has its own /run and /tmp, and only a loopback device unless --net is given. Without COMMAND it runs a
 shell. The exit status is that of the command.
 
+The command is process 1 of the container: a signal that it does not handle, such as that of Ctrl-C, has no effect on
+it (pid_namespaces(7)). pyoci kill ID KILL from another terminal ends it; pyoci list has the ID.
+
     pyoci try                                   a shell
     pyoci try --diff -- sh -c 'rm -rf /etc'     what would that change?
     pyoci try --net --memory 512m -- apt-get install --yes cowsay
