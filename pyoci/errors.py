@@ -215,6 +215,8 @@ def reason(error: OSError | ValueError | int) -> str:
     words = f"{posix.strerror(number).lower()} ({names.errorcode.get(number, number)})"
     if number == names.EMFILE:
         return f"{words}; the caller's limit of open files is too low (ulimit -n)"
+    if number == names.EFBIG:
+        return f"{words}; the caller's limit for the size of a file is too low (ulimit -f)"
     if number not in (names.ENOSYS, names.EINVAL):  # of calls, and of flags, that a kernel does not know
         return words
     release = posix.uname().release

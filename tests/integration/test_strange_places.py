@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -70,6 +71,18 @@ def test_says_what_is_missing(runtime: Runtime, bundle: Bundle, scratch: Path, k
     assert result.status != 0
     assert any(word in result.stderr for word in words.split("|")), result.stderr
     assert not list((scratch / "root").glob("*")), "an entry is left"
+
+
+@pytest.mark.parametrize("size", [1000, 4096, 1 << 16])
+def test_a_limit_for_the_size_of_files(runtime: Runtime, bundle: Bundle, size: int) -> None:
+    """RLIMIT_FSIZE: what the runtime writes is small; where it is too large even so, the limit is named."""
+    bundle.process["args"] = ["/bin/echo", "hello"]
+    result = runtime.run(bundle, preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)))
+    if result.status == 0:
+        assert result.stdout == "hello\n"
+    else:
+        assert "(EFBIG); the caller's limit for the size of a file is too low (ulimit -f)" in result.stderr
+        assert not list(runtime.root.glob("*"))
 
 
 class TestStateRoot:
