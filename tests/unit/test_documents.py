@@ -63,3 +63,11 @@ def test_a_recipe_names_what_its_files_have(title: str, text: str) -> None:
     names = {word for word in quoted if re.fullmatch(r"_?[A-Z][A-Z_]+|_[a-z_]+", word) and "FOO" not in word}
     unknown = {name for name in names if not re.search(rf"\b{name}\b", sources)}
     assert not unknown, f"{title}: no file of this recipe has {unknown}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").iterdir()), ids=lambda path: path.name)
+def test_a_command_of_a_workflow_is_one_value_of_yaml(path: Path) -> None:
+    """`: ` in a plain scalar begins a mapping, and then no job of the file runs at all: write `run: |`."""
+    commands = re.findall(r"^ *- (?:run|uses): (?![|>\"'])(.*)$", path.read_text(), re.MULTILINE)
+    assert commands
+    assert [command for command in commands if ": " in command] == []
