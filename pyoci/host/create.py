@@ -131,7 +131,7 @@ def _prepare_and_make(
         phase("seccomp program")
         from pyoci.host import seccomp
 
-        opened.seccomp_program = seccomp.for_container(plan.process.seccomp)
+        opened.seccomp_filter = seccomp.for_container(plan.process.seccomp)
     if plan.rootfs.pivot == "chroot":
         _attach_rootfs(plan, entry, state, opened)
     try:

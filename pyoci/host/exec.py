@@ -179,7 +179,7 @@ def _open(plan: ExecPlan, state: State) -> Inherited:
     if plan.process.seccomp is not None:
         from pyoci.host import seccomp
 
-        inherited.seccomp_program = seccomp.for_container(plan.process.seccomp)
+        inherited.seccomp_filter = seccomp.for_container(plan.process.seccomp)
     return inherited
 
 

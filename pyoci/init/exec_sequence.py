@@ -34,10 +34,10 @@ def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> NoRetu
 def _join(plan: ExecPlan, inherited: Inherited) -> None:
     """Begins in the host's namespaces, with the runtime's ids and capabilities."""
     phase("join the namespaces", side="process")
-    program = plan.process
+    planned = plan.process
     process.set_name("pyoci:exec")
     process.die_with_parent(signals.KILL)
-    bootstrap.set_affinity(program.cpu_affinity[0] if program.cpu_affinity else "", program.cpu_affinity is not None)
+    bootstrap.set_affinity(planned.cpu_affinity[0] if planned.cpu_affinity else "", planned.cpu_affinity is not None)
     bootstrap.join_all(inherited.namespaces)
     # container's namespaces except the PID namespace, all capabilities over its user namespace
     in_user_namespace = "user" in plan.namespaces
@@ -47,42 +47,42 @@ def _join(plan: ExecPlan, inherited: Inherited) -> None:
     for _, fd in inherited.namespaces:
         posix.close(fd)
     posix.umask(0)
-    if program.keyring is not None:
-        if program.selinux_label:
-            lsm.set_selinux_key(inherited.proc_fd, program.selinux_label)
-        keyring.join_session(program.keyring, others_may_search=in_user_namespace)
+    if planned.keyring is not None:
+        if planned.selinux_label:
+            lsm.set_selinux_key(inherited.proc_fd, planned.selinux_label)
+        keyring.join_session(planned.keyring, others_may_search=in_user_namespace)
 
 
 def _become_program(plan: ExecPlan, inherited: Inherited, channel: Channel) -> NoReturn:
     """Inside: every path is the container's, and hostile."""
     phase("inside the root")
-    program = plan.process
+    planned = plan.process
     if inherited.rootfs_fd >= 0:
         posix.fchdir(inherited.rootfs_fd)
         posix.chroot(".")
     posix.chdir("/")
     root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC))
     first = [process.new_session()]
-    if program.terminal:
-        terminal.connect(terminal.open_console(root, program, channel, device=False))
+    if planned.terminal:
+        terminal.connect(terminal.open_console(root, planned, channel, device=False))
         first.append(terminal.control())
     limits.personality(plan.personality)
     limits.place_memory(plan.memory_policy)
-    limits.prioritize_io(program)
-    scheduling = limits.schedule(program)
+    limits.prioritize_io(planned)
+    scheduling = limits.schedule(planned)
     if plan.limits_itself:
-        first += limits.own(program)
-    env = user.environment(program, root, inherited.proc_fd)
-    rights = confine.prepare(program, inherited.proc_fd, inherited.seccomp_program)
-    entered = working_directory.enter_early(program, root)
-    user.become(program, inherited.proc_fd)
+        first += limits.own(planned)
+    env = user.environment(planned, root, inherited.proc_fd)
+    rights = confine.prepare(planned, inherited.proc_fd, inherited.seccomp_filter)
+    entered = working_directory.enter_early(planned, root)
+    user.become(planned, inherited.proc_fd)
     rights.reduce(schedules=bool(scheduling))
     process.set_dumpable(False)  # the change of ids has set it to what /proc/sys/fs/suid_dumpable says
     if not entered:
-        working_directory.enter(program, root)
-    path = execute.look_up(program.args[0], env)
+        working_directory.enter(planned, root)
+    path = execute.look_up(planned.args[0], env)
     posix.close(root.fd)
     phase("continue in the PID namespace")
-    calls = execute.prepare(path, program, env, rights, channel.fd, first=[*first, *scheduling])
+    calls = execute.prepare(path, planned, env, rights, channel.fd, first=[*first, *scheduling])
     process.forget_caller()
     deferred.end_in_child(calls, channel.fd)

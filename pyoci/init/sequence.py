@@ -142,7 +142,7 @@ def _finish_root(
 
 
 def _become_program(
-    plan: Plan, program: Process, inherited: Inherited, channel: Channel, root: Root, console: int | None
+    plan: Plan, planned: Process, inherited: Inherited, channel: Channel, root: Root, console: int | None
 ) -> tuple[str, list[str], confine.Confinement, list[Call]]:
     """Fourth step: one program to become, its user, its rights, its place.
 
@@ -150,33 +150,33 @@ def _become_program(
     make first, where init is one.
     """
     unseen = plan.namespaces.birth == UNSEEN
-    limits.prioritize_io(program)
-    first = limits.schedule(program)
+    limits.prioritize_io(planned)
+    first = limits.schedule(planned)
     if unseen:
         first = [process.new_session(), *first]
     else:
         _make(first)
 
     phase("user, rights, working directory")
-    env = user.environment(program, root, inherited.proc_fd)
+    env = user.environment(planned, root, inherited.proc_fd)
     if console is not None:
         terminal.connect(console)
         first.append(terminal.control())
         if not unseen:
             _make(first[-1:])
     if not unseen and not plan.namespaces.has("user"):
-        limits.set_rlimits(program)
-    rights = confine.prepare(program, inherited.proc_fd, inherited.seccomp_program)
-    entered = working_directory.enter_early(program, root)
-    user.become(program, inherited.proc_fd)
+        limits.set_rlimits(planned)
+    rights = confine.prepare(planned, inherited.proc_fd, inherited.seccomp_filter)
+    entered = working_directory.enter_early(planned, root)
+    user.become(planned, inherited.proc_fd)
     rights.label()
-    rights.reduce(schedules=unseen and program.scheduler is not None)
+    rights.reduce(schedules=unseen and planned.scheduler is not None)
     process.set_dumpable(False)  # the change of ids has set it to what /proc/sys/fs/suid_dumpable says
     if not entered:
-        working_directory.enter(program, root)
-    path = execute.look_up(program.args[0], env)
+        working_directory.enter(planned, root)
+    path = execute.look_up(planned.args[0], env)
     posix.close(root.fd)
-    if program.seccomp is not None and program.seccomp.uses_notify:
+    if planned.seccomp is not None and planned.seccomp.uses_notify:
         # the listener must have its descriptor before the program can wait for an answer
         channel.send(messages.SECCOMP, "", rights.listen())
     process.forget_caller()
@@ -189,7 +189,7 @@ def _make(calls: list[Call]) -> None:
 
 
 def _wait_for_start(
-    program: Process,
+    planned: Process,
     path: str,
     env: list[str],
     rights: confine.Confinement,
@@ -198,7 +198,7 @@ def _wait_for_start(
     first: list[Call] | None,
 ) -> NoReturn:
     """Hand over, and leave the rest to C: Python has nothing left to do. `first`: of a child, which is init."""
-    calls = execute.prepare(path, program, env, rights, start_fd, channel.fd, first=first or [])
+    calls = execute.prepare(path, planned, env, rights, start_fd, channel.fd, first=first or [])
     if first is not None:
         deferred.end_in_child(calls, channel.fd, start_fd)
     _hand_over(channel)

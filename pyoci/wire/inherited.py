@@ -20,4 +20,4 @@ class Inherited(Record):
     namespaces: list[tuple[str, int]]  # joined namespaces in the order of the config
     pid_namespace: int = -1  # for a process that is not in the container's: what a new procfs shows
     cgroup: CgroupMounts | None = None
-    seccomp_program: bytes = b""
+    seccomp_filter: bytes = b""

@@ -37,6 +37,13 @@ def test_every_mount_of_the_usual_config(runtime: Runtime, bundle: Bundle) -> No
     assert {"/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys"} <= set(mounts)
 
 
+@pytest.mark.beyond_runc("with runc it belongs to the container's root")
+def test_the_queues_of_a_new_namespace_belong_to_nobody(runtime: Runtime, bundle: Bundle) -> None:
+    """docs/differences.md: it is mounted by the process that clone3(2) has just made, before an ID is mapped."""
+    bundle.user_namespace()
+    assert runtime.sh(bundle, "stat -c %u:%g:%a /dev/mqueue") == "65534:65534:1777"
+
+
 @pytest.mark.beyond_runc("runc 1.1.5 fails with EPERM")
 def test_a_read_only_bind_of_a_mount_with_flags(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
     # In a user namespace these flags are locked: a remount that dropped them would be refused.

@@ -21,7 +21,7 @@ class Confinement(Record):
 
     process: Process
     proc_fd: int
-    program: bytes
+    seccomp_filter: bytes
     labelled: bool = False
     reduced: bool = False
     applied: bool = False
@@ -43,7 +43,7 @@ class Confinement(Record):
         """Keep no capability but the program's own, and what `calls` need; `schedules`: a scheduler is among these."""
         sets = self.process.capabilities
         needed = 1 << CAP_SYS_NICE if schedules else 0
-        if self.program and not self.process.no_new_privileges:
+        if self.seccomp_filter and not self.process.no_new_privileges:
             needed |= 1 << CAP_SYS_ADMIN
         if needed & ~sets.effective == 0:
             self.reduced = True
@@ -59,7 +59,8 @@ class Confinement(Record):
             return []
         planned = self.process
         drop = [] if self.reduced else self._drop()
-        load = [seccomp.load(self.program, planned.seccomp.flags if planned.seccomp else 0)] if self.program else []
+        flags = planned.seccomp.flags if planned.seccomp else 0
+        load = [seccomp.load(self.seccomp_filter, flags)] if self.seccomp_filter else []
         if planned.no_new_privileges:
             return [*drop, process.no_new_privs(), *load]
         return [*(_regain_for_seccomp() if load else ()), *load, *drop]
@@ -86,14 +87,14 @@ class Confinement(Record):
         ]
 
 
-def prepare(planned: Process, proc_fd: int, program: bytes) -> Confinement:
+def prepare(planned: Process, proc_fd: int, seccomp_filter: bytes) -> Confinement:
     """Before the ids change: what takes the privileges that go with them."""
     effective, permitted, _ = capabilities.get()
     # before the bounding set shrinks: capset(2) refuses to add an inheritable capability that is not in it
     capabilities.set(effective, permitted, planned.capabilities.inheritable)
     capabilities.limit_bounding(planned.capabilities.bounding)
     capabilities.set_keep(True)
-    return Confinement(process=planned, proc_fd=proc_fd, program=program)
+    return Confinement(process=planned, proc_fd=proc_fd, seccomp_filter=seccomp_filter)
 
 
 def _regain_for_seccomp() -> list[Call]:

@@ -21,22 +21,22 @@ def place_memory(policy: MemoryPolicy | None) -> None:
         process.set_memory_policy(policy.mode, policy.nodemask, len(policy.nodemask) * 8 + 1, policy.words)
 
 
-def set_rlimits(program: Process) -> None:
+def set_rlimits(planned: Process) -> None:
     """While init still has the runtime's uid, which prlimit(2) asks for where CAP_SYS_RESOURCE is missing."""
-    for name, number, soft, hard in program.rlimits:
+    for name, number, soft, hard in planned.rlimits:
         process.set_rlimit(number, soft, hard, name)
 
 
-def own(program: Process) -> list[Call]:
+def own(planned: Process) -> list[Call]:
     """Made by the process that becomes the program, without privileges: it can lower limits, and not raise them."""
-    return [process.own_rlimit(number, soft, hard, name) for name, number, soft, hard in program.rlimits]
+    return [process.own_rlimit(number, soft, hard, name) for name, number, soft, hard in planned.rlimits]
 
 
-def schedule(program: Process) -> list[Call]:
+def schedule(planned: Process) -> list[Call]:
     """Made by the process that becomes the program: not every policy goes over to a child (sched(7))."""
-    if program.scheduler is None:
+    if planned.scheduler is None:
         return []
-    asked = program.scheduler
+    asked = planned.scheduler
     return [
         process.scheduler(
             asked.policy,
@@ -51,6 +51,6 @@ def schedule(program: Process) -> list[Call]:
     ]
 
 
-def prioritize_io(program: Process) -> None:
-    if program.io_priority is not None:
-        process.set_io_priority(*program.io_priority)
+def prioritize_io(planned: Process) -> None:
+    if planned.io_priority is not None:
+        process.set_io_priority(*planned.io_priority)
