@@ -26,7 +26,6 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import CgroupError, reason
-from pyoci.kernel import uapi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,6 +109,7 @@ if TYPE_CHECKING:
 
 
 ROOT = "/sys/fs/cgroup"
+NAME_MAX = 255  # bytes
 _PATH_MAX = 3800  # PATH_MAX without what lies around it: mount point, file name
 
 
@@ -218,10 +218,8 @@ def _checked(path: str | None) -> str | None:
             f"/linux/cgroupsPath: {path[:80]!r} names the root group; a container needs a group of its own"
         )
     lengths = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
-    if max(lengths) > uapi.NAME_MAX:
-        raise CgroupError(
-            f"/linux/cgroupsPath: {path[:80]!r}...: one of its names is longer than {uapi.NAME_MAX} bytes"
-        )
+    if max(lengths) > NAME_MAX:
+        raise CgroupError(f"/linux/cgroupsPath: {path[:80]!r}...: one of its names is longer than {NAME_MAX} bytes")
     if sum(lengths) + len(lengths) > _PATH_MAX:
         raise CgroupError(f"/linux/cgroupsPath: {path[:80]!r}...: it is longer than {_PATH_MAX} bytes")
     return ("/" if path.startswith("/") else "") + "/".join(parts)

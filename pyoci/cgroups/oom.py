@@ -23,7 +23,11 @@ class WatchV1:
             self._control = os.open(f"{group}/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise CgroupError(f"open {group}/memory.oom_control: {reason(error)}") from None
-        self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        try:
+            self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        except OSError as error:
+            os.close(self._control)
+            raise CgroupError(f"watch {group}: eventfd: {reason(error)}") from None
         try:
             files.write(f"{group}/cgroup.event_control", f"{self.fd} {self._control}")
         except CgroupError:

@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import posix
 
-from pyoci.cgroups import DELEGATE, SUBGROUP, files
+from pyoci.cgroups import DELEGATE, NAME_MAX, SUBGROUP, files
 from pyoci.cgroups.group import Group
 from pyoci.errors import CgroupError, reason
-from pyoci.kernel import uapi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,8 +44,8 @@ def _checked(name: str, text: str) -> str:
     parts = [part for part in text.split("/") if part not in ("", ".")]
     if ".." in parts or "\0" in text or "\n" in text:
         raise CgroupError(f"annotation {name}: {files.shown(text)} must be a path below the container's cgroup")
-    if any(len(part.encode("utf-8", "surrogateescape")) > uapi.NAME_MAX for part in parts):
-        raise CgroupError(f"annotation {name}: {files.shown(text)} has a part longer than {uapi.NAME_MAX} bytes")
+    if any(len(part.encode("utf-8", "surrogateescape")) > NAME_MAX for part in parts):
+        raise CgroupError(f"annotation {name}: {files.shown(text)} has a part longer than {NAME_MAX} bytes")
     return "/".join(parts)
 
 

@@ -80,19 +80,30 @@ def attached_device_programs(group_fd: int, name: str) -> list[int]:
     attributes = bytearray(_struct.pack("=IIIIQIIQ", group_fd, _ATTACH_DEVICE, 0, 0, address(ids), _PROGRAMS_MAX, 0, 0))
     _bpf(_PROG_QUERY, attributes, "list the device programs")
     count = _struct.unpack_from("=I", attributes, 24)[0]
-    programs = []
-    for (number,) in _struct.iter_unpack("=I", ids[: 4 * count]):
-        try:
-            fd = _bpf(_PROG_GET_FD_BY_ID, bytearray(_struct.pack("=III", number, 0, 0)), "open a device program")
-        except SyscallError as error:
-            if error.errno == errno.ENOENT:
-                continue  # it was detached meanwhile
-            raise
-        if _name(fd) == name:
+    programs: list[int] = []
+    try:
+        for (number,) in _struct.iter_unpack("=I", ids[: 4 * count]):
+            fd = _open_program(number)
+            if fd is None:
+                continue
             programs.append(fd)
-        else:
+            if _name(fd) != name:
+                posix.close(programs.pop())
+    except SyscallError:
+        for fd in programs:
             posix.close(fd)
+        raise
     return programs
+
+
+def _open_program(number: int) -> int | None:
+    """None when it was detached meanwhile."""
+    try:
+        return _bpf(_PROG_GET_FD_BY_ID, bytearray(_struct.pack("=III", number, 0, 0)), "open a device program")
+    except SyscallError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise
 
 
 def _name(fd: int) -> str:

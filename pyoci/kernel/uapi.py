@@ -126,8 +126,6 @@ PROPAGATION_NAMES = {MS_SHARED: "SHARED", MS_SLAVE: "SLAVE", MS_PRIVATE: "PRIVAT
 PROC_ROOT_INO = 1
 # namei.h: symbolic links that are followed for one path, path_resolution(7)
 MAXSYMLINKS = 40
-# limits.h: bytes of one name in a path
-NAME_MAX = 255
 # bpf_common.h: instructions of one filter
 BPF_MAXINSNS = 4096
 

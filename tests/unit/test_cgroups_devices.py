@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +14,9 @@ from hypothesis import strategies as st
 
 from pyoci.cgroups import device_program, devices, files
 from pyoci.cgroups.devices import Allowed
-from pyoci.errors import CgroupError
+from pyoci.cgroups.oom import WatchV1
+from pyoci.errors import CgroupError, SyscallError
+from pyoci.kernel import bpf
 from pyoci.plan import devices as plan_devices
 
 if TYPE_CHECKING:
@@ -301,3 +306,39 @@ def test_too_many_rules_are_refused_by_number() -> None:
     many: list[Rule] = [(True, "c", major, 0, "r") for major in range(1000)]
     with pytest.raises(CgroupError, match="1000 rules make a program of 7008 instructions"):
         device_program.build(many)
+
+
+def test_programs_that_were_opened_are_closed_when_one_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+
+    def call(_: int, attributes: bytearray, what: str) -> int:
+        if what.startswith("list"):
+            struct.pack_into("=I", attributes, 24, 3)
+        if what.startswith("open"):
+            if len(opened) == 2:
+                raise SyscallError(errno.EMFILE, what)
+            opened.append(os.open("/", os.O_PATH))
+            return opened[-1]
+        return 0
+
+    monkeypatch.setattr(bpf, "_bpf", call)
+    monkeypatch.setattr(bpf, "_name", lambda _: "ours")
+    with pytest.raises(SyscallError, match="open a device program"):
+        bpf.attached_device_programs(0, "ours")
+    assert len(opened) == 2
+    for fd in opened:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
+
+
+def test_a_watch_that_cannot_be_made_keeps_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "memory.oom_control").touch()
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(os, "eventfd", refuse)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(CgroupError, match="eventfd"):
+        WatchV1(str(tmp_path))
+    assert os.listdir("/proc/self/fd") == before
