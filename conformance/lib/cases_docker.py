@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 
 from lib import criu
 from lib.docker import CASES, HANDLER, Docker
 from lib.image import REFERENCE, USER, USER_ID
 from lib.processes import cgroup_value, fetch
-from lib.shell import Failed, Skipped
+from lib.shell import Failed, Result, Skipped
 
 case = CASES.case
 _SLEEP = ("sleep", "1000")
@@ -238,13 +239,23 @@ def checkpoint_start(docker: Docker) -> None:
     before = _last(docker)
     docker.docker("checkpoint", "create", "box", "point").ok()
     docker.shell.until(lambda: docker.inspect("box", "{{.State.Status}}") == "exited", "its end")
-    started = docker.docker("start", "--checkpoint", "point", "box")
+    started = _started_from_checkpoint(docker)
     if "/proc/0/ns/net" in started.err:
         # docker 28.5: the shim restores at the start that would follow, so that there is no process yet
         raise Skipped("this dockerd looks for the network of a process before it asks for it")
     started.ok()
     docker.shell.until(lambda: _last(docker) > before, "it counts again")
     docker.docker("exec", "box", "cat", "/starts").ok().prints("started")
+
+
+def _started_from_checkpoint(docker: Docker) -> Result:
+    """Tried again while containerd has what `checkpoint create` stored: docker 26 stores it anew and is refused."""
+    for _ in range(20):
+        started = docker.docker("start", "--checkpoint", "point", "box")
+        if "already exists" not in started.err:
+            break
+        time.sleep(0.5)
+    return started
 
 
 def _last(docker: Docker) -> int:

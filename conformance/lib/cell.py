@@ -49,7 +49,8 @@ class Cell:
     """
 
     def __init__(self, name: str, *, keep: Sequence[str] = (), fresh: Sequence[str] = (), unified: bool = True) -> None:
-        self.cgroups = Subtree(f"conformance-{os.getpid()}-{name}", unified)
+        # Two runs in PID namespaces of their own may have one process number, and one hierarchy of cgroups.
+        self.cgroups = Subtree(f"conformance-{os.urandom(4).hex()}-{name}", unified)
         self.left: list[str] = []
         self._keep = keep
         self._fresh = (*FRESH, *fresh)

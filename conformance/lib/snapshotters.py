@@ -10,7 +10,7 @@ from lib.shell import Failed, Shell
 
 _SIZE = 512 << 20
 _SECTOR = 512
-_POOL = f"conformance-{os.getpid()}"
+_POOL = f"conformance-{os.urandom(4).hex()}"
 
 
 class Ground:
