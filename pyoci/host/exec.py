@@ -78,9 +78,7 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
     try:
         inherited = _open(plan, state)
     except PyociError as error:
-        from pyoci.host import meanwhile
-
-        raise meanwhile.cause(error, entry, state, _HAS_STOPPED + state.id) from None
+        raise _cause(error, entry, state, program, options) from None
     group = _group(state, options.cgroups)
     undo_when_asked_to_end()
     try:

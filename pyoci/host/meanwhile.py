@@ -31,7 +31,10 @@ def cause(error: PyociError, entry: Entry, state: State, has_stopped: str) -> Py
 
 
 def _lives_on(state: State, seconds: float) -> bool:
-    init = status.hold_init(state)
+    try:
+        init = status.hold_init(state)
+    except SyscallError:
+        return True  # nobody knows: the error that there is stays
     if init is None:
         return False
     try:
