@@ -53,6 +53,9 @@ _RANGES = {"y": (0, 2**8 - 1)}
 _RANGES |= {name: (-(2**bits), 2**bits - 1) for name, bits in (("n", 15), ("i", 31), ("x", 63))}
 _RANGES |= {name: (0, 2**bits - 1) for name, bits in (("q", 16), ("u", 32), ("t", 64))}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+_HEX_DIGITS = {"u": 4, "U": 8}
+_HEX = frozenset("0123456789abcdefABCDEF")
+_LAST = 0x10FFFF
 _MICROSECONDS = 1_000_000
 
 
@@ -91,6 +94,13 @@ def read(text: str) -> tuple[str, Any]:
     value = reader.typed()
     reader.end()
     return value
+
+
+def _is_forbidden(character: str) -> bool:
+    """systemd writes strings into the unit's file, where a further line would be a further property (and a backslash at
+    the end takes the next one away), and reads that file at its next daemon-reload. D-Bus has no surrogates.
+    """
+    return (character < " " and character != "\t") or character == "\x7f" or "\ud800" <= character <= "\udfff"
 
 
 class _Reader:
@@ -147,9 +157,14 @@ class _Reader:
             if word not in ("true", "false"):
                 raise ValueError(f"{word!r} is neither true nor false")
             return word == "true"
+        if not word.isascii() or "_" in word:  # Python's own numbers have more forms
+            raise ValueError(f"{word!r} is not a number")
+        try:
+            value = float(word) if signature == "d" else int(word, 0)
+        except ValueError:
+            raise ValueError(f"{word!r} is not a number") from None
         if signature == "d":
-            return float(word)
-        value = int(word, 0)
+            return value
         lowest, highest = _RANGES[signature]
         if not lowest <= value <= highest:
             raise ValueError(f"{word} is not between {lowest} and {highest}")
@@ -176,13 +191,23 @@ class _Reader:
             if not character:
                 raise ValueError(f"the string has no closing {quote}")
             self.position += 1
-            if character == "\\":
-                escaped = self.text[self.position : self.position + 1]
-                self.position += 1
-                character = _ESCAPES.get(escaped, escaped)
-            text += character
+            text += self._escaped() if character == "\\" else character
         self.position += 1
+        if text.endswith("\\") or any(_is_forbidden(character) for character in text):
+            raise ValueError("a string of a unit has no control characters, and no backslash at its end")
         return text
+
+    def _escaped(self) -> str:
+        escaped = self.text[self.position : self.position + 1]
+        self.position += 1
+        count = _HEX_DIGITS.get(escaped, 0)
+        if not count:
+            return _ESCAPES.get(escaped, escaped)
+        digits = self.text[self.position : self.position + count]
+        self.position += count
+        if len(digits) < count or not set(digits) <= _HEX:
+            raise ValueError(f"\\{escaped} needs {count} hexadecimal digits")
+        return chr(min(int(digits, 16), _LAST))
 
     def _word(self) -> str:
         self._space()

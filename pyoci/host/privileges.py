@@ -10,8 +10,10 @@ import posix
 
 def describe() -> str:
     """One line: user, capabilities that are missing, securebits, no_new_privs."""
-    import prctl
-
+    try:
+        import prctl
+    except ImportError as error:
+        return f"runtime: uid {posix.geteuid()}, its privileges are not described: {error}"
     missing = [f"CAP_{name.upper()}" for name in prctl.ALL_CAP_NAMES if not getattr(prctl.cap_permitted, name)]
     return (
         f"runtime: uid {posix.geteuid()}, without {', '.join(missing) or 'no capability'}, "

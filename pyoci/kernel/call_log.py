@@ -6,12 +6,14 @@ kernel, so that nothing is asked without it. The container's side tells its call
 
 from __future__ import annotations
 
+import _signal
 import _struct
+import builtins
 import errno
 import posix
 import sys
 
-from pyoci.kernel import call, uapi
+from pyoci.kernel import _raw, call, uapi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-_PLACES = ("pyoci.kernel.", "pyoci.init.", "pyoci.cgroups.")
+_PLACES = ("pyoci.kernel.", "pyoci.init.", "pyoci.cgroups.", "pyoci.state.", "pyoci.host.")
 # What only works on values, and what never returns.
 _SILENT = frozenset(
     """
@@ -82,23 +84,37 @@ _LENGTH = 200
 
 
 def install(tell: Callable[[str], None]) -> None:
-    """From now on each call is logged, here and in processes that are forked; by modules that are loaded by now."""
+    """From now on each call is logged, here and in processes that are forked."""
     call.log = tell
-    names = {number: name for name, number in call.SYS.items()}
-    plain = call.syscall
+    _replace()
+    if builtins.__import__ is not _import_and_replace:
+        builtins.__import__ = _import_and_replace
 
-    def syscall(number: int, *arguments: int | bytes | bytearray | None) -> int:
-        name = names.get(number, f"syscall {number}")
-        return int(_told(lambda: described(name, arguments), plain, number, *arguments))
 
-    traced = _Traced(posix)
+_import = builtins.__import__
+
+
+def _import_and_replace(*arguments: Any, **named: Any) -> Any:
+    """Many modules are imported by the function that needs them."""
+    before = len(sys.modules)
+    module = _import(*arguments, **named)
+    if len(sys.modules) != before:
+        _replace()
+    return module
+
+
+def _replace() -> None:
+    """In the modules that are loaded by now, what makes calls."""
     for module_name, module in list(sys.modules.items()):
-        if not module_name.startswith(_PLACES) or module in (call, sys.modules[__name__]):
-            continue
-        if getattr(module, "syscall", None) is plain:
-            module.syscall = syscall  # type: ignore[attr-defined]
-        if getattr(module, "posix", None) is posix:
-            module.posix = traced  # type: ignore[attr-defined]
+        if module_name.startswith(_PLACES) and module not in (call, sys.modules[__name__]):
+            for name, plain, traced in _MAKERS:
+                if getattr(module, name, None) is plain:
+                    setattr(module, name, traced)
+
+
+def _syscall(number: int, *arguments: int | bytes | bytearray | None) -> int:
+    name = _NAMES.get(number, f"syscall {number}")
+    return int(_told(lambda: described(name, arguments), _PLAIN, number, *arguments))
 
 
 def described(name: str, arguments: tuple[int | bytes | bytearray | None, ...]) -> str:
@@ -174,6 +190,34 @@ class _Traced:
         return told
 
 
+class _Raw:
+    """`_raw`, whose clone3 tells of the child. In the child itself it tells nothing: what it may use is not settled."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(_raw, name)
+
+    def clone3(self, flags: int, cgroup_fd: int) -> tuple[int, int]:
+        words = f"clone3(flags={_flags(flags, ['CLONE_'])}, cgroup={cgroup_fd})"
+        try:
+            pid, pidfd = _raw.clone3(flags, cgroup_fd)
+        except OSError as error:
+            _tell(f"{words}{_failure(error)}")
+            raise
+        if pid:
+            _tell(f"{words} = {pid}, pidfd {pidfd}")
+        return pid, pidfd
+
+
+_NAMES = {number: name for name, number in call.SYS.items()}
+_PLAIN = call.syscall
+_MAKERS: tuple[tuple[str, object, object], ...] = (
+    ("syscall", _PLAIN, _syscall),
+    ("posix", posix, _Traced(posix)),
+    ("_signal", _signal, _Traced(_signal)),
+    ("_raw", _raw, _Raw()),
+)
+
+
 def _worded(name: str, function: object, arguments: tuple[object, ...], keywords: dict[str, object]) -> str:
     # "($module, path, mode=511, *, dir_fd=None)": CPython's Argument Clinic writes it for every function of C
     signature = getattr(function, "__text_signature__", None) or ""
@@ -197,11 +241,15 @@ def _told(words: Callable[[], str], function: Callable[..., Any], *arguments: ob
     try:
         result = function(*arguments, **named)
     except OSError as error:
-        number = error.errno or 0
-        _tell(f"{words()} = -1 {errno.errorcode.get(number, number)} ({posix.strerror(number).lower()})")
+        _tell(f"{words()}{_failure(error)}")
         raise
     _tell(f"{words()} = {_object(result)}" if result is not None else words())
     return result
+
+
+def _failure(error: OSError) -> str:
+    number = error.errno or 0
+    return f" = -1 {errno.errorcode.get(number, number)} ({posix.strerror(number).lower()})"
 
 
 def _tell(words: str) -> None:

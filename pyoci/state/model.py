@@ -18,8 +18,8 @@ CREATING, CREATED, RUNNING, PAUSED, STOPPED = "creating", "created", "running", 
 FORMAT = 2
 _MAX_PID = 1 << 22  # PID_MAX_LIMIT, linux/threads.h
 MAX_BYTES = 16 << 20  # annotations and hooks come from config.json, which has the same limit
-# Engines give all runtimes one root. runc takes every state.json in it for its own, and its list (1.3 to 1.5) ends with
-# a null pointer where `config` is missing. With one of another type it passes the entry over.
+# Engines give all runtimes one root. runc takes every state.json in it for its own, and its list (1.5) ends with a null
+# pointer where `config` is missing. With one of another type it passes the entry over.
 _NOT_RUNC = {"config": "pyoci's: see config.json"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,37 @@ def test_others_tell_theirs(
     options = {"state": (), "kill": (), "delete": ("--force",)}[command]
     runtime.expect(command, *options, container.id, options=log)
     assert any(words.startswith("call: ") for words in entries(scratch / "log"))
+
+
+TOLD: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "create": (("create", "--bundle", "BUNDLE", "OTHER"), ("clone3(flags=CLONE_NEW", "move_mount(", "rename(")),
+    "exec": (("exec", "ID", "/bin/true"), ("clone3(flags=0", "setns(", "setresuid(")),
+    "kill": (("kill", "ID", "WINCH"), ("pidfd_send_signal(",)),
+    "kill all": (("kill", "--all", "ID", "WINCH"), ("pidfd_send_signal(",)),
+    "pause": (("pause", "ID"), ("write(",)),
+    "update": (("update", "--pids-limit", "77", "ID"), ("data=b'77'",)),
+    "mounts add": (("mounts", "add", "ID", "FILE"), ("clone3(flags=0", "setns(", "move_mount(", "rename(")),
+    "delete": (("delete", "--force", "ID"), ("pidfd_send_signal(", "rmdir(path='/sys/fs/cgroup/", "unlink(")),
+}
+
+
+@pytest.mark.parametrize("command", TOLD)
+def test_each_call_that_changes_something_is_told(
+    runtime: Runtime, new_bundle: Callable[[], Bundle], scratch: Path, log: tuple[str, ...], command: str
+) -> None:
+    """By whichever module makes it, and by those that are imported only for this command."""
+    bundle, second = new_bundle(), new_bundle()
+    bundle.sleeps()
+    second.write()
+    container = runtime.start(bundle)
+    mounts = scratch / "mounts.json"
+    mounts.write_text('[{"destination": "/mnt", "type": "tmpfs", "source": "tmpfs"}]')
+    place = {"ID": container.id, "OTHER": runtime.add(second), "BUNDLE": str(second.path), "FILE": str(mounts)}
+    words, calls = TOLD[command]
+    runtime.expect(*(place.get(word, word) for word in words), options=log)
+    told = "\n".join(entries(scratch / "log"))
+    for call in calls:
+        assert call in told
 
 
 def test_a_refused_call_has_its_number(runtime: Runtime, bundle: Bundle, scratch: Path, log: tuple[str, ...]) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import itertools
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
@@ -84,3 +87,45 @@ def test_the_program_is_as_dumpable_as_any(runtime: Runtime, bundle: Bundle) -> 
     container = runtime.start(bundle)
     found = inside(container.pid, lambda: intrusions(1), USUAL)
     assert {name for name, code in found.items() if code == 0} >= {"attach", "fd", "exe", "root", "mem", "getfd"}
+
+
+ENTERING = {
+    "create": ("create", "--bundle", "BUNDLE", "OTHER"),
+    "exec": ("exec", "ID", "/bin/true"),
+    "exec as another user": ("exec", "--user", "1000:1000", "ID", "/bin/true"),
+    "mounts add": ("mounts", "add", "ID", "FILE"),
+    "mounts remove": ("mounts", "remove", "ID", "FILE"),
+}
+
+
+@pytest.mark.beyond_runc("tells no calls")
+@pytest.mark.parametrize("users", ["same", "mapped"])
+@pytest.mark.parametrize("command", ENTERING)
+def test_from_its_first_moment_and_after_each_change_of_ids(
+    runtime: Runtime, new_bundle: Callable[[], Bundle], scratch: Path, command: str, users: str
+) -> None:
+    """Wherever a process of the runtime is seen (the host's PID namespace), and whatever fs.suid_dumpable says, which
+    setresuid(2) goes by.
+    """
+    bundle, second = new_bundle(), new_bundle()
+    if users == "mapped":
+        bundle.user_namespace()
+        second.user_namespace()
+    bundle.sleeps()
+    second.write()
+    container = runtime.start(bundle)
+    file = scratch / "mounts.json"
+    file.write_text('[{"destination": "/mnt", "type": "tmpfs", "source": "tmpfs"}]')
+    if command == "mounts remove":
+        runtime.expect("mounts", "add", container.id, str(file))
+    place = {"ID": container.id, "OTHER": runtime.add(second), "BUNDLE": str(second.path), "FILE": str(file)}
+    log = scratch / "log"
+    words = [place.get(word, word) for word in ENTERING[command]]
+    runtime.expect(*words, options=["--debug", "--log", str(log)])
+    calls = [line for line in log.read_text().splitlines() if "call: " in line or "side: " in line]
+    cleared = [at for at, line in enumerate(calls) if "PR_SET_DUMPABLE, arg2=0" in line]
+    clone = next(at for at, line in enumerate(calls) if "clone3(" in line)
+    assert any(at < clone for at in cleared), calls
+    changes = [at for at, line in enumerate(calls) if "setresuid(" in line and "side: " in line]
+    for change, until in itertools.pairwise([*changes, len(calls)]):
+        assert any(change < at < until for at in cleared if "side: " in calls[at]), calls[change:until]

@@ -12,6 +12,9 @@ import pytest
 from helpers.bundle import Bundle
 from helpers.runtime import Runtime
 
+from pyoci.errors import UnsupportedError
+from pyoci.host import open_for_init
+
 Edit = Callable[[Bundle], Any]
 FILES = {"network": "net", "ipc": "ipc", "uts": "uts", "mount": "mnt", "user": "user", "cgroup": "cgroup", "pid": "pid"}
 
@@ -75,3 +78,12 @@ def test_without_such_a_wish_it_is_the_hosts(runtime: Runtime, bundle: Bundle, s
     assert container.namespace(FILES[kind]) == os.readlink(f"/proc/self/ns/{FILES[kind]}")
     assert runtime.exec(container.id, "true").status == 0
     assert host() == before
+
+
+@pytest.mark.beyond_runc("a function of pyoci's")
+@pytest.mark.parametrize("kind", ["uts", "ipc", "network", "cgroup"])
+def test_a_path_that_has_become_the_hosts_since_the_plan_was_made(kind: str) -> None:
+    """The plan allows sysctls and names where the namespace is the container's; so it is looked at again, when it is open."""
+    path = f"/proc/self/ns/{FILES[kind]}"
+    with pytest.raises(UnsupportedError, match="it has become the runtime's own"):
+        open_for_init._open_namespace(kind, path)

@@ -42,7 +42,8 @@ def test_numbers_beyond_their_type_are_refused(kind: str, _signature: str, lowes
         ("1.5", ("d", 1.5)),
         ("double 2", ("d", 2.0)),
         ("'inactive-or-failed'", ("s", "inactive-or-failed")),
-        ('"a\'b\\"c\\n"', ("s", "a'b\"c\n")),
+        ('"a\'b\\"c\\t"', ("s", "a'b\"c\t")),
+        ("'\\u00e4 \\U0001f600'", ("s", "\u00e4 \U0001f600")),
         ("string 'x'", ("s", "x")),
         ("['network.target', 'a b']", ("as", ["network.target", "a b"])),
         ("[1,2]", ("ai", [1, 2])),
@@ -63,7 +64,8 @@ def test_values(text: str, found: tuple[str, Any]) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "'", "'a", "a", "1 2", "uint64", "uint64 -1", "byte 256", "[", "[1", "[1 2]", "[]", "@zz 1", "@as 'a'", "{}",
-     "true false", "99999999999", "boolean 1", "@", "[" * 5000],
+     "true false", "99999999999", "boolean 1", "@", "[" * 5000, "1_0", "int32 1_0", "1_0.5", "double 1_0", "int32 ٩",
+     "double ٩", "nothing", "(1,)", "<1>", "inf", "'\\u12'", "'\\uzzzz'", "'\\U0000"],
 )  # fmt: skip
 def test_what_is_no_value_is_refused(text: str) -> None:
     with pytest.raises(CgroupError, match="CollectMode"):
@@ -138,6 +140,31 @@ def test_seconds_become_microseconds() -> None:
 def test_seconds_that_are_no_microseconds_are_refused(text: str) -> None:
     with pytest.raises(CgroupError, match="TimeoutStopSec"):
         properties({f"{PREFIX}TimeoutStopSec": text})
+
+
+@pytest.mark.parametrize("number", ["1_0", "x", "٩", "nothing", "", "double e"])
+def test_a_number_is_named_so(number: str) -> None:
+    with pytest.raises(CgroupError, match=r"is not a number$") as refusal:
+        properties({f"{PREFIX}TimeoutStopUSec": number})
+    assert "literal" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["Description", "Documentation", "After", "CollectMode", "TimeoutStopSec"])
+@pytest.mark.parametrize("array", [False, True])
+@pytest.mark.parametrize(
+    "end", ["\n", "\r", "\0", "\x7f", "\x1b", "\\n", "\\r", "\\u000a", "\\U0000000A", "\ud800", "\\ud800"]
+)
+def test_a_string_adds_no_line_to_the_file_of_the_unit(name: str, array: bool, end: str) -> None:
+    """At the next daemon-reload systemd would find `SuccessAction=poweroff-force` there."""
+    text = f"'x{end}SuccessAction=poweroff-force'"
+    with pytest.raises(CgroupError, match="no control characters"):
+        properties({f"{PREFIX}{name}": f"['y', {text}]" if array else text})
+
+
+def test_a_string_takes_no_line_away_from_the_file_of_the_unit() -> None:
+    """A line that ends with a backslash goes on in the next one, which may be a limit."""
+    with pytest.raises(CgroupError, match="no backslash at its end"):
+        properties({f"{PREFIX}Description": r"'x\\'"})
 
 
 @pytest.mark.parametrize("text", ["objectpath '/x'", "objectpath 'x'", "signature 'zz('", "@o '/x'", "@ag ['s']"])
