@@ -6,7 +6,6 @@ kernel, so that nothing is asked without it. The container's side tells its call
 
 from __future__ import annotations
 
-import _signal
 import _struct
 import builtins
 import errno
@@ -17,9 +16,12 @@ from pyoci.kernel import _raw, call, uapi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
     from collections.abc import Callable
     from types import ModuleType
     from typing import Any
+else:
+    import _signal
 
 _PLACES = ("pyoci.kernel.", "pyoci.init.", "pyoci.cgroups.", "pyoci.state.", "pyoci.host.")
 # What only works on values, and what never returns.

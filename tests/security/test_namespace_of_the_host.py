@@ -83,7 +83,7 @@ def test_without_such_a_wish_it_is_the_hosts(runtime: Runtime, bundle: Bundle, s
 @pytest.mark.beyond_runc("a function of pyoci's")
 @pytest.mark.parametrize("kind", ["uts", "ipc", "network", "cgroup"])
 def test_a_path_that_has_become_the_hosts_since_the_plan_was_made(kind: str) -> None:
-    """The plan allows sysctls and names where the namespace is the container's; so it is looked at again, when it is open."""
+    """The plan allows sysctls and names where it is the container's; so it is looked at again, when it is open."""
     path = f"/proc/self/ns/{FILES[kind]}"
     with pytest.raises(UnsupportedError, match="it has become the runtime's own"):
         open_for_init._open_namespace(kind, path)
