@@ -166,9 +166,10 @@ class Entry:
             now = time.monotonic()
             end = end or now + _PATIENCE
             if now > end:
-                raise StateError(
-                    f"lock container {self.id}: another pyoci command has been at work on it for {_PATIENCE:.0f} s"
-                )
+                from pyoci.state import lock_holder
+
+                who = f"another pyoci command{lock_holder.words(self.dirfd)}"
+                raise StateError(f"lock container {self.id}: {who} has been at work on it for {_PATIENCE:.0f} s")
             time.sleep(0.002)
         if self.is_removed():
             raise ContainerNotFound(self.id)

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from helpers import cgroup
 from helpers.bundle import Bundle
 from helpers.leaks import children
 from helpers.runtime import Runtime, until
-from helpers.stepped import Stepped
+from helpers.stepped import CONNECT, Stepped
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -459,10 +460,31 @@ def test_a_command_that_holds_the_lock_for_ever(runtime: Runtime, bundle: Bundle
     folder = os.open(runtime.root / container.id, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        assert "another pyoci command has been at work on it" in runtime.fails("start", container.id, limit=25)
+        said = runtime.fails("start", container.id, limit=25)
+        assert f"another pyoci command, process {os.getpid()}, has been at work on it" in said
     finally:
         os.close(folder)
     container.start()
+
+
+@pytest.mark.beyond_runc("has no lock")
+def test_a_start_that_is_stopped_with_the_lock(runtime: Runtime, bundle: Bundle) -> None:
+    """`kill` needs no lock. `delete --force` kills the container, waits for the lock, and says who has it."""
+    container = runtime.create(bundle)
+    seen = False
+    with Stepped(runtime.arguments("start", container.id)) as stepped:
+        for _ in stepped:
+            call = stepped.entered()
+            if not seen and call is not None and call[0] == CONNECT:
+                seen = True
+                assert container.status == "created"
+                said = runtime.fails("delete", "--force", container.id, limit=25)
+                assert re.search(r"another pyoci command, process \d+, which is stopped, has been at work", said)
+                assert container.status == "stopped"
+        assert stepped.status == 1
+    assert seen
+    container.wait()
+    container.delete("--force")
 
 
 @pytest.mark.parametrize("ending", [*ENDING, signal.SIGQUIT], ids=lambda n: n.name)

@@ -1,0 +1,34 @@
+"""Who has the lock of an entry: for the words of a command that has waited long enough."""
+
+from __future__ import annotations
+
+import posix
+
+from pyoci.kernel import proc_stat, read_text
+
+_STOPPED = "Tt"  # proc_pid_stat(5): by a signal, by a tracer
+
+
+def words(folder: int) -> str:
+    """`, process 7, which is stopped,` or nothing: a process of another PID namespace has no number here."""
+    pid = _holder(folder)
+    if pid <= 0:
+        return ""
+    stat = proc_stat.stat(pid)
+    is_stopped = stat is not None and stat[0] in _STOPPED
+    return f", process {pid}{', which is stopped' if is_stopped else ''},"
+
+
+def _holder(folder: int) -> int:
+    """proc_locks(5): `1: FLOCK  ADVISORY  WRITE 7 00:1a:42 0 EOF`, the device in hexadecimal."""
+    status = posix.fstat(folder)
+    file = f"{posix.major(status.st_dev):02x}:{posix.minor(status.st_dev):02x}:{status.st_ino}"
+    try:
+        lines = read_text("/proc/locks").splitlines()
+    except OSError:
+        return 0
+    for line in lines:
+        fields = line.split()
+        if len(fields) > 5 and fields[1] == "FLOCK" and fields[5] == file and fields[4].isdigit():
+            return int(fields[4])
+    return 0
