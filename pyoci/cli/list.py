@@ -15,6 +15,7 @@ from pyoci.cli import options, output
 from pyoci.cli.options import Call, Option
 from pyoci.errors import NO_SUCH_FILE, ContainerNotFound, PyociError, StateError, UsageError
 from pyoci.host.status import state_document
+from pyoci.state import others
 from pyoci.state.store import Entry, Store
 
 TYPE_CHECKING = False
@@ -100,7 +101,7 @@ def _is_of_another_runtime(store: Store, container_id: str) -> bool:
     """Engines give all runtimes one root: runc's containers are not pyoci's to show, nor to warn of."""
     try:
         with store.open(container_id) as entry:
-            return entry.is_of_another_runtime()
+            return others.are_in(entry.dirfd)
     except (OSError, PyociError):
         return False
 

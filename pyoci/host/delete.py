@@ -142,10 +142,10 @@ def _delete_by_force(entry: Entry) -> None:
     entry.lock()
     state = _read_if_whole(entry)
     if state is None:
-        if entry.is_of_another_runtime():
-            from pyoci.state.others import WORDS
+        from pyoci.state import others
 
-            raise StateError(f"remove {entry.path}: {WORDS}")
+        if others.are_in(entry.dirfd):
+            raise StateError(f"remove {entry.path}: {others.WORDS}")
         other = entry.foreign()
         if other:
             raise StateError(

@@ -10,13 +10,13 @@ _STOPPED = "Tt"  # proc_pid_stat(5): by a signal, by a tracer
 
 
 def words(folder: int) -> str:
-    """`, process 7, which is stopped,` or nothing: a process of another PID namespace has no number here."""
-    pid = _holder(folder)
-    if pid <= 0:
-        return ""
-    stat = proc_stat.stat(pid)
-    is_stopped = stat is not None and stat[0] in _STOPPED
-    return f", process {pid}{', which is stopped' if is_stopped else ''},"
+    """The process by its number, where it has one in this PID namespace, and whether it is stopped."""
+    who, pid = "another pyoci command", _holder(folder)
+    if pid > 0:
+        stat = proc_stat.stat(pid)
+        is_stopped = stat is not None and stat[0] in _STOPPED
+        who += f", process {pid}{', which is stopped' if is_stopped else ''},"
+    return f"{who} has been at work on it"
 
 
 def _holder(folder: int) -> int:

@@ -20,6 +20,25 @@ def are_in(folder: int) -> bool:
     return any(mark in names for mark in _MARKS) or (_STATE_FILE in names and _is_another_state(folder))
 
 
+def foreign(folder: int, ours: tuple[str, ...]) -> str:
+    """A name in the folder that is none of `ours`, which entries of pyoci's have; empty without."""
+    return next((name for name in posix.listdir(folder) if name not in ours and not _is_temporary(name, ours)), "")
+
+
+def way_out(folder: int, container_id: str, ours: tuple[str, ...]) -> str:
+    """What to do about an entry whose record cannot be read."""
+    if are_in(folder):
+        return WORDS
+    if other := foreign(folder, ours):
+        return f"the folder is not a container's, since it holds {other!r}: --root names another folder"
+    return f"pyoci delete --force {container_id} removes it"
+
+
+def _is_temporary(name: str, ours: tuple[str, ...]) -> bool:
+    """Of a write to the entry that was killed."""
+    return name.startswith(".") and name[1:].rpartition(".")[0] in ours
+
+
 def _is_another_state(folder: int) -> bool:
     """A record of pyoci's says its format first of all; one that was cut or overwritten is not even an object."""
     flags = posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_NOCTTY | posix.O_CLOEXEC

@@ -168,8 +168,7 @@ class Entry:
             if now > end:
                 from pyoci.state import lock_holder
 
-                who = f"another pyoci command{lock_holder.words(self.dirfd)}"
-                raise StateError(f"lock container {self.id}: {who} has been at work on it for {_PATIENCE:.0f} s")
+                raise StateError(f"lock container {self.id}: {lock_holder.words(self.dirfd)} for {_PATIENCE:.0f} s")
             time.sleep(0.002)
         if self.is_removed():
             raise ContainerNotFound(self.id)
@@ -307,7 +306,9 @@ class Entry:
 
     def foreign(self) -> str:
         """Something in the folder that is in no container's entry, empty without: --root may be another folder."""
-        return next((name for name in posix.listdir(self.dirfd) if name not in _NAMES and not _is_temporary(name)), "")
+        from pyoci.state import others
+
+        return others.foreign(self.dirfd, _NAMES)
 
     def remove(self) -> None:
         """Delete the entry and free its ID. Raises StateError.
@@ -360,26 +361,10 @@ class Entry:
         except FileNotFoundError:
             pass
 
-    def is_of_another_runtime(self) -> bool:
-        """Whether runc, crun or another one made this container: there it is as whole as it was."""
+    def _way_out(self) -> str:
         from pyoci.state import others
 
-        return others.are_in(self.dirfd)
-
-    def _way_out(self) -> str:
-        if self.is_of_another_runtime():
-            from pyoci.state.others import WORDS
-
-            return WORDS
-        other = self.foreign()
-        if other:
-            return f"the folder is not a container's, since it holds {other!r}: --root names another folder"
-        return f"pyoci delete --force {self.id} removes it"
-
-
-def _is_temporary(name: str) -> bool:
-    """Of a `write_file` that was killed."""
-    return name.startswith(".") and name[1:].rpartition(".")[0] in _NAMES
+        return others.way_out(self.dirfd, self.id, _NAMES)
 
 
 def _place_while_made(root: str, container_id: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from helpers import fake_init
 
 from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError, SyscallError
+from pyoci.state import others
 from pyoci.state.store import STATE_FILE, Entry, Store, check_id
 
 
@@ -356,7 +357,7 @@ def test_the_container_of_another_runtime(store: Store, runtime: str) -> None:
     for name, text in OTHERS[runtime].items():
         (folder / name).write_text(text)
     with store.open("c") as entry:
-        assert entry.is_of_another_runtime()
+        assert others.are_in(entry.dirfd)
         with pytest.raises(StateError, match="another runtime made this container") as refusal:
             entry.read()
     assert "--force" not in str(refusal.value)
@@ -368,6 +369,6 @@ def test_a_broken_record_is_of_no_other_runtime(store: Store, text: str) -> None
     folder.mkdir(parents=True)
     (folder / "state.json").write_text(text)
     with store.open("c") as entry:
-        assert not entry.is_of_another_runtime()
+        assert not others.are_in(entry.dirfd)
         with pytest.raises(StateError, match="pyoci delete --force c removes it"):
             entry.read()
