@@ -249,7 +249,7 @@ def _listed(names: list[str]) -> str:
 def _why_not_executable(view: View, program: Wanted, place: str, fd: int, refused: bool, depth: int) -> str:
     status = posix.fstat(fd)
     if stat.S_ISDIR(status.st_mode):
-        return f"{place} is a folder: /process/args names a program in it"
+        return f"{place} is a folder: a program in it must be named"
     if not stat.S_ISREG(status.st_mode):
         return f"{place} is not a regular file"
     if refused and posix.fstatvfs(fd).f_flag & posix.ST_NOEXEC:

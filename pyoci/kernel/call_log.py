@@ -7,7 +7,6 @@ kernel, so that nothing is asked without it. The container's side tells its call
 from __future__ import annotations
 
 import _struct
-import builtins
 import errno
 import posix
 import sys
@@ -89,11 +88,11 @@ def install(tell: Callable[[str], None]) -> None:
     """From now on each call is logged, here and in processes that are forked."""
     call.log = tell
     _replace()
-    if builtins.__import__ is not _import_and_replace:
-        builtins.__import__ = _import_and_replace
+    _BUILTINS.__import__ = _import_and_replace  # type: ignore[attr-defined]
 
 
-_import = builtins.__import__
+_BUILTINS = sys.modules["builtins"]
+_import = __import__
 
 
 def _import_and_replace(*arguments: Any, **named: Any) -> Any:

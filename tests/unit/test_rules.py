@@ -272,6 +272,11 @@ REFUSED = [
         "/linux/sysctl/vm.overcommit_memory",
     ),
     ("sysctl_is_the_containers", config(linux_sysctl={"kernel.hostname": "x"}), "/linux/sysctl/kernel.hostname"),
+    (
+        "sysctl_has_one_value",
+        config(linux_sysctl={"net.ipv4.ip_forward": "1", "net/ipv4/ip_forward": "0"}),
+        "/linux/sysctl/net~1ipv4~1ip_forward",
+    ),
     ("sysctl_is_the_containers", config(linux_sysctl={"net.//.x": "1"}), "/linux/sysctl/net.~1~1.x"),
     ("sysctl_is_the_containers", config(linux_sysctl={"net/../vm/x": "1"}), "/linux/sysctl/net~1..~1vm~1x"),
     (

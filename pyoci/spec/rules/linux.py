@@ -116,6 +116,15 @@ def sysctl_is_the_containers(config: Config) -> Iterator[Problem]:
             yield place, name, "a parameter of a namespace: net.*, user.*, fs.mqueue.*, the IPC ones of kernel.*"
 
 
+def sysctl_has_one_value(config: Config) -> Iterator[Problem]:
+    """A parameter has several names (sysctl(8): dots, or slashes): one of two values would not be applied."""
+    values: dict[str, tuple[str, str]] = {}
+    for name, value in config.get("linux", {}).get("sysctl", {}).items():
+        other, first = values.setdefault(sysctl_path(name) or name, (name, value))
+        if value != first:
+            yield f"/linux/sysctl/{escape(name)}", value, f"{first!r}, as /linux/sysctl/{escape(other)} says"
+
+
 def _needs(has: dict[str, str | None], kind: str, place: str, name: str) -> Iterator[Problem]:
     if kind not in has:
         yield place, name, f"needs a namespace of type {kind} in /linux/namespaces: without it the host's would change"
@@ -256,6 +265,7 @@ RULES = (
     listener_path_fits,
     device_paths_differ,
     sysctl_is_the_containers,
+    sysctl_has_one_value,
     time_offsets_need_new_time_namespace,
     net_devices_can_move,
     cgroups_path_stays_below,
