@@ -53,6 +53,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
     for item in items:
+        if item.path.name.startswith("test_fuzz_"):
+            item.add_marker("thorough")
         if os.geteuid() != 0 and NEED_ROOT & set(item.path.parts):
             item.add_marker(pytest.mark.skip(reason="needs root"))
 
