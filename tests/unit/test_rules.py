@@ -724,6 +724,7 @@ def resolve(name: str, reference: str) -> tuple[str, Any]:
     return name, schema
 
 
+@pytest.mark.thorough
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_rule_stumbles_over_what_the_schema_takes(data: st.DataObject) -> None:
@@ -740,6 +741,7 @@ def test_no_rule_stumbles_over_what_the_schema_takes(data: st.DataObject) -> Non
     assert json.dumps(document) == before, "a rule changed the config"
 
 
+@pytest.mark.thorough
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_all_problems_of_anything(data: st.DataObject) -> None:
