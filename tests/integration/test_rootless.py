@@ -125,6 +125,16 @@ def test_the_state_is_kept_in_the_users_runtime_folder(runtime: Runtime, bundle:
     assert not list(home.glob(f"*/{name}"))
 
 
+@pytest.mark.beyond_runc("runc binds whatever lies there")
+def test_a_device_that_is_another_one_on_the_host(runtime: Runtime, bundle: Bundle, home: Path) -> None:
+    """The container would have /dev/zero for the null device."""
+    bundle.linux["devices"] = [{"path": "/dev/zero", "type": "c", "major": 1, "minor": 3}]
+    bundle.write()
+    result = call(runtime, home, "run", "--bundle", str(bundle.path), runtime.new_id())
+    assert result.status != 0
+    assert "is not c 1:3" in result.stderr
+
+
 @pytest.mark.beyond_runc("runc binds the host's node and leaves mode and owner out")
 @pytest.mark.parametrize(
     ("rights", "works"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 import pytest
 from helpers.bundle import Bundle
@@ -37,13 +38,17 @@ def test_hooks_write_to_no_file_of_the_host(
 
 
 @STREAMS
-@pytest.mark.parametrize("kind", ["link", "dangling link", "fifo", "folder"])
+@pytest.mark.parametrize("kind", ["link", "dangling link", "fifo", "fifo that is read", "device", "folder"])
 def test_nor_by_what_lies_at_the_name(
     runtime: Runtime, bundle: Bundle, outside: Outside, stream: str, kind: str
 ) -> None:
     place = bundle.path / "hooks.log"
-    if kind == "fifo":
+    reader = -1
+    if kind.startswith("fifo"):
         os.mkfifo(place)
+        reader = os.open(place, os.O_RDONLY | os.O_NONBLOCK) if kind == "fifo that is read" else -1
+    elif kind == "device":
+        os.mknod(place, stat.S_IFCHR | 0o666, os.makedev(1, 3))
     elif kind == "folder":
         place.mkdir()
     else:
@@ -51,6 +56,8 @@ def test_nor_by_what_lies_at_the_name(
     ask(bundle, stream, "hooks.log")
     assert "hook" in runtime.refuses(bundle)
     outside.check()
+    if reader >= 0:
+        os.close(reader)
 
 
 def test_a_bundle_that_is_gone(runtime: Runtime, bundle: Bundle) -> None:
