@@ -34,7 +34,8 @@ _KIND = {"b": 1, "c": 2}  # BPF_DEVCG_DEV_*
 
 _RESULT, _CONTEXT, _TYPE, _WANTED, _MAJOR, _MINOR, _SCRATCH = 0, 1, 2, 3, 4, 5, 6
 _INSTRUCTION = "=BBhi"
-# linux/bpf.h, BPF_COMPLEXITY_LIMIT_INSNS: before Linux 5.2 no program was longer than this.
+# Some 500 rules, for which the kernel's verifier takes a second. It follows each way through the program, and refuses
+# one of 2000 rules after a million instructions (Linux 6.18).
 MAX_INSTRUCTIONS = 4096
 
 
@@ -53,8 +54,8 @@ def build(rules: list[Rule]) -> bytes:
     code += _return(0)
     if len(code) > MAX_INSTRUCTIONS:
         raise CgroupError(
-            f"devices: {len(rules)} rules make a program of {len(code)} instructions, the kernel takes "
-            f"{MAX_INSTRUCTIONS}; use wildcards"
+            f"devices: {len(rules)} rules make a program of {len(code)} instructions, more than "
+            f"{MAX_INSTRUCTIONS}, which the kernel may refuse; use wildcards"
         )
     return b"".join(code)
 

@@ -72,7 +72,7 @@ def change(entry: Entry, action: str, file: str) -> None:
         child.channel.close()
         # a file system that does not answer holds it up: it undoes what it did when it can
         if pidfd.wait(child.pidfd, messages.PATIENCE):
-            posix.waitpid(child.pid, 0)
+            pidfd.reap(child.pid, messages.PATIENCE)
         posix.close(child.pidfd)
 
 

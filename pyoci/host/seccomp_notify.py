@@ -7,10 +7,9 @@ bytes.
 from __future__ import annotations
 
 import _socket
-import errno
 
 from pyoci import jsontext
-from pyoci.errors import SyscallError
+from pyoci.errors import PyociError, reason
 from pyoci.kernel import scm_rights
 
 TYPE_CHECKING = False
@@ -24,7 +23,7 @@ def send(listener_path: str, metadata: str | None, fd: int, pid: int, state_docu
     """Send the container process state with the notify descriptor `fd` to the agent at `listener_path`.
 
     `pid` is the process under the filter as the runtime sees it, init's or that of an exec; `state_document`
-    the container's state (runtime.md). The caller keeps `fd` and closes it. SyscallError when the agent is
+    the container's state (runtime.md). The caller keeps `fd` and closes it. PyociError when the agent is
     not there or goes away.
     """
     document: dict[str, Any] = {
@@ -39,15 +38,13 @@ def send(listener_path: str, metadata: str | None, fd: int, pid: int, state_docu
 
 
 def _deliver(path: str, data: bytes, fd: int) -> None:
-    what = f"send the seccomp notify descriptor to listenerPath {path!r}"
-    agent = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     try:
-        agent.connect(path.encode("utf-8", "surrogateescape"))
-        sent = scm_rights.send(agent, data, fd)
-        while sent < len(data):
-            sent += agent.send(data[sent:], _socket.MSG_NOSIGNAL)
+        agent = scm_rights.connect(path)
+        try:
+            sent = scm_rights.send(agent, data, fd)
+            while sent < len(data):
+                sent += agent.send(data[sent:], _socket.MSG_NOSIGNAL)
+        finally:
+            agent.close()
     except OSError as error:
-        # "AF_UNIX path too long" is Python's own, without a number
-        raise SyscallError(error.errno or errno.ENAMETOOLONG, what) from None
-    finally:
-        agent.close()
+        raise PyociError(f"send the seccomp notify descriptor to listenerPath {path!r}: {reason(error)}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _socket
 import posix
 
 from pyoci.errors import PyociError, reason
@@ -14,14 +13,14 @@ def send_descriptor(path: str, fd: int, name: bytes, what: str = "") -> None:
 
     `what` is the name for people, where they differ.
     """
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     try:
-        connection.connect(path)
-        scm_rights.send(connection, name, fd)
+        connection = scm_rights.connect(path)
+        try:
+            scm_rights.send(connection, name, fd)
+        finally:
+            connection.close()
     except OSError as error:
         raise PyociError(f"send {what or name.decode()} to socket {path}: {reason(error)}") from None
-    finally:
-        connection.close()
 
 
 class ConsoleSocket:

@@ -88,6 +88,9 @@ def spawn(
     except BaseException:
         _give_up(pid, host)
         raise
+    finally:
+        if cgroup_fd >= 0:
+            posix.close(cgroup_fd)
 
 
 def _way(namespaces: Namespaces) -> tuple[str, NamespaceVisit | None]:
@@ -200,8 +203,6 @@ def enter(
         if not waits_for_thaw:
             _watch(host, pid, group)
         posix.close(pidfd)
-        if cgroup_fd >= 0:
-            posix.close(cgroup_fd)
         kind, text, fd = host.expect(messages.TERMINAL, messages.PID)
         if kind == messages.TERMINAL:
             on_terminal(fd, text)
@@ -213,6 +214,9 @@ def enter(
     except BaseException:
         _give_up(pid, host)  # a second process, whose number has not come, ends with the channel
         raise
+    finally:
+        if cgroup_fd >= 0:
+            posix.close(cgroup_fd)
 
 
 def change_mounts(plan: Plan, action: str, inherited: Inherited) -> Child:

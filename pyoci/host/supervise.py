@@ -213,7 +213,10 @@ def _wait_for_container(created: Created, others: list[int]) -> tuple[Exit, bool
 
 
 def _exit(wait_status: int | None) -> Exit:
-    code = posix.waitstatus_to_exitcode(wait_status or 0)
+    """Of a process whose status somebody else has taken, nothing is known: that is not the same as status 0."""
+    if wait_status is None:
+        return Exit(code=None, signal=None)
+    code = posix.waitstatus_to_exitcode(wait_status)
     return Exit(code=code, signal=None) if code >= 0 else Exit(code=None, signal=-code)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket
 import _struct
 
+PATIENCE = 10  # seconds for a listener to accept a connection
 SPACE_FOR_ONE = _socket.CMSG_SPACE(4)  # bytes of ancillary data; their padding may hold a second descriptor
 
 
@@ -15,6 +16,22 @@ def send(socket: _socket.socket, data: bytes, fd: int, flags: int = 0) -> int:
     """
     rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _struct.pack("i", fd))] if fd >= 0 else []
     return socket.sendmsg([data], rights, flags | _socket.MSG_NOSIGNAL)
+
+
+def connect(path: str) -> _socket.socket:
+    """A stream to the listener at `path`. OSError; TimeoutError for one with a full queue that accepts nobody."""
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        # connect(2) waits for room in the queue as long as a write may (socket(7))
+        connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, _struct.pack("ll", PATIENCE, 0))
+        connection.connect(path.encode("utf-8", "surrogateescape"))
+    except BlockingIOError:
+        connection.close()
+        raise TimeoutError(f"the listener has accepted no connection for {PATIENCE} s") from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def received(ancillary: list[tuple[int, int, bytes]]) -> list[int]:

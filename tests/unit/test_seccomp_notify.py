@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pyoci.errors import SyscallError
+from pyoci.errors import PyociError
 from pyoci.host import seccomp_notify
 
 STATE = {
@@ -100,17 +100,17 @@ def test_a_large_state_arrives_whole_and_its_descriptor_once(agent: Agent, notif
 
 
 def test_no_agent_is_an_error(tmp_path: Path, notify_fd: int) -> None:
-    with pytest.raises(SyscallError, match=r"listenerPath '.*/nobody': no such file"):
+    with pytest.raises(PyociError, match=r"listenerPath '.*/nobody': no such file"):
         seccomp_notify.send(str(tmp_path / "nobody"), None, notify_fd, 43, STATE)
 
 
 def test_a_path_longer_than_a_socket_address_is_an_error(notify_fd: int) -> None:
-    with pytest.raises(SyscallError, match="file name too long"):
+    with pytest.raises(PyociError, match="AF_UNIX path too long"):
         seccomp_notify.send("/" + "x" * 200, None, notify_fd, 43, STATE)
 
 
 def test_a_socket_of_another_type_is_an_error(tmp_path: Path, notify_fd: int) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
         other.bind(str(tmp_path / "datagrams"))
-        with pytest.raises(SyscallError, match="EPROTOTYPE"):
+        with pytest.raises(PyociError, match="EPROTOTYPE"):
             seccomp_notify.send(str(tmp_path / "datagrams"), None, notify_fd, 43, STATE)

@@ -1,0 +1,41 @@
+"""What sends a descriptor to a listener outside does not wait for ever for one that accepts nobody."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pyoci.errors import PyociError
+from pyoci.host import seccomp_notify, send_fd
+from pyoci.kernel import scm_rights
+
+SENDERS: dict[str, Callable[[str], None]] = {
+    "console and pidfd": lambda path: send_fd.send_descriptor(path, 0, b"/dev/pts/0"),
+    "seccomp agent": lambda path: seccomp_notify.send(path, None, 0, os.getpid(), {"ociVersion": "1.0.0"}),
+}
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[str]:
+    """The path of a listener that has as many connections waiting as it takes."""
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as waiting:
+        listener.bind(path)
+        listener.listen(0)
+        waiting.connect(path)
+        yield path
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_a_listener_that_accepts_nobody_is_not_waited_for_for_ever(
+    sender: str, full: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scm_rights, "PATIENCE", 1)
+    with pytest.raises(PyociError) as refused:
+        SENDERS[sender](full)
+    assert full in str(refused.value)
+    assert "the listener has accepted no connection for 1 s" in str(refused.value)
