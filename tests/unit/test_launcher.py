@@ -220,6 +220,7 @@ def test_environment_is_the_callers(prefix: Path) -> None:
     assert ask(prefix / "bin/pyoci", env=given)["environ"] == given
 
 
+@pytest.mark.thorough
 def test_nothing_of_the_builder_is_in_the_program(tmp_path_factory: pytest.TempPathFactory) -> None:
     secret = "e2f4c6a8-known-to-the-builder"
     prefix = install(tmp_path_factory, {"SECRET": secret})
@@ -380,6 +381,7 @@ def test_program_survives_strip(prefix: Path, tmp_path: Path) -> None:
     assert has_snapshot(tmp_path / "bin/pyoci") == has_snapshot(prefix / "bin/pyoci")
 
 
+@pytest.mark.thorough
 def test_program_that_cannot_have_a_snapshot_does_without(tmp_path_factory: pytest.TempPathFactory) -> None:
     """It is linked anew: what prepares a snapshot has 32 MiB of memory, and no more."""
     if not can_have_snapshot():

@@ -229,6 +229,7 @@ def check_fixture(path: Path, kind: str, upstream: Upstream) -> None:
     assert is_valid(document, kind) == (good and not other_platform and not other_major)
 
 
+@pytest.mark.thorough
 @needs_upstream
 @several
 @given(data=st.data())
@@ -237,6 +238,7 @@ def test_config_from_the_specifications_schema(data: st.DataObject, upstream: Up
     assert_same_verdict(document, "config", upstream.is_valid(document, "config"))
 
 
+@pytest.mark.thorough
 @needs_upstream
 @several
 @given(data=st.data(), section=st.sampled_from(["process", "linux", "mounts", "hooks", "annotations"]))
@@ -247,6 +249,7 @@ def test_config_section_from_the_specifications_schema(data: st.DataObject, sect
     assert_same_verdict(document, "config", upstream.is_valid(document, "config"))
 
 
+@pytest.mark.thorough
 @needs_upstream
 @several
 @given(data=st.data(), kind=st.sampled_from(["state", "features"]))
@@ -259,6 +262,7 @@ def test_state_and_features_from_the_specifications_schema(data: st.DataObject, 
 OWN_FILES = {f"{kind}.json": schema for kind, schema in SCHEMAS.items()}
 
 
+@pytest.mark.thorough
 @needs_upstream
 @several
 @given(data=st.data(), kind=st.sampled_from(["config", "state", "features"]))
@@ -268,6 +272,7 @@ def test_document_from_our_schema(data: st.DataObject, kind: str, upstream: Upst
     assert_same_verdict(document, kind, upstream.is_valid(document, kind))
 
 
+@pytest.mark.thorough
 @several
 @given(data=st.data(), kind=st.sampled_from(["config", "process", "resources", "linux"]))
 def test_generated_check_agrees_with_jsonschema(data: st.DataObject, kind: str) -> None:
@@ -404,6 +409,7 @@ def inside(schema: Any) -> list[tuple[Any, Callable[[Any], Any]]]:
 PLACES = len(inside(NUMBER))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("second", range(PLACES))
 @pytest.mark.parametrize("first", range(PLACES))
 def test_generator_agrees_with_jsonschema(first: int, second: int) -> None:
@@ -435,6 +441,7 @@ def test_what_is_refused_altogether() -> None:
         names["check"]({"x": 1})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("expression", list(patterns.BY_EXPRESSION))
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
