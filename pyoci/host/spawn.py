@@ -89,8 +89,12 @@ def spawn(
         _give_up(pid, host)
         raise
     finally:
-        if cgroup_fd >= 0:
-            posix.close(cgroup_fd)
+        _close(cgroup_fd)
+
+
+def _close(fd: int) -> None:
+    if fd >= 0:
+        posix.close(fd)
 
 
 def _way(namespaces: Namespaces) -> tuple[str, NamespaceVisit | None]:
@@ -215,8 +219,7 @@ def enter(
         _give_up(pid, host)  # a second process, whose number has not come, ends with the channel
         raise
     finally:
-        if cgroup_fd >= 0:
-            posix.close(cgroup_fd)
+        _close(cgroup_fd)
 
 
 def change_mounts(plan: Plan, action: str, inherited: Inherited) -> Child:

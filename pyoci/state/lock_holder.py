@@ -24,7 +24,7 @@ def _holder(folder: int) -> int:
     status = posix.fstat(folder)
     file = f"{posix.major(status.st_dev):02x}:{posix.minor(status.st_dev):02x}:{status.st_ino}"
     try:
-        lines = read_text("/proc/locks").splitlines()
+        lines = read_text("/proc/locks").split("\n")
     except OSError:
         return 0
     for line in lines:
