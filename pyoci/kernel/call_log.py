@@ -192,7 +192,7 @@ class _Traced:
 
 
 class _Raw:
-    """`_raw`, whose clone3 tells of the child. In the child itself it tells nothing: what it may use is not settled."""
+    """`_raw` with a clone3 that reports the child. The child itself reports nothing: what it may use is not settled."""
 
     def __getattr__(self, name: str) -> object:
         return getattr(_raw, name)

@@ -1,4 +1,4 @@
-"""Who has the lock of an entry: for the words of a command that has waited long enough."""
+"""The process that has the lock of an entry, for the message of a command that has waited long enough."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Containers of other runtimes, for engines give all runtimes one root: pyoci takes none of theirs for its own."""
+"""Containers of other runtimes: engines give all runtimes one root, and pyoci leaves those of others alone."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def are_in(folder: int) -> bool:
 
 
 def foreign(folder: int, ours: tuple[str, ...]) -> str:
-    """A name in the folder that is none of `ours`, which entries of pyoci's have; empty without."""
+    """The name of a file that entries of pyoci's do not have (those are `ours`); empty where there is no such file."""
     return next((name for name in posix.listdir(folder) if name not in ours and not _is_temporary(name, ours)), "")
 
 
 def way_out(folder: int, container_id: str, ours: tuple[str, ...]) -> str:
-    """What to do about an entry whose record cannot be read."""
+    """Advice about an entry whose record cannot be read."""
     if are_in(folder):
         return WORDS
     if other := foreign(folder, ours):
