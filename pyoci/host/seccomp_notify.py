@@ -47,4 +47,7 @@ def _deliver(path: str, data: bytes, fd: int) -> None:
         finally:
             agent.close()
     except OSError as error:
-        raise PyociError(f"send the seccomp notify descriptor to listenerPath {path!r}: {reason(error)}") from None
+        # what a write that has waited for as long as connecting may (SO_SNDTIMEO) ends with
+        stuck = isinstance(error, BlockingIOError)
+        why = f"the agent has read nothing for {scm_rights.PATIENCE} s" if stuck else reason(error)
+        raise PyociError(f"send the seccomp notify descriptor to listenerPath {path!r}: {why}") from None

@@ -39,3 +39,16 @@ def test_a_listener_that_accepts_nobody_is_not_waited_for_for_ever(
         SENDERS[sender](full)
     assert full in str(refused.value)
     assert "the listener has accepted no connection for 1 s" in str(refused.value)
+
+
+def test_an_agent_that_reads_nothing_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scm_rights, "PATIENCE", 1)
+    path = str(tmp_path / "socket")
+    state = {"ociVersion": "1.0.0", "annotations": {"longer than": "a socket's buffer" * 1_000_000}}
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(1)
+        with pytest.raises(PyociError, match="the agent has read nothing for 1 s"):
+            seccomp_notify.send(path, None, 0, os.getpid(), state)
