@@ -15,7 +15,7 @@ from pyoci.cgroups import hierarchies
 from pyoci.doctor import engines
 from pyoci.doctor.model import Host
 from pyoci.errors import CgroupError, PyociError, reason
-from pyoci.kernel import beneath, keyring, mount, namespace, pidfd, proc_stat, process, seccomp, uapi
+from pyoci.kernel import beneath, child, keyring, mount, namespace, pidfd, proc_stat, process, seccomp, uapi
 
 _SUBORDINATE = ("subuid", "subgid")
 _TOOLS = ("newuidmap", "newgidmap", "pasta", "slirp4netns", "criu")
@@ -73,13 +73,15 @@ def attempt(action: Callable[[], object], *, private: bool = False) -> str:
     may mount.
     """
     reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        process.end_with(lambda: os.write(writer, _failure(action, private).encode("utf-8", "backslashreplace")[:4096]))
+
+    def try_it() -> None:
+        os.write(writer, _failure(action, private).encode("utf-8", "backslashreplace")[:4096])
+
+    pid = child.run(try_it)
     os.close(writer)
     with open(reader, "rb") as words_of_child:
         failure = words_of_child.read().decode("utf-8", "replace")
-    _, status = os.waitpid(child, 0)
+    _, status = os.waitpid(pid, 0)
     return failure if status == 0 or failure else f"the attempt ended with {os.waitstatus_to_exitcode(status)}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import CriuError, SyscallError
-from pyoci.kernel import mount, namespace, read_text, signals, uapi
+from pyoci.kernel import child, mount, namespace, read_text, signals, uapi
 from pyoci.plan import mountinfo
 from pyoci.plan import restore as plans
 from pyoci.plan.mountinfo import MountPoint
@@ -56,9 +56,7 @@ def kill(init: int, pids: list[int], criu: int) -> None:
 def make_root_readonly(init: int) -> None:
     """criu before 4.2 leaves the flags of the root out. Raises SyscallError."""
     place = posix.open(f"/proc/{init}/ns/mnt", posix.O_RDONLY | posix.O_CLOEXEC)
-    pid = posix.fork()
-    if pid == 0:
-        posix._exit(_make_readonly_there(place))
+    pid = child.run(lambda: _make_readonly_there(place))
     posix.close(place)
     number = posix.waitstatus_to_exitcode(posix.waitpid(pid, 0)[1])
     if number:

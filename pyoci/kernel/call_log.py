@@ -180,6 +180,9 @@ class _Traced:
     def __init__(self, module: ModuleType) -> None:
         self._module = module
 
+    def __dir__(self) -> list[str]:
+        return dir(self._module)  # signals.name looks for a number's name in it
+
     def __getattr__(self, name: str) -> object:
         value = getattr(self._module, name)
         if not callable(value) or isinstance(value, type) or name in _SILENT or name.startswith(("W", "P_")):

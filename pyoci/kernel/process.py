@@ -10,11 +10,6 @@ from pyoci.kernel import _raw, uapi
 from pyoci.kernel.call import SYS, encode, syscall
 from pyoci.kernel.deferred import Call
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import NoReturn
-
 _ALL_CPUS = b"\xff" * 1024
 
 
@@ -23,19 +18,6 @@ def prctl(option: int, a: int | bytes = 0, b: int = 0, c: int = 0, d: int = 0, *
         return syscall(SYS["prctl"], option, a, b, c, d)
     except OSError as error:
         raise SyscallError(error.errno or 0, what) from None
-
-
-def end_with(action: Callable[[], object]) -> NoReturn:
-    """Run `action` and end this process, a child of fork(2): status 0, or 1 after any exception.
-
-    Not even that of Ctrl-C, which a whole group of processes gets, may lead it into what its parent has to undo.
-    """
-    status = 1
-    try:
-        action()
-        status = 0
-    finally:
-        posix._exit(status)
 
 
 def clone(flags: int, cgroup_fd: int = -1) -> tuple[int, int]:

@@ -27,19 +27,22 @@ def open_root() -> int:
     if magic(fd) != uapi.PROC_SUPER_MAGIC or posix.fstat(fd).st_ino != uapi.PROC_ROOT_INO:
         posix.close(fd)
         raise SyscallError(errno.ENODEV, "open /proc: it is not a procfs; mount one there")
-    if not _is_own(fd):
+    number, own = _self(fd), str(posix.getpid())
+    if number != own:
         posix.close(fd)
         raise UnsupportedError(
-            "/proc is of another PID namespace than pyoci: mount one there (mount -t proc proc /proc)"
+            f"/proc has {number or 'no process'} for this process, which is {own}: it is of another PID namespace;"
+            " mount one of pyoci's there (mount -t proc proc /proc)"
         )
     return fd
 
 
-def _is_own(proc_fd: int) -> bool:
+def _self(proc_fd: int) -> str:
+    """The number of this process there; empty in a PID namespace beside ours, or below it."""
     try:
-        return posix.readlink("self", dir_fd=proc_fd) == str(posix.getpid())
+        return posix.readlink("self", dir_fd=proc_fd)
     except FileNotFoundError:
-        return False  # a PID namespace beside ours, or below it
+        return ""
 
 
 def open_file(proc_fd: int, path: str, flags: int) -> int:

@@ -8,7 +8,7 @@ import shutil
 
 from pyoci.errors import PyociError, SyscallError
 from pyoci.host import idmap
-from pyoci.kernel import namespace, uapi
+from pyoci.kernel import child, namespace, uapi
 from pyoci.record import Record
 from pyoci.wire.plan import IdMapping
 
@@ -49,27 +49,28 @@ def become_root() -> bool:
     uids, gids = mapping(uid, ranges[0]), mapping(gid, ranges[1])
     owner = os.getpid()
     ready, go = os.pipe()
-    child = os.fork()
-    if child == 0:
-        # Outside of the new namespace: newuidmap(1) has its rights there.
-        status = 1
+
+    def map_ids() -> int:
+        """Outside of the new namespace: newuidmap(1) has its rights there."""
+        os.close(go)
         try:
-            os.close(go)
-            if os.read(ready, 1):
-                idmap._run("newgidmap", owner, gids)
-                idmap._run("newuidmap", owner, uids)
-                status = 0
+            if not os.read(ready, 1):
+                return 1
+            idmap._run("newgidmap", owner, gids)
+            idmap._run("newuidmap", owner, uids)
         except PyociError as error:
             os.write(2, f"pyoci: {error}\n".encode())
-        finally:
-            os._exit(status)
+            return 1
+        return 0
+
+    mapper = child.run(map_ids)
     os.close(ready)
     try:
         _enter()
         os.write(go, b"x")
     finally:
         os.close(go)
-        _, status = os.waitpid(child, 0)
+        _, status = os.waitpid(mapper, 0)
     if status:
         raise PyociError("map the IDs of a user namespace: newuidmap or newgidmap refused; see /etc/subuid")
     os.setresgid(0, 0, 0)

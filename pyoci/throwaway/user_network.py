@@ -7,7 +7,7 @@ import shutil
 import signal
 
 from pyoci.errors import PyociError
-from pyoci.kernel import namespace, process, signals, uapi
+from pyoci.kernel import child, namespace, process, signals, uapi
 
 # The address of slirp4netns' own server of names
 _SLIRP_SERVER = "nameserver 10.0.2.3\n"
@@ -39,9 +39,7 @@ class Helper:
         owner = os.getpid()
         waits, self._go = os.pipe()
         self._ready, tells = os.pipe()
-        self._child = os.fork()
-        if self._child == 0:
-            process.end_with(lambda: self._begin(owner, waits, tells))
+        self._child = child.run(lambda: self._begin(owner, waits, tells))
         os.close(waits)
         os.close(tells)
 
@@ -82,15 +80,13 @@ class Helper:
         words = ["--config-net", "--quiet", "--foreground", *where, *_OWN]
         # In the foreground it cannot tell that it is ready: the interface does.
         helper = os.getpid()
-        child = os.fork()
-        if child == 0:
-            process.end_with(lambda: self._become_pasta(helper, words))
-        if not _wait_for_interface(owner, child):
+        pasta = child.run(lambda: self._become_pasta(helper, words))
+        if not _wait_for_interface(owner, pasta):
             return
         os.write(tells, b"x")
         os.close(tells)
-        signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
-        os.waitpid(child, 0)
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(pasta, signal.SIGTERM))
+        os.waitpid(pasta, 0)
 
     def _become_pasta(self, helper: int, words: list[str]) -> None:
         process.die_with_parent(signal.SIGKILL, helper)
@@ -98,7 +94,7 @@ class Helper:
         os.execv(self.tool, [self.tool, *words])
 
 
-def _wait_for_interface(owner: int, child: int) -> bool:
+def _wait_for_interface(owner: int, pasta: int) -> bool:
     """Until the namespace of `owner` has a route; False when the tool has ended before."""
     import time
 
@@ -107,7 +103,7 @@ def _wait_for_interface(owner: int, child: int) -> bool:
         with open(f"/proc/{owner}/net/route") as file:
             if len(file.read().splitlines()) > 1:
                 return True
-        if os.waitpid(child, os.WNOHANG)[0]:
+        if os.waitpid(pasta, os.WNOHANG)[0]:
             return False
         time.sleep(0.02)
     return False

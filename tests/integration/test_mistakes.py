@@ -18,7 +18,7 @@ from helpers.bundle import Bundle
 from helpers.runtime import Runtime
 
 pytestmark = pytest.mark.beyond_runc("the words are pyoci's")
-PAGE = errors_page.rows("The program") | errors_page.rows("What the kernel refuses")
+PAGE = errors_page.rows("The container's program") | errors_page.rows("What the kernel refuses")
 
 Prepare = Callable[[Bundle], None]
 

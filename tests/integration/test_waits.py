@@ -201,7 +201,7 @@ def test_starts_of_a_stopped_init_do_not_fill_its_queue(runtime: Runtime, bundle
 
 
 @pytest.mark.beyond_runc("reads it as a file")
-@pytest.mark.parametrize("wait", ["log", "pid file", "config", "process"])
+@pytest.mark.parametrize("wait", ["pid file", "config", "process"])
 def test_a_fifo_with_nobody_at_its_other_end(runtime: Runtime, bundle: Bundle, scratch: Path, wait: str) -> None:
     """It is waited for, before anything is begun; a signal ends that. A pid file replaces what is there."""
     fifo = str(scratch / "fifo")
@@ -215,9 +215,7 @@ def test_a_fifo_with_nobody_at_its_other_end(runtime: Runtime, bundle: Bundle, s
         process = begin(runtime, "exec", "--process", fifo, name)
     else:
         name = runtime.add(bundle)
-        options = ("--log", fifo) if wait == "log" else ()
-        words = ("--config", fifo) if wait == "config" else ()
-        process = begin(runtime, "create", "--bundle", str(bundle.path), *words, name, options=options)
+        process = begin(runtime, "create", "--bundle", str(bundle.path), "--config", fifo, name)
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
     said = says(process)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import builtins
 import errno
 import os
 import struct
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pyoci.kernel import beneath, call, call_log, mount, namespace, uapi
+from pyoci.kernel import beneath, call, call_log, mount, namespace, signals, uapi
 
 LINES: list[str] = []
 
@@ -20,8 +23,16 @@ def posix_of(module: object) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def empty() -> None:
+def plain_again() -> Iterator[None]:
+    """What `install` replaces in this process is put back."""
     LINES.clear()
+    yield
+    builtins.__import__ = call_log._import
+    call.log = None
+    for module in list(sys.modules.values()):
+        for name, plain, traced in call_log._MAKERS:
+            if getattr(module, "__name__", "").startswith(call_log._PLACES) and getattr(module, name, None) is traced:
+                setattr(module, name, plain)
 
 
 @pytest.mark.parametrize(
@@ -90,3 +101,8 @@ def test_whoever_listens_may_fail() -> None:
     call_log.install(fail)
     assert posix_of(mount).getcwd() == os.getcwd()
     assert call.log is None, "and is asked no more"
+
+
+def test_a_signal_keeps_its_name() -> None:
+    call_log.install(LINES.append)
+    assert signals.name(9) == "SIGKILL"
