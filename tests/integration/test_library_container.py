@@ -26,6 +26,7 @@ def test_a_life(library: Library, bundle: Bundle) -> None:
         assert container.status == "created"
         container.start()
         assert container.status == "running"
+        until(lambda: len(container.ps()) > 1, "the shell sleeps, and has set its trap")
         assert container.pid in container.ps()
         container.pause()
         assert container.status == "paused"

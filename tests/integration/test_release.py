@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import resource
 import shutil
 import signal
@@ -208,7 +209,13 @@ def test_other_processors(program: Path, tmp_path: Path) -> None:
             command = [emulator, "-cpu", model, program, *words]
             done = subprocess.run(command, capture_output=True, text=True)
             assert done.returncode == here.returncode, (model, words, done.stderr)
-            assert (done.stdout, done.stderr) == (here.stdout, here.stderr), (model, words)
+            assert without_kernel(done.stdout) == without_kernel(here.stdout), (model, words)
+            assert done.stderr == here.stderr, (model, words)
+
+
+def without_kernel(text: str) -> str:
+    """`features` has the kernel's flags of seccomp(2), which the emulator does not have."""
+    return re.sub(r'"supportedFlags": \[[^]]*\]', "", text)
 
 
 def test_program_for_another_architecture(program: Path, tmp_path: Path) -> None:
