@@ -27,11 +27,11 @@ def open_root() -> int:
     if magic(fd) != uapi.PROC_SUPER_MAGIC or posix.fstat(fd).st_ino != uapi.PROC_ROOT_INO:
         posix.close(fd)
         raise SyscallError(errno.ENODEV, "open /proc: it is not a procfs; mount one there")
-    number, own = _self(fd), str(posix.getpid())
-    if number != own:
+    number, pid = _self(fd), str(posix.getpid())
+    if number != pid:
         posix.close(fd)
         raise UnsupportedError(
-            f"/proc has {number or 'no process'} for this process, which is {own}: it is of another PID namespace;"
+            f"/proc has {number or 'no process'} for this process, which is {pid}: it is of another PID namespace;"
             " mount one of pyoci's there (mount -t proc proc /proc)"
         )
     return fd
