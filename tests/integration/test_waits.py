@@ -19,6 +19,7 @@ from helpers import cgroup
 from helpers.bundle import Bundle
 from helpers.leaks import children
 from helpers.runtime import Runtime, until
+from helpers.sockets import full_listener
 from helpers.stepped import CONNECT, Stepped
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -57,12 +58,8 @@ def says(process: subprocess.Popen[bytes], limit: float = 20.0) -> str:
 
 @pytest.fixture
 def deaf(scratch: Path) -> Iterator[str]:
-    """A socket whose queue is full: connect(2) waits."""
     path = str(scratch / "deaf.sock")
-    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
-        listener.bind(path)
-        listener.listen(0)
-        first.connect(path)
+    with full_listener(path):
         yield path
 
 

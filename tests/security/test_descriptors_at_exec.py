@@ -71,6 +71,16 @@ def test_hooks(runtime: Runtime, bundle: Bundle, leaked: list[int], scratch: Pat
         assert file.read_text().split() == STANDARD, file.name
 
 
+def prepared(runtime: Runtime, new_bundle: Callable[[], Bundle], unseen: bool) -> Bundle:
+    """A bundle whose init is, where it is `unseen`, prepared outside of the PID namespace of another container."""
+    bundle = new_bundle()
+    if unseen:
+        pod = new_bundle()
+        pod.sleeps()
+        bundle.namespace("pid", f"/proc/{runtime.start(pod).pid}/ns/pid")
+    return bundle
+
+
 @pytest.mark.beyond_runc("has a FIFO to wait at")
 @pytest.mark.parametrize("hooked", [False, True], ids=["in C", "in Python"])
 @pytest.mark.parametrize("unseen", [False, True], ids=["own PID namespace", "joined PID namespace"])
@@ -78,11 +88,7 @@ def test_while_it_waits_for_start(
     runtime: Runtime, new_bundle: Callable[[], Bundle], leaked: list[int], hooked: bool, unseen: bool
 ) -> None:
     """Whoever may look into init by then (CAP_SYS_PTRACE in a shared PID namespace) finds no file of the host's."""
-    bundle = new_bundle()
-    if unseen:
-        pod = new_bundle()
-        pod.sleeps()
-        bundle.namespace("pid", f"/proc/{runtime.start(pod).pid}/ns/pid")
+    bundle = prepared(runtime, new_bundle, unseen)
     if hooked:
         bundle.hook("startContainer", "true")
     container = runtime.create(bundle, pass_fds=leaked)
@@ -97,11 +103,7 @@ def test_while_it_is_prepared(
     runtime: Runtime, new_bundle: Callable[[], Bundle], leaked: list[int], scratch: Path, unseen: bool
 ) -> None:
     """From its first step: neither the caller's files, nor the runtime's own (its state, its log, the cgroup)."""
-    bundle = new_bundle()
-    if unseen:
-        pod = new_bundle()
-        pod.sleeps()
-        bundle.namespace("pid", f"/proc/{runtime.start(pod).pid}/ns/pid")
+    bundle = prepared(runtime, new_bundle, unseen)
     seen = scratch / "seen"
     bundle.hook(
         "createRuntime",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from helpers.sockets import full_listener
 
 from pyoci.errors import PyociError
 from pyoci.host import seccomp_notify, send_fd
@@ -21,12 +22,8 @@ SENDERS: dict[str, Callable[[str], None]] = {
 
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[str]:
-    """The path of a listener that has as many connections waiting as it takes."""
     path = str(tmp_path / "socket")
-    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as waiting:
-        listener.bind(path)
-        listener.listen(0)
-        waiting.connect(path)
+    with full_listener(path):
         yield path
 
 
