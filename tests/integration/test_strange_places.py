@@ -12,7 +12,7 @@ from helpers.runtime import Result, Runtime
 
 # What is done in a mount namespace of its own before pyoci is called, and the words of its refusal.
 REFUSED = {
-    "a procfs of the PID namespace above": ("unshare --pid --fork", "", "/proc is of another PID namespace than pyoci"),
+    "a procfs of the PID namespace above": ("unshare --pid --fork", "", "it is of another PID namespace; mount one"),
     "no procfs": ("", "umount --lazy /proc", "mount /proc"),
     "no CAP_NET_ADMIN for the new network": ("setpriv --bounding-set=-net_admin", "", "it takes CAP_NET_ADMIN"),
     "no CAP_SETPCAP": ("setpriv --bounding-set=-setpcap", "", "it takes CAP_SETPCAP"),

@@ -22,7 +22,6 @@ MAY_BE_INTERRUPTED = {
     ("host/namespace_visit.py", "clone"),
     ("host/supervise.py", "detach"),  # before anything is begun
     ("host/ps.py", "_run"),
-    ("host/restored.py", "make_root_readonly"),
 }
 
 
