@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from pyoci.cgroups import Cgroup
 
-_STOPPED = "Tt"  # by a signal, by a tracer: proc_pid_stat(5)
 _STOP_CHECK = 200  # ms
 _STOPS_MAX = 25
 _STUCK_MAX = messages.PATIENCE * 1000 // _STOP_CHECK
@@ -155,7 +154,7 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
                 or not proc_stat.is_named(child.pid, "pyoci:exec")
             ):
                 return
-            if process_stat[0] in _STOPPED:
+            if process_stat[0] in proc_stat.STOPPED:
                 stops += 1
                 if stops > _STOPS_MAX:
                     raise ContainerError("the container keeps stopping the process that enters it")

@@ -8,7 +8,7 @@ import time
 from pyoci.kernel import pidfd, proc_stat, read_text, signals
 
 _ROUNDS = 100  # of looking for new children; each process that is found has stopped, and makes no more
-_STOPPED = "Tt" + proc_stat.DEAD
+_STOPPED = proc_stat.STOPPED + proc_stat.DEAD
 _STOP_WITHIN = 0.2  # seconds: one that waits for a disk stops later, and forks as little
 _DIE_WITHIN = 5.0
 

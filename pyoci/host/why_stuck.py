@@ -13,12 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyoci.cgroups import Cgroup
 
-_STOPPED = "Tt"  # proc_pid_stat(5): by a signal, by a tracer
-
 
 def why(pid: int, cgroup: Cgroup) -> str:
     """Why the process does not go on, or nothing: what `Channel.watch` asks every second."""
     stat = proc_stat.stat(pid)
-    if stat is not None and stat[0] in _STOPPED:
+    if stat is not None and stat[0] in proc_stat.STOPPED:
         return f"process {pid} is stopped, by a signal or a tracer: the container cannot go on"
     return cgroup.why_stuck()

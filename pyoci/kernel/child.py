@@ -1,4 +1,4 @@
-"""A child of fork(2) for one task, which does not become another program before it has begun: for cold paths."""
+"""A child process that runs one function of ours and ends. For cold paths: init is made by clone3(2)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
     from collections.abc import Callable
+    from typing import NoReturn
 else:
     import _signal
 
@@ -31,7 +32,7 @@ def run(action: Callable[[], int | None]) -> int:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)
 
 
-def _end_with(action: Callable[[], int | None], blocked: set[int | _signal.Signals]) -> None:
+def _end_with(action: Callable[[], int | None], blocked: set[int | _signal.Signals]) -> NoReturn:
     status = 1
     try:
         for number in ENDING:

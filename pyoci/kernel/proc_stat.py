@@ -6,6 +6,7 @@ import posix
 
 from pyoci.errors import SyscallError
 
+STOPPED = "Tt"  # by a signal, by a tracer: proc_pid_stat(5)
 DEAD = "XZx"  # dead or a zombie: it has exited, whether or not its parent has noticed
 
 

@@ -6,15 +6,13 @@ import posix
 
 from pyoci.kernel import proc_stat, read_text
 
-_STOPPED = "Tt"  # proc_pid_stat(5): by a signal, by a tracer
-
 
 def words(folder: int) -> str:
     """The process by its number, where it has one in this PID namespace, and whether it is stopped."""
     who, pid = "another pyoci command", _holder(folder)
     if pid > 0:
         stat = proc_stat.stat(pid)
-        is_stopped = stat is not None and stat[0] in _STOPPED
+        is_stopped = stat is not None and stat[0] in proc_stat.STOPPED
         who += f", process {pid}{', which is stopped' if is_stopped else ''},"
     return f"{who} has been at work on it"
 

@@ -182,3 +182,15 @@ def test_ps(runtime: Runtime, bundle: Bundle) -> None:
 
 def listed(runtime: Runtime, container: Container) -> list[int]:
     return json.loads(runtime.expect("ps", "--format", "json", container.id).stdout)  # type: ignore[no-any-return]
+
+
+def test_a_run_holds_no_descriptor_of_the_cgroup(runtime: Runtime, bundle: Bundle) -> None:
+    """On cgroup v2 init is cloned into it by one, which is closed again: the command stays as long as the container."""
+    bundle.sleeps()
+    name = runtime.add(bundle)
+    with runtime.quietly("run", "--bundle", str(bundle.path), name) as command:
+        until(lambda: runtime.call("state", name).status == 0 and runtime.state(name)["status"] == "running", "it runs")
+        held = [os.readlink(entry) for entry in Path(f"/proc/{command.pid}/fd").iterdir()]
+        runtime.expect("kill", name, "KILL")
+    assert command.returncode == 137
+    assert not [target for target in held if target.startswith("/sys/fs/cgroup")], held

@@ -29,6 +29,7 @@ from helpers.seccomp_bpf import (
 from pyoci.errors import UnsupportedError
 from pyoci.host import seccomp as host
 from pyoci.kernel import _seccomp
+from pyoci.kernel.libseccomp import Library
 from pyoci.plan import seccomp
 from pyoci.wire.seccomp import SeccompProgram
 
@@ -427,3 +428,11 @@ def test_without_a_place_there_is_no_cache() -> None:
     made = compiled("", syscalls=[rule("read")])
     assert run(made.code, READ) == ALLOW
     assert made.warnings == ()
+
+
+def test_rules_of_an_entry_are_added_from_the_highest_number_down() -> None:
+    """libseccomp looks through a sorted list, from its lower end, for the place of each."""
+    unknown: list[str] = []
+    numbers = Library()._numbers(["read", "no_such_call", "openat2", "write"], unknown)
+    assert [name for _, name in numbers] == ["openat2", "write", "read"]
+    assert unknown == ["no_such_call"]
