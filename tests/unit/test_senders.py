@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,20 @@ SENDERS: dict[str, Callable[[str], None]] = {
     "console and pidfd": lambda path: send_fd.send_descriptor(path, 0, b"/dev/pts/0"),
     "seccomp agent": lambda path: seccomp_notify.send(path, None, 0, os.getpid(), {"ociVersion": "1.0.0"}),
 }
+
+
+@pytest.fixture(autouse=True)
+def in_time() -> Iterator[None]:
+    """A sender that waits for ever fails its test, and the others go on."""
+
+    def end(_number: int, _frame: object) -> None:
+        raise TimeoutError("it still waits")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(10)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture
