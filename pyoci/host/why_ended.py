@@ -14,6 +14,7 @@ from pyoci.state.store import CONFIG_FILE, EXIT_FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from pyoci.state.model import State
@@ -24,6 +25,7 @@ OOM_KILLED, SECCOMP_KILLED = "org.pyoci.oom-killed", "org.pyoci.seccomp-killed"
 _BY_SIGNAL = 128
 _KILL, _SYS = 9, 31
 _RECORDS = 100_000  # of the kernel's log, whose longest is some 10 000 of these
+_CLOCK_ERROR = 1.0  # seconds: the stamps of audit are coarse
 _RECORD = 8192  # bytes, PRINTK_MESSAGE_MAX and the dictionary
 
 
@@ -33,7 +35,7 @@ def tell(exit_status: int, entry: Entry, pid: int) -> None:
         if exit_status == _BY_SIGNAL + _KILL:
             words = out_of_memory(entry.read())
         elif exit_status == _BY_SIGNAL + _SYS:
-            words = _forbidden_call(_seccomp_of(entry), _logged_call(pid))
+            words = _forbidden_call(_seccomp_of(entry), logged_call(_kernel_log(), pid))
         else:
             return
     except PyociError:
@@ -103,7 +105,7 @@ def out_of_memory(state: State) -> str:
 def _forbidden_call_in_log(entry: Entry, state: State) -> str:
     if not status.is_this_boot(state):
         return ""
-    number = _logged_call(state.pid, not_before=state.pid_start / posix.sysconf("SC_CLK_TCK"))
+    number = logged_call(_kernel_log(), state.pid, not_before=_wall_clock(state.pid_start) - _CLOCK_ERROR)
     return _forbidden_call(_seccomp_of(entry), number) if number >= 0 else ""
 
 
@@ -111,45 +113,66 @@ def _forbidden_call(seccomp: dict[str, Any], number: int) -> str:
     if not seccomp:
         return ""  # somebody else's signal
     call = f"the system call {_name(seccomp, number)}" if number >= 0 else "a system call that it forbids"
-    hint = "" if number >= 0 else "; the kernel's log names it (journalctl -k --grep type=1326)"
+    hint = "" if number >= 0 else "; the kernel's log may name it (journalctl -k --grep type=1326)"
     return f"the program was killed by /linux/seccomp (SIGSYS), for {call}{hint}"
 
 
-def _logged_call(pid: int, not_before: float = 0.0) -> int:
+def logged_call(records: Iterable[bytes], pid: int, not_before: float = 0.0) -> int:
     """The number of the last system call for which the kernel has killed that process; -1 when it does not tell.
 
     Documentation/ABI/testing/dev-kmsg. The number of the process is that of the first PID namespace. `not_before`: in
-    seconds since boot, when the process was made. The log's clock stands still while the machine sleeps.
+    seconds since 1970, since an earlier record is of another process with that number.
     """
     number = -1
+    for record in records:
+        # SCMP_ACT_LOG writes such a record, too, with sig=0
+        is_kill = b" type=1326 " in record and b" sig=31 " in record
+        if is_kill and f" pid={pid} ".encode() in record and _time_of(record) >= not_before:
+            digits = record.partition(b" syscall=")[2].split(b" ")[0]
+            number = int(digits) if digits.isdigit() else number
+    return number
+
+
+def _kernel_log() -> Iterator[bytes]:
+    """Its records, oldest first; none when this process may not read them."""
     try:
         fd = posix.open("/dev/kmsg", posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC)
     except OSError:
-        return number  # root's alone, as a rule
+        return  # root's alone, as a rule
     try:
         for _ in range(_RECORDS):
             try:
-                record = posix.read(fd, _RECORD)
+                yield posix.read(fd, _RECORD)
             except BlockingIOError:
                 break
             except BrokenPipeError:
                 continue  # overwritten meanwhile: the next one follows
-            # SCMP_ACT_LOG writes such a record, too, with sig=0
-            is_kill = b" type=1326 " in record and b" sig=31 " in record
-            if is_kill and f" pid={pid} ".encode() in record and _time_of(record) >= not_before:
-                digits = record.partition(b" syscall=")[2].split(b" ")[0]
-                number = int(digits) if digits.isdigit() else number
     except OSError:
         pass
     finally:
         posix.close(fd)
-    return number
 
 
 def _time_of(record: bytes) -> float:
-    """Seconds, of `PRIORITY,SEQUENCE,MICROSECONDS,FLAGS...;`."""
-    parts = record.split(b",", 3)
-    return int(parts[2]) / 1e6 if len(parts) > 2 and parts[2].isdigit() else 0.0
+    """Seconds since 1970, of `audit(SECONDS.MILLISECONDS:SERIAL)`.
+
+    Not the stamp of the log itself: its clock stands still while the machine sleeps, and nobody adjusts its speed.
+    After a day it is tens of milliseconds away from the clock by which the kernel says when a process began, and some
+    containers live no longer.
+    """
+    stamp = record.partition(b" audit(")[2].partition(b":")[0]
+    try:
+        return float(stamp)
+    except ValueError:
+        return 0.0
+
+
+def _wall_clock(ticks: int) -> float:
+    """Seconds since 1970, of a number of clock ticks since boot (proc_pid_stat(5), starttime)."""
+    import time
+
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / posix.sysconf("SC_CLK_TCK")
+    return time.time() - age
 
 
 def _name(seccomp: dict[str, Any], number: int) -> str:
