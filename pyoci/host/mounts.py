@@ -10,7 +10,7 @@ from __future__ import annotations
 import posix
 
 from pyoci import jsontext, log, phase
-from pyoci.errors import ConfigError, StateError, UnsupportedError
+from pyoci.errors import NOT_RUNNING, ConfigError, StateError, UnsupportedError
 from pyoci.host import open_for_init, spawn
 from pyoci.host.interrupt import undo_when_asked_to_end
 from pyoci.kernel import namespace, pidfd, procfs, signals, uapi
@@ -45,9 +45,8 @@ def change(entry: Entry, action: str, file: str) -> None:
     # Read before the lock, which `create` holds while its hooks may call us; what was made does not change any more.
     state = status.made(entry, f"cannot {action} mounts of container")
     entry.lock()
-    current = status.status(entry, state)
-    if current not in (status.CREATED, status.RUNNING, status.PAUSED):
-        raise StateError(f"mounts {action}: container {state.id!r} is {current}")
+    if status.status(entry, state) == status.STOPPED:
+        raise _ended(action, state)
     config = jsontext.loads(entry.read_file(CONFIG_FILE), what=f"{entry.path}/{CONFIG_FILE}")
     recorded: list[dict[str, Any]] = list(config.get("mounts") or ())
     phase("plan")
@@ -74,6 +73,10 @@ def change(entry: Entry, action: str, file: str) -> None:
         if pidfd.wait(child.pidfd, messages.PATIENCE):
             pidfd.reap(child.pid, messages.PATIENCE)
         posix.close(child.pidfd)
+
+
+def _ended(action: str, state: State) -> StateError:
+    return StateError(f"mounts {action}: {NOT_RUNNING}: {state.id!r} has stopped")
 
 
 def _read(file: str) -> list[Any]:
@@ -144,7 +147,7 @@ def _open(plan: Plan, action: str, state: State) -> Inherited:
     """Sources, and the namespaces of the container's init, opened while it is known to be that process."""
     init = status.hold_init(state)
     if init is None:
-        raise StateError(f"mounts {action}: container {state.id!r} has stopped")
+        raise _ended(action, state)
     inherited = Inherited(proc_fd=procfs.open_root(), sources={}, namespaces=[])
     kinds = [kind for kind in _NAMESPACES if plan.namespaces.has(kind)]
     if plan.namespaces.has("pid") and any(mount.fstype == "proc" for mount in plan.mounts):
@@ -155,7 +158,7 @@ def _open(plan: Plan, action: str, state: State) -> Inherited:
     if "mount" not in plan.namespaces.new:
         inherited.rootfs_fd = posix.open(f"/proc/{state.pid}/root", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     if not status.init_lives(state):
-        raise StateError(f"mounts {action}: container {state.id!r} has stopped")
+        raise _ended(action, state)
     pidfd.close(init)
     if action == "add":
         for index, mount in enumerate(plan.mounts):
