@@ -23,5 +23,5 @@ def run(call: Call) -> int:
     if call.options["json"]:
         output.write(jsontext.pretty(words.document(host, checks, fit)) + "\n")
     else:
-        output.write(words.text(host, checks, fit, color=output.has_colors()))
+        output.write(words.text(host, checks, fit, output.columns(80), color=output.has_colors()))
     return 0 if fit else 1

@@ -7,7 +7,6 @@ breaks the specification, 2 with --fail-on when something of that level is found
 from __future__ import annotations
 
 import os
-import shutil
 
 from pyoci import cgroups, jsontext
 from pyoci.cli import options, output
@@ -48,8 +47,7 @@ def run(call: Call) -> int:
     if call.options["json"]:
         output.write(jsontext.pretty(words.document(explanation)) + "\n")
     else:
-        width = shutil.get_terminal_size((100, 24)).columns
-        output.write(words.text(explanation, width, color=output.has_colors()))
+        output.write(words.text(explanation, output.columns(100), color=output.has_colors()))
     threshold = call.options["fail-on"]
     failed = threshold and any(model.reaches(finding.level, threshold) for finding in explanation.findings)
     return FAILED if failed else 0

@@ -29,6 +29,13 @@ def show(text: str) -> None:
     write(text)
 
 
+def columns(otherwise: int) -> int:
+    """The width to write in: that of COLUMNS, or of the terminal on standard output, or `otherwise`."""
+    import shutil  # in no snapshot
+
+    return shutil.get_terminal_size((otherwise, 24)).columns
+
+
 def is_screen() -> bool:
     """Whether standard output is a terminal that can do more than print: move its cursor, show colors."""
     return posix.isatty(1) and posix.environ.get(b"TERM", b"dumb") != b"dumb"

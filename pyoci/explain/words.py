@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 # The layout of the text: the action, and behind it, if the width allows, the kernel's terms.
 _ACTION_WIDTH = 68
+_ONE_COLUMN = 60  # a narrower text has the kernel's terms below the action
+_NARROWEST = 30
+_FINDING_INDENT = 10
 _FORMAT = 1
 
 
@@ -21,8 +24,8 @@ def document(explanation: Explanation) -> dict[str, Any]:
 
 
 def text(explanation: Explanation, width: int, color: bool = False) -> str:
-    """The explanation in lines of about `width` columns; long values make longer lines."""
-    return "\n".join(_lines(explanation, width, color)) + "\n"
+    """The explanation in lines of at most `width` columns (30 or more); a longer word stays whole."""
+    return "\n".join(_lines(explanation, max(width, _NARROWEST), color)) + "\n"
 
 
 def clean(value: str) -> str:
@@ -32,17 +35,18 @@ def clean(value: str) -> str:
 
 def _lines(explanation: Explanation, width: int, color: bool) -> Iterator[str]:
     bold, dim, plain = ("\033[1m", "\033[2m", "\033[0m") if color else ("", "", "")
-    yield (
-        f"{bold}{clean(explanation.bundle)}{plain}: ociVersion {clean(explanation.oci_version)};"
-        f" limits are shown for cgroup {explanation.layout}"
-    )
+    bundle = clean(explanation.bundle)
+    facts = f"ociVersion {clean(explanation.oci_version)}; limits are shown for cgroup {explanation.layout}"
+    first, *rest = wrapped(f"{bundle}: {facts}", width)
+    yield f"{bold}{bundle}{plain}{first[len(bundle) :]}" if first.startswith(bundle) else first
+    yield from rest
     number = 0
     for stage, title in STAGES.items():
         steps = [step for step in explanation.steps if step.stage == stage]
         if steps:
             number += 1
             yield ""
-            yield f"{bold}{number}. {title}{plain}"
+            yield from (f"{bold}{line}{plain}" for line in wrapped(f"{number}. {title}", width))
             for step in steps:
                 yield from _step(step, width, dim, plain)
     yield ""
@@ -53,23 +57,27 @@ def _lines(explanation: Explanation, width: int, color: bool) -> Iterator[str]:
         dict(zip(LEVELS, ("\033[36m", "\033[33m", "\033[31m"), strict=True)) if color else dict.fromkeys(LEVELS, "")
     )
     for finding in explanation.findings:
-        yield f"  {colors[finding.level]}{finding.level:<6}{plain}  {clean(finding.message)}"
-        yield f"          {dim}{clean(finding.pointer)}{plain}"
-        yield from (f"          {line}" for line in wrapped(clean(finding.reason), max(width - 10, 30)))
+        message, *more = wrapped(clean(finding.message), width - _FINDING_INDENT)
+        yield f"  {colors[finding.level]}{finding.level:<6}{plain}  {message}"
+        yield from (f"{' ' * _FINDING_INDENT}{line}" for line in more)
+        yield f"{' ' * _FINDING_INDENT}{dim}{clean(finding.pointer)}{plain}"
+        yield from (
+            f"{' ' * _FINDING_INDENT}{line}" for line in wrapped(clean(finding.reason), width - _FINDING_INDENT)
+        )
 
 
 def _step(step: Step, width: int, dim: str, plain: str) -> Iterator[str]:
     action, kernel = clean(step.action), clean(step.kernel)
-    column = min(_ACTION_WIDTH, max(30, width * 3 // 5))
+    column = min(_ACTION_WIDTH, width * 3 // 5) if width >= _ONE_COLUMN else width - 1
     lines = wrapped(action, column - 4)
     first, rest = lines[0], lines[1:]
     if not kernel:
         yield f"   {first}"
-    elif len(kernel) + column <= max(width, 100):
+    elif len(kernel) + column <= width:
         yield f"   {first:<{column - 3}}{dim}{kernel}{plain}"
     else:
         yield f"   {first}"
-        rest += [f"  {dim}{kernel}{plain}"]
+        rest += [f"  {dim}{line}{plain}" for line in wrapped(kernel, width - 7)]
     yield from (f"     {line}" for line in rest)
 
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 HEADS = ("ID", "STATUS", "UP", "CPU%", "THROTTLED", "MEMORY", "LIMIT", "PIDS", "READ/S", "WRITE/S", "PRESSURE", "OOM")
+_LEAST_FIRST = ("PRESSURE", "WRITE/S", "READ/S", "THROTTLED", "LIMIT", "UP", "OOM", "PIDS")
+_FOLDED_ID = 12  # columns; a longer ID goes on in the next line before a column is left out
 _NONE = "-"
 
 
@@ -29,6 +31,18 @@ def cells(row: Row) -> tuple[str, ...]:
         " ".join(f"{name} {value:.0f}" for name, value in row.pressure.items() if value >= 0.5) or _NONE,
         _NONE if row.oom_kills is None else str(row.oom_kills),
     )
+
+
+def fitting(rows: list[Row], width: int) -> tuple[str, ...]:
+    """Those of HEADS that `width` columns have room for, with one between them: what matters least is left out."""
+    lines = [HEADS, *(cells(row) for row in rows)]
+    widths = {head: max(len(line[column]) for line in lines) + 1 for column, head in enumerate(HEADS)}
+    widths["ID"] = min(widths["ID"], _FOLDED_ID + 1)
+    for head in _LEAST_FIRST:
+        if sum(widths.values()) <= width:
+            break
+        del widths[head]
+    return tuple(widths)
 
 
 def table(rows: list[Row]) -> str:

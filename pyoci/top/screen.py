@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pyoci.top.model import Row
-from pyoci.top.plain import HEADS, cells
+from pyoci.top.plain import HEADS, cells, fitting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ def show(rows: Callable[[], list[Row]], interval: float, console: Console | None
     console = console or Console()
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            live.update(table(rows(), interval), refresh=True)
+            live.update(table(rows(), interval, console.width), refresh=True)
             time.sleep(interval)
 
 
-def table(rows: list[Row], interval: float) -> Table:
-    """The rows with colors: what is close to its limit stands out."""
+def table(rows: list[Row], interval: float, width: int) -> Table:
+    """The rows in `width` columns, with colors: what is close to its limit stands out."""
     screen = Table(
         title=f"{len(rows)} container{'' if len(rows) == 1 else 's'}, every {interval:g} s, Ctrl-C to end",
         title_style="dim",
@@ -40,10 +40,12 @@ def table(rows: list[Row], interval: float) -> Table:
         header_style="bold",
         expand=True,
     )
-    for head in HEADS:
+    shown = fitting(rows, width)
+    for head in shown:
         screen.add_column(head, justify="right" if head in _NUMBERS else "left", no_wrap=head != "ID", overflow="fold")
     for row in rows:
-        screen.add_row(*(Text(cell, style=_style(row, head)) for head, cell in zip(HEADS, cells(row), strict=True)))
+        texts = dict(zip(HEADS, cells(row), strict=True))
+        screen.add_row(*(Text(texts[head], style=_style(row, head)) for head in shown))
     return screen
 
 

@@ -224,8 +224,11 @@ def test_text() -> None:
 # -- probes ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("columns", "width", "indent"), [(200, 80, 26), (80, 80, 26), (40, 40, 11), (30, 30, 11), (0, 30, 11)]
+)
 @pytest.mark.parametrize("color", [False, True])
-def test_text_fits_into_80_columns(color: bool) -> None:
+def test_text_fits_into_its_columns(columns: int, width: int, indent: int, color: bool) -> None:
     """Every word of detail and remedy is there, below one another; a path that is longer stays whole."""
     path = "/srv/" + "x" * 90
     detail = " ".join(f"word{number}" for number in range(40))
@@ -240,13 +243,13 @@ def test_text_fits_into_80_columns(color: bool) -> None:
         ),
         Check(group="a", name="b", status=OK, needed=False, detail=""),
     ]
-    text = re.sub("\033\\[[0-9]*m", "", words.text(host(), checks, fit=True, color=color))
-    _, _, _, *lines = text.splitlines()
-    assert max(len(line) for line in lines if path not in line) <= 80
+    text = re.sub("\033\\[[0-9]*m", "", words.text(host(), checks, fit=True, columns=columns, color=color))
+    lines = text.splitlines()
+    assert max(len(line) for line in lines if path not in line) <= width
     told = " ".join(text.split())
     assert " ".join([detail, "see", path, "and", detail]) in told
-    columns = {len(line) - len(line.lstrip()) for line in lines if line.startswith("     ")}
-    assert columns == {13 + len("a longer name")}
+    margins = {len(line) - len(line.lstrip()) for line in lines if line.startswith("     ")}
+    assert margins == {indent}
 
 
 def test_attempt_tells_why_it_failed() -> None:

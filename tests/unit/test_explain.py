@@ -559,7 +559,19 @@ def test_what_a_terminal_would_obey_is_shown(color: bool) -> None:
 def test_width() -> None:
     assert words.wrapped("aa bb cc", 5) == ["aa bb", "cc"]
     assert words.wrapped("aaaaaaaa b", 3) == ["aaaaaaaa", "b"]
-    assert max(len(line) for line in words.text(explanation(careful()), 100).splitlines()) <= 110
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 200])
+@pytest.mark.parametrize("make", [careful, full])
+@pytest.mark.parametrize("color", [False, True])
+def test_text_fits_into_a_terminal(make: Callable[[], dict[str, Any]], width: int, color: bool) -> None:
+    """A word that is longer than a line stays whole: it is there to be copied."""
+    text = re.sub("\033\\[[0-9]*m", "", words.text(explanation(make()), width, color))
+    for line in text.splitlines():
+        margin = len(line) - len(line.lstrip())
+        assert len(line) <= width or len(line) == margin + max(map(len, line.split())), line
+    wide = words.text(explanation(make()), 1000)
+    assert sorted(text.split()) == sorted(wide.split())
 
 
 @pytest.mark.parametrize("make", [careful, full, lambda: template.rootless("1.3.0", 1000, 1000)])

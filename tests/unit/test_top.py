@@ -193,6 +193,32 @@ def test_screen_is_shown_until_it_is_interrupted() -> None:
     assert out.getvalue().endswith("\x1b[?25h\x1b[?1049l")  # the cursor is there again, and the other screen gone
 
 
+@pytest.mark.parametrize(
+    ("width", "heads"),
+    [
+        (140, plain.HEADS),
+        (80, tuple(head for head in plain.HEADS if head != "PRESSURE")),
+        (40, ("ID", "STATUS", "CPU%", "MEMORY", "PIDS")),
+        (20, ("ID", "STATUS", "CPU%", "MEMORY")),
+    ],
+)
+def test_narrow_terminal_has_the_columns_that_matter_most(width: int, heads: tuple[str, ...]) -> None:
+    pytest.importorskip("rich")
+    from rich.console import Console
+
+    from pyoci.top import screen
+
+    row = shown(id="a-container-of-an-engine-" + "0123456789" * 4, memory=64 << 20, cpu=1.0, pids=3, pressure={})
+    assert plain.fitting([row], width) == heads
+    out = io.StringIO()
+    Console(file=out, width=width).print(screen.table([row], 1, width))
+    lines = out.getvalue().splitlines()
+    assert max(len(line) for line in lines) <= width
+    if width >= 40:
+        assert row.id in "".join(line.split()[0] for line in lines[2:])
+        assert {"running", "100.0", "64.0M"} <= set(out.getvalue().split())
+
+
 @pytest.mark.parametrize("words", [["--interval", "x"], ["--interval", "0s"], ["no-such"], ["../x"]])
 def test_bad_command_line(words: list[str]) -> None:
     result = pyoci("--root", "/no/such/root", "top", *words)
