@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pyoci.errors import ContainerError as ContainerError
     from pyoci.errors import ContainerExists as ContainerExists
     from pyoci.errors import ContainerNotFound as ContainerNotFound
+    from pyoci.errors import CriuError as CriuError
     from pyoci.errors import ExecutableError as ExecutableError
     from pyoci.errors import HookError as HookError
     from pyoci.errors import InvalidId as InvalidId
@@ -79,6 +80,7 @@ _PUBLIC = {
         "CgroupError",
         "HookError",
         "ExecutableError",
+        "CriuError",
         "ContainerError",
     ),
 }

@@ -87,6 +87,14 @@ def setup(path: str | None, format: str = TEXT, debug: bool = False, level: str 
         raise PyociError(f"open log file {path!r}: {reason(error)}") from None
 
 
+def send_to(send: Callable[[str, str], None]) -> None:
+    """Give entries to `send`, level and message, in place of the file that `setup` has opened."""
+    if _sink.fd is not None:
+        posix.close(_sink.fd)
+        _sink.fd = None
+    _sink.send = send
+
+
 def error(message: str, reason: PyociError | None = None) -> None:
     """The reason why a command fails: to the log, and always to standard error.
 

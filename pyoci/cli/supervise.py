@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posix
 
+from pyoci import log
 from pyoci.cli import create, options
 from pyoci.cli import exec as executing
 from pyoci.cli.options import Call, Option
@@ -29,6 +30,7 @@ def run(call: Call) -> int:
     if command not in _TABLES:
         raise UsageError(f"supervise takes create, run or exec, not {command!r}")
     report = host.Report(_descriptor(call, "report"), _size(call.options["size"]))
+    log.send_to(report.warn)
     caller = _descriptor(call, "caller") if call.options["caller"] else -1
     if command == "create" and not host.detach():
         return 0

@@ -6,6 +6,7 @@ its caller by a SOCK_SEQPACKET socket, one JSON object a packet:
     terminal    the master of the terminal comes with it as a descriptor
     created     the process is there; its number, and a pidfd comes with it
     exited      it has ended, and nothing of it is left
+    warning     something was not applied, or was strange; its words, as a log would have them
     failed      it could not be made, and nothing of it is left; an error as `errors.to_data` has it
 
 and writes how a container ended into its entry (EXIT_FILE), for `wait` in other processes and later on. The file is
@@ -78,6 +79,15 @@ class Report:
         if len(repr(data["fields"])) > _MESSAGE_MAX:
             data["fields"] = {}
         return self.send("failed", {"error": data})
+
+    def warn(self, level: str, message: str) -> None:
+        """For `log.send_to`. A caller that does not read loses it: nothing waits for that."""
+        if level == "warning":
+            packet = jsontext.dumps({"event": "warning", "message": message}).encode()
+            try:
+                self._socket.send(packet, _socket.MSG_DONTWAIT)
+            except OSError:
+                pass
 
     def terminal(self, master: int, _name: str) -> None:
         if self._size is not None:

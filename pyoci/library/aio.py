@@ -235,6 +235,12 @@ class Container:
     async def status(self) -> str:
         return await in_thread(lambda _: self._own.status)
 
+    async def pid(self) -> int:
+        return await in_thread(lambda _: self._own.pid)
+
+    async def annotations(self) -> dict[str, str]:
+        return await in_thread(lambda _: self._own.annotations)
+
     async def exists(self) -> bool:
         return await in_thread(lambda _: self._own.exists())
 
@@ -331,6 +337,11 @@ class Container:
 
     async def checkpoint(self, image: _Path, *, leave_running: bool = False, options: Sequence[str] = ()) -> None:
         await in_thread(lambda _: self._own.checkpoint(image, leave_running=leave_running, options=options))
+
+    @classmethod
+    async def restore(cls, id: str, bundle: _Path, image: _Path, **options: Any) -> Container:
+        """`pyoci.Container.restore`, with its arguments."""
+        return cls._of(await in_thread(lambda _: blocking.Container.restore(id, bundle, image, **options), _remove))
 
     async def delete(self, *, force: bool = False) -> None:
         await in_thread(lambda _: self._own.delete(force=force))

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from pyoci.errors import PyociError, SyscallError
+from pyoci.library import values
 from pyoci.library.config import Config
 from pyoci.state.remove_tree import remove_tree
 
@@ -19,7 +20,7 @@ class Bundle:
 
     def __init__(self, path: _Path) -> None:
         """Of a folder that is there; its config is read when it is asked for."""
-        self.path = os.path.abspath(path)
+        self.path = values.source(path, "bundle")
 
     @classmethod
     def create(cls, path: _Path, config: Config, rootfs: _Path | None = None) -> Bundle:
@@ -62,7 +63,7 @@ class Bundle:
         from pyoci.library import image
 
         unpacked = image.Image.open(layout, reference, platform)
-        target = os.path.abspath(path)
+        target = values.source(path, "path")
         try:
             os.mkdir(target, 0o755)
         except FileExistsError:

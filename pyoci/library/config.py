@@ -123,10 +123,7 @@ class Config:
         """Environment variables beside those that are there, or in their place."""
         variables = {**values.mapping(env or {}, "env"), **more}
         for name, value in variables.items():
-            if not name or "=" in name:
-                raise ConfigError(f"env: the name {name!r} must not have a `=`")
-            values.text(name, "env")
-            values.text(value, f"env {name}")
+            values.variable(name, value)
 
         def edit(new: dict[str, Any]) -> None:
             kept = [entry for entry in _process(new).get("env") or () if entry.partition("=")[0] not in variables]
@@ -153,7 +150,8 @@ class Config:
         def edit(new: dict[str, Any]) -> None:
             _process(new)["terminal"] = True
             if size is not None:
-                _process(new)["consoleSize"] = {"height": size[0], "width": size[1]}
+                rows, columns = values.terminal_size(size)
+                _process(new)["consoleSize"] = {"height": rows, "width": columns}
 
         return self._with(edit)
 
@@ -221,14 +219,14 @@ class Config:
 
     def with_tmpfs(self, destination: _Path, size: int | str | None = None, mode: int = 0o1777) -> Config:
         """An empty folder in memory, that anybody in the container may write to."""
-        limit = [] if size is None else [f"size={values.size(size, 'size')}"]
+        limit = [] if size is None else [f"size={values.size(size, 'size', unlimited=False)}"]
         return self.with_mount(destination, "tmpfs", "tmpfs", ["nosuid", "nodev", f"mode={mode:04o}", *limit])
 
     # --- namespaces and limits ---
 
     def with_network(self, network: _Path) -> Config:
         """ "none": only loopback; "host": the host's; or the path of a network namespace (ip-netns(8))."""
-        name = values.text(os.fspath(network), "network")
+        name = values.text(values.file_name(network, "network"), "network")
         if name == "host":
             return self.without_namespace("network")
         if name != "none" and not name.startswith("/"):

@@ -80,7 +80,7 @@ class Container:
     def __init__(self, id: str, *, root: _Path | None = None, program: str | None = None) -> None:
         check_id(id)
         self.id = id
-        self.root = os.path.abspath(root) if root is not None else default_root()
+        self.root = values.source(root, "root") if root is not None else default_root()
         self.program = program or find_program()
         self._streams = Streams(None, None, "strict")
         self._ending = Ending(self.root, self.id)
@@ -120,7 +120,7 @@ class Container:
             container.program,
             container.root,
             container.id,
-            [*words, *options],
+            [*words, *values.options(options)],
             text_keywords(text, encoding, errors),
             stdin=stdin,
             stdout=stdout,
@@ -135,7 +135,7 @@ class Container:
     @classmethod
     def list(cls, root: _Path | None = None, *, program: str | None = None) -> Sequence[Container]:
         """All containers whose state is kept in `root`, by ID."""
-        place = os.path.abspath(root) if root is not None else default_root()
+        place = values.source(root, "root") if root is not None else default_root()
         program = program or find_program()
         return [cls(id, root=place, program=program) for id in Store(place).ids()]
 
@@ -385,7 +385,11 @@ class Container:
         """
         keywords = text_keywords(text, encoding, errors)
         words = exec_words(self.id, args, env=env, cwd=cwd, user=user, terminal=bool(terminal), options=options)
-        size = terminal if isinstance(terminal, tuple) else TERMINAL_SIZE if terminal else None
+        size = (
+            (values.terminal_size(terminal, "terminal") if terminal is not True else TERMINAL_SIZE)
+            if terminal
+            else None
+        )
         return creation.start(
             self.program, self.root, words, [os.fspath(word) for word in args], keywords, Deadline(timeout), _cancel,
             stdin=stdin, stdout=stdout, stderr=stderr, size=size,
@@ -414,7 +418,7 @@ class Container:
         """
         with self._files() as files:
             place = values.path(destination, "destination")
-            copying.copy_in(files, values.text(os.fspath(source), "source"), place, owner, max_bytes)
+            copying.copy_in(files, values.text(values.file_name(source, "source"), "source"), place, owner, max_bytes)
 
     def copy_out(self, source: _Path, destination: _Path, *, max_bytes: int = copying.MAX_BYTES) -> None:
         """Copy a file or a folder with all in it from the container to the host; see `copy_in`.
@@ -424,7 +428,7 @@ class Container:
         only what lies on its rootfs is there.
         """
         with self._files() as files:
-            place = values.text(os.fspath(destination), "destination")
+            place = values.text(values.file_name(destination, "destination"), "destination")
             copying.copy_out(files, values.path(source, "source"), place, max_bytes)
 
     def checkpoint(self, image: _Path, *, leave_running: bool = False, options: Sequence[str] = ()) -> None:
@@ -432,7 +436,7 @@ class Container:
 
         Unless `leave_running`. PyociError when there is no CRIU, or it cannot.
         """
-        command = ["checkpoint", f"--image-path={os.path.abspath(image)}", *options]
+        command = ["checkpoint", f"--image-path={values.source(image, 'image')}", *values.options(options)]
         if leave_running:
             self._call(*command, "--leave-running", self.id)
         else:
@@ -451,8 +455,8 @@ class Container:
     ) -> Container:
         """Make a container of what `checkpoint` wrote. How it ends is not recorded. PyociError when CRIU cannot."""
         container = cls(id, root=root, program=program)
-        places = [f"--image-path={os.path.abspath(image)}", f"--bundle={os.path.abspath(bundle)}"]
-        container._call("restore", "--detach", *places, *options, id)
+        places = [f"--image-path={values.source(image, 'image')}", f"--bundle={values.source(bundle, 'bundle')}"]
+        container._call("restore", "--detach", *places, *values.options(options), id)
         return container
 
     def delete(self, *, force: bool = False) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pyoci.errors import PyociError
 from pyoci.host import config_bundle
+from pyoci.library import values
 from pyoci.library.config import Config
 from pyoci.library.outcome import Output
 from pyoci.library.process import Process
@@ -25,16 +26,23 @@ def new_id() -> str:
 
 def source(bundle: _Path | None, config: Config | None, rootfs: _Path | None) -> tuple[Sequence[str], bytes | None]:
     """Options that name the bundle, or the config that is handed over. Raises TypeError."""
+    require_config(config)
     if bundle is not None:
         if config is not None or rootfs is not None:
             raise TypeError("a bundle has a config and a rootfs: give either a bundle, or a config and a rootfs")
-        return ["--bundle", os.path.abspath(bundle)], None
+        return ["--bundle", values.source(bundle, "bundle")], None
     if config is None and rootfs is None:
         raise TypeError("give a bundle, or a config, or a rootfs")
     config = config or Config.default()
     if rootfs is not None:
         config = config.with_rootfs(rootfs)
     return [], config.require_rootfs().to_bytes()
+
+
+def require_config(config: Config | None) -> None:
+    """TypeError for a dict: one that is empty would count as no config."""
+    if config is not None and not isinstance(config, Config):
+        raise TypeError(f"config: takes a Config, not {type(config).__name__}; Config(document) makes one of a dict")
 
 
 def create(

@@ -11,7 +11,7 @@ from pyoci.errors import ConfigError
 from pyoci.library import values
 from pyoci.library.bundle import Bundle
 from pyoci.library.config import Config
-from pyoci.library.creation import is_taken, new_id, remove_rest, start
+from pyoci.library.creation import is_taken, new_id, remove_rest, require_config, start
 from pyoci.library.outcome import Finished
 from pyoci.library.process import DEVNULL, MAX_OUTPUT, PIPE, Process, encode, finish, text_keywords
 from pyoci.library.program import find_program
@@ -107,7 +107,7 @@ def run(
     keywords = text_keywords(text, encoding, errors)
     changed = _config(config, args, rootfs, memory, cpus, pids, binds, network, env, cwd, user, read_only)
     name = id or new_id()
-    place = os.path.abspath(root) if root is not None else default_root()
+    place = values.source(root, "root") if root is not None else default_root()
     program = program or find_program()
     document = changed.require_rootfs().to_bytes()
     deadline = Deadline(timeout)
@@ -176,6 +176,7 @@ def _base(config: Config | None, args: Sequence[_Path] | None, rootfs: _Path | N
     """The config that the other arguments change, and a root folder if it gets one. TypeError for a lack."""
     if isinstance(args, (str, bytes)):
         raise TypeError(f"args: takes a list of words such as ['sh', '-c', ...], not the string {args[:40]!r}")
+    require_config(config)
     if isinstance(rootfs, Bundle):
         if config is not None:
             raise TypeError("a bundle has a config: give either a bundle, or a config and a rootfs")

@@ -219,11 +219,10 @@ def exec_words(
     options: Sequence[str],
 ) -> list[str]:
     """The command line of `exec`. ConfigError, TypeError."""
-    words = ["exec", *options]
+    words = ["exec", *values.options(options)]
     for name, value in values.mapping(env or {}, "env").items():
-        if not name or "=" in name:
-            raise UsageError(f"env: the name {name!r} must not have a `=`")
-        words.append(f"--env={values.text(name, 'env')}={values.text(value, 'env')}")
+        values.variable(name, value)
+        words.append(f"--env={name}={value}")
     if cwd is not None:
         words.append(f"--cwd={values.path(cwd, 'cwd')}")
     if user is not None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from pyoci import errors
-from pyoci.errors import PyociError
+from pyoci.errors import PyociError, SyscallError
 
 # What a service manager says to the caller is not for the container's program.
 _NOT_PASSED_ON = ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
@@ -35,6 +36,17 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
 
 
+@contextlib.contextmanager
+def starting(program: str) -> Iterator[None]:
+    """Name the program in the error when it cannot be started: SyscallError."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename != program:
+            raise  # lack of descriptors or processes, or a stream that is not one: the caller's own
+        raise SyscallError(error.errno or 0, f"start the pyoci program {program}") from None
+
+
 def call(program: str, root: str, words: Iterable[str]) -> bytes:
     """Run a command to its end and return what it wrote. Raises its error, warnings go to `logging`."""
     # Files and no pipes: something that the command leaves running, a hook's child, may keep them open.
@@ -42,9 +54,10 @@ def call(program: str, root: str, words: Iterable[str]) -> bytes:
     output = os.memfd_create("pyoci-output")
     try:
         command = [program, "--root", root, "--log-format", "json", *words]
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=log, env=environment(), check=False
-        )
+        with starting(program):
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=log, env=environment(), check=False
+            )
         error = _read_log(log)
         if done.returncode:
             raise error or PyociError(f"pyoci {next(iter(words), '')}: exit status {done.returncode}")
@@ -68,11 +81,12 @@ def _read_log(log: int) -> PyociError | None:
         if level == "error":
             last = errors.from_data({**entry, "message": words})
         else:
-            _warn(words)
+            warn(words)
     return last
 
 
-def _warn(words: str) -> None:
+def warn(words: str) -> None:
+    """A warning of the runtime's, to the logger of the name `pyoci`."""
     import logging
 
     logging.getLogger("pyoci").warning("%s", words)

@@ -14,7 +14,7 @@ from pyoci import errors
 from pyoci.errors import PyociError
 from pyoci.kernel import write_all
 from pyoci.library.outcome import Exit
-from pyoci.library.program import Stream, environment
+from pyoci.library.program import Stream, environment, starting, warn
 from pyoci.library.waiting import Deadline, until_readable
 
 _MESSAGE_MAX = 1 << 17
@@ -58,17 +58,14 @@ class Supervised:
             options = [word for name, fd in passed.items() for word in (name, str(fd))]
             if size is not None:
                 options += ["--size", "{}x{}".format(*size)]
-            # Warnings must not come out where the program writes.
+            # Messages must not come out where the program writes; warnings come over the socket.
             quiet = ["--log", "/dev/null", *global_options]
-            self.popen: subprocess.Popen[Any] = subprocess.Popen(
-                [program, "--root", root, *quiet, "supervise", *options, *words],
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
-                pass_fds=passed.values(),
-                env=environment(),
-                **(keywords or {}),
-            )
+            command = [program, "--root", root, *quiet, "supervise", *options, *words]
+            streams: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+            with starting(program):
+                self.popen: subprocess.Popen[Any] = subprocess.Popen(
+                    command, pass_fds=passed.values(), env=environment(), **streams, **(keywords or {})
+                )
         except BaseException:
             self._report.close()
             raise
@@ -119,6 +116,8 @@ class Supervised:
             event = message["event"]
             if event == "terminal":
                 self.terminal = fds[0]
+            elif event == "warning":
+                warn(message["message"])
             elif event == "created":
                 self.pid, self.pidfd = message["pid"], fds[0]
             elif event == "exited":

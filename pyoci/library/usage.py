@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
+from pyoci.library.program import starting
 from pyoci.library.waiting import Deadline, until_readable
 
 
@@ -36,9 +37,10 @@ class Events:
     """`pyoci events` and its lines."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._program = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
-        )
+        with starting(command[0]):
+            self._program = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+            )
         self._rest = b""
 
     def next(self, cancel: int = -1) -> Event | None:

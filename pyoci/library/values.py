@@ -12,8 +12,11 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 PERIOD = 100_000  # microseconds of the CPU limit, the kernel's default
 
 
-def size(value: int | str, name: str) -> int:
-    """Bytes of `67108864`, `"64M"`, `"1.5 GiB"`; -1 means unlimited. ConfigError names `name`."""
+def size(value: int | str, name: str, unlimited: bool = True) -> int:
+    """Bytes of `67108864`, `"64M"`, `"1.5 GiB"`; -1 means no limit where there may be none. ConfigError names `name`.
+
+    Zero is refused: to the kernel and in config.json it often means that there is no limit.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise TypeError(f"{name}: takes an int or a str such as '64M', not {type(value).__name__}")
     if isinstance(value, int):
@@ -25,8 +28,9 @@ def size(value: int | str, name: str) -> int:
         if unit not in _UNITS or not digits.strip(".") or digits.count(".") > 1 or len(digits) > 20:
             raise ConfigError(f"{name}: must be bytes, or a size such as 64M or 1G, not {value[:40]!r}")
         number = int(float(digits) * _UNITS[unit]) if "." in digits else int(digits) * _UNITS[unit]
-    if not -1 <= number < 1 << 63:
-        raise ConfigError(f"{name}: must be a number of bytes below 2^63, or -1 for none, not {number}")
+    if not (1 <= number < 1 << 63 or (number == -1 and unlimited)):
+        no_limit = ", or -1 for no limit" if unlimited else ""
+        raise ConfigError(f"{name}: must be a number of bytes from 1 to below 2^63{no_limit}, not {number}")
     return number
 
 
@@ -69,6 +73,13 @@ def arguments(args: Sequence[str | os.PathLike[str]]) -> list[str]:
     return words
 
 
+def options(words: Sequence[str]) -> list[str]:
+    """Further options of a command. A string is refused: it would become a list of letters."""
+    if isinstance(words, (str, bytes)):
+        raise TypeError(f"options: takes a list of words such as ['--no-pivot'], not the string {words[:40]!r}")
+    return [text(word, "options") for word in words]
+
+
 def text(value: str, name: str) -> str:
     """`value`, which the kernel must be able to take: no NUL. ConfigError."""
     if not isinstance(value, str):
@@ -85,9 +96,27 @@ def mapping(value: Mapping[str, str], name: str) -> Mapping[str, str]:
     return value
 
 
+def variable(name: str, value: str) -> None:
+    """Refuse what cannot be a variable of the environment. TypeError, ConfigError."""
+    text(name, "env")
+    if not name or "=" in name:
+        raise ConfigError(f"env: the name {name[:40]!r} must {'not have a `=`' if name else 'have a character'}")
+    text(value, f"env {name}")
+
+
+def terminal_size(size: object, name: str = "size") -> tuple[int, int]:
+    """Rows and columns of a terminal. TypeError, ConfigError."""
+    if not isinstance(size, (tuple, list)) or len(size) != 2 or not all(type(number) is int for number in size):
+        raise TypeError(f"{name}: takes (rows, columns), not {size!r}")
+    for number in size:
+        if not 0 <= number < 1 << 16:
+            raise ConfigError(f"{name}: must be rows and columns from 0 to 65535, not {number}")
+    return size[0], size[1]
+
+
 def path(value: str | os.PathLike[str], name: str) -> str:
     """A path of the container's: absolute. ConfigError."""
-    words = text(os.fspath(value), name)
+    words = text(file_name(value, name), name)
     if not words.startswith("/"):
         raise ConfigError(f"{name}: must be an absolute path, not {words[:200]!r}")
     return words
@@ -95,7 +124,14 @@ def path(value: str | os.PathLike[str], name: str) -> str:
 
 def source(value: str | os.PathLike[str], name: str) -> str:
     """A path of the host's, made absolute."""
-    return os.path.abspath(text(os.fspath(value), name))
+    return os.path.abspath(text(file_name(value, name), name))
+
+
+def file_name(value: str | os.PathLike[str], name: str) -> str:
+    """The text of a path. TypeError names `name`, which that of os.fspath does not."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{name}: takes a path as a str or PathLike, not {type(value).__name__}")
+    return os.fspath(value)
 
 
 def user(value: int | str | tuple[int, int], name: str = "user") -> tuple[int, int]:

@@ -58,7 +58,7 @@ def test_what_cannot_run_is_never_a_status(container: Container) -> None:
         container.exec([])
     with pytest.raises(pyoci.ConfigError, match="numbers"):
         container.exec(["true"], user="alice")
-    with pytest.raises(pyoci.UsageError, match="must not have a `=`"):
+    with pytest.raises(pyoci.ConfigError, match="must not have a `=`"):
         container.exec(["true"], env={"A=B": "c"})
     assert descriptors() == before
 
@@ -223,7 +223,9 @@ def commands(container: Container) -> str:
         ({"max_output": -1}, pyoci.ConfigError),
         ({"input": 5}, TypeError),
         ({"input": "\u20ac", "encoding": "ascii"}, UnicodeEncodeError),
-        ({"env": {"A=B": "1"}}, pyoci.UsageError),
+        ({"env": {"A=B": "1"}}, pyoci.ConfigError),
+        ({"env": {5: "1"}}, TypeError),
+        ({"options": "--tty"}, TypeError),
         ({"env": {"A": 1}}, TypeError),
         ({"cwd": "tmp"}, pyoci.ConfigError),
         ({"user": "alice"}, pyoci.ConfigError),

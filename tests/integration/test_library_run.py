@@ -162,7 +162,12 @@ def test_a_string_is_no_list_of_binds(library: Library, binds: object) -> None:
         ({"args": ["cat"], "input": 5}, TypeError),
         ({"args": ["cat"], "input": "\u20ac", "encoding": "ascii"}, UnicodeEncodeError),
         ({"args": ["true"], "network": "blue"}, pyoci.ConfigError),
-        ({"args": ["true"], "program": "/no/such/pyoci"}, OSError),
+        ({"args": ["true"], "program": "/no/such/pyoci"}, pyoci.SyscallError),
+        ({"args": ["true"], "program": "/etc/passwd"}, pyoci.SyscallError),
+        ({"args": ["true"], "memory": 0}, pyoci.ConfigError),
+        ({"args": ["true"], "config": {}}, TypeError),
+        ({"args": ["true"], "env": {"A=B": "1"}}, pyoci.ConfigError),
+        ({"args": ["true"], "env": {"": "1"}}, pyoci.ConfigError),
     ],
 )
 def test_what_cannot_run_is_an_error_and_leaves_nothing(
@@ -173,8 +178,40 @@ def test_what_cannot_run_is_an_error_and_leaves_nothing(
     with pytest.raises(error) as caught:
         library.run(*args, **what)
     assert "Traceback" not in str(caught.value)
+    (named,) = [name for name in what if name not in ("encoding", "rootfs", "id")] or [""]
+    assert isinstance(caught.value, UnicodeError) or named.rstrip("s") in str(caught.value)
     assert nothing_is_left(library)
     assert descriptors() == before
+
+
+@pytest.mark.parametrize("name", ["rootfs", "cwd", "network", "root", "binds", "env", "config"])
+def test_an_argument_of_a_wrong_type_is_named(library: Library, name: str) -> None:
+    """Not as os.fspath and `in` say it: "expected str, bytes or os.PathLike object, not int"."""
+    wrong: dict[str, Any] = {"binds": [(5, "/mnt")], "env": {5: "x"}}
+    with pytest.raises(TypeError, match=rf"{'source' if name == 'binds' else name}: takes .*, not int"):
+        library.run("true", **{name: wrong.get(name, 5)})
+    assert nothing_is_left(library)
+
+
+@pytest.mark.parametrize("how", ["run", "create", "exec"])
+def test_warnings_reach_the_logger(library: Library, caplog: pytest.LogCaptureFixture, how: str) -> None:
+    """And nothing of them the streams of the program."""
+    config = library.config.with_annotations({"run.oci.nobody": "x"}).with_capabilities("CAP_NONE_SUCH")
+    if how == "run":
+        assert library.sh("echo out; echo err >&2", config=config).stderr == "err\n"
+    elif how == "create":
+        with library.create("echo out; echo err >&2", config=config, stderr=pyoci.PIPE, text=True) as container:
+            container.start()
+            assert container.communicate(timeout=60)[1] == "err\n"
+    else:
+        with library.started() as container:
+            caplog.clear()
+            done = container.exec(["sh", "-c", "echo err >&2"], text=True, options=["--cap=CAP_NONE_SUCH"])
+            assert done.stderr == "err\n"
+    told = [record.getMessage() for record in caplog.records if record.name == "pyoci"]
+    assert any("CAP_NONE_SUCH" in words for words in told), told
+    assert how == "exec" or any("run.oci.nobody" in words for words in told), told
+    assert all(record.levelname == "WARNING" for record in caplog.records if record.name == "pyoci")
 
 
 def test_an_id_that_is_taken(library: Library) -> None:

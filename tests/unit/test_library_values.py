@@ -16,7 +16,7 @@ from pyoci.library.waiting import Deadline, until_readable
 @pytest.mark.parametrize(
     ("text", "number"),
     [
-        (0, 0), (-1, -1), (67108864, 64 << 20), ("64M", 64 << 20), ("64m", 64 << 20), ("1.5G", 3 << 29),
+        (1, 1), (-1, -1), (67108864, 64 << 20), ("64M", 64 << 20), ("64m", 64 << 20), ("1.5G", 3 << 29),
         ("512", 512), ("512 KiB", 512 << 10), ("1 GB", 1 << 30), ("2t", 2 << 40), (".5k", 512),
     ],
 )  # fmt: skip
@@ -25,11 +25,18 @@ def test_sizes(text: int | str, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "M", "64X", "1.2.3M", "-2", -2, 1 << 63, "9" * 30, "64 M M", "0x10", ".", "\u0664M"]
+    "text", ["", "M", "64X", "1.2.3M", "-2", -2, 0, "0", "0.0001", 1 << 63, "9" * 30, "64 M M", "0x10", ".", "\u0664M"]
 )
 def test_no_sizes(text: int | str) -> None:
     with pytest.raises(ConfigError, match="memory: must be"):
         values.size(text, "memory")
+
+
+def test_a_size_that_must_be_there() -> None:
+    """tmpfs(5) takes 0 for no limit, and the kernel no -1."""
+    for size in (-1, 0):
+        with pytest.raises(ConfigError, match=r"size: must be a number of bytes from 1 to below 2\^63, not"):
+            values.size(size, "size", unlimited=False)
 
 
 @pytest.mark.parametrize("value", [None, True, 1.5, b"64M", ["64M"]])
@@ -90,3 +97,21 @@ def test_a_long_wait_is_several_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         os.close(reader)
         os.close(writer)
+
+
+@pytest.mark.parametrize("size", ["24x80", 24, (24,), (24, "80"), (24.0, 80), True])
+def test_a_terminal_has_rows_and_columns(size: object) -> None:
+    with pytest.raises(TypeError, match=r"terminal: takes \(rows, columns\), not"):
+        values.terminal_size(size, "terminal")
+
+
+@pytest.mark.parametrize("size", [(-1, 80), (24, 65536)])
+def test_a_terminal_has_no_such_size(size: tuple[int, int]) -> None:
+    with pytest.raises(ConfigError, match="terminal: must be rows and columns from 0 to 65535"):
+        values.terminal_size(size, "terminal")
+
+
+@pytest.mark.parametrize("words", ["--tty", b"--tty"])
+def test_options_are_a_list_of_words(words: object) -> None:
+    with pytest.raises(TypeError, match="options: takes a list of words"):
+        values.options(words)  # type: ignore[arg-type]
