@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 _PERMANENT = 0x80  # IFA_F_PERMANENT, if_addr.h
+_CHOSEN = 0x716  # the flags of an address that somebody chose: NODAD, OPTIMISTIC, HOMEADDRESS, MANAGETEMPADDR, ...
+_FOR_EVER = 0xFFFFFFFF  # INFINITY_LIFE_TIME, net/addrconf.h
+_NAME_MAX = 15  # bytes, IFNAMSIZ without its NUL
 _GLOBAL = 0  # RT_SCOPE_UNIVERSE, rtnetlink.h
 _UP = 1  # IFF_UP, netdevice(7)
 
@@ -123,7 +126,7 @@ def _move(moved: Moved, device: _Device) -> None:
         device.there = _arrived(container, before, "" if "%d" in device.new_name else device.new_name)
         # it has lost its addresses on the way, and is down
         for address in device.addresses:
-            container.addr("add", index=device.there, **address)
+            container.addr("add", index=device.there, **_labelled(address, device.name, device.new_name))
         container.link("set", index=device.there, state="up")
     except Exception as error:  # noqa: BLE001  # pyroute2's own kinds
         # The kernel moves it before it looks at the name, for one.
@@ -172,15 +175,43 @@ def _socket_in(pid: int) -> int:
 
 
 def _addresses(host: Any, index: int) -> list[dict[str, Any]]:
-    kept = []
-    for message in host.get_addr(index=index):
-        flags = message.get_attr("IFA_FLAGS") or message["flags"]
-        if flags & _PERMANENT and message["scope"] == _GLOBAL:
-            kept.append(
-                {
-                    "address": message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS"),
-                    "prefixlen": message["prefixlen"],
-                    "family": message["family"],
-                }
-            )
-    return kept
+    """Those that are permanent and global, as arguments for a request that adds them."""
+    return [
+        _address(message)
+        for message in host.get_addr(index=index)
+        if _flags(message) & _PERMANENT and message["scope"] == _GLOBAL
+    ]
+
+
+def _flags(message: Any) -> int:
+    return int(message.get_attr("IFA_FLAGS") or message["flags"])
+
+
+def _address(message: Any) -> dict[str, Any]:
+    """With its peer, broadcast address, metric, label and flags: what the container routes by."""
+    local = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+    address = {
+        "family": message["family"],
+        "prefixlen": message["prefixlen"],
+        "local": local,
+        "address": message.get_attr("IFA_ADDRESS") or local,
+        "flags": _flags(message) & _CHOSEN,
+        "broadcast": message.get_attr("IFA_BROADCAST"),
+        "label": message.get_attr("IFA_LABEL"),
+        "rt_priority": message.get_attr("IFA_RT_PRIORITY"),
+        "proto": message.get_attr("IFA_PROTO"),
+    }
+    lifetime = message.get_attr("IFA_CACHEINFO") or {}
+    if lifetime.get("ifa_preferred", _FOR_EVER) != _FOR_EVER:
+        address |= {"preferred_lft": lifetime["ifa_preferred"], "valid_lft": _FOR_EVER}
+    return {name: value for name, value in address.items() if value is not None}
+
+
+def _labelled(address: dict[str, Any], name: str, new_name: str) -> dict[str, Any]:
+    """With the label that it gets under another name: of `eth0:1` the kernel demands no more than the length."""
+    label = address.get("label", "")
+    others = {key: value for key, value in address.items() if key != "label"}
+    if not label.startswith(f"{name}:") or "%d" in new_name:
+        return others  # the kernel takes the name
+    label = new_name + label[len(name) :]
+    return others if len(label) > _NAME_MAX else others | {"label": label}

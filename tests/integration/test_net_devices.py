@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import Container, Runtime
 
 pytestmark = pytest.mark.beyond_runc("linux.netDevices came with spec 1.3")
 Ip = Callable[..., str]
@@ -30,6 +30,12 @@ def ip(runtime: Runtime, namespace_holder: Callable[..., int]) -> Ip:
     return call
 
 
+def inside(container: Container, *words: str) -> str:
+    """The host's ip(8) in the container's network namespace: busybox shows less."""
+    enter = ["nsenter", f"--net=/proc/{container.pid}/ns/net", "ip", *words]
+    return subprocess.run(enter, check=True, capture_output=True, text=True).stdout
+
+
 def test_moved_with_its_permanent_addresses_and_up(runtime: Runtime, bundle: Bundle, ip: Ip) -> None:
     bundle.linux["netDevices"] = {"out0": {}}
     found = runtime.sh(bundle, "ip addr show out0")
@@ -37,6 +43,72 @@ def test_moved_with_its_permanent_addresses_and_up(runtime: Runtime, bundle: Bun
     assert "2001:db8::1/64" in found
     assert ",UP" in found
     assert "out0" not in ip("link")
+
+
+ADDRESSES = {
+    "with a peer": ("10.0.0.1 peer 10.0.0.2",) * 2,
+    "with a broadcast address": ("203.0.113.1/24 broadcast 203.0.113.255", "203.0.113.1/24 brd 203.0.113.255"),
+    "with a metric": ("203.0.113.1/24 metric 77",) * 2,
+    "without a route": ("203.0.113.1/24 noprefixroute", "203.0.113.1/24 scope global noprefixroute"),
+    "with a label": ("203.0.113.1/24 label out0:1", "203.0.113.1/24 scope global inside0:1"),
+    "of version 6 with a peer": ("2001:db8:1::1 peer 2001:db8:1::2 nodad", "2001:db8:1::1 peer 2001:db8:1::2/128"),
+    "of version 6, not preferred": (
+        "2001:db8:1::1/64 nodad preferred_lft 0",
+        "2001:db8:1::1/64 scope global nodad deprecated",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ADDRESSES)
+def test_what_an_address_has_is_kept(runtime: Runtime, bundle: Bundle, ip: Ip, kind: str) -> None:
+    added, shown = ADDRESSES[kind]
+    ip("addr", "add", *added.split(), "dev", "out0")
+    assert shown.replace("inside0", "out0") in ip("addr"), "the kernel has it so"
+    bundle.linux["netDevices"] = {"out0": {"name": "inside0"}}
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    assert shown in inside(container, "addr", "show", "inside0")
+    container.delete("--force")
+
+
+@pytest.mark.parametrize("words", ["2001:db8:1::1/64 valid_lft 1000 preferred_lft 900", "203.0.113.1/24 scope link"])
+def test_addresses_of_this_place_and_of_this_hour_stay_behind(
+    runtime: Runtime, bundle: Bundle, ip: Ip, words: str
+) -> None:
+    """Only permanent ones with global scope go with it."""
+    ip("addr", "add", *words.split(), "dev", "out0")
+    bundle.linux["netDevices"] = {"out0": {}}
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    found = inside(container, "addr", "show", "out0")
+    assert "192.0.2.1/24" in found
+    assert words.partition("/")[0] not in found
+    container.delete("--force")
+
+
+def test_what_the_link_has_is_kept(runtime: Runtime, bundle: Bundle, ip: Ip) -> None:
+    ip("link", "set", "out0", "mtu", "1400", "txqueuelen", "77", "address", "02:00:00:00:00:77", "alias", "words")
+    bundle.linux["netDevices"] = {"out0": {"name": "inside0"}}
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    found = inside(container, "link", "show", "inside0")
+    for words in ("mtu 1400", "qlen 77", "02:00:00:00:00:77", "alias words"):
+        assert words in found
+    container.delete("--force")
+
+
+def test_delete_leaves_a_device_where_it_is(
+    runtime: Runtime, bundle: Bundle, ip: Ip, namespace_holder: Callable[..., int]
+) -> None:
+    """What becomes of it is the kernel's business, and that of whoever owns the network namespace."""
+    holder = namespace_holder("net")
+    bundle.namespace("network", f"/proc/{holder}/ns/net")
+    bundle.linux["netDevices"] = {"out0": {"name": "inside0"}}
+    runtime.run(bundle)
+    enter = ["nsenter", f"--net=/proc/{holder}/ns/net", "ip", "addr", "show", "inside0"]
+    found = subprocess.run(enter, check=True, capture_output=True, text=True).stdout
+    assert "192.0.2.1/24" in found and ",UP" in found
+    assert "out0@" not in ip("link")
 
 
 @pytest.mark.usefixtures("ip")
@@ -84,7 +156,8 @@ def test_a_device_that_is_not_there_is_an_error(runtime: Runtime, bundle: Bundle
 def host_side(ip: Ip) -> list[str]:
     """What can be lost: names, addresses, and which are up."""
     links = [line.split()[1:3] for line in ip("-o", "link").splitlines()]
-    addresses = [" ".join(line.split()[1:4]) for line in ip("-o", "addr").splitlines() if "fe80:" not in line]
+    lines = [line.replace(" tentative", "") for line in ip("-o", "addr").splitlines() if "fe80:" not in line]
+    addresses = [" ".join(line.split()[1:]) for line in lines]
     return sorted([f"{name} {'UP' in flags}" for name, flags in links] + addresses)
 
 
@@ -105,6 +178,8 @@ FAILURES: dict[str, Callable[[Bundle], None]] = {
 def test_a_create_that_fails_gives_all_of_them_back(runtime: Runtime, bundle: Bundle, ip: Ip, failure: str) -> None:
     """The kernel would delete a virtual one with the network namespace, and of a real one forget the addresses."""
     ip("link", "set", "out0", "up")
+    for added, _ in ADDRESSES.values():
+        ip("addr", "replace", *added.split(), "dev", "out0")
     ip("link", "property", "add", "dev", "out0", "altname", "other0")
     before = host_side(ip)
     bundle.linux["netDevices"] = {"out0": {"name": "inside0"}}
