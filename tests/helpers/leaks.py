@@ -44,13 +44,20 @@ class Watch:
 
     def leaks(self) -> list[str]:
         found = self._processes() + self._mounted() + self._cgroups() + self._devices()
-        if cgroup.of_process(os.getpid()) != self._cgroup:
-            found.append("the tests themselves were moved into another cgroup")
-        return found
+        return found + self._moved()
+
+    def _moved(self) -> list[str]:
+        """A hierarchy that has been mounted or has ended meanwhile moves nobody."""
+        now = cgroup.of_process(os.getpid())
+        return [
+            f"the tests themselves were moved into another cgroup: {controller}:{now[controller]}, before {path}"
+            for controller, path in self._cgroup.items()
+            if now.get(controller, path) != path
+        ]
 
     def _processes(self) -> list[str]:
         # The kernel tells of a death a little before the last process of the namespace is gone.
-        deadline = time.monotonic() + 0.5
+        deadline = time.monotonic() + 5
         while (left := self._new_children()) and time.monotonic() < deadline:
             time.sleep(0.01)
         words = [f"process left: {_describe(pid)}" for pid in left]

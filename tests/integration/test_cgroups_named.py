@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers import cgroup, cgroup_files
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import Runtime, until
 
 FORCE = "run.oci.systemd.force_cgroup_v1"
 PLACE = Path("/sys/fs/cgroup/systemd")
@@ -29,6 +30,7 @@ def old(bundle: Bundle) -> Bundle:
 def hierarchy() -> Iterator[None]:
     """As crun's manual page says: on a directory of the unified hierarchy."""
     cgroup_files.v2_only()
+    before = cgroup.of_process(os.getpid())
     was_there = PLACE.exists()
     PLACE.mkdir(exist_ok=True)
     command = ["mount", "-t", "cgroup", "-o", "none,name=systemd,xattr", "cgroup", str(PLACE)]
@@ -40,6 +42,9 @@ def hierarchy() -> Iterator[None]:
     subprocess.run(["umount", str(PLACE)], check=True)
     if not was_there:
         PLACE.rmdir()
+    # The kernel ends a hierarchy some time after its last mount (cgroup_kill_sb), and until then every process has a
+    # group in it, which the next tests would see.
+    until(lambda: cgroup.of_process(os.getpid()) == before, "the kernel ends the hierarchy")
 
 
 def test_it_needs_a_cgroup_mount_at_that_path(runtime: Runtime, bundle: Bundle) -> None:
