@@ -12,7 +12,7 @@ from helpers import cgroup, sandbox
 from helpers.checkpoint import why_not
 from helpers.engine import World
 from helpers.image import NAME
-from helpers.runtime import Result, until
+from helpers.runtime import TIME_LIMIT, Result, until
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("containerd") and shutil.which("ctr")), reason="containerd is not installed"
@@ -64,11 +64,11 @@ class Containerd:
 def containerd(engine_world: World, runtime_path: str, image: Path) -> Iterator[Containerd]:
     containerd = Containerd(engine_world, runtime_path)
     daemon = containerd.serve()
-    until(lambda: containerd.call("version").status == 0, f"containerd answers: {containerd.log()}", limit=20)
+    until(lambda: containerd.call("version").status == 0, f"containerd answers: {containerd.log()}")
     containerd.expect("image", "import", "--snapshotter=native", str(image))
     yield containerd
     daemon.terminate()
-    daemon.wait(20)
+    daemon.wait(TIME_LIMIT)
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_memory_limit(containerd: Containerd) -> None:
 def test_terminal(containerd: Containerd) -> None:
     command = containerd.command(*containerd.run_words("--rm", "--tty"), "tty")
     words = containerd.world.command("script", "-qec", " ".join(command), "/dev/null")
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60, check=False)
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=TIME_LIMIT, check=False)
     assert b"/dev/pts/0" in done.stdout, done.stdout
 
 

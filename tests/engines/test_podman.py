@@ -142,7 +142,7 @@ def test_terminal(podman: Podman) -> None:
     command = podman.command(*podman.run_words("--rm", "-t", NAME, "sh", "-c", "tty; stty size"))
     words = podman.world.command("script", "-qec", " ".join(f"'{word}'" for word in command), "/dev/null")
     done = subprocess.run(
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=podman.env, timeout=60, check=False
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=podman.env, timeout=TIME_LIMIT, check=False
     )
     assert b"/dev/pts/0" in done.stdout, done.stdout
 
@@ -231,7 +231,7 @@ import json, os, socket, subprocess, sys, time
 place, *podman = sys.argv[1:]
 manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 manager.bind(place + "/manager.sock")
-manager.settimeout(30)
+manager.settimeout(120)
 os.environ["NOTIFY_SOCKET"] = place + "/manager.sock"
 run = subprocess.Popen(podman, stdin=subprocess.DEVNULL)
 del os.environ["NOTIFY_SOCKET"]

@@ -58,9 +58,9 @@ def world(folder: Path) -> Iterator[World]:
             stdout=out,
         )
     try:
-        until(lambda: "ready" in log.read_text(), "a world of its own", limit=10)
+        until(lambda: "ready" in log.read_text(), "a world of its own")
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         yield World(folder, int(children[0]))
     finally:
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(TIME_LIMIT)

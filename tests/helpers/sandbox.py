@@ -34,12 +34,12 @@ def prctl(option: int, value: int) -> None:
 
 
 def mount(*arguments: str | Path) -> None:
-    subprocess.run(["mount", *map(str, arguments)], check=True, timeout=30)
+    subprocess.run(["mount", *map(str, arguments)], check=True, timeout=120)
 
 
 def unmount(path: str | Path) -> None:
     """Detaches the mount and all below it, busy or not."""
-    subprocess.run(["umount", "--recursive", "--lazy", "--quiet", str(path)], check=False, timeout=30)
+    subprocess.run(["umount", "--recursive", "--lazy", "--quiet", str(path)], check=False, timeout=120)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ import socket
 import time
 from pathlib import Path
 
+from helpers.runtime import TIME_LIMIT
+
 
 class ConsoleSocket:
     """A listening socket for `--console-socket`."""
@@ -18,13 +20,13 @@ class ConsoleSocket:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(path))
         self._socket.listen(1)
-        self._socket.settimeout(10)
+        self._socket.settimeout(TIME_LIMIT)
 
     def receive(self) -> tuple[bytes, list[int]]:
         """The message and the descriptors of the one connection."""
         connection, _ = self._socket.accept()
         with connection:
-            connection.settimeout(10)
+            connection.settimeout(TIME_LIMIT)
             space = socket.CMSG_SPACE(4 * 8)
             message, ancillary, _, _ = connection.recvmsg(4096, space)
         received = array.array("i")
@@ -37,7 +39,7 @@ class ConsoleSocket:
         self._socket.close()
 
 
-def read_all(master: int, limit: float = 10.0, expect: bytes = b"") -> bytes:
+def read_all(master: int, limit: float = TIME_LIMIT, expect: bytes = b"") -> bytes:
     """Reads a pty's master until its other side is closed, or until `expect` has come."""
     got = b""
     deadline = time.monotonic() + limit

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from helpers import cgroup, cgroup_files
 from helpers.bundle import Bundle
-from helpers.runtime import Container, Runtime, until
+from helpers.runtime import TIME_LIMIT, Container, Runtime, until
 from helpers.sandbox import MARK
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/run/systemd/system"), reason="this system is not run by systemd")
@@ -213,6 +213,6 @@ def test_a_refused_value_leaves_no_unit_behind(runtime: Runtime, bundle: Bundle,
 
 def test_a_unit_that_failed_earlier_is_in_nobodys_way(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
     command = ["systemd-run", "--scope", "--unit", scope.unit, "--property=RuntimeMaxSec=1", "sleep", "60"]
-    subprocess.run(command, capture_output=True, timeout=30)
+    subprocess.run(command, capture_output=True, timeout=TIME_LIMIT)
     create(runtime, bundle)
     assert scope.show("ActiveState") == "active"

@@ -20,14 +20,13 @@ import pytest
 from helpers import cgroup
 from helpers.bundle import Bundle
 from helpers.checkpoint import Case, why_not
-from helpers.runtime import Container, Runtime, kill_process, until
+from helpers.runtime import TIME_LIMIT, Container, Runtime, kill_process, until
 from helpers.sandbox import MARK
 from helpers.terminal import ConsoleSocket, read_all
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "criu works here")
 
 COUNT = "i=0; while :; do i=$((i+1)); echo $i >> /counter/all; sleep 0.05; done"
-LIMIT = 60.0 if os.environ.get("PYOCI_VM") else 15.0  # the guest is slow
 
 
 class Counter(Case):
@@ -58,7 +57,9 @@ class Counter(Case):
             self.runtime.keep(os.fdopen(reader, "rb", 0))
         (self.out, out), (self.err, err) = ends
         arguments = self.runtime.arguments(*words, options=[*self.options, *options])
-        done = subprocess.run(arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=LIMIT, check=False)
+        done = subprocess.run(
+            arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=TIME_LIMIT, check=False
+        )
         os.close(out)
         os.close(err)
         if done.returncode:
@@ -75,10 +76,10 @@ class Counter(Case):
 
     def counts(self, more: int) -> None:
         before = len(self.numbers())
-        until(lambda: len(self.numbers()) >= before + more, f"count from {before} on", LIMIT)
+        until(lambda: len(self.numbers()) >= before + more, f"count from {before} on")
 
     def stop(self, container: Container, *words: str) -> None:
-        result = self.runtime.call(*self.words("--work-path", str(self.work), *words), container.id, limit=LIMIT)
+        result = self.runtime.call(*self.words("--work-path", str(self.work), *words), container.id)
         if "Can't get rlimit" in result.stderr:
             pytest.skip("criu needs CAP_SYS_RESOURCE for the processes of another user")
         log = self.work / "dump.log"
@@ -116,7 +117,7 @@ def test_a_counter_goes_on_counting(counter: Counter) -> None:
 
 def test_leave_running(counter: Counter) -> None:
     container = counter.begin()
-    counter.checkpoint(container.id, "--leave-running", limit=LIMIT)
+    counter.checkpoint(container.id, "--leave-running")
     counter.counts(3)
     assert container.status == "running"
 
@@ -260,7 +261,7 @@ def test_mounts_that_were_added_later(counter: Counter, scratch: Path) -> None:
     counter.runtime.expect("mounts", "add", container.id, str(file))
     assert container.exec("sh", "-c", "echo kept > /fresh/note").status == 0
     counter.stop(container)
-    words = counter.restore_fails("--work-path", str(counter.work), limit=LIMIT)
+    words = counter.restore_fails("--work-path", str(counter.work))
     assert "config.json lacks a mount" in words
     counter.bundle.config["mounts"] += added
     name = counter.go_on()
@@ -303,7 +304,7 @@ def test_apparmor(counter: Counter) -> None:
         counter.bundle.process["apparmorProfile"] = ""
         counter.stop(counter.begin())
         counter.bundle.process["apparmorProfile"] = names[0]
-        assert "no AppArmor profile" in counter.restore_fails("--work-path", str(counter.work), limit=LIMIT)
+        assert "no AppArmor profile" in counter.restore_fails("--work-path", str(counter.work))
     finally:
         for name in counter.runtime.known:
             counter.runtime.call("delete", "--force", name)
@@ -385,7 +386,7 @@ def test_a_terminal(counter: Counter, scratch: Path) -> None:
     name = counter.go_on("--console-socket", str(second.path))
     _, (master,) = second.receive()
     os.write(master, b"hello\n")
-    assert b"got hello" in read_all(master, LIMIT, b"got hello")
+    assert b"got hello" in read_all(master, expect=b"got hello")
     assert counter.runtime.exec(name, "test", "-c", "/dev/console").status == 0
     os.close(master)
     first.close()
@@ -402,12 +403,12 @@ def test_a_paused_container(counter: Counter) -> None:
 
 def test_a_chain_of_pre_dumps(counter: Counter, scratch: Path) -> None:
     container = counter.begin()
-    asked = counter.runtime.call(*counter.words("--pre-dump"), container.id, limit=LIMIT)
+    asked = counter.runtime.call(*counter.words("--pre-dump"), container.id)
     if "feature mem_track" in asked.stderr:
         pytest.skip("this kernel does not track changes of memory")
     for number, parent in ((1, ()), (2, ("--parent-path", "../pre1"))):
         path = str(scratch / f"pre{number}")
-        counter.runtime.expect("checkpoint", "--pre-dump", "--image-path", path, *parent, container.id, limit=LIMIT)
+        counter.runtime.expect("checkpoint", "--pre-dump", "--image-path", path, *parent, container.id)
         counter.counts(2)
     counter.stop(container, "--parent-path", "../pre2")
     assert os.readlink(counter.images / "parent") == "../pre2"
@@ -431,10 +432,10 @@ def test_lazy_pages(counter: Counter) -> None:
     folders = ["-D", str(counter.images), "-W", str(counter.work)]
     daemon = subprocess.Popen(["criu", "lazy-pages", *server, *folders], stdout=subprocess.DEVNULL)
     try:
-        until((counter.work / "lazy-pages.socket").exists, "the lazy-pages daemon", LIMIT)
+        until((counter.work / "lazy-pages.socket").exists, "the lazy-pages daemon")
         counter.bundle.linux["cgroupsPath"] += "-lazy"
         counter.go_on("--lazy-pages")
-        assert dump.wait(LIMIT) == 0
+        assert dump.wait(TIME_LIMIT) == 0
     finally:
         kill_process(daemon)
         kill_process(dump)  # it waits for who fetches the memory
@@ -512,7 +513,7 @@ def test_foreground(counter: Counter) -> None:
     process = counter.runtime.popen(*words, name, stdin=null, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     counter.counts(2)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=LIMIT)
+    process.communicate(timeout=TIME_LIMIT)
     assert process.returncode == 9
     assert counter.runtime.call("state", name).status != 0
 
@@ -522,7 +523,7 @@ def test_refused_once_all_is_restored(counter: Counter) -> None:
     counter.stop(counter.begin())
     before = counter.numbers()
     counter.bundle.process["capabilities"] = {}
-    assert "its capabilities" in counter.restore_fails("--work-path", str(counter.work), limit=LIMIT)
+    assert "its capabilities" in counter.restore_fails("--work-path", str(counter.work))
     assert counter.numbers() == before
     assert not list(counter.work.glob(".criu*"))
 
@@ -541,7 +542,7 @@ def test_nosymfollow_is_kept_or_the_restore_refused(counter: Counter, scratch: P
     before = counter.numbers()
     name = counter.runtime.add(counter.bundle)
     words = counter.restore_words("--work-path", str(counter.work))
-    result = counter.runtime.call(*words, name, limit=LIMIT)
+    result = counter.runtime.call(*words, name)
     if result.status:
         assert "'/n': it is mounted without nosymfollow" in result.stderr
         assert counter.numbers() == before
@@ -567,7 +568,7 @@ def test_killed_checkpoint(counter: Counter, part: float) -> None:
     process = counter.runtime.popen(*counter.words(), container.id, stderr=subprocess.DEVNULL)
     with killed_after(process, part * 3):
         pass
-    until(lambda: not criu_runs(), "criu's end", LIMIT)
+    until(lambda: not criu_runs(), "criu's end")
     state = counter.runtime.call("state", container.id)
     if state.status == 0 and counter.runtime.state(container.id)["status"] == "running":
         counter.counts(2)
@@ -586,7 +587,7 @@ def test_killed_restore(counter: Counter, part: float) -> None:
     with killed_after(process, part * 3):
         pass
     counter.runtime.call("delete", "--force", name)
-    until(lambda: not criu_runs(), "criu's end", LIMIT)
+    until(lambda: not criu_runs(), "criu's end")
     counter.runtime.call("delete", "--force", name)
     assert counter.runtime.call("state", name).status != 0
     assert not list(Path("/tmp").glob(".criu*"))

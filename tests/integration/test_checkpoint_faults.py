@@ -16,7 +16,7 @@ from helpers import cgroup, cgroup_files
 from helpers.bundle import Bundle
 from helpers.checkpoint import Case
 from helpers.fake_criu import FakeCriu
-from helpers.runtime import Runtime, kill_process, reap, until
+from helpers.runtime import TIME_LIMIT, Runtime, kill_process, reap, until
 from helpers.sandbox import MARK
 
 from pyoci.criu import rpc, swrk
@@ -214,7 +214,7 @@ def test_options_of_a_restore_that_criu_need_not_know(case: Case, option: str) -
     until(pid_file.exists)
     assert case.runtime.state(name)["status"] == "running"
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 7
+    assert process.wait(TIME_LIMIT) == 7
     assert case.runtime.call("state", name).status != 0
 
 
@@ -273,7 +273,7 @@ def test_restore_in_the_foreground_ends_with_the_container(case: Case) -> None:
     until(lambda: case.runtime.call("state", name).status == 0 and case.runtime.state(name)["status"] == "running")
     process.send_signal(signal.SIGTERM)
     # it may end pyoci, which then ends what it has restored
-    assert process.wait(10) in (7, 128 + signal.SIGTERM, -signal.SIGTERM)
+    assert process.wait(TIME_LIMIT) in (7, 128 + signal.SIGTERM, -signal.SIGTERM)
     assert case.runtime.call("state", name).status != 0
 
 
@@ -357,7 +357,7 @@ def test_delete_by_force_ends_the_criu_that_holds_a_process(case: Case) -> None:
             place = cgroup.hierarchies()[controller] / group.lstrip("/")
             (place / "cgroup.procs").write_text(str(holder.pid))
         case.runtime.expect("delete", "--force", container.id)
-        assert holder.wait(10) == -signal.SIGKILL
+        assert holder.wait(TIME_LIMIT) == -signal.SIGKILL
     finally:
         kill_process(holder)
         assert holder.stdout is not None

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from helpers import cgroup
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime, kill_process, until
+from helpers.runtime import TIME_LIMIT, Runtime, kill_process, sleeps, until
 from helpers.sandbox import MARK
 
 pytestmark = pytest.mark.thorough
@@ -29,7 +29,7 @@ def duration(runtime: Runtime, bundle: Bundle) -> float:
     """Seconds that one whole create takes here."""
     name = runtime.add(bundle)
     began = time.monotonic()
-    assert create(runtime, bundle, name).wait(30) == 0
+    assert create(runtime, bundle, name).wait(TIME_LIMIT) == 0
     took = time.monotonic() - began
     runtime.expect("delete", "--force", name)
     return took
@@ -150,10 +150,10 @@ def test_init_that_dies_before_it_is_started_ends_run(runtime: Runtime, bundle: 
         listener.accept()[0].close()
         with listener.accept()[0] as connection:
             assert connection.recv(100)
-    time.sleep(0.3)  # START is sent, and nobody reads it
+    until(lambda: sleeps(process.pid), "START is sent, and nobody reads it")
     os.kill(init, signal.SIGKILL)
     try:
-        assert process.wait(10) == 128 + signal.SIGKILL
+        assert process.wait(TIME_LIMIT) == 128 + signal.SIGKILL
     finally:
         kill_process(process)
     assert runtime.call("state", name).status != 0

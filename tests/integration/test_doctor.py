@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from helpers.runtime import Runtime
+from helpers.runtime import TIME_LIMIT, Runtime
 
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 NO_ADMIN = ["setpriv", "--bounding-set=-sys_admin"]
@@ -25,7 +25,7 @@ def _of_pyoci(runtime: Runtime) -> None:
 def doctor(runtime: Runtime, before: list[str], root: Path) -> tuple[int, dict[str, dict[str, object]]]:
     """Exit status and checks by name, asked with the words `before` in front of the program."""
     command = [*before, *runtime.command, "--root", str(root / "state"), "doctor", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT)
     assert not done.stderr
     return done.returncode, {check["name"]: check for check in json.loads(done.stdout)["checks"]}
 
@@ -84,6 +84,6 @@ def test_ctrl_c_is_told_once(runtime: Runtime, seconds: float) -> None:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=TIME_LIMIT)
     # it may have ended before, or not have begun
     assert (process.returncode, said) in ((130, "pyoci: interrupted\n"), (0, ""), (1, ""), (-signal.SIGINT, ""))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import TIME_LIMIT, Runtime
 
 PROCESS = {"args": ["/bin/echo", "from a pipe"], "cwd": "/"}
 COMMANDS: dict[str, tuple[list[str], object]] = {
@@ -65,7 +65,7 @@ def written(fifo: Path, text: str) -> Iterator[None]:
         writer = subprocess.Popen(["sh", "-c", 'exec cat > "$0"', str(fifo)], stdin=file)
     try:
         yield
-        assert writer.wait(5) == 0
+        assert writer.wait(TIME_LIMIT) == 0
     finally:
         writer.kill()
         writer.wait()
@@ -117,5 +117,5 @@ def test_a_config_elsewhere(runtime: Runtime, bundle: Bundle, scratch: Path, how
 def test_what_is_no_document(runtime: Runtime, bundle: Bundle, words: tuple[str, ...], path: str) -> None:
     bundle.sleeps()
     container = runtime.start(bundle)
-    said = runtime.fails(*words, path, container.id, limit=20)
+    said = runtime.fails(*words, path, container.id)
     assert len(said) < 400

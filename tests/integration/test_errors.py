@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from helpers import cgroup
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import TIME_LIMIT, Runtime
 
 
 def cannot_execute(runtime: Runtime, bundle: Bundle, *args: str) -> str:
@@ -102,7 +102,7 @@ class TestNothingIsLeft:
     def test_a_caller_that_has_closed_its_streams(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.mount("/mnt", "wombatfs")
         command = runtime.arguments("create", "--bundle", str(bundle.path), runtime.add(bundle))
-        done = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command], timeout=30)
+        done = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command], timeout=TIME_LIMIT)
         assert done.returncode != 0
         assert not cgroup.folder("pids", bundle.cgroups_path).exists()
 
@@ -223,7 +223,7 @@ class TestLog:
         fifo = scratch / "fifo"
         os.mkfifo(fifo)
         reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK) if is_read else -1
-        said = runtime.fails("state", "nobody", options=["--log", str(fifo)], limit=10)
+        said = runtime.fails("state", "nobody", options=["--log", str(fifo)])
         assert "container does not exist" in said
         if is_read:
             assert b"container does not exist" in os.read(reader, 4096)

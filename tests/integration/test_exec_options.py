@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from helpers import cgroup, cgroup_files
 from helpers.bundle import Bundle
-from helpers.runtime import Container, Runtime
+from helpers.runtime import TIME_LIMIT, Container, Runtime
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_ignore_paused(runtime: Runtime, container: Container) -> None:
         assert not marker.exists()
     finally:
         runtime.expect("resume", container.id)
-        status = waiting.wait(30)
+        status = waiting.wait(TIME_LIMIT)
     assert status == 0
     assert marker.exists()
 

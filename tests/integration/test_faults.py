@@ -13,7 +13,7 @@ import pytest
 from helpers import cgroup, fuzz, leaks
 from helpers.bundle import Bundle
 from helpers.faults import Faults
-from helpers.runtime import reap
+from helpers.runtime import TIME_LIMIT, reap
 from helpers.sandbox import MARK
 
 pytestmark = pytest.mark.thorough
@@ -203,7 +203,7 @@ def test_others(case: Case, name: str) -> None:
 
 def until_nothing_is_left(case: Case) -> list[str]:
     """What is still left after a while: an init whose runtime is gone reads the end of file and exits."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + TIME_LIMIT / 4
     while (left := case.left()) and time.monotonic() < deadline:
         time.sleep(0.002)
     return left

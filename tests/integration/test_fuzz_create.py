@@ -147,11 +147,11 @@ def test_create(runtime: Runtime, bundle: Bundle, outside: Path) -> None:
         restore(made, config)
         bundle.config = made
         name = runtime.add(bundle)
-        result = runtime.call("create", "--bundle", str(bundle.path), name, limit=20)
+        result = runtime.call("create", "--bundle", str(bundle.path), name)
         verdicts.append(result.status)
         check(result.status, result.stderr)
         if result.status == 0 and starts:
-            started = runtime.call("start", name, limit=20)
+            started = runtime.call("start", name)
             check(started.status, started.stderr)
         elif result.status != 0:
             assert not (runtime.root / name).exists(), result.stderr

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from helpers import cgroup
 from helpers.bundle import Bundle
-from helpers.runtime import Container, Runtime, until
+from helpers.runtime import TIME_LIMIT, Container, Runtime, until
 
 # In the order of the lifecycle.
 CREATE = ["prestart", "createRuntime", "createContainer"]
@@ -239,7 +239,7 @@ def test_a_failing_poststart_stops_the_container(runtime: Runtime, bundle: Bundl
     bundle.sleeps()
     container = runtime.create(bundle)
     assert "hook" in runtime.fails("start", container.id)
-    container.wait(5)
+    container.wait(TIME_LIMIT)
 
 
 @pytest.mark.beyond_runc("runc 1.1 runs none of the others")
@@ -259,10 +259,10 @@ def test_one_that_cannot_be_executed_stops_create(runtime: Runtime, bundle: Bund
 
 @pytest.mark.parametrize("kind", CREATE)
 def test_timeout(runtime: Runtime, bundle: Bundle, kind: str) -> None:
-    bundle.hook(kind, "exec sleep 20", timeout=1)
+    bundle.hook(kind, "exec sleep 1000", timeout=1)
     began = time.monotonic()
     runtime.refuses(bundle)
-    assert 0.9 < time.monotonic() - began < 6
+    assert time.monotonic() - began > 0.9
 
 
 @pytest.mark.parametrize("kind", CREATE)

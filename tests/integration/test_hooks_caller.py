@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime, until
+from helpers.runtime import TIME_LIMIT, Runtime, until
 
 HOST = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
 KINDS = [*HOST, "startContainer"]
@@ -56,7 +56,7 @@ def test_signals_of_a_hook_of_the_undoing(runtime: Runtime, bundle: Bundle, scra
     command = runtime.quietly("create", "--bundle", str(bundle.path), name, preexec=as_a_caller)
     until((scratch / "waits").exists, "the hook waits")
     command.terminate()
-    assert command.wait(20) == 128 + signal.SIGTERM
+    assert command.wait(TIME_LIMIT) == 128 + signal.SIGTERM
     masks = dict(line.split(":\t") for line in (scratch / "told").read_text().splitlines() if "Q" not in line)
     assert int(masks["SigIgn"], 16) == sum(1 << number - 1 for number in IGNORED)
     assert int(masks["SigBlk"], 16) == 0

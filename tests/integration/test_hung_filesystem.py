@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from helpers.bundle import Bundle
 from helpers.hostile import check, libc
-from helpers.runtime import SLOWNESS, Runtime, until
+from helpers.runtime import TIME_LIMIT, Runtime, until
 
 pytestmark = pytest.mark.beyond_runc("the same, as far as Go's runtime lets it")
 
@@ -98,7 +98,7 @@ def waits_and_ends(runtime: Runtime, ending: signal.Signals, *words: str) -> Non
         until(lambda: any(in_fuse(pid) for pid in family(process.pid)), "it asks the file system")
         assert process.poll() is None
         process.send_signal(ending)
-        assert process.wait(15 * SLOWNESS) != 0
+        assert process.wait(TIME_LIMIT) != 0
     finally:
         process.kill()
         process.wait()

@@ -16,7 +16,7 @@ from helpers.bundle import Bundle
 from helpers.checkpoint import Case
 from helpers.fake_criu import FakeCriu
 from helpers.resctrl_mount import Refused, Resctrl, mounted, program
-from helpers.runtime import Container, Runtime, until
+from helpers.runtime import TIME_LIMIT, Container, Runtime, until
 
 pytestmark = pytest.mark.beyond_runc("the fake has no more than the specification asks for")
 
@@ -69,7 +69,7 @@ def another(container: Container) -> Iterator[int]:
     process = container.runtime.quietly("exec", "--pid-file", str(file), container.id, "sleep", "1000")
     yield int(until(lambda: file.exists() and file.read_text(), "the pid file"))
     container.delete("--force")
-    assert process.wait(30) == 137
+    assert process.wait(TIME_LIMIT) == 137
 
 
 def test_without_it_no_resctrl_is_touched(runtime: Runtime, bundle: Bundle, tree: Resctrl) -> None:

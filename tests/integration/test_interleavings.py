@@ -282,7 +282,7 @@ def test_deleted_by_force_meanwhile(runtime: Runtime, new_bundle: Callable[[], B
                         deleting.wait(0.2)
         if deleting is None:
             break  # it has looked less often whether the group is frozen
-        assert deleting.wait(20) == 0
+        assert deleting.wait(TIME_LIMIT) == 0
         reap()
         text = said.read_text()
         assert "does not exist" in runtime.fails("state", container.id)

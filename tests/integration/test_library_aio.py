@@ -121,7 +121,7 @@ def test_a_conversation(library: Library) -> None:
                 assert await process.wait() == Exit(0)
             async with await container.popen(["sleep", "300"]) as process:
                 process.terminate()
-                assert await process.wait(10) == Exit(signal=15)
+                assert await process.wait(TIME_LIMIT) == Exit(signal=15)
 
     run(work())
 
@@ -164,7 +164,7 @@ def test_workers_that_read_and_write_without_blocking_the_loop(library: Library)
             first: str = (await answer).decode()
             writer.close()
             assert await reader.read() == b"end\n"
-            assert await container.wait(10) == Exit(0)
+            assert await container.wait(TIME_LIMIT) == Exit(0)
             return first
 
     async def work() -> None:
@@ -189,7 +189,7 @@ def test_a_process_that_reads_and_writes(library: Library) -> None:
                     assert await reader.readline() == word
                 writer.close()
                 assert await reader.read() == b""
-                assert await process.wait(10) == Exit(0)
+                assert await process.wait(TIME_LIMIT) == Exit(0)
 
     run(work())
 

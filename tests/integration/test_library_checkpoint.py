@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from helpers.bundle import Bundle
 from helpers.library import Library
+from helpers.runtime import TIME_LIMIT
 
 from pyoci import Container, Exit
 
@@ -36,4 +37,4 @@ def test_checkpoint_and_restore(library: Library, bundle: Bundle, scratch: Path)
         while int((bundle.rootfs / "count").read_text() or 0) <= reached:
             pass
         restored.kill("KILL")
-        assert not restored.wait(20).is_known
+        assert not restored.wait(TIME_LIMIT).is_known

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from helpers.bundle import Bundle
 from helpers.library import Library, descriptors
-from helpers.runtime import until
+from helpers.runtime import TIME_LIMIT, until
 
 import pyoci
 from pyoci import PIPE, Container, Exit
@@ -33,7 +33,7 @@ def test_a_life(library: Library, bundle: Bundle) -> None:
         container.resume()
         assert container.status == "running"
         container.kill("TERM")
-        assert container.wait(timeout=10) == Exit(143)
+        assert container.wait(timeout=TIME_LIMIT) == Exit(143)
         assert container.status == "stopped"
         assert container.pid == 0
     with pytest.raises(pyoci.ContainerNotFound):
@@ -53,21 +53,21 @@ def test_an_id_is_made_where_none_is_given(library: Library) -> None:
 @pytest.mark.parametrize("status", [0, 42, 255])
 def test_wait_tells_the_exit_status(library: Library, status: int) -> None:
     with library.started(f"exit {status}") as container:
-        assert container.wait(10) == Exit(status)
+        assert container.wait(TIME_LIMIT) == Exit(status)
         assert container.wait().returncode == status
 
 
 def test_wait_tells_the_signal(library: Library) -> None:
     with library.started() as container:
         container.kill("KILL")
-        assert container.wait(10) == Exit(signal=9)
+        assert container.wait(TIME_LIMIT) == Exit(signal=9)
         assert container.wait().returncode == -9
 
 
 def test_wait_tells_of_want_of_memory(library: Library) -> None:
     config = library.config.with_memory("16M")
     with library.started("exec tail /dev/zero", config=config) as container:
-        assert container.wait(30) == Exit(signal=9, oom_killed=True)
+        assert container.wait(TIME_LIMIT) == Exit(signal=9, oom_killed=True)
 
 
 def test_wait_in_other_processes_and_afterwards(library: Library) -> None:
@@ -77,8 +77,8 @@ def test_wait_in_other_processes_and_afterwards(library: Library) -> None:
     until(lambda: all(reads_exit_file(other.pid) for other in others), "the others wait", 30)
     assert container.stdin is not None
     container.stdin.close()
-    assert [other.communicate(timeout=30)[0] for other in others] == ["exit status 5\n"] * 3
-    assert library.program(code, container.id).communicate(timeout=30)[0] == "exit status 5\n"
+    assert [other.communicate(timeout=TIME_LIMIT)[0] for other in others] == ["exit status 5\n"] * 3
+    assert library.program(code, container.id).communicate(timeout=TIME_LIMIT)[0] == "exit status 5\n"
     container.delete()
     container.close()
 
@@ -89,7 +89,7 @@ def test_who_waits_hears_it_even_if_somebody_deletes_it(library: Library) -> Non
     other = library.program(code, container.id)
     until(lambda: reads_exit_file(other.pid), "the other waits", 30)
     container.delete(force=True)
-    assert other.communicate(timeout=30)[0] == "killed by signal 9\n"
+    assert other.communicate(timeout=TIME_LIMIT)[0] == "killed by signal 9\n"
     container.close()
 
 
@@ -103,7 +103,7 @@ def test_a_supervisor_that_is_late_tells_it_still(library: Library) -> None:
     os.kill(supervisor, signal.SIGSTOP)
     library.runtime.expect("delete", "--force", container.id)
     os.kill(supervisor, signal.SIGCONT)
-    assert other.communicate(timeout=30)[0] == "killed by signal 9\n"
+    assert other.communicate(timeout=TIME_LIMIT)[0] == "killed by signal 9\n"
     container.close()
 
 
@@ -123,7 +123,7 @@ def test_a_container_that_somebody_else_made(library: Library, bundle: Bundle) -
     with pytest.raises(pyoci.Timeout):
         container.wait(0.05)
     container.kill()
-    ended = container.wait(10)
+    ended = container.wait(TIME_LIMIT)
     assert not ended.is_known
     assert str(ended) == "an exit status that nobody recorded"
 
@@ -138,7 +138,7 @@ def test_wait_has_a_limit(library: Library) -> None:
 
 def test_pipes(library: Library) -> None:
     with library.started("cat; echo err >&2; exit 6", stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as container:
-        assert container.communicate("fed", timeout=20) == ("fed", "err\n")
+        assert container.communicate("fed", timeout=TIME_LIMIT) == ("fed", "err\n")
         assert container.wait() == Exit(6)
 
 
@@ -162,14 +162,14 @@ def test_the_caller_is_not_held_up_by_its_own_streams(library: Library) -> None:
     code = "c = pyoci.Container.create(words[0], config=config.with_args('sleep', '300'), **options); c.start()"
     container = Container(library.id(), **library.options)
     program = library.program(code, container.id)
-    assert program.communicate(timeout=30)[0] == ""
+    assert program.communicate(timeout=TIME_LIMIT)[0] == ""
     assert container.status == "running"
     container.delete(force=True)
 
 
 def test_files_as_streams(library: Library, tmp_path: Path) -> None:
     with (tmp_path / "out").open("w+") as out, library.started("echo hello", stdout=out.fileno()) as container:
-        container.wait(10)
+        container.wait(TIME_LIMIT)
         assert (tmp_path / "out").read_text() == "hello\n"
 
 
@@ -188,7 +188,7 @@ def test_a_terminal(library: Library) -> None:
             seen += part
         assert b"24 80" in seen
         assert seen.rstrip().endswith(b"typed")
-        assert container.wait(10).ok
+        assert container.wait(TIME_LIMIT).ok
 
 
 def test_kill(library: Library) -> None:
@@ -196,7 +196,7 @@ def test_kill(library: Library) -> None:
         with pytest.raises(pyoci.UsageError, match="unknown signal 'NOPE'"):
             container.kill("NOPE")
         container.kill(signal.SIGKILL)
-        container.wait(10)
+        container.wait(TIME_LIMIT)
         with pytest.raises(pyoci.StateError):
             container.kill()
         container.kill(missing_ok=True)
@@ -255,7 +255,7 @@ def test_a_parent_that_dies_takes_it_along(library: Library, number: int) -> Non
     assert parent.stdout is not None
     pid, child = map(int, parent.stdout.readline().split())
     parent.send_signal(number)
-    parent.wait(10)
+    parent.wait(TIME_LIMIT)
     container = Container(name, **library.options)
     until(lambda: not container.exists(), "the container is gone", 15)
     assert not Path(f"/proc/{pid}").exists()
@@ -267,11 +267,11 @@ def test_a_parent_that_dies_takes_it_along(library: Library, number: int) -> Non
 def test_without_that_it_outlives_its_parent(library: Library) -> None:
     name = library.id()
     code = "c = pyoci.Container.create(words[0], config=config.with_args('sleep', '300'), **options); c.start()"
-    library.program(code, name).communicate(timeout=30)
+    library.program(code, name).communicate(timeout=TIME_LIMIT)
     container = Container(name, **library.options)
     assert container.status == "running"
     container.kill("KILL")
-    assert container.wait(10) == Exit(signal=9)
+    assert container.wait(TIME_LIMIT) == Exit(signal=9)
     container.delete()
 
 
@@ -279,7 +279,7 @@ def test_nothing_is_left(library: Library) -> None:
     before = descriptors()
     for _ in range(3):
         with library.started("exit 1", stdin=PIPE, stdout=PIPE, stderr=PIPE) as container:
-            container.wait(10)
+            container.wait(TIME_LIMIT)
     assert descriptors() == before
     assert not list(Path(library.options["root"]).iterdir())
 
@@ -392,7 +392,7 @@ def test_a_copy_that_cannot_be_made_says_which_end(library: Library, tmp_path: P
     with library.started() as container:
         if state == "stopped":
             container.kill("KILL")
-            container.wait(10)
+            container.wait(TIME_LIMIT)
         for way, source, destination, kind, words in COPIES:
             copy = container.copy_out if way == "out" else container.copy_in
             with pytest.raises(kind, match=words.format(tmp=tmp_path)):
@@ -403,7 +403,7 @@ def test_a_copy_that_cannot_be_made_says_which_end(library: Library, tmp_path: P
 def test_many_threads_wait_for_one(library: Library) -> None:
     with library.started() as container:
         found: list[Exit] = []
-        threads = [threading.Thread(target=lambda: found.append(container.wait(20))) for _ in range(5)]
+        threads = [threading.Thread(target=lambda: found.append(container.wait(TIME_LIMIT))) for _ in range(5)]
         for thread in threads:
             thread.start()
         container.kill("KILL")
@@ -414,12 +414,13 @@ def test_many_threads_wait_for_one(library: Library) -> None:
 
 def test_without_a_pid_namespace_its_orphans_are_reaped(library: Library) -> None:
     config = library.config.without_namespace("pid")
-    script = "for i in 1 2 3; do sh -c 'sleep 0.01 &'; done; sleep 7; exit 3"
-    with library.started(script, config=config) as container:
-        time.sleep(6)
-        states = [Path(f"/proc/{pid}/stat").read_text().split()[2] for pid in container.ps()]
-        assert "Z" not in states
-        assert container.wait(20) == Exit(3)
+    script = "for i in 1 2 3; do sh -c 'sleep 0.01 & echo $!'; done; trap 'exit 3' TERM; sleep 1000 & wait"
+    with library.started(script, config=config, stdout=PIPE) as container:
+        assert container.stdout is not None
+        orphans = [int(container.stdout.readline()) for _ in range(3)]
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans), "the orphans are reaped")
+        container.kill("TERM")
+        assert container.wait(TIME_LIMIT) == Exit(3)
 
 
 def test_a_supervisor_that_is_killed(library: Library) -> None:
@@ -428,7 +429,7 @@ def test_a_supervisor_that_is_killed(library: Library) -> None:
         os.kill(supervisor_of(container), signal.SIGKILL)
         assert container.status == "running"
         container.kill("KILL")
-        assert not container.wait(10).is_known
+        assert not container.wait(TIME_LIMIT).is_known
     container.delete(force=True)
     place = Path("/run/pyoci-bundles")
     assert not [name for name in (os.listdir(place) if place.is_dir() else []) if name.startswith(f"{container.id}@")]
@@ -439,7 +440,7 @@ def test_the_command_line_sees_the_same(library: Library) -> None:
         listed = library.runtime.expect("list", "-q").stdout.split()
         assert listed == [container.id]
         library.runtime.expect("kill", container.id, "KILL")
-        container.wait(10)
+        container.wait(TIME_LIMIT)
         library.runtime.expect("delete", container.id)
         assert not container.exists()
 
@@ -468,7 +469,7 @@ def test_a_supervisor_is_not_for_the_terminal_of_its_caller(library: Library) ->
         os.kill(pid, signal.SIGTERM)  # nor a thing to be ended while there is a container
         time.sleep(0.2)
         container.kill("KILL")
-        assert container.wait(10) == Exit(signal=9)
+        assert container.wait(TIME_LIMIT) == Exit(signal=9)
 
 
 def supervisor_of(container: Container) -> int:

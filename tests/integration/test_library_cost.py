@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from helpers.library import Library
+from helpers.runtime import TIME_LIMIT
 
 from pyoci import Container
 
@@ -163,7 +164,7 @@ class Fresh:
 
     def stopped(self) -> Container:
         container = self.library.started("exit 3")
-        container.wait(10)
+        container.wait(TIME_LIMIT)
         return container
 
     def cost(self, make: Step, call: Callable[[Container], Any], *words: str) -> float:
@@ -203,9 +204,11 @@ def test_delete_by_force(library: Library, command: Callable[..., Step], allowed
 def test_wait(library: Library, command: Callable[..., Step]) -> None:
     """There is no such command: it is cheaper than to ask for the state once."""
     with library.started("exit 3") as container:
-        container.wait(10)
+        container.wait(TIME_LIMIT)
         other = Container(container.id, **library.options)
-        assert best(lambda: Container(container.id, **library.options).wait(10)) < best(command("state", container.id))
+        assert best(lambda: Container(container.id, **library.options).wait(TIME_LIMIT)) < best(
+            command("state", container.id)
+        )
         assert other.wait(0).code == 3
 
 
@@ -215,7 +218,7 @@ def test_popen(library: Library, command: Callable[..., Step], allowed: float) -
 
         def run() -> None:
             with container.popen(["true"]) as program:
-                program.wait(10)
+                program.wait(TIME_LIMIT)
 
         assert best_in_turn(run, bare) < allowed
 

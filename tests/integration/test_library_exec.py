@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from helpers.library import Library, descriptors
-from helpers.runtime import reap, until
+from helpers.runtime import TIME_LIMIT, reap, until
 
 import pyoci
 from pyoci import PIPE, STDOUT, Container, Exit
@@ -83,7 +83,7 @@ def test_timeout_kills_the_program_and_its_children(container: Container) -> Non
     with pytest.raises(pyoci.Timeout) as caught:
         container.exec(["sh", "-c", "echo a; (sleep 300; true) & (sleep 300; true) | cat"], timeout=0.5, text=True)
     assert caught.value.stdout == "a\n"
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < TIME_LIMIT
     assert "sleep 300" not in commands(container)
 
 
@@ -94,7 +94,9 @@ def test_output_has_a_limit(container: Container) -> None:
 
 
 def test_what_the_program_leaves_running_is_not_waited_for(container: Container) -> None:
-    done = container.exec(["sh", "-c", "(while :; do echo spam; sleep 0.001; done) & echo done"], text=True, timeout=60)
+    done = container.exec(
+        ["sh", "-c", "(while :; do echo spam; sleep 0.001; done) & echo done"], text=True, timeout=TIME_LIMIT
+    )
     assert done.stdout.startswith(("done", "spam"))
     assert done.ok
 
@@ -133,7 +135,7 @@ def test_a_conversation(container: Container) -> None:
 def test_signals(container: Container) -> None:
     with container.popen(["sleep", "300"]) as process:
         process.send_signal("TERM")
-        assert process.wait(10) == Exit(signal=signal.SIGTERM)
+        assert process.wait(TIME_LIMIT) == Exit(signal=signal.SIGTERM)
         with pytest.raises(pyoci.StateError, match="has ended"):
             process.terminate()
         process.kill()
@@ -156,7 +158,7 @@ def test_a_terminal(container: Container) -> None:
         while part := terminal.read():
             seen += part
         assert b"40 132" in seen
-        assert process.wait(10) == Exit(4)
+        assert process.wait(TIME_LIMIT) == Exit(4)
 
 
 def test_ctrl_c_on_a_terminal(container: Container) -> None:
@@ -164,7 +166,7 @@ def test_ctrl_c_on_a_terminal(container: Container) -> None:
         assert process.terminal is not None
         process.terminal.read()
         process.terminal.write(b"\x03")
-        assert process.wait(10) == Exit(signal=signal.SIGINT)
+        assert process.wait(TIME_LIMIT) == Exit(signal=signal.SIGINT)
 
 
 def test_leaving_the_block_kills_it(container: Container) -> None:
@@ -189,7 +191,7 @@ def test_a_parent_that_dies_takes_it_along(library: Library, container: Containe
 def test_the_container_ends_meanwhile(container: Container) -> None:
     with container.popen(["sleep", "300"]) as process:
         container.kill("KILL")
-        assert process.wait(10) == Exit(signal=9)
+        assert process.wait(TIME_LIMIT) == Exit(signal=9)
     with pytest.raises(pyoci.StateError):
         container.exec(["true"])
 
@@ -198,7 +200,7 @@ def test_a_supervisor_that_is_killed(container: Container) -> None:
     with container.popen(["sleep", "300"]) as process:
         os.kill(process._supervised.popen.pid, signal.SIGKILL)
         with pytest.raises(pyoci.PyociError, match="supervisor was killed"):
-            process.wait(10)
+            process.wait(TIME_LIMIT)
     until(lambda: "sleep 300" not in commands(container), "the program is gone", 5)
     reap()  # it has become a child of ours
 
@@ -258,7 +260,7 @@ def test_a_job_runner_of_twenty_commands_in_one_container(container: Container) 
 
     def job(number: int) -> tuple[int | None, bytes, bytes]:
         script = f"cat; echo {number} >&2; head -c {number * 1000} /dev/urandom | wc -c; exit {number}"
-        done = container.exec(["sh", "-c", script], input=bytes([number, 255]), timeout=30)
+        done = container.exec(["sh", "-c", script], input=bytes([number, 255]), timeout=TIME_LIMIT)
         return done.returncode, done.stdout, done.stderr
 
     with ThreadPoolExecutor(4) as pool:

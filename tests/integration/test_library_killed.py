@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.library import Library
-from helpers.runtime import until
+from helpers.runtime import TIME_LIMIT, until
 
 import pyoci
 
@@ -36,7 +36,7 @@ def make(library: Library, kind: str) -> None:
         with library.create("sleep 100") as container:
             assert container.status == "created"
     else:
-        assert library.run("true", timeout=20).returncode == 0
+        assert library.run("true", timeout=TIME_LIMIT).returncode == 0
 
 
 @pytest.mark.parametrize("which", ["first", "last"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.library import ROOT, Library
+from helpers.runtime import TIME_LIMIT
 
 USER = 1000
 PROGRAM = """
@@ -52,7 +53,7 @@ def test_without_root(library: Library, scratch: Path) -> None:
         cwd="/",
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=TIME_LIMIT,
     )
     if "ermission" in done.stderr and str(ROOT) in done.stderr:
         pytest.skip(f"an ordinary user cannot read {ROOT}")

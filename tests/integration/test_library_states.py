@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from helpers.bundle import Bundle
 from helpers.library import Library
-from helpers.runtime import until
+from helpers.runtime import TIME_LIMIT, until
 
 from pyoci import Container, ContainerNotFound, PyociError, StateError, Timeout
 
@@ -132,7 +132,7 @@ def made(library: Library, bundle: Bundle, status: str) -> Container:
         container.kill("KILL")
         until(lambda: container.status == "stopped", "it has stopped")
     if status == "stopped":
-        container.wait(20)  # its supervisor has written down how it ended
+        container.wait(TIME_LIMIT)  # its supervisor has written down how it ended
     if status == "deleted":
         container.delete(force=True)
     return container

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import TIME_LIMIT, Runtime
 from helpers.terminal import read_all
 
 MANY = 500
@@ -29,7 +29,7 @@ def on_terminal(runtime: Runtime, *words: str) -> str:
     process = runtime.popen(*words, stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)
     seen = read_all(master)
-    assert process.wait(20) == 0
+    assert process.wait(TIME_LIMIT) == 0
     os.close(master)
     return seen.decode()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Container, Runtime
+from helpers.runtime import TIME_LIMIT, Container, Runtime
 
 pytestmark = pytest.mark.beyond_runc("linux.netDevices came with spec 1.3")
 Ip = Callable[..., str]
@@ -129,7 +129,7 @@ def test_no_further_process_is_made(runtime: Runtime, bundle: Bundle, scratch: P
         bundle.write()
         words = runtime.arguments("run", "--bundle", str(bundle.path), runtime.add(bundle))
         trace = ["strace", "-f", "-qq", "-o", str(scratch / "trace"), "-e", "trace=clone,clone3,fork,vfork"]
-        subprocess.run([*trace, *words], check=True, stdin=subprocess.DEVNULL, timeout=60)
+        subprocess.run([*trace, *words], check=True, stdin=subprocess.DEVNULL, timeout=TIME_LIMIT)
         made.append(len((scratch / "trace").read_text().splitlines()))
     assert made[0] > 0
     assert made[1] == made[0]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Container, Runtime
+from helpers.runtime import TIME_LIMIT, Container, Runtime
 
 Edit = Callable[[Bundle], Any]
 
@@ -146,5 +146,5 @@ def test_the_runtime_is_killed(runtime: Runtime, second: Bundle) -> None:
     creating = runtime.quietly("create", "--bundle", str(second.path), name)
     time.sleep(0.3)
     creating.kill()
-    creating.wait(10)
+    creating.wait(TIME_LIMIT)
     runtime.call("delete", "--force", name)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Container, Runtime
+from helpers.runtime import TIME_LIMIT, Container, Runtime
 from helpers.schemas import SCHEMAS, valid
 
 HOOKS = {
@@ -121,7 +121,7 @@ def test_events(runtime: Runtime, running: Container) -> None:
     assert watching.stdout is not None
     lines = [watching.stdout.readline() for _ in range(2)]
     running.kill("KILL")
-    rest, _ = watching.communicate(timeout=10)
+    rest, _ = watching.communicate(timeout=TIME_LIMIT)
     for line in lines + rest.splitlines():
         valid(json.loads(line), "events")
 

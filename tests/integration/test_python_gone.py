@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from helpers import cgroup_files
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import TIME_LIMIT, Runtime
 from helpers.sandbox import MARK
 
 pytestmark = pytest.mark.root
@@ -32,7 +32,7 @@ def without(folder: str, command: list[str]) -> subprocess.CompletedProcess[str]
     """Run `command` in a mount namespace where `folder` is empty."""
     script = 'mount -t tmpfs none "$0"; exec "$@"'
     words = ["unshare", "--mount", "sh", "-ec", script, folder, *command]
-    return subprocess.run(words, capture_output=True, text=True, timeout=60)
+    return subprocess.run(words, capture_output=True, text=True, timeout=TIME_LIMIT)
 
 
 def test_containers_are_inspected_and_ended(runtime: Runtime, new_bundle: Callable[[], Bundle], stdlib: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import TIME_LIMIT, Runtime
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -30,7 +30,7 @@ def alone(runtime: Runtime, script: str) -> str:
     """What a shell prints that has /run for itself, with $pyoci as the program."""
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", f"mount -t tmpfs tmpfs /run; {script}"]
     environment = {"pyoci": runtime.command[0], "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIME_LIMIT)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from helpers.bundle import Bundle
 from helpers.release import RELEASES, ROOT, ROOTS, EmptyRoot, find_program
+from helpers.runtime import TIME_LIMIT
 from helpers.terminal import read_all
 
 pytestmark = pytest.mark.root
@@ -190,7 +191,9 @@ def test_no_module_of_the_machines_c_library_is_loaded(tmp_path: Path, program: 
         {program} {root} delete --force one
         exit ${{status:-0}}
     """
-    done = subprocess.run(["unshare", "--mount", "sh", "-ec", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", script], capture_output=True, text=True, timeout=TIME_LIMIT
+    )
     assert done.returncode == 0, done.stderr
     assert "#54321" in done.stdout
     assert ".so" not in (tmp_path / "trace").read_text()
@@ -306,7 +309,9 @@ def test_distributions_files_are_removed_and_replaced_under_a_running_container(
     try:
         command = ["unshare", "--mount", busybox, "sh", "-ec", script]
         with (tmp_path / "said").open("w") as said:  # no pipe: the containers would keep it open
-            status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, timeout=120).returncode
+            status = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, timeout=TIME_LIMIT
+            ).returncode
     finally:
         for name in (*ids, *(f"{one}-again" for one in ids)):
             subprocess.run([*pyoci.split(), "delete", "--force", name], capture_output=True)

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import TIME_LIMIT, Runtime
 
 pytestmark = pytest.mark.beyond_runc("asks what pyoci does beside it")
-
-LIMIT = 30
 
 
 class Other:
@@ -34,7 +32,7 @@ class Other:
         command = [self.program, "--root", str(self.root), *words]
         with tempfile.TemporaryFile() as said:  # no pipe, which the container would hold open
             status = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, timeout=LIMIT
+                command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, timeout=TIME_LIMIT
             ).returncode
             said.seek(0)
             text = said.read().decode()

@@ -241,7 +241,7 @@ def test_the_end_of_the_callers_input_is_passed_on(
     bundle.sh("cat > /tmp/input; cat /tmp/input; echo; echo ended")
     (scratch / "input").write_bytes(text)
     with open(scratch / "input", "rb") as stdin:
-        result = runtime.run(bundle, stdin=stdin, limit=10)
+        result = runtime.run(bundle, stdin=stdin)
     assert result.status == 0
     assert (bundle.rootfs / "tmp/input").read_bytes() == text
     assert result.stdout.split()[-1] == "ended"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import SLOWNESS, Runtime
+from helpers.runtime import TIME_LIMIT, Runtime, until
 from helpers.terminal import read_all
 
 from pyoci.cli import main
@@ -81,14 +81,14 @@ class Screen:
         os.write(self.master, keys)
 
     def until(self, words: bytes) -> bytes:
-        seen = read_all(self.master, 20.0 * SLOWNESS, words)
+        seen = read_all(self.master, expect=words)
         assert words in seen, seen
         return seen
 
     def end(self) -> tuple[int, bytes]:
         """The exit status, and what is still to be read."""
-        seen = read_all(self.master, 30.0 * SLOWNESS)
-        return self.process.wait(20 * SLOWNESS), seen
+        seen = read_all(self.master)
+        return self.process.wait(TIME_LIMIT), seen
 
 
 @pytest.fixture
@@ -196,11 +196,15 @@ def test_top_fills_the_window_and_follows_its_size(
     wide = top.until(b"running")
     assert container.id.encode() in wide
     top.resize(60)
-    read_all(top.master, 1.0 * SLOWNESS)
-    top.until(b"Ctrl-C")
-    narrow = read_all(top.master, 1.0 * SLOWNESS).split(b"\x1b[H")[-2]
-    plain = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", narrow).decode()
-    assert max(map(len, plain.splitlines())) <= 60
+    frames = [b""]
+
+    def width() -> int:
+        """Of the last frame that is complete."""
+        frames[-1:] = (frames[-1] + read_all(top.master, 0.2)).split(b"\x1b[H")
+        plain = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", frames[-2]).decode() if len(frames) > 2 else ""
+        return max(map(len, plain.splitlines())) if "Ctrl-C" in plain else 0
+
+    until(lambda: 0 < width() <= 60, "it is as narrow as the window")
     top.type(b"\x03")
     status, rest = top.end()
     assert status == 0

@@ -13,7 +13,7 @@ import termios
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import TIME_LIMIT, Runtime
 from helpers.terminal import read_all
 
 
@@ -69,7 +69,7 @@ def test_json_streams_until_it_is_interrupted(runtime: Runtime, bundle: Bundle) 
     assert top.stdout is not None
     lines = [json.loads(top.stdout.readline()) for _ in range(3)]
     top.send_signal(signal.SIGINT)
-    assert top.wait(10) == 0
+    assert top.wait(TIME_LIMIT) == 0
     top.stdout.close()
     assert lines[0]["time"] < lines[1]["time"] < lines[2]["time"]
 
@@ -88,5 +88,5 @@ def test_terminal(runtime: Runtime, bundle: Bundle) -> None:
     assert b"\x1b[?1049h" in seen  # the other screen: what was on the terminal comes back
     top.send_signal(signal.SIGINT)
     assert b"\x1b[?1049l" in read_all(master)
-    assert top.wait(10) == 0
+    assert top.wait(TIME_LIMIT) == 0
     os.close(master)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from helpers.bundle import BUSYBOX, Bundle
-from helpers.runtime import Runtime, reap, until
+from helpers.runtime import TIME_LIMIT, Runtime, reap, until
 from helpers.terminal import read_all
 
 TABLES = "import pyroute2.nftables.main as m; print([t.get_attr('NFTA_TABLE_NAME') for t in m.NFTables().get_tables()])"
@@ -194,7 +194,7 @@ def test_shell_on_a_terminal(runtime: Runtime) -> None:
     assert b"/dev/pts/0" in read_all(master, expect=b"42")
     os.write(master, b"exit 3\n")
     read_all(master)
-    assert shell.wait(20) == 3
+    assert shell.wait(TIME_LIMIT) == 3
     os.close(master)
 
 
@@ -236,7 +236,7 @@ def test_keep_of_two_at_once_is_refused(runtime: Runtime, scratch: Path) -> None
     assert result.returncode == 1
     assert f"another `pyoci try` uses {kept}" in result.stderr
     os.close(writer)
-    assert first.wait(20) == 0
+    assert first.wait(TIME_LIMIT) == 0
 
 
 def test_keep_refused_leaves_the_overlay_of_the_other(runtime: Runtime, scratch: Path) -> None:
@@ -249,7 +249,7 @@ def test_keep_refused_leaves_the_overlay_of_the_other(runtime: Runtime, scratch:
     assert call(runtime, "--keep", kept, "--", "true").returncode == 1
     os.write(writer, b"go on\n")
     os.close(writer)
-    assert first.communicate(timeout=20)[0].endswith("later\n")
+    assert first.communicate(timeout=TIME_LIMIT)[0].endswith("later\n")
     assert first.returncode == 0
 
 
@@ -320,7 +320,7 @@ def test_it_can_be_seen_and_stopped_by_other_commands(runtime: Runtime) -> None:
     name = running_container(runtime)
     assert runtime.exec(name, "/bin/echo", "hello").stdout == "hello\n"
     runtime.expect("kill", name, "KILL")
-    assert running.wait(20) == 137
+    assert running.wait(TIME_LIMIT) == 137
 
 
 def test_signal_ends_it(runtime: Runtime) -> None:
@@ -329,7 +329,7 @@ def test_signal_ends_it(runtime: Runtime) -> None:
     name = running_container(runtime)
     until(lambda: runtime.exec(name, "/bin/ls", "/ready").status == 0, "it is ready", 20)
     running.terminate()
-    assert running.wait(20) == 5
+    assert running.wait(TIME_LIMIT) == 5
 
 
 # -- the network -----------------------------------------------------------------------------------------------------
@@ -362,7 +362,7 @@ def test_network_of_two_at_once(runtime: Runtime, machine: Machine) -> None:
     first = [process.stdout.readline().split()[3] for process in two]
     assert first[0] != first[1]
     for process in two:
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=TIME_LIMIT)
         assert "reached" in out
     assert machine.state() == before
 
@@ -379,7 +379,7 @@ def test_forwarding_that_was_on_stays_on(runtime: Runtime, machine: Machine) -> 
 
 def traced(runtime: Runtime, before: list[str], words: list[str], options: list[str]) -> int:
     command = [*before, "strace", *options, *arguments(runtime, *words)]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60).returncode
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIME_LIMIT).returncode
 
 
 def killed(runtime: Runtime, before: list[str], words: list[str], trace: Path, step: str, which: str) -> bool:
@@ -442,7 +442,7 @@ def test_a_call_that_lives_is_left_alone(runtime: Runtime, machine: Machine) -> 
     living = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     running_container(runtime)
     expect(runtime, "--net", "--", "true", before=machine.enter)
-    out, _ = living.communicate(timeout=30)
+    out, _ = living.communicate(timeout=TIME_LIMIT)
     assert out == "reached\n"
 
 

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 from helpers import cgroup
 from helpers.bundle import Bundle
 from helpers.leaks import children
-from helpers.runtime import Runtime, until
+from helpers.runtime import TIME_LIMIT, Runtime, hears, until
 from helpers.sockets import full_listener
 from helpers.stepped import CONNECT, Stepped
 
@@ -33,11 +34,14 @@ def nothing_is_left(runtime: Runtime, bundle: Bundle, name: str) -> None:
 
 def begin(runtime: Runtime, *arguments: str, options: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
     null = subprocess.DEVNULL
-    return runtime.popen(*arguments, options=options, stdin=null, stdout=null, stderr=subprocess.PIPE, preexec_fn=hears)
+    return runtime.popen(
+        *arguments, options=options, stdin=null, stdout=null, stderr=subprocess.PIPE, preexec_fn=defaults
+    )
 
 
 def waits_and_ends(process: subprocess.Popen[bytes], words: str = "interrupted by SIGTERM") -> None:
     """It waits until SIGTERM comes, says so, and ends as interrupted."""
+    until(lambda: process.poll() is not None or hears(process.pid, signal.SIGTERM), "it is ready to be interrupted")
     time.sleep(0.5)
     assert process.poll() is None, says(process)
     process.send_signal(signal.SIGTERM)
@@ -45,13 +49,13 @@ def waits_and_ends(process: subprocess.Popen[bytes], words: str = "interrupted b
     assert process.returncode == 128 + signal.SIGTERM
 
 
-def hears() -> None:
+def defaults() -> None:
     """A shell starts what runs in the background with SIGINT ignored."""
     for number in ENDING:
         signal.signal(number, signal.SIG_DFL)
 
 
-def says(process: subprocess.Popen[bytes], limit: float = 20.0) -> str:
+def says(process: subprocess.Popen[bytes], limit: float = TIME_LIMIT) -> str:
     _, words = process.communicate(timeout=limit)
     return words.decode()
 
@@ -192,7 +196,7 @@ def test_starts_of_a_stopped_init_do_not_fill_its_queue(runtime: Runtime, bundle
         with pytest.raises(BlockingIOError):
             while True:
                 earlier.send(b"", socket.MSG_DONTWAIT)
-    assert "init does not answer" in runtime.fails("start", container.id, limit=20)
+    assert "init does not answer" in runtime.fails("start", container.id)
     container.delete("--force")
     container.wait()
 
@@ -239,10 +243,10 @@ def test_nobody_reads_what_is_said(runtime: Runtime, bundle: Bundle, scratch: Pa
         options = ("--log", fifo) if where == "log" else ()
         error = null if where == "log" else end
         arguments = ("create", "--bundle", str(bundle.path), name)
-        process = runtime.popen(*arguments, options=options, stdin=null, stdout=null, stderr=error, preexec_fn=hears)
+        process = runtime.popen(*arguments, options=options, stdin=null, stdout=null, stderr=error, preexec_fn=defaults)
         until((bundle.path / "reached").exists)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(25) == 128 + signal.SIGTERM
+        assert process.wait(TIME_LIMIT) == 128 + signal.SIGTERM
     finally:
         os.close(end)
     nothing_is_left(runtime, bundle, name)
@@ -258,21 +262,21 @@ def test_run_whose_output_nobody_reads(runtime: Runtime, bundle: Bundle, how: st
     reader, writer = os.pipe()
     null = subprocess.DEVNULL
     process = runtime.popen(
-        "run", "--bundle", str(bundle.path), name, stdin=null, stdout=writer, stderr=null, preexec_fn=hears
+        "run", "--bundle", str(bundle.path), name, stdin=null, stdout=writer, stderr=null, preexec_fn=defaults
     )
-    os.close(writer)
     try:
-        until(lambda: runtime.call("state", name).status == 0)
-        time.sleep(0.7)  # the pipe is full by now
+        until(lambda: '"running"' in runtime.call("state", name).stdout, "it runs")
+        until(lambda: not select.select([], [writer], [], 0)[1], "the pipe is full")
         if how == "asked to end":
             process.send_signal(signal.SIGKILL if not runtime.is_pyoci else signal.SIGTERM)
             time.sleep(0.5)
         runtime.call("kill", name, "KILL")  # where the shell has not ended itself
         time.sleep(0.5)
         process.send_signal(signal.SIGTERM)  # nobody reads what is left
-        assert process.wait(20) in (128 + signal.SIGKILL, 3)
+        assert process.wait(TIME_LIMIT) in (128 + signal.SIGKILL, 3)
     finally:
         os.close(reader)
+        os.close(writer)
     nothing_is_left(runtime, bundle, name)
 
 
@@ -344,11 +348,11 @@ def test_what_the_caller_ignores_stays_ignored(runtime: Runtime, bundle: Bundle)
         stdin=null,
         stdout=null,
         stderr=null,
-        preexec_fn=hears,  # noqa: PLW1509  # no threads here
+        preexec_fn=defaults,  # noqa: PLW1509  # no threads here
     )
     until((bundle.path / "reached").exists)
     process.send_signal(signal.SIGHUP)
-    assert process.wait(20) == 0
+    assert process.wait(TIME_LIMIT) == 0
 
 
 @pytest.mark.beyond_runc("leaves the container")
@@ -369,7 +373,7 @@ def test_a_start_that_waits_for_a_hook_ends_by_force(runtime: Runtime, bundle: B
     process = runtime.quietly("start", container.id)
     until((bundle.rootfs / "tmp/reached").exists)
     runtime.expect("delete", "--force", container.id)
-    process.wait(20)
+    process.wait(TIME_LIMIT)
     nothing_is_left(runtime, bundle, container.id)
 
 
@@ -398,7 +402,7 @@ def test_exec_without_memory_for_it(runtime: Runtime, bundle: Bundle) -> None:
     control = cgroup.folder("memory", bundle.cgroups_path) / "memory.oom_control"
     until(lambda: "under_oom 1" in control.read_text(), "its memory is full")
     # execve(2) may refuse before it is waited for, or the program be killed at its first page
-    assert runtime.call("exec", container.id, "/bin/true", limit=20).status != 0
+    assert runtime.call("exec", container.id, "/bin/true").status != 0
     assert container.status == "running"
 
 
@@ -408,7 +412,7 @@ def test_a_full_pids_group(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["resources"] = {"pids": {"limit": 1}}
     bundle.hook("createContainer", "true")
     name = runtime.add(bundle)
-    assert "resource temporarily unavailable" in runtime.fails("create", "--bundle", str(bundle.path), name, limit=20)
+    assert "resource temporarily unavailable" in runtime.fails("create", "--bundle", str(bundle.path), name)
     nothing_is_left(runtime, bundle, name)
 
 
@@ -443,7 +447,7 @@ def test_start_of_a_stopped_init(runtime: Runtime, bundle: Bundle) -> None:
     bundle.sleeps()
     container = runtime.create(bundle)
     os.kill(container.pid, signal.SIGSTOP)
-    assert "is stopped, by a signal or a tracer" in runtime.fails("start", container.id, limit=25)
+    assert "is stopped, by a signal or a tracer" in runtime.fails("start", container.id)
     os.kill(container.pid, signal.SIGCONT)
     container.start()  # what has given up does not start it: tests/integration/test_bounded_waits.py
     until(lambda: container.status == "running")
@@ -455,7 +459,7 @@ def test_a_command_that_holds_the_lock_for_ever(runtime: Runtime, bundle: Bundle
     folder = os.open(runtime.root / container.id, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        said = runtime.fails("start", container.id, limit=25)
+        said = runtime.fails("start", container.id)
         assert f"another pyoci command, process {os.getpid()}, has been at work on it" in said
     finally:
         os.close(folder)
@@ -473,7 +477,7 @@ def test_a_start_that_is_stopped_with_the_lock(runtime: Runtime, bundle: Bundle)
             if not seen and call is not None and call[0] == CONNECT:
                 seen = True
                 assert container.status == "created"
-                said = runtime.fails("delete", "--force", container.id, limit=25)
+                said = runtime.fails("delete", "--force", container.id)
                 assert re.search(r"another pyoci command, process \d+, which is stopped, has been at work", said)
                 assert container.status == "stopped"
         assert stepped.status == 1
@@ -492,7 +496,7 @@ def test_a_signal_ends_a_created_container(
         bundle.hook("startContainer", "true")  # then it is Python that waits
     container = runtime.create(bundle)
     container.kill(ending.name)
-    assert container.wait(10) in (128 + ending, 2)
+    assert container.wait(TIME_LIMIT) in (128 + ending, 2)
     assert container.status == "stopped"
 
 
@@ -508,8 +512,8 @@ def test_kill_reaches_what_outlived_init(runtime: Runtime, bundle: Bundle, kind:
         bundle.no_namespace("pid")
     else:
         holder = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "sleep", "600"])
-        time.sleep(0.3)
-        child = subprocess.check_output(["pgrep", "-P", str(holder.pid)]).split()[0].decode()
+        children_of = Path(f"/proc/{holder.pid}/task/{holder.pid}/children")
+        child = until(lambda: children_of.read_text().split(), "unshare forks")[0]
         bundle.namespace("pid", f"/proc/{child}/ns/pid")
     try:
         bundle.sh("sleep 600 > /dev/null 2>&1 & echo left > /tmp/left; exit 0")

@@ -14,7 +14,7 @@ import pytest
 from helpers import cgroup, cgroup_files
 from helpers.bundle import Bundle
 from helpers.library import Library
-from helpers.runtime import Runtime, until
+from helpers.runtime import TIME_LIMIT, Runtime, until
 
 pytestmark = pytest.mark.beyond_runc("runc says nothing")
 
@@ -180,7 +180,7 @@ class TestSeccomp:
         ):
             script = "exec mkdir /tmp/x" if noted else "kill -SYS $$"
             with library.started(script, config=config) as container:
-                assert container.wait(20).signal == 31
+                assert container.wait(TIME_LIMIT).signal == 31
                 assert container.annotations == noted
 
     def test_a_call_that_the_profile_does_not_name(self, runtime: Runtime, bundle: Bundle) -> None:

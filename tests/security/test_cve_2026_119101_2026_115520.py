@@ -18,7 +18,7 @@ from helpers.bundle import Bundle
 from helpers.checkpoint import Case, why_not
 from helpers.fake_criu import FakeCriu
 from helpers.hostile import Outside
-from helpers.runtime import Runtime, until
+from helpers.runtime import TIME_LIMIT, Runtime, until
 
 RESTORE = 2
 
@@ -282,7 +282,7 @@ def test_another_process_has_the_number_of_init_meanwhile(case: Case) -> None:
     os.kill(container.pid, signal.SIGKILL)
     container.wait()
     (case.criu.folder / "go").touch()
-    _, words = process.communicate(timeout=30)
+    _, words = process.communicate(timeout=TIME_LIMIT)
     assert process.returncode == 1
     assert b"its first process has ended meanwhile" in words
     assert not case.images.exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import time
 from pathlib import Path
 
 import pytest
@@ -41,9 +40,7 @@ def test_it_is_read_in_part(runtime: Runtime, bundle: Bundle, kind: object) -> N
         (bundle.rootfs / "etc" / name).unlink()
         kind(bundle.rootfs / "etc" / name)  # type: ignore[operator]
     bundle.sleeps()
-    began = time.monotonic()
     container = runtime.create(bundle, preexec=limit)
     runtime.expect("start", container.id, preexec=limit)
     result = runtime.expect("exec", "--user", "1000:1000", container.id, "echo", "runs", preexec=limit)
     assert result.stdout.strip() == "runs"
-    assert time.monotonic() - began < 10

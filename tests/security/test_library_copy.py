@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from helpers.hostile import Outside, swapping
 from helpers.library import Library, descriptors
+from helpers.runtime import TIME_LIMIT, until
 
 import pyoci
 from pyoci import Container
@@ -31,7 +32,7 @@ def container(library: Library) -> Iterator[Container]:
 
 
 def inside(container: Container, script: str) -> str:
-    return container.exec(["sh", "-ec", script], text=True, check=True, timeout=30).stdout
+    return container.exec(["sh", "-ec", script], text=True, check=True, timeout=TIME_LIMIT).stdout
 
 
 def test_files_and_folders_keep_their_modes(container: Container, scratch: Path) -> None:
@@ -98,7 +99,7 @@ def test_owner_in_a_user_namespace(library: Library, scratch: Path) -> None:
 def test_a_stopped_container(library: Library, scratch: Path) -> None:
     (scratch / "a").write_text("x")
     with library.started("echo made > /root/file; ln -s / /root/up") as container:
-        container.wait(10)
+        container.wait(TIME_LIMIT)
         container.copy_out("/root/file", scratch / "file")
         assert (scratch / "file").read_text() == "made\n"
         container.copy_in(scratch / "a", "/root/up/etc/a")
@@ -211,7 +212,7 @@ def test_sizes_are_bounded(container: Container, scratch: Path) -> None:
 
 def test_a_file_that_grows_has_an_end(container: Container, scratch: Path) -> None:
     with container.popen(["sh", "-c", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxx; done > /tmp/grows"]):
-        time.sleep(0.2)
+        until(Path(f"/proc/{container.pid}/root/tmp/grows").exists)
         container.copy_out("/tmp/grows", scratch / "got")
     (scratch / "got").unlink()
 

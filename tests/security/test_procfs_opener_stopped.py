@@ -13,7 +13,7 @@ import time
 
 import pytest
 from helpers.hostile import check, libc
-from helpers.runtime import reap
+from helpers.runtime import TIME_LIMIT, reap
 
 from pyoci.kernel import _raw
 
@@ -60,7 +60,7 @@ def test_it_is_not_waited_for(keeps: str) -> None:
         libc.ptrace(CONT, pid, 0, 0)
         os.set_blocking(told[0], False)
         answer = b""
-        while not answer and time.monotonic() - begun < 15:
+        while not answer and time.monotonic() - begun < TIME_LIMIT:
             stopped, status = os.waitpid(pid, WALL | os.WNOHANG)
             if stopped and os.WIFSTOPPED(status):
                 libc.ptrace(CONT, pid, 0, 0)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import TIME_LIMIT, Runtime
 
 
 def test_no_container_that_exec_would_miss(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
@@ -31,7 +31,7 @@ def test_no_container_that_exec_would_miss(runtime: Runtime, bundle: Bundle, scr
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
-        timeout=60,
+        timeout=TIME_LIMIT,
     )
     assert result.returncode == 1
     assert "chroot(2)" in result.stderr

@@ -18,13 +18,12 @@ from pathlib import Path
 import pytest
 from helpers.bundle import Bundle
 from helpers.hostile import USUAL, check, inside, libc
-from helpers.runtime import Container, Runtime, reap, until
+from helpers.runtime import TIME_LIMIT, Container, Runtime, reap, until
 
 TRACER = USUAL | {"SYS_PTRACE"}
 SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WALL = 0x40000000
-LIMIT = 25.0  # seconds for a command that finds out that it waits for nothing
 
 pytestmark = pytest.mark.beyond_runc("runc's start waits at a FIFO")
 
@@ -172,9 +171,9 @@ def created(runtime: Runtime, second: Bundle) -> Container:
 
 def test_the_sockets_are_kept(runtime: Runtime, pod: Container, created: Container) -> None:
     with attacker(pod, take_sockets):
-        runtime.expect("start", created.id, limit=LIMIT)
+        runtime.expect("start", created.id)
         assert created.status == "running"
-        runtime.expect("delete", "--force", created.id, limit=LIMIT)
+        runtime.expect("delete", "--force", created.id)
 
 
 def test_the_socket_of_start_is_kept_while_a_hook_runs(runtime: Runtime, pod: Container, second: Bundle) -> None:
@@ -192,16 +191,16 @@ def test_the_socket_of_start_is_kept_while_a_hook_runs(runtime: Runtime, pod: Co
         return taken
 
     with attacker(pod, take_when_it_starts):
-        runtime.expect("start", created.id, limit=LIMIT)
+        runtime.expect("start", created.id)
         assert created.status == "running"
-        runtime.expect("delete", "--force", created.id, limit=LIMIT)
+        runtime.expect("delete", "--force", created.id)
 
 
 def test_the_message_is_taken_away(runtime: Runtime, pod: Container, created: Container) -> None:
     with attacker(pod, take_the_message):
-        words = runtime.fails("start", created.id, limit=LIMIT)
+        words = runtime.fails("start", created.id)
         assert "waits for start still" in words
-        runtime.expect("delete", "--force", created.id, limit=LIMIT)
+        runtime.expect("delete", "--force", created.id)
 
 
 def test_the_message_is_taken_away_while_deleting(runtime: Runtime, pod: Container, created: Container) -> None:
@@ -209,19 +208,19 @@ def test_the_message_is_taken_away_while_deleting(runtime: Runtime, pod: Contain
     with attacker(pod, take_the_message):
         starting = runtime.quietly("start", created.id)
         time.sleep(2)
-        runtime.expect("delete", "--force", created.id, limit=LIMIT)
-        starting.wait(LIMIT)
+        runtime.expect("delete", "--force", created.id)
+        starting.wait(TIME_LIMIT)
 
 
 def test_init_is_traced(runtime: Runtime, pod: Container, created: Container) -> None:
     with attacker(pod, stop):
-        assert "stopped" in runtime.fails("start", created.id, limit=LIMIT)
-        runtime.expect("delete", "--force", created.id, limit=LIMIT)
+        assert "stopped" in runtime.fails("start", created.id)
+        runtime.expect("delete", "--force", created.id)
 
 
 def test_its_words(runtime: Runtime, pod: Container, created: Container) -> None:
     with attacker(pod, answer_in_its_place):
-        words = runtime.fails("start", created.id, limit=LIMIT)
+        words = runtime.fails("start", created.id)
         assert "\x1b" not in words
         assert len(words) < 4000
 
@@ -229,18 +228,18 @@ def test_its_words(runtime: Runtime, pod: Container, created: Container) -> None
 def test_a_tracer_keeps_what_enters(runtime: Runtime, pod: Container) -> None:
     """exec kills it in the end, and cannot wait for it: the kernel tells the parent of the death after the tracer."""
     with attacker(pod, trace_all_that_enter):
-        answers = [runtime.call("exec", pod.id, "/bin/true", limit=LIMIT) for _ in range(3)]
+        answers = [runtime.call("exec", pod.id, "/bin/true") for _ in range(3)]
     caught = [answer for answer in answers if answer.status]
     assert all("the container keeps stopping the process that enters it" in answer.stderr for answer in caught)
-    runtime.expect("delete", "--force", pod.id, limit=LIMIT)
+    runtime.expect("delete", "--force", pod.id)
 
 
 def test_a_tracer_keeps_the_end_of_the_program(runtime: Runtime, pod: Container) -> None:
     with attacker(pod, trace_and_kill_the_program):
-        assert runtime.call("exec", pod.id, "/bin/sleep", "77", limit=LIMIT).status == 137
+        assert runtime.call("exec", pod.id, "/bin/sleep", "77").status == 137
 
 
 def test_a_tracer_keeps_the_end_of_the_container(runtime: Runtime, pod: Container, second: Bundle) -> None:
     second.process["args"] = ["/bin/sleep", "77"]
     with attacker(pod, trace_and_kill_the_program):
-        assert runtime.run(second, limit=LIMIT).status == 137
+        assert runtime.run(second).status == 137

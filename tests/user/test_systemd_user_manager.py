@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from helpers.runtime import runtime_command
+from helpers.runtime import TIME_LIMIT, runtime_command
 
 BUSYBOX = shutil.which("busybox") or "/bin/busybox"
 BUS = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent"), "bus")
@@ -46,7 +46,9 @@ def pyoci(tmp_path: Path) -> Iterator[Pyoci]:
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         command = [*runtime_command(), "--root", str(tmp_path / "state"), "--systemd-cgroup", *words]
         with (tmp_path / "out").open("w+") as out, (tmp_path / "err").open("w+") as err:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False, timeout=60)
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=False, timeout=TIME_LIMIT
+            )
         return subprocess.CompletedProcess(
             command, done.returncode, (tmp_path / "out").read_text(), (tmp_path / "err").read_text()
         )
