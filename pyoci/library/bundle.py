@@ -50,15 +50,15 @@ class Bundle:
         platform: str | None = None,
         config: Config | None = None,
         devices: bool = False,
-        max_bytes: int | None = None,
+        max_bytes: int | str | None = None,
     ) -> Bundle:
         """Unpack an image of an OCI image layout (a folder) into the new folder `path`, and make its config.
 
         `reference` is the image's name in the layout, needed where there are several; `platform` is as
         "linux/arm64/v8", this machine's if None. Program, environment, working directory and user are those of the
         image, everything else those of `config` (the default one if None). Owners are kept for root only; device
-        nodes only with `devices`. Layers may unpack to `max_bytes` together. Raises PyociError, and then leaves
-        nothing at `path`.
+        nodes only with `devices`. Layers may unpack to `max_bytes`, such as "2G", together. Raises PyociError, and
+        then leaves nothing at `path`.
         """
         from pyoci.library import image
 
@@ -121,8 +121,14 @@ class Bundle:
         config.save(self.path)
 
     def remove(self) -> None:
-        """Delete the folder with all in it. What a config with an absolute rootfs names elsewhere stays."""
-        _remove_tree(self.path)
+        """Delete the folder with all in it. What a config with an absolute rootfs names elsewhere stays.
+
+        SyscallError when it is not there, or not a folder.
+        """
+        try:
+            _remove_tree(self.path)
+        except OSError as error:
+            raise SyscallError(error.errno or 0, f"remove bundle {self.path}") from None
 
 
 def _remove_tree(path: str) -> None:

@@ -408,7 +408,12 @@ class Container:
         return self._communicate(input, Deadline(timeout), max_output)
 
     def copy_in(
-        self, source: _Path, destination: _Path, *, owner: tuple[int, int] = (0, 0), max_bytes: int = copying.MAX_BYTES
+        self,
+        source: _Path,
+        destination: _Path,
+        *,
+        owner: tuple[int, int] = (0, 0),
+        max_bytes: int | str = copying.MAX_BYTES,
     ) -> None:
         """Copy a file, a link or a folder with all in it from the host into the container.
 
@@ -416,20 +421,28 @@ class Container:
         the owner is `owner` as the container counts. No link of the container leads out of it, nothing is written
         through one: a name that exists is replaced. Devices, sockets and FIFOs are left out. Raises PyociError.
         """
+        most = values.most_bytes(max_bytes)
         with self._files() as files:
             place = values.path(destination, "destination")
-            copying.copy_in(files, values.text(values.file_name(source, "source"), "source"), place, owner, max_bytes)
+            copying.copy_in(
+                files,
+                values.text(values.file_name(source, "source"), "source"),
+                place,
+                values.user(owner, "owner"),
+                most,
+            )
 
-    def copy_out(self, source: _Path, destination: _Path, *, max_bytes: int = copying.MAX_BYTES) -> None:
+    def copy_out(self, source: _Path, destination: _Path, *, max_bytes: int | str = copying.MAX_BYTES) -> None:
         """Copy a file or a folder with all in it from the container to the host; see `copy_in`.
 
         Links on the way to `source` are followed inside of the container, those below it are copied as links. What is
         copied belongs to the caller, and has no set-user-ID and no set-group-ID bit. Of a container that has stopped,
         only what lies on its rootfs is there.
         """
+        most = values.most_bytes(max_bytes)
         with self._files() as files:
             place = values.text(values.file_name(destination, "destination"), "destination")
-            copying.copy_out(files, values.path(source, "source"), place, max_bytes)
+            copying.copy_out(files, values.path(source, "source"), place, most)
 
     def checkpoint(self, image: _Path, *, leave_running: bool = False, options: Sequence[str] = ()) -> None:
         """Write its processes down in the folder `image` (criu(8)), for `restore`; then it is deleted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -10,9 +11,9 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from pyoci.errors import ConfigError, PyociError, UnsupportedError, reason
+from pyoci.errors import ConfigError, PyociError, SyscallError, UnsupportedError, reason
 from pyoci.kernel import beneath
-from pyoci.library import layer_bytes, layers
+from pyoci.library import layer_bytes, layers, values
 from pyoci.library.config import Config
 
 _DOCUMENT_MAX = 8 << 20
@@ -41,13 +42,16 @@ class Image:
         self.manifest = manifest
         self.config = config
 
+    def __repr__(self) -> str:
+        return f"Image({self.layout!r}, config={self.manifest['config']['digest']!r})"
+
     @classmethod
     def open(cls, layout: str | os.PathLike[str], reference: str | None = None, platform: str | None = None) -> Image:
         """The image that is named `reference`, for `platform` ("linux/arm64/v8"; this machine's if None).
 
         Raises ConfigError for a layout that breaks the specification, PyociError when there is no such image.
         """
-        place = os.path.abspath(layout)
+        place = values.source(layout, "layout")
         version = _member(_load(os.path.join(place, "oci-layout")), "imageLayoutVersion", str, "oci-layout")
         if not version.startswith("1."):
             raise UnsupportedError(f"image layout {place}: must have version 1.0.0, not {version!r}")
@@ -60,12 +64,17 @@ class Image:
             raise PyociError(f"image layout {place}: has no image for {platform}; this one is for {other[:80]}")
         return cls(place, manifest, config)
 
-    def unpack(self, rootfs: str | os.PathLike[str], *, devices: bool = False, max_bytes: int | None = None) -> None:
+    def unpack(
+        self, rootfs: str | os.PathLike[str], *, devices: bool = False, max_bytes: int | str | None = None
+    ) -> None:
         """Unpack all layers into the folder `rootfs`, one over the other. Raises PyociError.
 
         Nothing is written outside of `rootfs`, whatever the layers hold.
         """
-        limits = layer_bytes.Limits(max_bytes if max_bytes is not None else layer_bytes.MAX_BYTES)
+        limits = layer_bytes.Limits(layer_bytes.MAX_BYTES if max_bytes is None else values.most_bytes(max_bytes))
+        target = values.source(rootfs, "rootfs")
+        if not os.path.isdir(target):
+            raise SyscallError(errno.ENOTDIR if os.path.lexists(target) else errno.ENOENT, f"unpack into {target}")
         digests = list((self.config.get("rootfs") or {}).get("diff_ids") or ())
         entries = _member(self.manifest, "layers", list, "manifest")
         if len(digests) != len(entries):
@@ -73,7 +82,7 @@ class Image:
         for descriptor, diff_id in zip(entries, digests, strict=True):
             with _open_blob(self.layout, descriptor) as blob:
                 checked = _Checked(blob, descriptor)
-                layers.unpack(checked, _media_type(descriptor), os.fspath(rootfs), diff_id, limits, devices=devices)
+                layers.unpack(checked, _media_type(descriptor), target, diff_id, limits, devices=devices)
                 checked.finish()
 
     def apply(self, config: Config, rootfs: str | os.PathLike[str]) -> Config:

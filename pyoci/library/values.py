@@ -52,6 +52,11 @@ def seconds(value: float, name: str) -> float:
     return value
 
 
+def most_bytes(value: int | str) -> int:
+    """Of `max_bytes`: what may be copied or unpacked, zero or more. ConfigError."""
+    return 0 if value == 0 and not isinstance(value, bool) else size(value, "max_bytes", unlimited=False)
+
+
 def output_limit(value: int | None) -> int | None:
     """Bytes that a program may write, None for no limit. ConfigError."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):

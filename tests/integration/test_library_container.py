@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.bundle import Bundle
@@ -370,6 +371,23 @@ def test_what_create_takes(library: Library, tmp_path: Path) -> None:
         Container.create(library.id(), **library.options)
     with pytest.raises(pyoci.ConfigError, match="/root/path"):
         Container.create(library.id(), config=pyoci.Config.default(), **library.options)
+
+
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ({"max_bytes": "lots"}, pyoci.ConfigError),
+        ({"max_bytes": -1}, pyoci.ConfigError),
+        ({"max_bytes": None}, TypeError),
+        ({"owner": "me"}, pyoci.ConfigError),
+        ({"owner": ("a", "b")}, TypeError),
+    ],
+)
+def test_a_copy_names_what_it_does_not_take(
+    library: Library, tmp_path: Path, what: dict[str, Any], error: type[Exception]
+) -> None:
+    with library.started() as container, pytest.raises(error, match=f"{next(iter(what))}: "):
+        container.copy_in(tmp_path, "/tmp", **what)
 
 
 COPIES: list[tuple[str, str, str, type[Exception], str]] = [

@@ -138,6 +138,8 @@ def test_a_bundle(tmp_path: Path) -> None:
     assert sorted(os.listdir(made)) == ["config.json", "rootfs"]
     made.remove()
     assert not (tmp_path / "b").exists()
+    with pytest.raises(SyscallError, match=r"remove bundle .*/b: no such file"):
+        made.remove()
 
 
 def test_a_bundle_of_a_rootfs_elsewhere(tmp_path: Path) -> None:

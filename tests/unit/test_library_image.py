@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pyoci import Bundle, Config, ConfigError, Image, PyociError, UnsupportedError
+from pyoci import Bundle, Config, ConfigError, Image, PyociError, SyscallError, UnsupportedError
 from pyoci.library import layers
 from pyoci.library.image import user_of
 from pyoci.library.layer_bytes import Limits
@@ -262,6 +262,18 @@ def test_owners(unpack: Callable[..., Path]) -> None:
 def test_sizes_are_bounded(unpack: Callable[..., Path]) -> None:
     with pytest.raises(PyociError, match="more than 1000000 bytes"):
         unpack(tar(file("bomb", bytes(50_000_000))), compress=True, max_bytes=1_000_000)
+
+
+def test_what_bounds_an_image_is_a_size(layout: Layout, tmp_path: Path) -> None:
+    layout.image(tar(file("a", bytes(3000))))
+    for size, error in (("lots", ConfigError), (-1, ConfigError), (1.5, TypeError), (True, TypeError)):
+        with pytest.raises(error, match="max_bytes: "):
+            Bundle.from_image(layout.write(), tmp_path / "bundle", max_bytes=size)  # type: ignore[arg-type]
+    with pytest.raises(PyociError, match="more than 2048 bytes"):
+        Bundle.from_image(layout.write(), tmp_path / "bundle", max_bytes="2K")
+    assert not (tmp_path / "bundle").exists()
+    with pytest.raises(SyscallError, match=r"unpack into .*/missing: no such file"):
+        Image.open(layout.write()).unpack(tmp_path / "missing")
 
 
 @pytest.mark.usefixtures("layout")
