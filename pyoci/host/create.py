@@ -237,13 +237,13 @@ def _until_ready(
 
 
 def _finish(plan: Plan, state: State, group: Cgroup, child: spawn.Child, owner: tuple[int, int] | None) -> None:
-    """The limits that had to wait for init, and its number.
+    """Limits that init has no right to raise, and its number.
 
     With that, the record is of a created container, for everybody who reads it: so not before.
     """
     phase("limits, state")
-    if plan.process is not None and (plan.namespaces.birth == UNSEEN or plan.namespaces.has("user")):
-        handshake.set_rlimits(plan.process, child.pid)
+    if plan.process is not None and plan.namespaces.has("user"):
+        handshake.raise_hard_limits(plan.process, child.pid)
     state.pid, state.pid_start = child.pid, proc_stat.start_time(child.pid)
     if _pids_limit_is_below_two(plan):
         group.update({"pids": {"limit": 1}})

@@ -129,6 +129,12 @@ def set_rlimits(process: Process, pid: int) -> None:
         kernel_process.set_rlimit(number, soft, hard, name, pid)
 
 
+def raise_hard_limits(process: Process, pid: int) -> None:
+    """In a user namespace a process has no privilege to do it; it sets its limits itself, when nothing else is left."""
+    for name, number, soft, hard in process.rlimits:
+        kernel_process.raise_hard_limit(number, soft, hard, name, pid)
+
+
 def set_affinity(process: Process, pid: int) -> None:
     """execCPUAffinity.final: once the process is in its cgroup, whose cpuset would undo it."""
     if process.cpu_affinity and process.cpu_affinity[1]:

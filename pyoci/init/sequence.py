@@ -61,7 +61,8 @@ def create(plan: Plan, inherited: Inherited, channel: Channel, document: dict[st
     phase("confine and execute")
     try:
         hooks.run(start_hooks, {**document, "status": "created"}, "startContainer", env=env, before_exec=rights.confine)
-        deferred.end(execute.prepare(path, plan.process, env, rights, starter.fd), starter.fd)
+        calls = execute.prepare(path, plan.process, env, rights, starter.fd, first=limits.own(plan.process))
+        deferred.end(calls, starter.fd)
     except BaseException as error:  # noqa: BLE001  # whatever it is, `start` says it
         main.report(starter, error)
         posix._exit(1)
@@ -164,8 +165,8 @@ def _become_program(
         first.append(terminal.control())
         if not unseen:
             _make(first[-1:])
-    if not unseen and not plan.namespaces.has("user"):
-        limits.set_rlimits(planned)
+    if not plan.namespaces.has("user"):
+        limits.raise_hard_limits(planned)
     rights = confine.prepare(planned, inherited.proc_fd, inherited.seccomp_filter)
     entered = working_directory.enter_early(planned, root)
     user.become(planned, inherited.proc_fd)
@@ -198,7 +199,8 @@ def _wait_for_start(
     first: list[Call] | None,
 ) -> NoReturn:
     """Hand over, and leave the rest to C: Python has nothing left to do. `first`: of a child, which is init."""
-    calls = execute.prepare(path, planned, env, rights, start_fd, channel.fd, first=first or [])
+    before = [*(first or ()), *limits.own(planned)]
+    calls = execute.prepare(path, planned, env, rights, start_fd, channel.fd, first=before)
     if first is not None:
         deferred.end_in_child(calls, channel.fd, start_fd)
     _hand_over(channel)

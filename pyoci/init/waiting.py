@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import errno
 import posix
 
 from pyoci.errors import SyscallError
@@ -21,9 +22,12 @@ def for_start(start_fd: int) -> Channel:
     try:
         while True:
             try:
-                packet, ancillary, _, _ = socket.recvmsg(64, scm_rights.SPACE_FOR_ONE, _socket.MSG_CMSG_CLOEXEC)
+                packet, ancillary, flags, _ = socket.recvmsg(64, scm_rights.SPACE_FOR_ONE, _socket.MSG_CMSG_CLOEXEC)
             except OSError as error:
                 raise SyscallError(error.errno or 0, "wait for start") from None
+            if flags & _socket.MSG_CTRUNC and not ancillary:
+                # no room for it (RLIMIT_NOFILE): to `start` this looks like execve, so init must not stay
+                raise SyscallError(errno.EMFILE, "wait for start")
             fds = scm_rights.received(ancillary)
             if packet == messages.START.encode() and len(fds) == 1:
                 try:

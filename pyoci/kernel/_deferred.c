@@ -85,6 +85,9 @@ static int wait_for_start(int start_fd)
         int found = only_descriptor(&message);
         int type;
         socklen_t size = sizeof type;
+        /* no room for the descriptor (RLIMIT_NOFILE): to `start` this looks like execve, so init must not stay */
+        if (message.msg_flags & MSG_CTRUNC && message.msg_controllen == 0)
+            _exit(1);
         if (found < 0)
             continue;
         if (length == sizeof start - 1 && memcmp(text, start, sizeof start - 1) == 0 &&

@@ -109,16 +109,29 @@ def set_rlimit(number: int, soft: int, hard: int, name: str, pid: int = 0) -> No
         raise SyscallError(error.errno or 0, f"set {name} soft={soft} hard={hard}") from None
 
 
+def raise_hard_limit(number: int, soft: int, hard: int, name: str, pid: int = 0) -> None:
+    """Make room for `own_rlimit`, which needs no privilege then; the soft limit of the process stays. `soft` is for the
+    words of a failure.
+    """
+    soft_now, hard_now = get_rlimit(number, pid)
+    if hard <= hard_now:
+        return
+    try:
+        syscall(SYS["prlimit64"], pid, number, _struct.pack("=QQ", soft_now, hard), None)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"set {name} soft={soft} hard={hard}") from None
+
+
 def own_rlimit(number: int, soft: int, hard: int, name: str) -> Call:
     """prlimit(2) on the process that makes it."""
     limit = _struct.pack("=QQ", soft, hard)
     return Call(name="prlimit64", arguments=(0, number, limit, 0), words=f"set {name} soft={soft} hard={hard}")
 
 
-def get_rlimit(number: int) -> tuple[int, int]:
+def get_rlimit(number: int, pid: int = 0) -> tuple[int, int]:
     buffer = bytearray(16)
     try:
-        syscall(SYS["prlimit64"], 0, number, None, buffer)
+        syscall(SYS["prlimit64"], pid, number, None, buffer)
     except OSError as error:
         raise SyscallError(error.errno or 0, "get a resource limit") from None
     soft, hard = _struct.unpack("=QQ", buffer)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Callable
+
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import Runtime, until
 
 # The type, and its row in /proc/PID/limits.
 ROWS = {
@@ -78,3 +81,51 @@ def test_an_unknown_type_is_refused(runtime: Runtime, bundle: Bundle) -> None:
 def test_a_soft_limit_above_the_hard_one_is_refused(runtime: Runtime, bundle: Bundle) -> None:
     bundle.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 20, "hard": 10}]
     runtime.refuses(bundle)
+
+
+# Less than what init itself needs until it is the program: descriptors, a file for the state that a hook reads.
+SMALL = [("RLIMIT_NOFILE", 0), ("RLIMIT_NOFILE", 3), ("RLIMIT_FSIZE", 0)]
+WAYS: dict[str, Callable[[Bundle], None]] = {
+    "plain": lambda _: None,
+    "another user": lambda bundle: bundle.process.update(user={"uid": 1000, "gid": 1000}),
+    "user namespace": Bundle.user_namespace,
+    "start hook": lambda bundle: bundle.hook("startContainer", "exec /bin/true"),
+    "filter": lambda bundle: bundle.linux.update(seccomp={"defaultAction": "SCMP_ACT_ALLOW"}),
+}
+
+
+@pytest.mark.beyond_runc("its init opens a file under the limits of the program")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("kind", "most"), SMALL)
+def test_a_limit_that_only_the_program_can_live_with(
+    runtime: Runtime, bundle: Bundle, way: str, kind: str, most: int
+) -> None:
+    WAYS[way](bundle)
+    bundle.process["rlimits"] = [{"type": kind, "soft": most, "hard": most}]
+    bundle.process["args"] = ["/bin/true"]
+    result = runtime.run(bundle)
+    assert (result.status, result.stderr) == (0, "")
+
+
+@pytest.mark.beyond_runc("its init opens a file under the limits of the program")
+def test_a_limit_that_only_the_program_can_live_with_in_a_joined_pid_namespace(
+    runtime: Runtime, bundle: Bundle, new_bundle: Callable[[], Bundle]
+) -> None:
+    bundle.sleeps()
+    second = new_bundle()
+    second.namespace("pid", f"/proc/{runtime.create(bundle).start().pid}/ns/pid")
+    second.process["rlimits"] = [{"type": kind, "soft": most, "hard": most} for kind, most in SMALL[1:]]
+    second.process["args"] = ["/bin/true"]
+    result = runtime.run(second)
+    assert (result.status, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("way", ["plain", "start hook"])
+def test_an_init_that_cannot_take_a_descriptor_any_more_ends(runtime: Runtime, bundle: Bundle, way: str) -> None:
+    """Whoever shares its PID namespace may have taken its limit away; a `run` must not wait for it for ever."""
+    WAYS[way](bundle)
+    bundle.sleeps()
+    container = runtime.create(bundle)
+    resource.prlimit(container.pid, resource.RLIMIT_NOFILE, (0, 100))
+    runtime.call("start", container.id)
+    until(lambda: container.status == "stopped", "init ends")

@@ -1,7 +1,8 @@
 """Scheduling, memory placement and personality: `process.scheduler`, `process.ioPriority`, `linux.memoryPolicy`,
 `linux.personality`.
 
-oom_score_adj, and in a user namespace rlimits, are the host's to set: it keeps the privilege that init loses there.
+oom_score_adj is the host's to set: it keeps the privilege that init loses in a user namespace. It raises hard rlimits
+there, too.
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ def place_memory(policy: MemoryPolicy | None) -> None:
         process.set_memory_policy(policy.mode, policy.nodemask, len(policy.nodemask) * 8 + 1, policy.words)
 
 
-def set_rlimits(planned: Process) -> None:
-    """While init still has the runtime's uid, which prlimit(2) asks for where CAP_SYS_RESOURCE is missing."""
+def raise_hard_limits(planned: Process) -> None:
+    """While init still has the runtime's capabilities; `own` needs none then."""
     for name, number, soft, hard in planned.rlimits:
-        process.set_rlimit(number, soft, hard, name)
+        process.raise_hard_limit(number, soft, hard, name)
 
 
 def own(planned: Process) -> list[Call]:
-    """Made by the process that becomes the program, without privileges: it can lower limits, and not raise them."""
+    """Made by the process that becomes the program, without privileges: it can lower limits, and not raise them.
+
+    Last of all, since a limit of few files, or of files of no bytes, is the program's: init still gets a descriptor
+    from `start`, and runs hooks.
+    """
     return [process.own_rlimit(number, soft, hard, name) for name, number, soft, hard in planned.rlimits]
 
 
