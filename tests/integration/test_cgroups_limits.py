@@ -206,6 +206,45 @@ def test_block_io_weight(runtime: Runtime, bundle: Bundle, weight: int) -> None:
     assert value in (str(weight), str(1 + (weight - 10) * 9999 // 990))
 
 
+# property of blockIO: file of v1, word of io.max
+THROTTLES = {
+    "throttleReadBpsDevice": ("blkio.throttle.read_bps_device", "rbps"),
+    "throttleWriteBpsDevice": ("blkio.throttle.write_bps_device", "wbps"),
+    "throttleReadIOPSDevice": ("blkio.throttle.read_iops_device", "riops"),
+    "throttleWriteIOPSDevice": ("blkio.throttle.write_iops_device", "wiops"),
+}
+
+
+def disk() -> tuple[int, int]:
+    """The numbers of a disk of this machine."""
+    for folder in sorted(Path("/sys/block").iterdir()):
+        is_real = not folder.name.startswith(("loop", "ram", "zram", "nbd", "fd", "sr"))
+        if is_real and int((folder / "size").read_text()):
+            major, minor = (folder / "dev").read_text().split(":")
+            return int(major), int(minor)
+    pytest.skip("this machine has no disk")
+
+
+@pytest.mark.parametrize(
+    "how", ["create", pytest.param("update", marks=pytest.mark.beyond_runc("its update has weights only"))]
+)
+@pytest.mark.parametrize("name", THROTTLES)
+def test_throttles_of_a_disk(runtime: Runtime, bundle: Bundle, scratch: Path, name: str, how: str) -> None:
+    major, minor = disk()
+    limit = {"blockIO": {name: [{"major": major, "minor": minor, "rate": 1000}]}}
+    if how == "create":
+        bundle.linux["resources"].update(limit)
+        runtime.create(bundle)
+    else:
+        container = runtime.create(bundle)
+        (scratch / "limits").write_text(json.dumps(limit))
+        runtime.expect("update", "--resources", str(scratch / "limits"), container.id)
+    file, word = THROTTLES[name]
+    line = cgroup_files.read(bundle.cgroups_path, file, "io.max").split()
+    assert line[0] == f"{major}:{minor}"
+    assert (f"{word}=1000" if cgroup.is_v2() else "1000") in line[1:]
+
+
 def test_a_limit_of_kernel_memory_is_warned_of_on_v1(runtime: Runtime, bundle: Bundle) -> None:
     """The kernel takes the number and does nothing with it since 5.16."""
     cgroup_files.v1_only()
