@@ -51,6 +51,11 @@ class Image(NamedTuple):
     kernel: Path
     initramfs: Path
 
+    @property
+    def kind(self) -> str:
+        """The name of its kind."""
+        return self.tree.parent.name.partition(".")[0]
+
 
 def default_cache() -> Path:
     chosen = os.environ.get("PYOCI_VM_CACHE")
@@ -64,6 +69,7 @@ def default_cache() -> Path:
 def ensure(cache: Path, kind: Kind) -> tuple[Image, TextIO]:
     """Return the image, made first if need be, and a lock: until it is closed, nobody removes the image.
 
+    The lock is that of the kind: while one release's guest is made, those of the others run.
     Raises UnavailableError when a tool, the rights or the room are missing, or the build fails.
     """
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
@@ -75,7 +81,7 @@ def ensure(cache: Path, kind: Kind) -> tuple[Image, TextIO]:
     folder = cache / f"{kind.name}.{_key(kind, host)}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        lock = open(cache / "lock", "a")
+        lock = open(cache / f"lock.{kind.name}", "a")
     except OSError as error:
         raise UnavailableError(f"no cache in {cache}: {error.strerror}") from error
     fcntl.flock(lock, fcntl.LOCK_SH)
@@ -86,6 +92,18 @@ def ensure(cache: Path, kind: Kind) -> tuple[Image, TextIO]:
             _make(cache, folder, kind, host)
         fcntl.flock(lock, fcntl.LOCK_SH)
     return Image(folder / "disk.img", folder / "tree", folder / "vmlinux", folder / "initramfs"), lock
+
+
+def build_folder(cache: Path, name: str) -> Path:
+    """A new folder to build in, for whoever has the exclusive lock of the image's kind, `name`.
+
+    Only the lock's holder builds, so what is there is of a build that was killed.
+    """
+    for left in cache.glob(f"build.{name}.[0-9]*"):
+        shutil.rmtree(left)
+    folder = cache / f"build.{name}.{os.getpid()}"
+    folder.mkdir()
+    return folder
 
 
 def contained(command: list[str]) -> list[str]:
@@ -126,18 +144,15 @@ def mirror_of(release: str) -> str:
 
 
 def _make(cache: Path, folder: Path, kind: Kind, host: str) -> None:
-    for left in cache.glob("build.[0-9]*"):  # of a build that was killed: only the lock's holder builds
-        shutil.rmtree(left)
     free = shutil.disk_usage(cache).free
     if free < BUILD_SPACE:
         raise UnavailableError(f"{free >> 20} MiB free in {cache}, the guest takes {BUILD_SPACE >> 20}")
     mirror = mirror_of(host)
     print(f"hack/vm: making the guest in {folder}; that takes minutes, once", file=sys.stderr, flush=True)
     began = time.monotonic()
-    build = cache / f"build.{os.getpid()}"
-    build.mkdir()
+    build = build_folder(cache, kind.name)
     try:
-        _fill(build, cache / "build.log", kind, host, mirror)
+        _fill(build, cache / f"build-{kind.name}.log", kind, host, mirror)
     except BaseException:  # Ctrl-C, too: half a gigabyte of half a guest is no use to anyone
         shutil.rmtree(build, ignore_errors=True)
         raise

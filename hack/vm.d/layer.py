@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
 import sys
 import time
@@ -47,12 +46,11 @@ def _make(name: str, digest: str, cache: Path, made: image.Image, target: Path) 
     say = f"hack/vm: making {name} for the guest's kernel {kernel}; that takes minutes, once"
     print(say, file=sys.stderr, flush=True)
     began = time.monotonic()
-    work = cache / f"build.{os.getpid()}"
+    work = image.build_folder(cache, made.kind)
     release = image.host_release()
     try:
         for step in ("build", "install"):
             result = work / step
-            work.mkdir(exist_ok=True)
             words = [result, built, LAYERS / name, step, release, image.mirror_of(release)]
             if step == "install" or not built.is_dir():
                 command = ["sh", str(SCRIPT), str(made.tree), *map(str, words)]
