@@ -1,7 +1,8 @@
 """THE order of `mounts add` and `mounts remove`: in the container's namespaces, except its PID namespace.
 
-Every path is the container's, and its processes run: what they exchange meanwhile is their own, since nothing of the
-host's is in reach.
+What a file system is made of (a block device, the layers of an overlay) is the host's, as with `create`: such a one
+is made before the container's mount namespace is joined. From there on every path is the container's, and its
+processes run: what they exchange meanwhile is their own, since nothing of the host's is in reach.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import posix
 from pyoci import phase
 from pyoci.errors import PyociError, SyscallError, UnsupportedError
 from pyoci.init import bootstrap, main
-from pyoci.init.outside import mounts
+from pyoci.init.outside import mounts, new_filesystem
 from pyoci.init.outside.places import Places
-from pyoci.kernel import mount, namespace, process, uapi
+from pyoci.kernel import beneath, mount, namespace, process, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.kernel.call import shown
 from pyoci.wire import messages
@@ -28,16 +29,20 @@ def change(plan: Plan, action: str, inherited: Inherited, channel: Channel) -> N
     process.set_name("pyoci:mounts")
     # It does not die with the runtime: what it has added and nobody has recorded, it takes away.
     pid_namespace = next((fd for kind, fd in inherited.namespaces if kind == "pid"), -1)
-    bootstrap.join_all([(kind, fd) for kind, fd in inherited.namespaces if kind != "pid"])
+    of_host = [index for index, entry in enumerate(plan.mounts) if action == "add" and _is_of_host(entry)]
+    last = [pair for pair in inherited.namespaces if pair[0] == "mount" and of_host]
+    bootstrap.join_all([pair for pair in inherited.namespaces if pair[0] != "pid" and pair not in last])
     if plan.namespaces.has("user"):
         bootstrap.become_root()
     posix.umask(0)
     main.forget_imports()
+    trees = _make_of_host(plan, of_host)
+    bootstrap.join_all(last)
     if inherited.rootfs_fd >= 0:
         posix.fchdir(inherited.rootfs_fd)
         posix.chroot(".")
     posix.chdir("/")
-    root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC))
+    root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC), made=[])
     if action == "remove":
         roots = _find(plan, inherited, root)
         if _may_go_on(channel):
@@ -45,9 +50,9 @@ def change(plan: Plan, action: str, inherited: Inherited, channel: Channel) -> N
                 mount.detach_by(inherited.proc_fd, fd, what)
             channel.send(messages.READY)
         return
-    mounted = _add(plan, inherited, root, pid_namespace)
+    mounted = _add(plan, inherited, root, pid_namespace, trees)
     if not _may_go_on(channel):
-        _undo(mounted, inherited)
+        _undo(mounted, root, inherited)
 
 
 def _may_go_on(channel: Channel) -> bool:
@@ -59,7 +64,31 @@ def _may_go_on(channel: Channel) -> bool:
         return False  # whatever keeps its word from coming
 
 
-def _add(plan: Plan, inherited: Inherited, root: Root, pid_namespace: int) -> list[int]:
+def _is_of_host(entry: Mount) -> bool:
+    """Whether the paths of a new file system lead to the host's files: the container's own would be its choice."""
+    return entry.kind == "filesystem" and (entry.fstype == "overlay" or entry.source.startswith("/"))
+
+
+def _make_of_host(plan: Plan, of_host: list[int]) -> dict[int, int]:
+    """Detached mounts, by their index in the plan, made where the host's files are visible."""
+    if of_host and plan.namespaces.has("user"):
+        # fsopen(2) asks for CAP_SYS_ADMIN over the user namespace that owns the mount namespace
+        namespace.unshare(uapi.CLONE_NEWNS, "mount namespace")
+    trees = {}
+    for index in of_host:
+        entry = plan.mounts[index]
+        what = mounts.describe(entry)
+        try:
+            tree = new_filesystem.make(entry, entry.data, -1)
+        except SyscallError as error:
+            raise SyscallError(error.errno, f"{what}: {error.call}") from None
+        if tree is None:
+            raise UnsupportedError(f"{what}: a container that lives takes no option that only mount(2) knows")
+        trees[index] = tree
+    return trees
+
+
+def _add(plan: Plan, inherited: Inherited, root: Root, pid_namespace: int, trees: dict[int, int]) -> list[int]:
     """Descriptors of what was mounted; on an error nothing of it stays."""
     context = mounts.Context(
         root=root,
@@ -75,12 +104,14 @@ def _add(plan: Plan, inherited: Inherited, root: Root, pid_namespace: int) -> li
     try:
         for index, entry in enumerate(plan.mounts):
             what = mounts.describe(entry)
-            tree = _procfs(entry, pid_namespace) if entry.fstype == "proc" and pid_namespace >= 0 else -1
+            tree = trees.get(index, -1)
+            if entry.fstype == "proc" and pid_namespace >= 0:
+                tree = _procfs(entry, pid_namespace)
             mounts.apply_one(entry, index, mounted, inherited, context, what, tree)
             if entry.read_only_last:
                 mount.setattr(mounted[index], set=uapi.MOUNT_ATTR_RDONLY)
     except BaseException:
-        _undo(list(mounted.values()), inherited)
+        _undo(list(mounted.values()), root, inherited)
         raise
     return list(mounted.values())
 
@@ -115,9 +146,11 @@ def _find(plan: Plan, inherited: Inherited, root: Root) -> list[tuple[int, str]]
     return roots
 
 
-def _undo(mounted: list[int], inherited: Inherited) -> None:
+def _undo(mounted: list[int], root: Root, inherited: Inherited) -> None:
+    """Take away the mounts, and then the places that were made for them."""
     for fd in reversed(mounted):
         try:
             mount.detach_by(inherited.proc_fd, fd, "unmount")
         except SyscallError:
             continue  # the container's processes were faster
+    beneath.remove_made(root.made or [])

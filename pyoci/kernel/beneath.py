@@ -37,12 +37,17 @@ def openat2(dirfd: int, path: str, flags: int, resolve: int, mode: int = 0) -> i
 
 
 class Root:
-    """A directory that paths cannot leave. `fd` stays owned by the caller."""
+    """A directory that paths cannot leave. `fd` stays owned by the caller.
 
-    __slots__ = ("fd",)
+    With a list `made`, each file or directory that is made is noted there, for `remove_made`: a descriptor of the
+    directory that it lies in, its name, and whether it is a file.
+    """
 
-    def __init__(self, fd: int) -> None:
+    __slots__ = ("fd", "made")
+
+    def __init__(self, fd: int, made: list[tuple[int, str, bool]] | None = None) -> None:
         self.fd = fd
+        self.made = made
 
     def open(self, path: str, flags: int = _O_PATH) -> int:
         """A descriptor of what is at `path` (links followed inside). SyscallError when it is not there."""
@@ -119,7 +124,7 @@ class Root:
                     if len(stack) > 1:
                         posix.close(stack.pop())
                     continue
-                target = _step(stack[-1], name, mode, path, file=file and not parts)
+                target = _step(stack[-1], name, mode, path, self.made, file=file and not parts)
                 if isinstance(target, int):
                     stack.append(target)
                     continue
@@ -136,7 +141,20 @@ class Root:
                 posix.close(fd)
 
 
-def _step(dirfd: int, name: str, mode: int, path: str, *, file: bool = False) -> int | str:
+def remove_made(made: list[tuple[int, str, bool]]) -> None:
+    """Take away what `Root.made` has noted, the last first; what is in use meanwhile stays."""
+    while made:
+        dirfd, name, file = made.pop()
+        try:
+            (posix.unlink if file else posix.rmdir)(name, dir_fd=dirfd)
+        except OSError:
+            pass  # a directory with something in it, or gone
+        posix.close(dirfd)
+
+
+def _step(
+    dirfd: int, name: str, mode: int, path: str, made: list[tuple[int, str, bool]] | None, *, file: bool = False
+) -> int | str:
     """A descriptor of `name` in `dirfd`, made if missing (a directory, or a `file`), or where the link there points."""
     kind = "file" if file else "directory"
     for _ in range(_AGAIN_MAX):
@@ -147,6 +165,8 @@ def _step(dirfd: int, name: str, mode: int, path: str, *, file: bool = False) ->
                 raise
             try:
                 _make(dirfd, name, mode, file)
+                if made is not None:
+                    made.append((posix.dup(dirfd), name, file))
             except FileExistsError:
                 pass  # somebody else made it: the descriptor opened next is what counts
             except OSError as failure:

@@ -97,6 +97,39 @@ def test_add_then_remove(container: Container, source: Path) -> None:
 
 
 @pytest.mark.parametrize("user_namespace", [False, True])
+def test_a_file_system_made_of_the_hosts_files(
+    runtime: Runtime, bundle: Bundle, scratch: Path, user_namespace: bool
+) -> None:
+    """As with `create`, its paths are the host's."""
+    for name in ("upper", "lower"):
+        (scratch / name).mkdir()
+        (scratch / name / name).write_text(name)
+    if user_namespace:
+        bundle.user_namespace()
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    layers = f"lowerdir={scratch}/upper:{scratch}/lower"
+    entry = {"destination": "/opt/new", "type": "overlay", "source": "overlay", "options": [layers, "nosuid", "ro"]}
+    before = Path("/proc/self/mountinfo").read_text()
+    change(container, "add", [entry])
+    assert inside(container, "cat /opt/new/upper /opt/new/lower") == "upperlower"
+    assert container.mounts()["/opt/new"].kind == "overlay"
+    change(container, "remove", [entry])
+    assert "/opt/new" not in container.mounts()
+    assert Path("/proc/self/mountinfo").read_text() == before
+
+
+def test_no_file_of_the_container_is_taken_for_a_device_of_the_host(container: Container) -> None:
+    """With CAP_MKNOD it could have made any disk of the host there."""
+    inside(container, "echo of the container > /srv-disk")
+    entry = {"destination": "/opt/new", "type": "ext4", "source": "/srv-disk"}
+    assert "no such file" in refused(container, "add", [entry])
+    overlay = {"destination": "/opt/new", "type": "overlay", "source": "x", "options": ["lowerdir=/only:/here"]}
+    inside(container, "mkdir /only /here")
+    assert "no such file" in refused(container, "add", [overlay])
+
+
+@pytest.mark.parametrize("user_namespace", [False, True])
 @pytest.mark.parametrize("kind", ["tmpfs", "proc", "sysfs", "mqueue", "devpts"])
 def test_new_file_systems(runtime: Runtime, bundle: Bundle, kind: str, user_namespace: bool) -> None:
     if user_namespace:
@@ -200,9 +233,11 @@ def test_what_is_refused(container: Container, document: Any, words: str) -> Non
 
 
 def test_of_two_the_first_goes_when_the_second_fails(container: Container, source: Path) -> None:
-    record = recorded(container)
-    refused(container, "add", [bind(source, "/mnt"), {"destination": "/x", "type": "nosuchfs", "source": "x"}])
+    record, files = recorded(container), inside(container, "find / -xdev")
+    fails = {"destination": "/x/y", "type": "nosuchfs", "source": "x"}
+    refused(container, "add", [bind(source, "/new/place"), bind(source / "fact", "/tmp/file"), fails])
     assert recorded(container) == record
+    assert inside(container, "find / -xdev") == files  # the places that were made for them are gone as well
 
 
 @pytest.mark.thorough
