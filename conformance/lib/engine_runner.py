@@ -35,28 +35,34 @@ def run(
     busybox: Path,
     keep: list[str],
     tell: Callable[[Outcome], None],
-) -> str:
-    """The engine's version; the outcome of each of `cases` is passed to `tell` as it comes."""
+    tell_version: Callable[[str], None],
+) -> None:
+    """The engine's version is passed to `tell_version`, the outcome of each of `cases` to `tell`, as they come."""
     lacking = kind.missing()
     if lacking:
         for case in cases:
             tell(Outcome(kind.name, case.name, SKIPPED, lacking, 0.0))
-        return "absent"
+        tell_version("absent")
+        return
     reader, writer = os.pipe()
     kept = [*keep, str(runtime), str(busybox)]
     with Cell(kind.name, keep=kept, fresh=kind.covers, unified=unified) as cell:
         cell.start(lambda: _inside(kind, cases, runtime, busybox, writer))
         os.close(writer)
-        version = _listen(kind, cases, reader, tell)
+        _listen(kind, cases, reader, tell, tell_version)
         cell.wait(slowness * _CLEAN_SECONDS)
         cell.stop()
     os.close(reader)
-    return version
 
 
-def _listen(kind: type[Engine], cases: list[Case[Any]], reader: int, tell: Callable[[Outcome], None]) -> str:
+def _listen(
+    kind: type[Engine],
+    cases: list[Case[Any]],
+    reader: int,
+    tell: Callable[[Outcome], None],
+    tell_version: Callable[[str], None],
+) -> None:
     told = 0
-    version = "unknown"
     ended = "the engine's cell ended"
     messages = _messages(reader)
     for case in [None, *cases]:
@@ -66,13 +72,12 @@ def _listen(kind: type[Engine], cases: list[Case[Any]], reader: int, tell: Calla
             ended = f"{'starting it' if case is None else case.name} ran over all time limits, or the cell ended"
             break
         if case is None:
-            version = message["version"]
+            tell_version(message["version"])
             continue
         tell(Outcome(**message))
         told += 1
     for case in cases[told:]:
         tell(Outcome(kind.name, case.name, FAILED, ended, 0.0))
-    return version
 
 
 def _messages(reader: int) -> Callable[[float], dict[str, Any] | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shutil
 import signal
@@ -82,7 +83,8 @@ def main(argv: list[str]) -> int:
         signal.signal(number, signal.default_int_handler)
     chosen = list(engine_runner.select_cases({name: cases for name, (_, cases) in ENGINES.items()}, arguments.only))
     if arguments.table:
-        print(tables.cases(arguments.table))
+        order = [(name, case.name) for name, (_, cases) in ENGINES.items() for case in cases.all]
+        print(tables.cases(arguments.table, order))
         return 0
     if arguments.list:
         for name, cases in chosen:
@@ -123,7 +125,9 @@ def _run(
     keep = [str(Path(__file__).resolve().parent)]
     try:
         for name, cases in chosen:
-            versions[name] = engine_runner.run(ENGINES[name][0], cases, runtime, busybox, keep, tell)
+            versions[name] = "unknown"
+            know = functools.partial(versions.__setitem__, name)
+            engine_runner.run(ENGINES[name][0], cases, runtime, busybox, keep, tell, know)
     except KeyboardInterrupt:
         print("interrupted; everything that was started has been ended", file=sys.stderr)
         return outcomes, versions, True

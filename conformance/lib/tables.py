@@ -20,8 +20,11 @@ def programs(paths: list[Path]) -> str:
     return _markdown(["program", *(_title(run.version, run.runtime) for run in runs)], [*rows, totals])
 
 
-def cases(paths: list[Path]) -> str:
-    """Engine and case x runtime: the verdict. Runs of one runtime on one system are one column."""
+def cases(paths: list[Path], order: list[tuple[str, str]]) -> str:
+    """Engine and case x runtime: the verdict, in that order of (engine, case), and after it what it lacks.
+
+    Runs of one runtime on one system are one column.
+    """
     columns: dict[str, dict[tuple[str, str], str]] = {}
     for path in paths:
         document: dict[str, Any] = json.loads(path.read_text())
@@ -30,7 +33,8 @@ def cases(paths: list[Path]) -> str:
             {(case["engine"], case["case"]): case["verdict"] for case in document["cases"]}
         )
     found = list(columns.values())
-    names = list(dict.fromkeys(name for verdicts in found for name in verdicts))
+    ran = dict.fromkeys(name for verdicts in found for name in verdicts)
+    names = [*(name for name in order if name in ran), *(name for name in ran if name not in order)]
     rows = [[*name, *(_MARKS.get(verdicts.get(name, ""), "-") for verdicts in found)] for name in names]
     totals = ["", "passed", *(str(list(verdicts.values()).count(report.PASSED)) for verdicts in found)]
     return _markdown(["engine", "case", *columns], [*rows, totals])
