@@ -134,6 +134,13 @@ def _lead_on(error: PyociError, context: Context) -> None:
         error.lead_on(_closed_folder(context))
         return
     text = str(error)
+    if "(ENOSPC)" in text or "(EAGAIN)" in text:
+        from pyoci.host import kernel_limits
+
+        reached = kernel_limits.words(text, file)
+        if reached:
+            error.lead_on(reached)
+            return
     if any(words in text for words in _REFUSED):
         from pyoci.host import refused_calls
 
@@ -363,6 +370,7 @@ _JUDGES: tuple[tuple[str, Callable[[str, dict[str, Any]], str]], ...] = (
     ("send /dev/ptmx to socket ", _console),
     ("send pidfd to socket ", _pidfd),
     ("join session keyring ", _keyring),
+    ("set oomScoreAdj to ", lambda text, _: "it takes CAP_SYS_RESOURCE" if "(EACCES)" in text else ""),
     ("bring up the loopback device", lambda text, _: _takes("CAP_NET_ADMIN", text)),
     (" from the bounding set", lambda text, _: _takes("CAP_SETPCAP", text)),
 )

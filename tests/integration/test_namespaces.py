@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -120,3 +121,23 @@ def test_options_that_a_procfs_of_a_joined_pid_namespace_cannot_have(
     assert "mount type=proc dst=/proc: in a joined PID namespace" in runtime.refuses(bundle)
     entry["options"] = ["nosuid"]
     assert "1" in runtime.sh(bundle, "ls /proc").split()
+
+
+@pytest.mark.beyond_runc("it says ENOSPC alone")
+@pytest.mark.parametrize("kind", ["pid", "mnt", "net", "ipc", "uts", "cgroup", "user"])
+def test_a_machine_that_allows_none_is_named(runtime: Runtime, bundle: Bundle, kind: str) -> None:
+    """user_namespaces(7): /proc/sys/user has limits of the user namespace that reads it, here one of the test's own."""
+    bundle.namespace("cgroup")
+    bundle.namespace("user")
+    for name in ("uidMappings", "gidMappings"):
+        bundle.linux[name] = [{"containerID": 0, "hostID": 0, "size": 1}]
+    del bundle.linux["cgroupsPath"], bundle.linux["resources"]
+    bundle.write()
+    command = " ".join(
+        runtime.arguments(
+            "run", "--bundle", str(bundle.path), runtime.add(bundle), options=["--cgroup-manager=disabled"]
+        )
+    )
+    script = f"echo 0 > /proc/sys/user/max_{kind}_namespaces; exec {command}"
+    done = subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", script], capture_output=True)
+    assert f"/proc/sys/user/max_{kind}_namespaces is 0" in done.stderr.decode()
