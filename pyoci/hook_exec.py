@@ -11,7 +11,7 @@ import select
 import time
 
 from pyoci.errors import SyscallError, reason
-from pyoci.kernel import LONGEST_POLL, deferred, process, signals, write_all
+from pyoci.kernel import LONGEST_POLL, deferred, pidfd, process, signals, write_all
 from pyoci.record import Record
 
 TYPE_CHECKING = False
@@ -22,10 +22,26 @@ if TYPE_CHECKING:
 TAIL = 2048  # bytes of output kept for the error message
 _READ = 65536  # a pipe's capacity, see pipe(7)
 _LAST_READS = 2
-_TRACER_MAX = 10.0  # seconds in which a process that traces a hook may give its end to us
-_PAUSE = 0.005
+_TRACER_PATIENCE = 10.0  # seconds in which a process that traces a hook may give its end to us
 _SEEK_SET = 0  # posix does not have it
 _FAILED = 127  # what a shell says of a program that could not be run
+
+
+class Program(Record):
+    """What a hook executes.
+
+    env           exactly its environment, `KEY=value` each
+    cwd           its working directory; empty for the caller's
+    before_close  called in the child while our descriptors are still open
+    before_exec   called in the child as the last thing before execve
+    """
+
+    path: str
+    argv: list[str]
+    env: list[str]
+    cwd: str = ""
+    before_close: Callable[[], None] | None = None
+    before_exec: Callable[[], None] | None = None
 
 
 class HookResult(Record):
@@ -65,21 +81,11 @@ def describe(result: HookResult) -> str:
     return f"{words}: {output}" if output else words
 
 
-def run_hook(
-    path: str,
-    argv: list[str],
-    env: list[str],
-    stdin: bytes,
-    timeout: float | None = None,
-    cwd: str | None = None,
-    before_close: Callable[[], None] | None = None,
-    before_exec: Callable[[], None] | None = None,
-) -> HookResult:
-    """Execute `path` with exactly `env` (`KEY=value` each) and wait until it exits.
+def run_hook(program: Program, stdin: bytes, timeout: float | None = None) -> HookResult:
+    """Execute the program and wait until it exits.
 
-    After `timeout` seconds it is killed with its process group. In the child `before_close` is called while our
-    descriptors are still open, and `before_exec` as the last thing before execve. Only descriptors 0 to 2 reach
-    the hook. Processes that it leaves behind are not waited for.
+    After `timeout` seconds it is killed with its process group. Only descriptors 0 to 2 reach the hook. Processes that
+    it leaves behind are not waited for.
 
     Raises SyscallError when no child can be made.
     """
@@ -93,7 +99,7 @@ def run_hook(
             with signals.Delayed():
                 pid = posix.fork()
                 if pid == 0:
-                    _child(runtime, path, argv, env, document, output_end, failure_end, cwd, before_close, before_exec)
+                    _child(runtime, program, document, output_end, failure_end)
             for fd in (document, output_end, failure_end):
                 posix.close(fd)
                 opened.remove(fd)
@@ -101,16 +107,16 @@ def run_hook(
         except BaseException:  # a signal has asked the runtime to end, for one
             if pid > 0:
                 _kill_group(pid)
-                _reap(pid)
+                pidfd.reap(pid, _TRACER_PATIENCE)
             raise
-        ended = _reap(pid)
+        ended = pidfd.reap(pid, _TRACER_PATIENCE)
         if ended is None:
             return HookResult(status=_FAILED, timed_out=timed_out, kept=True, output=tail)
         status = posix.waitstatus_to_exitcode(ended)
         # Closed by execve; a descendant cannot hold it, but a tracer can (pidfd_getfd(2)): this does not wait.
         refused = _read(failure)[:TAIL].decode("utf-8", "replace")
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"run hook {path!r}") from None
+        raise SyscallError(error.errno or 0, f"run hook {program.path!r}") from None
     finally:
         for fd in opened:
             posix.close(fd)
@@ -131,18 +137,7 @@ def _pipe(opened: list[int], flags: int = 0) -> tuple[int, int]:
     return ends
 
 
-def _child(
-    runtime: int,
-    path: str,
-    argv: list[str],
-    env: list[str],
-    document: int,
-    output: int,
-    failure: int,
-    cwd: str | None,
-    before_close: Callable[[], None] | None,
-    before_exec: Callable[[], None] | None,
-) -> NoReturn:
+def _child(runtime: int, program: Program, document: int, output: int, failure: int) -> NoReturn:
     """The child between fork and execve."""
     try:
         signals.let_through()
@@ -154,17 +149,17 @@ def _child(
         posix.dup2(sink, 1)
         posix.dup2(sink, 2)
         process.close_on_exec_from(3)
-        if cwd is not None:
-            posix.chdir(cwd)
-        if before_close is not None:
-            before_close()
+        if program.cwd:
+            posix.chdir(program.cwd)
+        if program.before_close is not None:
+            program.before_close()
         # /proc/self/fd/N must not lead the look-up of a hook's path out of the container (CVE-2024-21626)
         process.close_all_but([failure])
         signals.restore()
-        program = deferred.execve(path, argv, env)
-        if before_exec is not None:
-            before_exec()
-        program.make()
+        execve = deferred.execve(program.path, program.argv, program.env)
+        if program.before_exec is not None:
+            program.before_exec()
+        execve.make()
     except BaseException as error:  # noqa: BLE001  # this copy of the runtime must end here
         posix.write(failure, _words(error).encode("utf-8", "replace"))
     finally:
@@ -209,20 +204,6 @@ def _watch(pid: int, output: int, timeout: float | None) -> tuple[bytes, bool]:
         return tail, timed_out
     finally:
         posix.close(process_fd)
-
-
-def _reap(pid: int) -> int | None:
-    """The wait status of a hook that has ended or was killed. None when a tracer, which gets it first, keeps it."""
-    end = None
-    while True:
-        number, ended = posix.waitpid(pid, posix.WNOHANG)
-        if number:
-            return ended
-        now = time.monotonic()
-        end = end or now + _TRACER_MAX
-        if now > end:
-            return None
-        time.sleep(_PAUSE)
 
 
 def _read(fd: int) -> bytes:

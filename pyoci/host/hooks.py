@@ -45,15 +45,14 @@ def _run_one(hook: dict[str, Any], content: bytes, name: str, cwd: str, output: 
     path = hook["path"]
     log.debug(f"run {name} {path}")
     undo_when_asked_to_end("its hooks were ended")
-    result = hook_exec.run_hook(
-        path,
-        hook.get("args") or [path],
-        hook.get("env", caller_environment()),
-        content,
-        hook.get("timeout"),
-        cwd,
-        (lambda: _redirect(output)) if any(output[1]) else None,
+    program = hook_exec.Program(
+        path=path,
+        argv=hook.get("args") or [path],
+        env=hook.get("env", caller_environment()),
+        cwd=cwd,
+        before_close=(lambda: _redirect(output)) if any(output[1]) else None,
     )
+    result = hook_exec.run_hook(program, content, hook.get("timeout"))
     if not result.succeeded:
         raise HookError(f"{HOOK_FAILED} {name}: {path}: {hook_exec.describe(result)}")
     if result.output:

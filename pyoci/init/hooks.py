@@ -27,22 +27,20 @@ def run(
     """In order; the first that fails ends it with a HookError.
 
     `document` is the container's state as the host tells it; the hooks read the pid that the container gives init.
-    `env` is that of a hook without one of its own. The functions are `hook_exec.run_hook`'s.
+    `env` is that of a hook without one of its own. The functions are those of `hook_exec.Program`.
     """
     if not hooks:
         return
     content = jsontext.dumps({**document, "pid": posix.getpid()}).encode("ascii")
     for index, hook in enumerate(hooks):
-        result = hook_exec.run_hook(
-            hook["path"],
-            hook.get("args") or [hook["path"]],
-            hook.get("env", env),
-            content,
-            hook.get("timeout"),
-            None,
-            before_close,
-            before_exec,
+        program = hook_exec.Program(
+            path=hook["path"],
+            argv=hook.get("args") or [hook["path"]],
+            env=hook.get("env", env),
+            before_close=before_close,
+            before_exec=before_exec,
         )
+        result = hook_exec.run_hook(program, content, hook.get("timeout"))
         if not result.succeeded:
             raise HookError(f"{HOOK_FAILED} {kind} hook #{index}: {hook['path']}: {hook_exec.describe(result)}")
 

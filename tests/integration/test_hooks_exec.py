@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.runtime import TIME_LIMIT, reap, until
@@ -16,9 +17,13 @@ from pyoci import hook_exec
 SHELL = "/bin/sh"
 
 
-def run(script: str, **options: object) -> hook_exec.HookResult:
-    given: dict[str, object] = {"env": [], "stdin": b""} | options
-    return hook_exec.run_hook(SHELL, ["sh", "-c", script], **given)  # type: ignore[arg-type]
+def execute(path: str, argv: list[str], env: list[str]) -> hook_exec.HookResult:
+    return hook_exec.run_hook(hook_exec.Program(path=path, argv=argv, env=env), b"")
+
+
+def run(script: str, stdin: bytes = b"", timeout: float | None = None, **more: Any) -> hook_exec.HookResult:
+    program = hook_exec.Program(path=SHELL, argv=["sh", "-c", script], **{"env": [], **more})
+    return hook_exec.run_hook(program, stdin, timeout)
 
 
 def test_success() -> None:
@@ -61,13 +66,13 @@ def test_much_output_does_not_block_and_only_the_tail_is_kept() -> None:
 
 
 def test_environment_is_exactly_the_hooks() -> None:
-    result = hook_exec.run_hook("/usr/bin/env", ["env"], ["B=2", "A=1=1", "EMPTY="], b"")
+    result = execute("/usr/bin/env", ["env"], ["B=2", "A=1=1", "EMPTY="])
     assert result.output == b"B=2\nA=1=1\nEMPTY=\n"
-    assert hook_exec.run_hook("/usr/bin/env", ["env"], [], b"").output == b""
+    assert execute("/usr/bin/env", ["env"], []).output == b""
 
 
 def test_arguments_are_passed_as_they_are() -> None:
-    result = hook_exec.run_hook(SHELL, ["name", "-c", 'echo "$0|$1|$2"', "zero", "a b", ""], [], b"")
+    result = execute(SHELL, ["name", "-c", 'echo "$0|$1|$2"', "zero", "a b", ""], [])
     assert result.output == b"zero|a b|\n"
 
 
@@ -107,7 +112,7 @@ def test_a_daemon_that_keeps_the_output_open_is_not_waited_for() -> None:
 
 
 def test_a_missing_program_is_named() -> None:
-    result = hook_exec.run_hook("/nonexistent/hook", ["hook"], [], b"")
+    result = execute("/nonexistent/hook", ["hook"], [])
     assert not result.succeeded
     assert result.refused == "no such file or directory (ENOENT)"
 
@@ -147,7 +152,7 @@ def test_signals_are_as_the_caller_has_them() -> None:
     try:
         # a shell would unblock them
         words = ["grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"]
-        output = hook_exec.run_hook("/bin/grep", words, [], b"").output.decode()
+        output = execute("/bin/grep", words, []).output.decode()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGUSR1, old)
@@ -170,7 +175,7 @@ def test_closed_standard_descriptors_do_not_matter() -> None:
 
 def test_a_tracer_that_keeps_the_end_of_a_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel tells the tracer first, and us when that has taken note of it: we do not wait for ever."""
-    monkeypatch.setattr(hook_exec, "_TRACER_MAX", 0.5)
+    monkeypatch.setattr(hook_exec, "_TRACER_PATIENCE", 0.5)
     os.mkfifo(tmp_path / "traced")
     go, gone = os.pipe()
     tracer = os.fork()

@@ -46,11 +46,16 @@ def _read(root: Root, path: str, proc_fd: int) -> bytes:
     except SyscallError:
         return b""
     try:
-        if not stat.S_ISREG(posix.fstat(place).st_mode) or magic(place) in KERNEL_FILESYSTEMS:
+        status = posix.fstat(place)
+        if not stat.S_ISREG(status.st_mode) or magic(place) in KERNEL_FILESYSTEMS:
             return b""
         fd = posix.open(f"self/fd/{place}", posix.O_RDONLY | posix.O_CLOEXEC, dir_fd=proc_fd)
         try:
-            return posix.read(fd, _PASSWD_MAX)
+            data = part = posix.read(fd, _PASSWD_MAX)
+            while part and len(data) < min(status.st_size, _PASSWD_MAX):  # a file system in user space may give less
+                part = posix.read(fd, _PASSWD_MAX - len(data))
+                data += part
+            return data
         finally:
             posix.close(fd)
     except (OSError, SyscallError):
