@@ -42,6 +42,7 @@ def spy() -> Seen:
             if _is_the_runtimes(name):  # it still was the runtime's when it was tried
                 met += 1
                 got += found
+                Path("/tmp/met").touch()
     return Seen(met, got)
 
 
@@ -91,7 +92,10 @@ def spied(container: Container, capabilities: set[str] | None, meanwhile: Callab
         while not (tmp / "watching").exists():
             time.sleep(0.002)
         try:
-            meanwhile()
+            for _ in range(40):  # on a busy machine the spy is seldom in time
+                meanwhile()
+                if (tmp / "met").exists():
+                    break
         finally:
             (tmp / "done").touch()
             os._exit(0)
