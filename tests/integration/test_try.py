@@ -342,7 +342,7 @@ def test_without_network_there_is_loopback_only(runtime: Runtime) -> None:
 def test_network_reaches_the_host_and_beyond(runtime: Runtime, machine: Machine) -> None:
     before = machine.state()
     ping = (
-        "for a in 192.0.2.1 192.0.2.2; do busybox ping -c 1 -W 2 $a >/dev/null && echo $a; done; cat /etc/resolv.conf"
+        "for a in 192.0.2.1 192.0.2.2; do busybox ping -c 1 -W 10 $a >/dev/null && echo $a; done; cat /etc/resolv.conf"
     )
     words = expect(runtime, "--net", "--", "sh", "-c", ping, before=machine.enter).split()
     assert words[:2] == ["192.0.2.1", "192.0.2.2"]
@@ -353,7 +353,7 @@ def test_network_reaches_the_host_and_beyond(runtime: Runtime, machine: Machine)
 def test_network_of_two_at_once(runtime: Runtime, machine: Machine) -> None:
     """Each has addresses of its own, and the rule stays until the last one ends."""
     before = machine.state()
-    script = "ip -4 -o addr show eth0; cat; busybox ping -c 1 -W 2 192.0.2.2 >/dev/null && echo reached"
+    script = "ip -4 -o addr show eth0; cat; busybox ping -c 1 -W 60 192.0.2.2 >/dev/null && echo reached"
     begin = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     two = [
         subprocess.Popen([*machine.enter, *arguments(runtime, "--net", "--", "sh", "-c", script)], **begin)  # type: ignore[call-overload]
@@ -437,7 +437,7 @@ def test_killed_while_the_container_runs(runtime: Runtime, machine: Machine) -> 
 
 
 def test_a_call_that_lives_is_left_alone(runtime: Runtime, machine: Machine) -> None:
-    script = "cat; busybox ping -c 1 -W 2 192.0.2.2 >/dev/null && echo reached"
+    script = "cat; busybox ping -c 1 -W 60 192.0.2.2 >/dev/null && echo reached"
     command = [*machine.enter, *arguments(runtime, "--net", "--", "sh", "-c", script)]
     living = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     running_container(runtime)

@@ -93,7 +93,7 @@ class TestSignal:
         process = subprocess.Popen(["sleep", "60"])
         self.listing(monkeypatch, f"{process.pid}\n0\n")
         assert members.signal_once(top, signal.SIGTERM) == 1
-        assert process.wait(10) == -signal.SIGTERM
+        assert process.wait(120) == -signal.SIGTERM
 
     def test_a_number_that_the_group_no_longer_lists_is_spared(self, monkeypatch: pytest.MonkeyPatch, top: int) -> None:
         """It was another's by the time that it was opened."""
@@ -117,7 +117,7 @@ class TestSignal:
         both = f"{first.pid}\n{second.pid}\n"
         self.listing(monkeypatch, f"{first.pid}\n", f"{first.pid}\n", both)
         members.signal_until_quiet(top, signal.SIGTERM)
-        assert [process.wait(10) for process in (first, second)] == [-signal.SIGTERM] * 2
+        assert [process.wait(120) for process in (first, second)] == [-signal.SIGTERM] * 2
 
     def test_until_quiet_ends(self, monkeypatch: pytest.MonkeyPatch, top: int) -> None:
         monkeypatch.setattr(members, "_signal_group", lambda *_arguments: 1)

@@ -166,7 +166,7 @@ def test_closed_standard_streams_do_not_matter(tmp_path: Path, fds: tuple[int, .
         "state",
         "x",
     ]
-    result = subprocess.run(["/bin/sh", "-c", script, "sh", *command], timeout=30)
+    result = subprocess.run(["/bin/sh", "-c", script, "sh", *command], timeout=120)
     assert result.returncode == 1
     assert path.read_text().count("\n") == 1  # the line for standard error did not end up in the log
 

@@ -197,7 +197,7 @@ def complete_bash(line: str, env: dict[str, str], tmp_path: Path) -> set[str]:
     words = line.split(" ")
     ask = f'source {script}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pyoci; printf "%s\\n" "${{COMPREPLY[@]}}"'
     done = subprocess.run(
-        ["bash", "-uc", ask, "bash", *words], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=20
+        ["bash", "-uc", ask, "bash", *words], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert done.stderr == ""
     return set(done.stdout.split())
@@ -208,7 +208,7 @@ def complete_fish(line: str, env: dict[str, str], tmp_path: Path) -> set[str]:
     script.write_text(completion.script(MANUAL, "fish"))
     ask = f"source {script}; complete -C '{line}'"
     done = subprocess.run(
-        ["fish", "--no-config", "-c", ask], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=20
+        ["fish", "--no-config", "-c", ask], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert done.stderr == ""
     return {row.split("\t")[0] for row in done.stdout.splitlines()}

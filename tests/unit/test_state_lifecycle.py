@@ -87,7 +87,7 @@ def pyoci(store: Store, *argv: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-I", "-S", "-c", program, "--root", store.root, *argv],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
 
 
@@ -327,7 +327,7 @@ def test_kill_all_reaches_what_outlived_init(entry: Entry, init: FakeInit, group
     orphan = subprocess.Popen([fake_init.SLEEP, "60"])
     group.members = [orphan.pid]
     kill(entry, KILL, everyone=True)
-    assert orphan.wait(10) == -KILL
+    assert orphan.wait(120) == -KILL
 
 
 @pytest.mark.parametrize(("own", "boot"), [(True, ""), (False, "another-boot")])
@@ -469,7 +469,7 @@ def test_delete_while_creating(store: Store, entry: Entry) -> None:
     with pytest.raises(StateError, match="cannot delete container x: it is being created"):
         delete(store, "x")
     delete(store, "x", force=True)
-    assert creator.wait(10) == -KILL
+    assert creator.wait(120) == -KILL
     assert store.ids() == []
 
 
