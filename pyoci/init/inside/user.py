@@ -15,6 +15,7 @@ from pyoci.kernel.uapi import KERNEL_FILESYSTEMS
 from pyoci.wire.plan import Process
 
 _PASSWD_MAX = 1 << 20
+_HOME_MAX = 4095  # PATH_MAX without its NUL
 _UNCHANGED = (1 << 32) - 1  # -1 to setresuid(2) and setresgid(2) is "leave it": the program would stay root
 
 
@@ -31,7 +32,9 @@ def home_of(uid: int, root: Root, proc_fd: int) -> str:
     for line in _read(root, "/etc/passwd", proc_fd).split(b"\n"):
         fields = line.split(b":")
         if len(fields) >= 6 and fields[2] == b"%d" % uid and fields[5]:
-            return fields[5].decode("utf-8", "surrogateescape")
+            home = fields[5]
+            # The image must not make a variable that execve(2) does not take.
+            return home.decode("utf-8", "surrogateescape") if b"\0" not in home and len(home) <= _HOME_MAX else "/"
     return "/"
 
 
