@@ -42,7 +42,7 @@ def change(plan: Plan, action: str, inherited: Inherited, channel: Channel) -> N
         posix.fchdir(inherited.rootfs_fd)
         posix.chroot(".")
     posix.chdir("/")
-    root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC), made=[])
+    root = Root(posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC), places=[])
     if action == "remove":
         roots = _find(plan, inherited, root)
         if _may_go_on(channel):
@@ -153,4 +153,4 @@ def _undo(mounted: list[int], root: Root, inherited: Inherited) -> None:
             mount.detach_by(inherited.proc_fd, fd, "unmount")
         except SyscallError:
             continue  # the container's processes were faster
-    beneath.remove_made(root.made or [])
+    beneath.remove_made(root.places or [])

@@ -39,15 +39,15 @@ def openat2(dirfd: int, path: str, flags: int, resolve: int, mode: int = 0) -> i
 class Root:
     """A directory that paths cannot leave. `fd` stays owned by the caller.
 
-    With a list `made`, each file or directory that is made is noted there, for `remove_made`: a descriptor of the
+    With a list `places`, each file or directory that is made is noted there, for `remove_made`: a descriptor of the
     directory that it lies in, its name, and whether it is a file.
     """
 
-    __slots__ = ("fd", "made")
+    __slots__ = ("fd", "places")
 
-    def __init__(self, fd: int, made: list[tuple[int, str, bool]] | None = None) -> None:
+    def __init__(self, fd: int, places: list[tuple[int, str, bool]] | None = None) -> None:
         self.fd = fd
-        self.made = made
+        self.places = places
 
     def open(self, path: str, flags: int = _O_PATH) -> int:
         """A descriptor of what is at `path` (links followed inside). SyscallError when it is not there."""
@@ -124,7 +124,7 @@ class Root:
                     if len(stack) > 1:
                         posix.close(stack.pop())
                     continue
-                target = _step(stack[-1], name, mode, path, self.made, file=file and not parts)
+                target = _step(stack[-1], name, mode, path, self.places, file=file and not parts)
                 if isinstance(target, int):
                     stack.append(target)
                     continue
@@ -141,10 +141,10 @@ class Root:
                 posix.close(fd)
 
 
-def remove_made(made: list[tuple[int, str, bool]]) -> None:
-    """Take away what `Root.made` has noted, the last first; what is in use meanwhile stays."""
-    while made:
-        dirfd, name, file = made.pop()
+def remove_made(places: list[tuple[int, str, bool]]) -> None:
+    """Take away what `Root.places` has noted, the last first; what is in use meanwhile stays."""
+    while places:
+        dirfd, name, file = places.pop()
         try:
             (posix.unlink if file else posix.rmdir)(name, dir_fd=dirfd)
         except OSError:
@@ -153,7 +153,7 @@ def remove_made(made: list[tuple[int, str, bool]]) -> None:
 
 
 def _step(
-    dirfd: int, name: str, mode: int, path: str, made: list[tuple[int, str, bool]] | None, *, file: bool = False
+    dirfd: int, name: str, mode: int, path: str, places: list[tuple[int, str, bool]] | None, *, file: bool = False
 ) -> int | str:
     """A descriptor of `name` in `dirfd`, made if missing (a directory, or a `file`), or where the link there points."""
     kind = "file" if file else "directory"
@@ -165,8 +165,8 @@ def _step(
                 raise
             try:
                 _make(dirfd, name, mode, file)
-                if made is not None:
-                    made.append((posix.dup(dirfd), name, file))
+                if places is not None:
+                    places.append((posix.dup(dirfd), name, file))
             except FileExistsError:
                 pass  # somebody else made it: the descriptor opened next is what counts
             except OSError as failure:
