@@ -52,7 +52,7 @@ def run(call: Call) -> int:
 def table(documents: list[dict[str, Any]]) -> str:
     """State documents as aligned columns, as runc prints them."""
     rows: list[tuple[str, ...]] = [COLUMNS]
-    rows += [tuple(str(document[column.lower()]) for column in COLUMNS) for document in documents]
+    rows += [tuple(output.visible(str(document[column.lower()])) for column in COLUMNS) for document in documents]
     widths = [max(len(row[index]) for row in rows) + 3 for index in range(len(COLUMNS))]
     return "".join(
         "".join(f"{cell:<{max(width, 12)}}" for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"

@@ -29,6 +29,21 @@ def show(text: str) -> None:
     write(text)
 
 
+def visible(text: str) -> str:
+    """`text` on one line, for a person: what a terminal would obey, and bytes that are not UTF-8, as escapes.
+
+    Names that a container or somebody's bundle chose may hold anything.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else repr(character)[1:-1]
+
+
 def columns(otherwise: int) -> int:
     """The width to write in: that of COLUMNS, or of the terminal on standard output, or `otherwise`."""
     import shutil  # in no snapshot

@@ -62,7 +62,7 @@ def run(call: Call) -> int:
     )
     status, lines = session.run(request, host)
     if lines:
-        output.write("\n".join(lines) + "\n")
+        output.write("".join(f"{output.visible(line)}\n" for line in lines))
     return status
 
 

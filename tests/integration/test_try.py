@@ -216,6 +216,15 @@ def test_diff(runtime: Runtime) -> None:
     assert expect(runtime, "--diff", "--", "true") == ""
 
 
+def test_diff_shows_what_a_terminal_would_obey(runtime: Runtime) -> None:
+    """The container names its files: one a line, whatever it calls them."""
+    script = (
+        r"""for name in 'two\nlines' '\033]0;title\007' '\377' 'caf\303\251'; do touch "$(printf "/usr/$name")"; done"""
+    )
+    lines = expect(runtime, "--diff", "--", "sh", "-c", script).splitlines()
+    assert set(lines) == {r"A /usr/two\nlines", r"A /usr/\x1b]0;title\x07", r"A /usr/\xff", "A /usr/café"}
+
+
 def test_keep_goes_on_from_there(runtime: Runtime, scratch: Path) -> None:
     kept = str(scratch / "kept")
     expect(runtime, "--keep", kept, "--", "sh", "-c", "echo one > /usr/kept; rm /etc/passwd")
