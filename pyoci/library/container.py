@@ -384,6 +384,8 @@ class Container:
         `timeout` is for the start alone. The program dies with this process. Raises as `exec` does.
         """
         keywords = text_keywords(text, encoding, errors)
+        if terminal and (stdin, stdout, stderr) != (DEVNULL, DEVNULL, DEVNULL):
+            raise TypeError("terminal: takes the place of stdin, stdout and stderr: give either it or them")
         words = exec_words(self.id, args, env=env, cwd=cwd, user=user, terminal=bool(terminal), options=options)
         size = (
             (values.terminal_size(terminal, "terminal") if terminal is not True else TERMINAL_SIZE)

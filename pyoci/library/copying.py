@@ -94,7 +94,7 @@ def copy_in(files: Files, source: str, destination: str, owner: tuple[int, int],
         try:
             _refuse_kernels_own(parent, destination)
             with files.as_root():
-                _Copy(max_bytes, host, 0o7777).node(fd, parent, name, source, 0)
+                _Copy(max_bytes, host, 0o7777, f"{destination} of the container").node(fd, parent, name, source, 0)
         finally:
             os.close(parent)
     finally:
@@ -115,7 +115,7 @@ def copy_out(files: Files, source: str, destination: str, max_bytes: int) -> Non
         )
         try:
             # A set-user-ID file of the container's would be one of the caller's outside.
-            _Copy(max_bytes, None, 0o777).node(fd, parent, name, source, 0)
+            _Copy(max_bytes, None, 0o777, destination).node(fd, parent, name, source, 0)
         finally:
             os.close(parent)
     finally:
@@ -125,7 +125,8 @@ def copy_out(files: Files, source: str, destination: str, max_bytes: int) -> Non
 class _Copy:
     """One copy: what it may still cost, and whom it belongs to."""
 
-    def __init__(self, max_bytes: int, owner: tuple[int, int] | None, mode: int) -> None:
+    def __init__(self, max_bytes: int, owner: tuple[int, int] | None, mode: int, to: str) -> None:
+        self._to = to  # for words
         self._max = max_bytes
         self._bytes = max_bytes
         self._files = MAX_FILES
@@ -148,7 +149,7 @@ class _Copy:
             elif depth == 0:
                 raise PyociError(f"copy {path}: it is neither a file nor a folder")
         except OSError as error:
-            raise SyscallError(error.errno or 0, f"copy {path}") from None
+            raise SyscallError(error.errno or 0, f"copy {path} to {self._to}") from None
 
     def _file(self, fd: int, parent: int, name: str, path: str, facts: os.stat_result) -> None:
         self._bytes -= facts.st_size

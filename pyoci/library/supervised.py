@@ -175,6 +175,11 @@ class Supervised:
                 os.close(self.pidfd)
             self.pidfd = -1
 
+    def __del__(self) -> None:
+        """The descriptor that is a number; the socket and the streams close themselves."""
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+
     def _send_kill(self) -> None:
         import signal
 

@@ -390,6 +390,14 @@ def test_a_copy_names_what_it_does_not_take(
         container.copy_in(tmp_path, "/tmp", **what)
 
 
+def test_a_copy_that_is_refused_says_where_it_was_to_go(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x")
+    words = f"copy {tmp_path}/x to /tmp/y of the container: read-only file"
+    container = library.started(config=library.config.with_read_only())
+    with container, pytest.raises(pyoci.SyscallError, match=words):
+        container.copy_in(tmp_path / "x", "/tmp/y")
+
+
 COPIES: list[tuple[str, str, str, type[Exception], str]] = [
     ("out", "/tmp/missing", "{tmp}", pyoci.SyscallError, "copy /tmp/missing of the container: no such file"),
     ("out", "/no/missing", "{tmp}", pyoci.SyscallError, "copy /no/missing of the container: no such file"),

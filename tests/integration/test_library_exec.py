@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from helpers.library import Library, descriptors
@@ -239,6 +240,27 @@ def test_what_exec_does_not_take_starts_nothing(
     with pytest.raises(error):
         container.exec(["touch", "/tmp/started"], **what)
     assert container.exec(["ls", "/tmp"]).stdout == b""
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
+def test_a_terminal_takes_the_place_of_streams(container: Container, stream: str) -> None:
+    with pytest.raises(TypeError, match="terminal: takes the place"):
+        container.popen(["true"], terminal=True, **cast(Any, {stream: PIPE}))
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_process_that_is_forgotten_keeps_no_descriptor(container: Container) -> None:
+    before = descriptors()
+    for options in ({"stdin": PIPE, "stdout": PIPE}, {"terminal": True}):
+        container.popen(["sleep", "60"], **cast(Any, options))
+
+    def has_let_go() -> bool:
+        # subprocess lets go of a child that was forgotten when the next one is made, and only once it has ended
+        container.exec(["true"])
+        gc.collect()
+        return descriptors() == before
+
+    until(has_let_go, "its descriptors are closed")
 
 
 def test_a_string_is_no_list_of_words(container: Container) -> None:
