@@ -38,7 +38,8 @@ def run(docker: Docker) -> None:
 @case()
 def run_terminal(docker: Docker) -> None:
     """`run -it` gives a terminal of the caller's size, to which one can type."""
-    talk = [("#", "sleep 1; stty size; test -t 0 && echo a-$((1+1))\n"), ("a-2", "exit 5\n")]
+    sized = "until stty size | grep '31 99'; do sleep 0.1; done"  # docker gives the size once the container runs
+    talk = [("#", f"{sized}; test -t 0 && echo a-$((1+1))\n"), ("a-2", "exit 5\n")]
     command = ("run", "--rm", "--runtime", HANDLER, "-it", REFERENCE, "sh")
     docker.terminal(*command, talk=talk, rows=31, columns=99).exits(5).shows("31 99")
 

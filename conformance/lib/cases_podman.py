@@ -67,8 +67,8 @@ def create_start_attach(podman: Podman) -> None:
     if podman.inspect("c", "{{.State.Status}}") != "created":
         raise Failed("not in state created")
     podman.podman("start", "--attach", "--interactive", "c", stdin="words\n").ok().prints("got words")
-    podman.detached("a", "--", "sh", "-c", "sleep 2; echo late")
-    podman.podman("attach", "--no-stdin", "a").ok().prints("late")
+    podman.detached("a", "--interactive", "--", "sh", "-c", "read line; echo late $line")
+    podman.podman("attach", "a", stdin="words\n").ok().prints("late words")
 
 
 @case()
