@@ -81,7 +81,7 @@ def _take_identity(plan: Plan, inherited: Inherited, channel: Channel) -> int:
     if plan.namespaces.user is not None:
         bootstrap.become_root()
         process.die_with_parent(signals.KILL)  # cleared by the change of ids
-    posix.setsid()
+    process.new_session().make()
     umask = posix.umask(0)
     process.reset_cpu_affinity()
     if "cgroup" in plan.namespaces.new:

@@ -381,7 +381,7 @@ def _is_taken(path: str) -> bool:
         return bool(posix.listdir(path))
     except (FileNotFoundError, PermissionError):
         return False  # what may not be looked into shows when the folder is to be made
-    except NotADirectoryError:
+    except OSError:  # no folder, or a link that leads round in a circle
         return posix.access(path, posix.F_OK, follow_symlinks=False)
 
 

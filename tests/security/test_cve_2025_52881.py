@@ -5,7 +5,10 @@ A label or a sysctl then lands in a harmless file, or in one like /proc/sysrq-tr
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import sandbox
@@ -15,7 +18,7 @@ from helpers.hostile import FakeProc, Outside, check, libc, swapping
 from helpers.runtime import Runtime
 
 from pyoci.errors import SyscallError
-from pyoci.kernel import procfs
+from pyoci.kernel import procfs, uapi
 
 TRIES = 8
 FILE = "sys/" + FakeProc.SYSCTL.replace(".", "/")
@@ -117,3 +120,23 @@ def test_the_hosts_own_is_looked_at(over: tuple[str, ...]) -> None:
         return "opened"
 
     assert "it is not a procfs" in forked(opens)
+
+
+@pytest.mark.parametrize("write", [procfs.write, procfs.open_file], ids=["write", "open"])
+@pytest.mark.parametrize("covered", [FILE, "sys/net", "sys"])
+def test_a_mount_in_the_hosts_own_is_not_crossed(outside: Outside, write: Callable[..., Any], covered: str) -> None:
+    """It lies over the file, or over a folder on the way: another part of procfs, which could be any other one."""
+
+    def opens() -> str:
+        check(libc.unshare(sandbox.CLONE_NEWNS | uapi.CLONE_NEWNET), "unshare")
+        sandbox.mount("--make-rprivate", "/")
+        sandbox.mount("--bind", outside.file if covered == FILE else f"/proc/{covered}", f"/proc/{covered}")
+        proc_fd = procfs.open_root()
+        try:
+            write(proc_fd, FILE, os.O_RDONLY if write is procfs.open_file else FakeProc.VALUE)
+        except SyscallError as error:
+            return str(error)
+        return "crossed"
+
+    assert "(EXDEV)" in forked(opens)
+    outside.check()

@@ -88,6 +88,15 @@ def test_what_a_killed_create_left_is_removed(store: Store) -> None:
     assert os.listdir(store.root) == []
 
 
+@pytest.mark.parametrize("target", ["/nowhere", "x", "/etc/passwd"])
+def test_a_link_in_the_place_of_an_entry_is_taken(store: Store, target: str) -> None:
+    os.makedirs(store.root, exist_ok=True)
+    os.symlink(target, f"{store.root}/x")
+    with pytest.raises(ContainerExists), store.reserve("x") as entry:
+        entry.publish()
+    assert os.readlink(f"{store.root}/x") == target
+
+
 def test_an_entry_published_by_another_is_not_overwritten(store: Store) -> None:
     first = store.reserve("x")
     first.write(fake_init.state("x"))
