@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import pyoci
 from helpers.bundle import Bundle
-from helpers.runtime import Runtime
+from helpers.runtime import TIME_LIMIT, Runtime
 from pyoci import Config, Container, Finished
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +59,18 @@ class Library:
         command = [sys.executable, "-c", head + code, json.dumps(self.options), self.config.to_json(), *words]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
         return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, **given)
+
+
+def out_of_time(call: Callable[[float], object]) -> pyoci.Timeout:
+    """The error of a call that ends by its timeout, which is so long that its program has written something by then."""
+    for seconds in (0.4, 4.0, 40.0):
+        began = time.monotonic()
+        with pytest.raises(pyoci.Timeout, match=re.escape(f"has not ended within {seconds:g} s")) as caught:
+            call(seconds)
+        assert time.monotonic() - began < seconds + TIME_LIMIT
+        if caught.value.stdout:
+            break
+    return caught.value
 
 
 def _no_cgroup(document: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import threading
 import time
@@ -151,6 +152,9 @@ def test_a_pipe_that_a_caller_reads_ends_with_the_container(library: Library) ->
 
 def test_communicate_has_limits(library: Library) -> None:
     with library.started("echo a; sleep 300", stdout=PIPE, text=True) as container:
+        assert container.stdout is not None
+        output = container.stdout.fileno()
+        until(lambda: select.select([output], [], [], 0)[0], "it has written")
         with pytest.raises(pyoci.Timeout) as caught:
             container.communicate(timeout=0.5)
         assert caught.value.stdout == "a\n"
