@@ -28,7 +28,7 @@ _FAILED = 127  # what a shell says of a program that could not be run
 
 
 class Program(Record):
-    """What a hook executes.
+    """The program of a hook, and all that it is given.
 
     env           exactly its environment, `KEY=value` each
     cwd           its working directory; empty for the caller's
