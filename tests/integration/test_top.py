@@ -10,10 +10,11 @@ import signal
 import struct
 import subprocess
 import termios
+from typing import Any
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.runtime import TIME_LIMIT, Runtime
+from helpers.runtime import TIME_LIMIT, Runtime, until
 from helpers.terminal import read_all
 
 
@@ -28,15 +29,19 @@ def test_busy_container(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 9}}
     bundle.linux["resources"]["cpu"] = {"quota": 20_000, "period": 100_000}
     container = runtime.start(bundle)
-    line = json.loads(runtime.expect("top", "--json", "--once", "--interval", "2s").stdout)
-    (row,) = line["containers"]
+
+    def shown() -> dict[str, Any]:
+        (row,) = json.loads(runtime.expect("top", "--json", "--once", "--interval", "2s").stdout)["containers"]
+        assert row["cpu"] < 0.3
+        return dict(row)
+
+    # As soon as others leave it so much of the processor that its quota ends it.
+    row = until(lambda: (row := shown())["throttled"] > 0 and row["cpu"] > 0.1 and row, "it is throttled")
     assert row["id"] == container.id
     assert row["status"] == "running"
-    assert 0.1 < row["cpu"] < 0.3
-    assert row["throttled"] > 0  # how much depends on what else this machine does
     assert row["memory_limit"] == 64 << 20
     assert (row["pids"], row["pids_limit"]) == (1, 9)
-    assert 1 < row["uptime"] < 60
+    assert row["uptime"] > 1
 
 
 def test_pipe_gets_one_plain_table(runtime: Runtime, bundle: Bundle) -> None:
