@@ -26,7 +26,9 @@ def analyze(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     subprocess.run(freeze, check=True)
 
     def analyze(source: str) -> str:
-        command = ["gcc", "-fanalyzer", "-O1", "-Werror", *build_program.WARNINGS, "-DWITH_SNAPSHOT", *target.options]
+        command = ["gcc", "-fanalyzer", "-O1", "-Werror", *build_program.WARNINGS, *target.options]
+        if sys.version_info[:2] in build_program.SNAPSHOT_VERSIONS:
+            command.append("-DWITH_SNAPSHOT")
         command += [f"-I{path}" for path in (folder, *target.includes)]
         result = subprocess.run(
             [*command, "-c", ROOT / source, "-o", folder / "object.o"], stderr=subprocess.PIPE, text=True
