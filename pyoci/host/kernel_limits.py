@@ -40,7 +40,8 @@ def words(text: str, read: Callable[[str], str]) -> str:
 def _namespaces(kinds: list[str], read: Callable[[str], str]) -> str:
     none = [_path(kind) for kind in kinds if _is_zero(kind, read)]
     if none:
-        return f"no such namespace may be made here: {' and '.join(none)} is 0"
+        verb = "is" if len(none) == 1 else "are"
+        return f"no such namespace may be made here: {' and '.join(none)} {verb} 0"
     paths = ", ".join(_path(kind) for kind in kinds)
     nested = "; user and PID namespaces nest 32 deep" if {"user", "pid"} & set(kinds) else ""
     return f"a limit of namespaces is reached, here or in a user namespace around: {paths}{nested} (user_namespaces(7))"
