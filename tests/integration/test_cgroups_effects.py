@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from helpers import cgroup, cgroup_files
 from helpers.bundle import Bundle
+from helpers.open_files import open_files
 from helpers.runtime import TIME_LIMIT, Container, Runtime, until
 
 NewBundle = Callable[[], Bundle]
@@ -84,10 +85,6 @@ def follow(
     return process, said
 
 
-def files(pid: int) -> list[str]:
-    return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
-
-
 def lines(said: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.read_text().splitlines()]
 
@@ -131,7 +128,9 @@ def test_an_interval_may_be_longer_than_poll_can_wait(runtime: Runtime, bundle: 
     container = runtime.start(bundle)
     process, said = follow(runtime, container, scratch, "--interval", "1000h")
     try:
-        until(lambda: process.poll() is not None or "anon_inode:[pidfd]" in files(process.pid), "it follows")
+        until(
+            lambda: process.poll() is not None or "anon_inode:[pidfd]" in open_files(process.pid).values(), "it follows"
+        )
         time.sleep(0.3)
     finally:
         container.kill("KILL")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from helpers import cgroup, cgroup_files
 from helpers.bundle import Bundle
+from helpers.open_files import open_files
 from helpers.runtime import Container, Runtime, until
 
 NewBundle = Callable[[], Bundle]
@@ -190,7 +191,7 @@ def test_a_run_holds_no_descriptor_of_the_cgroup(runtime: Runtime, bundle: Bundl
     name = runtime.add(bundle)
     with runtime.quietly("run", "--bundle", str(bundle.path), name) as command:
         until(lambda: runtime.call("state", name).status == 0 and runtime.state(name)["status"] == "running", "it runs")
-        held = [os.readlink(entry) for entry in Path(f"/proc/{command.pid}/fd").iterdir()]
+        held = open_files(command.pid).values()
         runtime.expect("kill", name, "KILL")
     assert command.returncode == 137
     assert not [target for target in held if target.startswith("/sys/fs/cgroup")], held

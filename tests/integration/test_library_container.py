@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from helpers.bundle import Bundle
 from helpers.library import Library, descriptors
+from helpers.open_files import open_files
 from helpers.runtime import TIME_LIMIT, until
 
 import pyoci
@@ -110,11 +110,7 @@ def test_a_supervisor_that_is_late_tells_it_still(library: Library) -> None:
 
 
 def reads_exit_file(pid: int) -> bool:
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed since the folder was read
-            if os.readlink(link).endswith("/exit"):
-                return True
-    return False
+    return any(target.endswith("/exit") for target in open_files(pid).values())
 
 
 def test_a_container_that_somebody_else_made(library: Library, bundle: Bundle) -> None:
@@ -481,15 +477,15 @@ def test_a_supervisor_holds_nothing_of_its_callers(
     monkeypatch.chdir(tmp_path)
     with (tmp_path / "file").open("w") as file, library.started(stdout=PIPE) as container:
         os.set_inheritable(file.fileno(), True)
-        supervisor = Path(f"/proc/{supervisor_of(container)}")
-        held = {os.readlink(link) for link in (supervisor / "fd").iterdir()}
+        supervisor = supervisor_of(container)
+        held = set(open_files(supervisor).values())
         own = f"{container.root}/{container.id}"
         allowed = {os.devnull, own, f"{own}/exit"}
         assert {name for name in held - allowed if not name.startswith(("anon_inode:", "pipe:"))} == set()
         # a pipe of its own, for signals: none that leads to the container or to us
         assert container.stdout is not None
         assert os.readlink(f"/proc/self/fd/{container.stdout.fileno()}") not in held
-        assert os.readlink(supervisor / "cwd") == "/"
+        assert os.readlink(f"/proc/{supervisor}/cwd") == "/"
 
 
 def test_a_supervisor_is_not_for_the_terminal_of_its_caller(library: Library) -> None:

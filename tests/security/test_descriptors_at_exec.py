@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
+from helpers.open_files import open_files
 from helpers.runtime import TIME_LIMIT, Runtime
 
 STANDARD = ["0", "1", "2", "3"]  # 3 is the folder that ls reads
@@ -92,7 +93,7 @@ def test_while_it_waits_for_start(
     if hooked:
         bundle.hook("startContainer", "true")
     container = runtime.create(bundle, pass_fds=leaked)
-    held = targets(container.pid)
+    held = open_files(container.pid)
     beyond = {target for number, target in held.items() if number > 2}
     assert len(beyond) == 1, held
     assert beyond.pop().startswith("socket:"), held
@@ -116,10 +117,6 @@ def test_while_it_is_prepared(
     assert held[0] == "/dev/null"
     assert not {str(scratch), "/", str(log)}.intersection(held[3:]), held
     assert not any(target.startswith((str(runtime.root), "/sys/fs/cgroup", "pipe:")) for target in held[3:]), held
-
-
-def targets(pid: int) -> dict[int, str]:
-    return {int(name): os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
 
 
 @pytest.mark.parametrize("count", [1, 3, 8, 20])
