@@ -59,6 +59,7 @@ ADDRESSES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ADDRESSES)
 def test_what_an_address_has_is_kept(runtime: Runtime, bundle: Bundle, ip: Ip, kind: str) -> None:
     added, shown = ADDRESSES[kind]

@@ -155,6 +155,7 @@ def in_full(words: str, runtime: Runtime, bundle: Bundle) -> list[str]:
     return [places.get(word, word) for word in words.split()]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", TYPED)
 def test_a_command_on_a_terminal_and_in_a_pipe(
     runtime: Runtime, bundle: Bundle, screen: Callable[..., Screen], command: str

@@ -49,6 +49,7 @@ def test_all_sources_are_analyzed() -> None:
     assert there == {*build_program.SOURCES, *FURTHER}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("source", [*build_program.SOURCES, *FURTHER])
 def test_the_analyzer_finds_nothing(analyze: Callable[[str], str], source: str) -> None:
     assert analyze(source) == ""

@@ -143,6 +143,7 @@ def test_what_is_changed_is_right_before() -> None:
     assert [words for words in problems_of(EVERYTHING) if "cgroup v2 has nothing like it" not in words] == []
 
 
+@pytest.mark.thorough
 def test_a_value_that_is_wrong() -> None:
     bad = set()
     for path, value in wrong_values():
@@ -151,6 +152,7 @@ def test_a_value_that_is_wrong() -> None:
     assert not bad, "\n".join(sorted(bad))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["", "zq", LONG, "a/b~c", "a b: c"])
 def test_a_name_that_is_wrong(name: str) -> None:
     bad = set()

@@ -78,6 +78,7 @@ def test_a_changed_input_is_refused(tmp_path: Path) -> None:
         inputs.fetch(wanted, tmp_path)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("package", ["", "no-such-package=1"])
 def test_what_cannot_be_fetched_is_one_line_that_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
