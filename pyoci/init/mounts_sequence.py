@@ -22,6 +22,9 @@ from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
 from pyoci.wire.plan import Mount, Plan
 
+# The kernel makes these of no file, and some of the namespaces of whoever mounts them.
+_OF_NO_FILES = ("proc", "sysfs", "tmpfs", "ramfs", "devpts", "mqueue", "cgroup", "cgroup2")
+
 
 def change(plan: Plan, action: str, inherited: Inherited, channel: Channel) -> None:
     """Begins in the host's namespaces, with the runtime's ids and capabilities."""
@@ -65,8 +68,8 @@ def _may_go_on(channel: Channel) -> bool:
 
 
 def _is_of_host(entry: Mount) -> bool:
-    """Whether the paths of a new file system lead to the host's files: the container's own would be its choice."""
-    return entry.kind == "filesystem" and (entry.fstype == "overlay" or entry.source.startswith("/"))
+    """Whether a new file system may be made of files, which are the host's: the container's own would be its choice."""
+    return entry.kind == "filesystem" and entry.fstype not in _OF_NO_FILES
 
 
 def _make_of_host(plan: Plan, of_host: list[int]) -> dict[int, int]:

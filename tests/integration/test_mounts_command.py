@@ -122,8 +122,9 @@ def test_a_file_system_made_of_the_hosts_files(
 def test_no_file_of_the_container_is_taken_for_a_device_of_the_host(container: Container) -> None:
     """With CAP_MKNOD it could have made any disk of the host there."""
     inside(container, "echo of the container > /srv-disk")
-    entry = {"destination": "/opt/new", "type": "ext4", "source": "/srv-disk"}
-    assert "no such file" in refused(container, "add", [entry])
+    for source in ("/srv-disk", "srv-disk", "./srv-disk"):
+        entry = {"destination": "/opt/new", "type": "ext4", "source": source}
+        assert "no such file" in refused(container, "add", [entry])
     overlay = {"destination": "/opt/new", "type": "overlay", "source": "x", "options": ["lowerdir=/only:/here"]}
     inside(container, "mkdir /only /here")
     assert "no such file" in refused(container, "add", [overlay])
