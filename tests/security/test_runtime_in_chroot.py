@@ -13,20 +13,31 @@ import pytest
 from helpers.bundle import Bundle
 from helpers.runtime import TIME_LIMIT, Runtime
 
+# A second view of the whole machine, in which everything has the path that it has outside.
+ROOTS = {
+    "a mount": 'root=$1; shift; mount --rbind / "$root"; exec chroot "$root" "$@"',
+    "a folder": """
+root=$1; shift
+for path in /*; do
+    if [ -L "$path" ]; then cp -d "$path" "$root/"
+    elif [ -d "$path" ]; then mkdir "$root$path"; mount --rbind "$path" "$root$path"; fi
+done
+exec chroot "$root" "$@"
+""",
+}
 
-def test_no_container_that_exec_would_miss(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+
+@pytest.mark.parametrize("kind", ROOTS)
+def test_no_container_that_exec_would_miss(runtime: Runtime, bundle: Bundle, scratch: Path, kind: str) -> None:
     if not runtime.is_pyoci:
         pytest.skip("runc makes such a container")
     bundle.sleeps()
     name = runtime.add(bundle)
     root = scratch / "root"
     root.mkdir()
-    # a second view of the whole machine, in which everything has the path that it has outside
-    mounted = ["mount", "--rbind", "/", str(root)]
-    inside = ["chroot", str(root), *runtime.arguments("create", "--bundle", str(bundle.path), name)]
-    script = '"$1" "$2" "$3" "$4" && shift 4 && exec "$@"'
+    command = runtime.arguments("create", "--bundle", str(bundle.path), name)
     result = subprocess.run(
-        ["unshare", "--mount", "sh", "-ec", script, "sh", *mounted, *inside],
+        ["unshare", "--mount", "sh", "-ec", ROOTS[kind], "sh", str(root), *command],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ import errno
 import posix
 
 from pyoci.errors import SyscallError, UnsupportedError
+from pyoci.init.outside.rootfs import UNDER_CHROOT
 from pyoci.kernel import mount, namespace, procfs, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.kernel.call import shown
@@ -39,10 +40,7 @@ def _check_root_of_namespace(proc_fd: int) -> None:
         posix.close(namespace_fd)
     there = posix.stat("/")
     if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
-        raise UnsupportedError(
-            "pivot_root: the runtime is in a root of chroot(2), so that exec would arrive outside of "
-            "the container; enter the root with pivot_root(2) instead of chroot(2)"
-        )
+        raise UnsupportedError(UNDER_CHROOT)
 
 
 def _pivot_root() -> None:

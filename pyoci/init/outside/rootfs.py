@@ -5,11 +5,16 @@ from __future__ import annotations
 import errno
 import posix
 
-from pyoci.errors import SyscallError
+from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import mount
 from pyoci.kernel.call import shown
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import Plan
+
+UNDER_CHROOT = (
+    "pivot_root: the runtime is in a root of chroot(2), so that exec would arrive outside of "
+    "the container; enter the root with pivot_root(2) instead of chroot(2)"
+)
 
 
 def attach(plan: Plan, inherited: Inherited) -> int:
@@ -48,8 +53,14 @@ def attach_tree(plan: Plan, tree: int, target: int) -> None:
 def stop_propagation(propagation: int) -> None:
     """All mounts in this mount namespace receive the host's mounts at most, and pass none on to the host."""
     root = posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
-    mount.setattr(root, propagation=propagation, recursive=True)
-    posix.close(root)
+    try:
+        mount.setattr(root, propagation=propagation, recursive=True)
+    except SyscallError as error:
+        if error.errno != errno.EINVAL or mount.is_mount_root(root):
+            raise
+        raise UnsupportedError(UNDER_CHROOT) from None
+    finally:
+        posix.close(root)
 
 
 def open_directory(path: str) -> int:
