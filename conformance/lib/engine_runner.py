@@ -24,6 +24,8 @@ _GRACE_SECONDS = 15.0
 _LOGGED_ERRORS = 2
 _BASE = Path("/tmp/engine")
 
+Chosen = list[tuple[str, list[Case[Any]]]]  # of each engine that is to run, the cases
+
 slowness = 1.0  # time limits are so many times as long: in an emulated guest, say
 unified = True  # whether the cells of a hybrid host have its cgroup2 mount
 
@@ -40,9 +42,9 @@ def run(
     """The engine's version is passed to `tell_version`, the outcome of each of `cases` to `tell`, as they come."""
     lacking = kind.missing()
     if lacking:
+        tell_version("absent")
         for case in cases:
             tell(Outcome(kind.name, case.name, SKIPPED, lacking, 0.0))
-        tell_version("absent")
         return
     reader, writer = os.pipe()
     kept = [*keep, str(runtime), str(busybox)]
@@ -182,3 +184,9 @@ def select_cases(all_cases: dict[str, Cases[Any]], only: list[str]) -> Iterator[
         chosen = [case for case in cases.all if not only or name in only or f"{name}:{case.name}" in only]
         if chosen:
             yield name, chosen
+
+
+def without(chosen: Chosen, done: set[tuple[str, str]]) -> Chosen:
+    """The chosen engines and cases, those that are done left out: the names of the engine and the case."""
+    left = [(name, [case for case in cases if (name, case.name) not in done]) for name, cases in chosen]
+    return [(name, cases) for name, cases in left if cases]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import os
 import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from lib import (
     umoci,
 )
 from lib.cgroups import hierarchies, layout
-from lib.engine import Case, Cases, Engine
+from lib.engine import Cases, Engine
 from lib.results import runtime_version
 
 ENGINES: dict[str, tuple[type[Engine], Cases[Any]]] = {
@@ -61,6 +63,14 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--runtime", metavar="PATH", help="the runtime to test")
     parser.add_argument("--only", metavar="ENGINE[:CASE]", action="append", default=[], help="may be repeated")
+    parser.add_argument(
+        "--not-in",
+        metavar="FILE",
+        type=_saved_run,
+        nargs="+",
+        default=[],
+        help="leave out the cases that these saved runs have for this runtime and system",
+    )
     parser.add_argument("--busybox", metavar="PATH", default="busybox", help="a static busybox (from PATH)")
     parser.add_argument("--slowness", metavar="N", type=float, default=1.0, help="make all time limits N times as long")
     parser.add_argument(
@@ -68,12 +78,29 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--system", metavar="NAME", help="in the saved run and its table (the release's codename)")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write JUnit XML")
-    parser.add_argument("--save", metavar="FILE", type=Path, help="write the run as JSON")
+    parser.add_argument("--save", metavar="FILE", type=_writable, help="write the run as JSON, anew after each case")
     parser.add_argument(
         "--table", metavar="FILE", type=Path, nargs="+", help="print saved runs as a Markdown table and end"
     )
     parser.add_argument("--list", action="store_true", help="print engines and cases and end")
     return parser.parse_args(argv)
+
+
+def _saved_run(name: str) -> dict[str, Any]:
+    try:
+        run: dict[str, Any] = json.loads(Path(name).read_text())
+        tables.in_column([run], tables.column(run))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise argparse.ArgumentTypeError(f"{name}: not a saved run ({error})") from error
+    return run
+
+
+def _writable(name: str) -> Path:
+    """A run takes an hour, and its file is not written before the first case has ended."""
+    path = Path(name)
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{name}: cannot be written")
+    return path
 
 
 def main(argv: list[str]) -> int:
@@ -99,11 +126,19 @@ def main(argv: list[str]) -> int:
         return 2
     engine_runner.slowness = arguments.slowness
     engine_runner.unified = not arguments.without_cgroup2
-    outcomes, versions, interrupted = _run(chosen, Path(runtime).absolute(), Path(busybox).absolute())
+    facts = _facts(Path(runtime), arguments.system)
+    chosen = engine_runner.without(chosen, tables.in_column(arguments.not_in, tables.column(facts)))
+    if not chosen:
+        print(f"the saved runs have all of these cases for {tables.column(facts)}")
+        return 0
+    outcomes, interrupted = _run(
+        chosen,
+        Path(runtime).absolute(),
+        Path(busybox).absolute(),
+        functools.partial(_save, facts, arguments.save),
+    )
     if arguments.junit:
         report.junit(outcomes, arguments.junit)
-    if arguments.save:
-        report.save(outcomes, _facts(Path(runtime), arguments.system, versions), arguments.save)
     if interrupted:
         return 130
     print()
@@ -111,16 +146,25 @@ def main(argv: list[str]) -> int:
     return int(any(outcome.verdict == report.FAILED for outcome in outcomes))
 
 
+def _save(facts: dict[str, Any], path: Path | None, outcomes: list[report.Outcome], versions: dict[str, str]) -> None:
+    if path is not None:
+        report.save(outcomes, {**facts, "engines": versions}, path)
+
+
 def _run(
-    chosen: list[tuple[str, list[Case[Any]]]], runtime: Path, busybox: Path
-) -> tuple[list[report.Outcome], dict[str, str], bool]:
-    """The outcomes, the engines' versions, and whether Ctrl-C came before the end."""
+    chosen: engine_runner.Chosen,
+    runtime: Path,
+    busybox: Path,
+    save: Callable[[list[report.Outcome], dict[str, str]], None],
+) -> tuple[list[report.Outcome], bool]:
+    """The outcomes, and whether Ctrl-C came before the end; after each case, `save` gets what there is."""
     outcomes: list[report.Outcome] = []
     versions: dict[str, str] = {}
 
     def tell(outcome: report.Outcome) -> None:
         print(report.line(outcome), flush=True)
         outcomes.append(outcome)
+        save(outcomes, versions)
 
     keep = [str(Path(__file__).resolve().parent)]
     try:
@@ -130,8 +174,8 @@ def _run(
             engine_runner.run(ENGINES[name][0], cases, runtime, busybox, keep, tell, know)
     except KeyboardInterrupt:
         print("interrupted; everything that was started has been ended", file=sys.stderr)
-        return outcomes, versions, True
-    return outcomes, versions, False
+        return outcomes, True
+    return outcomes, False
 
 
 def _problem(arguments: argparse.Namespace, runtime: str | None, busybox: str | None, *, known: bool) -> str:
@@ -146,7 +190,7 @@ def _problem(arguments: argparse.Namespace, runtime: str | None, busybox: str | 
     return "" if os.geteuid() == 0 else "root is needed for namespaces and cgroups"
 
 
-def _facts(runtime: Path, system: str | None, versions: dict[str, str]) -> dict[str, object]:
+def _facts(runtime: Path, system: str | None) -> dict[str, Any]:
     return {
         "runtime": runtime.name,
         "version": runtime_version(runtime),
@@ -154,7 +198,6 @@ def _facts(runtime: Path, system: str | None, versions: dict[str, str]) -> dict[
         "kernel": os.uname().release,
         "cgroups": layout(hierarchies()),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "engines": versions,
     }
 
 

@@ -41,9 +41,16 @@ def table(outcomes: list[Outcome]) -> str:
 
 
 def save(outcomes: list[Outcome], facts: dict[str, object], path: Path) -> None:
-    """Write the run as JSON."""
+    """Write the run as JSON: at every moment the file has a whole run, the former one or this."""
     document = {**facts, "cases": [asdict(outcome) for outcome in outcomes]}
-    path.write_text(json.dumps(document, indent=1) + "\n")
+    text = json.dumps(document, indent=1) + "\n"
+    if path.exists() and not path.is_file():  # a pipe or a terminal, which is no file to put another one in place of
+        path.write_text(text)
+        return
+    target = path.resolve()
+    new = target.with_name(f".{target.name}.new")
+    new.write_text(text)
+    new.replace(target)
 
 
 def junit(outcomes: list[Outcome], path: Path) -> None:

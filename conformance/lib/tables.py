@@ -28,8 +28,7 @@ def cases(paths: list[Path], order: list[tuple[str, str]]) -> str:
     columns: dict[str, dict[tuple[str, str], str]] = {}
     for path in paths:
         document: dict[str, Any] = json.loads(path.read_text())
-        title = f"{document['system']}: {_title(document['version'], document['runtime'])}"
-        columns.setdefault(title, {}).update(
+        columns.setdefault(column(document), {}).update(
             {(case["engine"], case["case"]): case["verdict"] for case in document["cases"]}
         )
     found = list(columns.values())
@@ -38,6 +37,16 @@ def cases(paths: list[Path], order: list[tuple[str, str]]) -> str:
     rows = [[*name, *(_MARKS.get(verdicts.get(name, ""), "-") for verdicts in found)] for name in names]
     totals = ["", "passed", *(str(list(verdicts.values()).count(report.PASSED)) for verdicts in found)]
     return _markdown(["engine", "case", *columns], [*rows, totals])
+
+
+def column(run: dict[str, Any]) -> str:
+    """The title of the column that a saved run of engines' cases is in: its system and its runtime."""
+    return f"{run['system']}: {_title(run['version'], run['runtime'])}"
+
+
+def in_column(runs: list[dict[str, Any]], title: str) -> set[tuple[str, str]]:
+    """The engine and case of each cell that these saved runs fill in the column of this title."""
+    return {(case["engine"], case["case"]) for run in runs if column(run) == title for case in run["cases"]}
 
 
 def _program(program: results.Program | None) -> str:
