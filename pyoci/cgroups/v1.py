@@ -261,12 +261,19 @@ class LegacyCgroup:
         if left != NOBODY:
             self._kill(files.SIGKILL, nested=left == ALL)
         why, patience = "", PATIENCE
+        failure: CgroupError | None = None
         for group in self.groups.values():
-            stays = group.remove(patience)
+            try:
+                stays = group.remove(patience)
+            except CgroupError as error:
+                failure, patience = failure or error, 0.0
+                continue
             if stays:
                 # whoever holds it is most likely in all of them
                 why, patience = why or stays, 0.0
         remove_made(self._undo)  # parents, when this very object made them
+        if failure is not None:
+            raise failure
         return why
 
     def mounts(self, cgroup_namespace: bool) -> CgroupMounts:

@@ -172,7 +172,7 @@ def _make_child(
     try:
         child = _spawn(plan, state, group, opened)
     except BaseException:
-        group.destroy(cgroups.NOBODY)
+        _destroy_group(group)
         raise
     try:
         open_for_init.close_given(opened)
@@ -189,10 +189,7 @@ def _make_child(
         out_of_memory = isinstance(error, PyociError) and _lacked_memory(group)
         _abandon(child, group)
         state.pid = child.pid  # written no more: there was an init, whose poststop hooks are due
-        if state.resctrl:
-            from pyoci.cgroups import resctrl
-
-            resctrl.remove(state.resctrl)
+        _remove_resctrl(state)
         if out_of_memory:
             log.debug(f"create failed with: {error}")  # what the killed process left undone, as a rule
             raise ContainerError("container init was OOM-killed: its memory limit is too low") from None
@@ -307,7 +304,26 @@ def _abandon(child: spawn.Child, group: Cgroup) -> None:
     except CgroupError as error:
         log.warning(str(error))
     spawn.destroy(child)
-    group.destroy(cgroups.NOBODY)
+    _destroy_group(group)
+
+
+def _destroy_group(group: Cgroup) -> None:
+    """On the way out of a failure, whose words must be the last ones."""
+    try:
+        group.destroy(cgroups.NOBODY)
+    except CgroupError as error:
+        log.warning(str(error))
+
+
+def _remove_resctrl(state: State) -> None:
+    if not state.resctrl:
+        return
+    from pyoci.cgroups import resctrl
+
+    try:
+        resctrl.remove(state.resctrl)
+    except CgroupError as error:
+        log.warning(str(error))
 
 
 def _run_poststop(state: State) -> None:

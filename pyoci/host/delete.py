@@ -9,6 +9,7 @@ from pyoci.errors import ContainerNotFound, StateError
 from pyoci.host import kill
 from pyoci.kernel import pidfd, signals
 from pyoci.state import status
+from pyoci.state.store import NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def destroy(entry: Entry, state: State, killed: bool = False) -> None:
 
         rootfs_mount.detach(state.rootfs, state.rootfs_mount)
     phase("remove the state")
-    entry.remove()
+    _remove(entry)
     hooks = state.hooks.get("poststop")
     if hooks:
         phase("poststop hooks")
@@ -79,6 +80,16 @@ def destroy(entry: Entry, state: State, killed: bool = False) -> None:
         from pyoci.host import config_bundle
 
         config_bundle.remove_bundles(entry.root, entry.id)
+
+
+def _remove(entry: Entry) -> None:
+    """An empty folder is in nobody's way, and no `delete` finds the container again: so its end goes on."""
+    try:
+        entry.remove()
+    except StateError as error:
+        if posix.listdir(entry.dirfd):
+            raise
+        log.warning(str(error))
 
 
 def stop(state: State) -> bool:
@@ -146,7 +157,7 @@ def _delete_by_force(entry: Entry) -> None:
 
         if others.are_in(entry.dirfd):
             raise StateError(f"remove {entry.path}: {others.WORDS}")
-        other = entry.foreign()
+        other = others.foreign(entry.dirfd, NAMES)
         if other:
             raise StateError(
                 f"remove {entry.path}: it is not a container's folder, since it holds {other!r}; see --root"

@@ -21,7 +21,7 @@ from pyoci.plan.request import Request
 from pyoci.spec import bundle as bundles
 from pyoci.spec import rules
 from pyoci.state import status
-from pyoci.state.store import CONFIG_FILE, Entry
+from pyoci.state.store import CONFIG_FILE, NEXT_CONFIG_FILE, Entry
 from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
 
@@ -59,12 +59,8 @@ def change(entry: Entry, action: str, file: str) -> None:
     try:
         child.channel.expect(messages.READY)
         config["mounts"] = after
-        # Killed in between, the record has a mount too many, which `remove` forgives; and none is without a record.
         with signals.Delayed():
-            if action == "remove":
-                child.channel.send(messages.GO)
-                child.channel.expect(messages.READY)
-            entry.write_file(CONFIG_FILE, jsontext.dumps(config).encode("ascii"))
+            _record(entry, config, child if action == "remove" else None)
             if action == "add":
                 child.channel.send(messages.GO)  # without it what was added goes again
     finally:
@@ -73,6 +69,24 @@ def change(entry: Entry, action: str, file: str) -> None:
         if pidfd.wait(child.pidfd, messages.PATIENCE):
             pidfd.reap(child.pid, messages.PATIENCE)
         posix.close(child.pidfd)
+
+
+def _record(entry: Entry, config: dict[str, Any], remover: spawn.Child | None) -> None:
+    """Write the config down; in between, `remover` removes what is no more in it, and gives no mount back.
+
+    So there must be room for the record before. Killed in between, it has a mount too many, which `remove` forgives;
+    and none is without a record.
+    """
+    entry.write_file(NEXT_CONFIG_FILE, jsontext.dumps(config).encode("ascii"))
+    if remover is not None:
+        remover.channel.send(messages.GO)
+        remover.channel.expect(messages.READY)
+    try:
+        entry.rename(NEXT_CONFIG_FILE, CONFIG_FILE)
+    except StateError as error:
+        if remover is None:
+            raise
+        log.warning(f"mounts remove: done, but {error}")
 
 
 def _ended(action: str, state: State) -> StateError:

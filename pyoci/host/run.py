@@ -73,11 +73,15 @@ def _foreground(created: Created, relay: Relay | None, keep: bool, subreaper: bo
 
 
 def _stop_and_destroy(created: Created) -> None:
-    if not created.entry.lock_unless_gone():
-        return
-    killed = delete.stop(created.state)
+    """Because of a failure, whose words must be the last ones: what fails here is a warning."""
     try:
-        pidfd.reap(created.pid, 1.0)
-    except ChildProcessError:
-        pass
-    delete.destroy(created.entry, created.state, killed)
+        if not created.entry.lock_unless_gone():
+            return
+        killed = delete.stop(created.state)
+        try:
+            pidfd.reap(created.pid, 1.0)
+        except ChildProcessError:
+            pass
+        delete.destroy(created.entry, created.state, killed)
+    except PyociError as error:
+        log.warning(f"container {created.entry.id} is not deleted: {error}")

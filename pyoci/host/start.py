@@ -12,6 +12,7 @@ from pyoci.errors import (
     ExecutableError,
     HookError,
     Interrupted,
+    PyociError,
     StateError,
     SyscallError,
 )
@@ -65,11 +66,19 @@ def start(entry: Entry) -> Readiness | None:
         advice.of_start(error, entry, state)
         raise
     phase("started")
-    entry.unlink(START_SOCKET)
+    _forget_socket(entry)
     # A hook may call pyoci for this very container.
     entry.unlock()
     _run_poststart(entry, state)
     return readiness
+
+
+def _forget_socket(entry: Entry) -> None:
+    """It spares the others a connection, and nothing more. The program runs: no failure takes that back."""
+    try:
+        entry.unlink(START_SOCKET)
+    except StateError as error:
+        log.warning(f"container {entry.id} runs, but {error}")
 
 
 def _listen(entry: Entry, state: State) -> Readiness | None:
@@ -149,4 +158,7 @@ def _give_up(entry: Entry, state: State) -> None:
     from pyoci.host import delete
 
     log.debug(f"stop and destroy container {entry.id}: a hook failed, or the start was interrupted")
-    delete.destroy(entry, state, killed=delete.stop(state))
+    try:
+        delete.destroy(entry, state, killed=delete.stop(state))
+    except PyociError as error:
+        log.warning(f"container {entry.id} is not deleted: {error}")  # why it had to be comes after this

@@ -19,7 +19,7 @@ import _socket
 import posix
 import select
 
-from pyoci import errors, jsontext, phase
+from pyoci import errors, jsontext, log, phase
 from pyoci.errors import CgroupError, PyociError, SyscallError
 from pyoci.host import create as creation
 from pyoci.host import delete, process_tree
@@ -274,8 +274,11 @@ def _tell(report: Report, ended: Exit) -> None:
 
 def _remove(created: Created, killed: bool) -> None:
     """Delete, unless somebody else has. `killed`: as for `delete.destroy`."""
-    if created.entry.lock_unless_gone():
-        delete.destroy(created.entry, created.state, killed)
+    try:
+        if created.entry.lock_unless_gone():
+            delete.destroy(created.entry, created.state, killed)
+    except PyociError as error:
+        log.warning(f"container {created.entry.id} is not deleted: {error}")  # the caller learns how it ended
 
 
 def _noted_signals() -> int:

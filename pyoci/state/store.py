@@ -22,7 +22,8 @@ CONFIG_FILE = "config.json"
 START_SOCKET = "start"
 EXIT_FILE = "exit"  # how a supervised container ended (host/supervise.py); empty before
 READINESS_FOLDER = "notify"  # host/readiness.py; the container sees it
-_NAMES = (STATE_FILE, CONFIG_FILE, START_SOCKET, EXIT_FILE, READINESS_FOLDER)
+NEXT_CONFIG_FILE = "config.json.next"  # what it becomes once the mounts have changed (host/mounts.py)
+NAMES = (STATE_FILE, CONFIG_FILE, START_SOCKET, EXIT_FILE, READINESS_FOLDER, NEXT_CONFIG_FILE)
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-")
 _MAX_ID = 255  # NAME_MAX: an ID is the name of a folder
@@ -286,8 +287,18 @@ class Entry:
                 posix.close(fd)
             posix.rename(temporary, name, src_dir_fd=self.dirfd, dst_dir_fd=self.dirfd)
         except OSError as error:
-            self._unlink(temporary)
+            try:
+                self._unlink(temporary)
+            except OSError:
+                pass  # as read-only as the rest
             raise StateError(f"write {self.path}/{name}: {reason(error)}") from None
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Replace the file `new_name` of this entry by another one. Raises StateError."""
+        try:
+            posix.rename(name, new_name, src_dir_fd=self.dirfd, dst_dir_fd=self.dirfd)
+        except OSError as error:
+            raise StateError(f"write {self.path}/{new_name}: {reason(error)}") from None
 
     def make_folder(self, name: str) -> None:
         """A folder that every user may look into, who can reach it. Raises StateError."""
@@ -304,21 +315,15 @@ class Entry:
         except OSError as error:
             raise StateError(f"remove {self.path}/{name}: {reason(error)}") from None
 
-    def foreign(self) -> str:
-        """Something in the folder that is in no container's entry, empty without: --root may be another folder."""
-        from pyoci.state import others
-
-        return others.foreign(self.dirfd, _NAMES)
-
     def remove(self) -> None:
-        """Delete the entry and free its ID. Raises StateError.
-
-        The state goes last: as long as anything is left, `delete` still knows what the container was.
-        """
+        """Delete the entry and free its ID, the state last: `delete` must know what it was. Raises StateError."""
         try:
             for name in self._names():
                 if name == READINESS_FOLDER:
-                    self._remove_readiness()
+                    from pyoci.state.remove_tree import remove_tree  # only where there is that folder
+
+                    # A container that may mount can write in this folder, and make folders.
+                    remove_tree(READINESS_FOLDER, self.dirfd)
                 elif name != STATE_FILE:
                     self._unlink(name)
             self._unlink(STATE_FILE)
@@ -336,7 +341,7 @@ class Entry:
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE):
                 raise
-        return [name for name in _NAMES if posix.access(name, posix.F_OK, dir_fd=self.dirfd, follow_symlinks=False)]
+        return [name for name in NAMES if posix.access(name, posix.F_OK, dir_fd=self.dirfd, follow_symlinks=False)]
 
     def _read_all(self, fd: int, name: str) -> bytes:
         status = posix.fstat(fd)
@@ -349,12 +354,6 @@ class Entry:
             parts.append(part)
         return b"".join(parts)
 
-    def _remove_readiness(self) -> None:
-        from pyoci.state.remove_tree import remove_tree  # only where there is that folder
-
-        # A container that may mount can write in this folder, and make folders.
-        remove_tree(READINESS_FOLDER, self.dirfd)
-
     def _unlink(self, name: str) -> None:
         try:
             posix.unlink(name, dir_fd=self.dirfd)
@@ -364,7 +363,7 @@ class Entry:
     def _way_out(self) -> str:
         from pyoci.state import others
 
-        return others.way_out(self.dirfd, self.id, _NAMES)
+        return others.way_out(self.dirfd, self.id, NAMES)
 
 
 def _place_while_made(root: str, container_id: str) -> str:

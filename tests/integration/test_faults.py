@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import json
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ import pytest
 from helpers import cgroup, fuzz, leaks
 from helpers.bundle import Bundle
 from helpers.faults import Faults
-from helpers.runtime import TIME_LIMIT, reap
+from helpers.runtime import TIME_LIMIT, reap, runtime_command
 from helpers.sandbox import MARK
 
 pytestmark = pytest.mark.thorough
@@ -41,6 +43,12 @@ class Case(NamedTuple):
 
     def delete(self, side: str = "host", fail: Fault | None = None) -> tuple[int, list[str], str]:
         return self.call("delete", "--force", "c", side=side, fail=fail)
+
+    def status(self) -> str:
+        """Empty when there is no container."""
+        command = [*runtime_command(), "--root", str(self.root), "state", "c"]
+        document = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
+        return str(json.loads(document or "{}").get("status", ""))
 
     def left(self) -> list[str]:
         """What there is of the container."""
@@ -194,6 +202,10 @@ def test_others(case: Case, name: str) -> None:
         status, _, said = case.call(*words, side=side, fail=fail)
         if status not in (0, 1, 255, -9) or "internal error" in said or "Traceback" in said:
             problems.append(f"{what}: status {status}: {said}")
+        if words[0] == "start" and status >= 0:
+            now = case.status()
+            if (now == "running") != (status == 0):
+                problems.append(f"{what}: status {status}, and the container is {now}: {said}")
         status, _, said = case.delete()
         left = until_nothing_is_left(case)
         if status != 0 or left:
