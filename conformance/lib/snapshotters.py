@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from lib.shell import Failed, Shell
 
 _SIZE = 512 << 20
 _SECTOR = 512
+_LOOPS = 16  # more than what is used here and by others on one machine
+_LOOP_MAJOR = 7
 _POOL = f"conformance-{os.urandom(4).hex()}"
 
 
@@ -31,6 +34,21 @@ class Ground:
         """The snapshotter's section in containerd's configuration."""
         return ""
 
+    def _kernel_has(self, module: str, file: str, line: str) -> bool:
+        """Whether `file` has the line, the module loaded first where it is one: mount(8) would do no other."""
+        if line not in Path(file).read_text() and shutil.which("modprobe"):
+            self.shell.run(["modprobe", "--quiet", module])
+        return line in Path(file).read_text()
+
+    def _loop_nodes(self, folder: str = "/dev") -> None:
+        """No udev makes the nodes of new loop devices in this cell's /dev, and some kernels have none to begin with."""
+        if shutil.which("modprobe"):
+            self.shell.run(["modprobe", "--quiet", "loop"])
+        for number in range(_LOOPS):
+            path = f"{folder}/loop{number}"
+            if not os.path.exists(path):
+                os.mknod(path, stat.S_IFBLK | 0o660, os.makedev(_LOOP_MAJOR, number))
+
     def _file(self, name: str, size: int = _SIZE) -> Path:
         path = self.base / name
         with open(path, "wb") as file:
@@ -42,7 +60,7 @@ class Btrfs(Ground):
     """btrfs on a loop file."""
 
     def prepare(self) -> None:
-        if "\tbtrfs\n" not in Path("/proc/filesystems").read_text():
+        if not self._kernel_has("btrfs", "/proc/filesystems", "\tbtrfs\n"):
             self.why_not = "the kernel has no btrfs"
         elif shutil.which("mkfs.btrfs") is None:
             self.why_not = "mkfs.btrfs is not installed"
@@ -50,6 +68,7 @@ class Btrfs(Ground):
             image = self._file("btrfs.img")
             folder = self.base / "btrfs"
             folder.mkdir()
+            self._loop_nodes()
             self.shell.run(["mkfs.btrfs", "--quiet", image]).ok()
             self.shell.run(["mount", "-o", "loop", image, folder]).ok()
 
@@ -69,13 +88,14 @@ class Devmapper(Ground):
         self._loops: list[str] = []
 
     def prepare(self) -> None:
-        if "device-mapper" not in Path("/proc/misc").read_text():
+        if not self._kernel_has("dm-thin-pool", "/proc/misc", " device-mapper\n"):
             self.why_not = "the kernel has no device mapper"
         elif shutil.which("dmsetup") is None or shutil.which("mkfs.ext4") is None:
             self.why_not = "dmsetup or mkfs.ext4 is not installed"
         else:
             # No udev watches this cell's /dev: libdevmapper must make the nodes itself and not wait
             self.shell.environment["DM_DISABLE_UDEV"] = "1"
+            self._loop_nodes()
             for name, size in (("meta.img", 16 << 20), ("data.img", _SIZE)):
                 found = self.shell.run(["losetup", "--find", "--show", self._file(name, size)]).ok()
                 self._loops.append(found.out.strip())
@@ -106,7 +126,7 @@ class Zfs(Ground):
     """A dataset of a pool on a file."""
 
     def prepare(self) -> None:
-        if "\tzfs\n" not in Path("/proc/filesystems").read_text():
+        if not self._kernel_has("zfs", "/proc/filesystems", "\tzfs\n"):
             self.why_not = "the kernel has no zfs"
         elif shutil.which("zpool") is None:
             self.why_not = "zpool is not installed"
