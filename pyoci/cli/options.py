@@ -297,7 +297,7 @@ def _following(option: Option, word: str, argv: list[str], position: int) -> tup
     if not option.value:
         return position, None
     if option.bare:
-        if position < len(argv) and argv[position] in option.choices:
+        if position < len(argv) and _choice(option, argv[position]) in option.choices:
             return position + 1, argv[position]
         return position, option.bare
     if position == len(argv):
@@ -310,6 +310,7 @@ def _store(values: dict[str, Any], option: Option, word: str, value: str | None)
     if not option.value:
         values[option.name] = value is None or _truth(name, value)
         return
+    value = _choice(option, value)
     if option.choices and value not in option.choices:
         from pyoci.spec.words import did_you_mean
 
@@ -321,10 +322,20 @@ def _store(values: dict[str, Any], option: Option, word: str, value: str | None)
         values[option.name] = value
 
 
+# The words of Go's strconv.ParseBool: `--debug=false` and `--rootless=TRUE` are what a Go program may pass.
+_TRUE = ("1", "t", "T", "true", "TRUE", "True")
+_FALSE = ("0", "f", "F", "false", "FALSE", "False")
+
+
+def _choice(option: Option, value: str | None) -> str | None:
+    if "true" in option.choices:
+        return "true" if value in _TRUE else "false" if value in _FALSE else value
+    return value
+
+
 def _truth(name: str, value: str) -> bool:
-    # The words of Go's strconv.ParseBool: `--debug=false` is what a Go program may pass.
-    if value in ("1", "t", "T", "true", "TRUE", "True"):
+    if value in _TRUE:
         return True
-    if value in ("0", "f", "F", "false", "FALSE", "False"):
+    if value in _FALSE:
         return False
     raise UsageError(f"option {name} is a flag: {value!r} is neither true nor false")

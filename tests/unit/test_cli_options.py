@@ -56,6 +56,8 @@ DEFAULTS: dict[str, Any] = {
         ("--rootless create", {"rootless": "true"}, ["create"]),
         ("--rootless false create", {"rootless": "false"}, ["create"]),
         ("--rootless=auto create", {"rootless": "auto"}, ["create"]),
+        ("--rootless=TRUE create", {"rootless": "true"}, ["create"]),
+        ("--rootless 0 create", {"rootless": "false"}, ["create"]),
         ("create --rootless", {"rootless": "true"}, ["create"]),
         ("- ID", {}, ["-", "ID"]),
         ("ID -- -d --what", {}, ["ID", "-d", "--what"]),
