@@ -26,6 +26,7 @@ import apt  # noqa: E402 - found beside hack/release
 import inputs  # noqa: E402
 import libraries  # noqa: E402
 import licenses  # noqa: E402
+import needed  # noqa: E402
 import packages  # noqa: E402
 
 
@@ -59,6 +60,87 @@ def test_an_unknown_architecture_is_one_line(arch: str, tmp_path: Path) -> None:
     done = release("--arch", arch, "--output", str(tmp_path / "dist"))
     assert done.returncode == 1 and not (tmp_path / "dist").exists()
     assert done.stderr == f"hack/release: architecture {arch} is unknown: there are x86_64, aarch64, and all\n"
+
+
+@pytest.fixture
+def all_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder in PATH, with a stand-in for each program that building needs."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for one in needed.of(["aarch64"]):
+        if one.name.endswith((".h", ".a")):
+            continue
+        (folder / one.name).write_text(
+            "#!/bin/sh\n"
+            "case $1 in\n"
+            f"-print-file-name=*) name=${{1#*=}}; [ -e '{tmp_path}/no {one.name}' ] || name=/lib/$name; echo $name ;;\n"
+            f"-E) read -r line; [ ! -e '{tmp_path}/no header' ] || [ \"$line\" != '#include <ltdl.h>' ] ;;\n"
+            "esac\n"
+        )
+        (folder / one.name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def test_with_all_tools_nothing_is_missing(all_tools: Path) -> None:
+    assert all_tools.is_dir()
+    needed.check(["x86_64", "aarch64"])
+
+
+@pytest.mark.parametrize(
+    ("gone", "words"),
+    [
+        (["gperf"], "gperf (on Debian: apt-get install gperf)"),
+        (["autoreconf", "ar"], "autoreconf, ar (on Debian: apt-get install autoconf binutils)"),
+        (["gcc"], "gcc, ltdl.h, libc.a, linux/seccomp.h (on Debian: apt-get install gcc libltdl-dev libc6-dev"),
+    ],
+)
+def test_a_program_that_is_missing_is_named_with_its_package(
+    gone: list[str], words: str, all_tools: Path, tmp_path: Path
+) -> None:
+    for name in gone:
+        (all_tools / name).unlink()
+    done = release("--output", str(tmp_path / "dist"), PATH=str(all_tools))
+    assert done.returncode == 1 and not (tmp_path / "dist").exists()
+    assert done.stderr.startswith(f"hack/release: missing: {words}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_programs_for_another_architecture_are_asked_for_with_it_only(all_tools: Path) -> None:
+    (all_tools / "aarch64-linux-gnu-gcc").unlink()
+    (all_tools / "qemu-aarch64-static").unlink()
+    needed.check(["x86_64"])
+    words = (
+        "missing: aarch64-linux-gnu-gcc, libc.a of aarch64-linux-gnu-gcc, qemu-aarch64-static "
+        r"\(on Debian: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static\)"
+    )
+    with pytest.raises(inputs.ReleaseError, match=f"^{words}$"):
+        needed.check(["aarch64"])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("header", "ltdl.h (on Debian: apt-get install libltdl-dev)"),
+        ("gcc", "libc.a (on Debian: apt-get install libc6-dev)"),
+        (
+            "aarch64-linux-gnu-gcc",
+            "libc.a of aarch64-linux-gnu-gcc (on Debian: apt-get install libc6-dev-arm64-cross)",
+        ),
+    ],
+)
+def test_a_header_or_library_that_a_compiler_does_not_find(
+    name: str, words: str, all_tools: Path, tmp_path: Path
+) -> None:
+    (tmp_path / f"no {name}").touch()
+    done = release("--arch", "all", PATH=str(all_tools))
+    assert (done.returncode, done.stderr) == (1, f"hack/release: missing: {words}\n")
+
+
+def test_packages_are_those_of_all_that_is_needed() -> None:
+    here, both = (release("--packages", "--arch", arch).stdout.split() for arch in ("x86_64", "all"))
+    assert both == [*here, "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user-static"]
+    assert {"gcc", "gperf", "libltdl-dev"} <= set(here)
 
 
 def an_input(**files: bytes) -> inputs.Input:
