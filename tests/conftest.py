@@ -8,8 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -25,20 +26,8 @@ from pyoci import log
 from pyoci.kernel import _raw, call, signals
 
 NEED_ROOT = {"integration", "security", "engines"}
-# The files that take longest, some since they wait. A file stays with one worker of hack/test, so the last one to begin
-# must be short.
-FIRST = (
-    "test_interleavings.py",
-    "test_bounded_waits.py",
-    "test_waits.py",
-    "test_mount_table.py",
-    "test_try.py",
-    "test_faults.py",
-    "test_podman.py",
-    "test_launcher.py",
-    "test_library_states.py",
-    "test_mounts_command.py",
-)
+# What each test begins with: of the signals that ask to end, their handlers.
+HANDLERS: dict[int, Any] = {}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,12 +35,13 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("pyoci", derandomize="PYOCI_FUZZ" not in os.environ)
     hypothesis.settings.load_profile("pyoci")
     config.addinivalue_line("markers", "beyond_runc(reason): asks more than Debian's runc does; skipped with runc")
-    for name in ("COLUMNS", "LINES"):  # pytest's workers are told a size, which commands would believe
+    for name in ("COLUMNS", "LINES"):  # a size that commands would believe
         os.environ.pop(name, None)
     # Ignored where a shell or nohup has started pytest in the background, and then by the commands under test, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
+    HANDLERS.update((number, signal.getsignal(number)) for number in signals.ENDING)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -62,7 +52,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
     for item in items:
         if item.path.name.startswith("test_fuzz_"):
             item.add_marker("thorough")
@@ -70,20 +59,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs root"))
 
 
-@pytest.fixture(autouse=True)
-def silent_log() -> Iterator[None]:
-    """Each test begins with the log that a command has before it reads its options."""
-    yield
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, None, None]:
+    """Each test begins as a command does. A hook, since fixtures for all tests take longer than most tests."""
+    try:
+        yield
+    finally:
+        silence_log()
+        silence_calls()
+        let_signals_through()
+
+
+def silence_log() -> None:
+    """The log as it is before a command has read its options."""
     sink = log._sink
     if sink.fd is not None:
         os.close(sink.fd)
     sink.__init__()  # type: ignore[misc]  # the sink is a module's only one
 
 
-@pytest.fixture(autouse=True)
-def silent_calls() -> Iterator[None]:
+def silence_calls() -> None:
     """Nobody is told of system calls: what --debug puts in a module's place is taken out again."""
-    yield
     call.log = None
     call_log = sys.modules.get("pyoci.kernel.call_log")
     if call_log is None:
@@ -96,12 +92,9 @@ def silent_calls() -> Iterator[None]:
                 module.syscall = _raw.syscall  # type: ignore[attr-defined]
 
 
-@pytest.fixture(autouse=True)
-def signals_as_before() -> Iterator[None]:
+def let_signals_through() -> None:
     """A command that has come to its end holds the signals that ask to end: here the tests go on."""
-    handlers = {number: signal.getsignal(number) for number in signals.ENDING}
-    yield
-    for number, handler in handlers.items():
+    for number, handler in HANDLERS.items():
         signal.signal(number, handler)
     signals.let_through()
 

@@ -24,9 +24,14 @@ def calls(node: ast.AST, *names: str) -> bool:
     )
 
 
+def modules_that_fork() -> list[Path]:
+    """Those that have the word, which is faster to find than a call."""
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if "fork" in path.read_text()]
+
+
 def branches_of_children() -> Iterator[tuple[str, dict[str, ast.FunctionDef], list[ast.stmt]]]:
     """(place, functions of the module, body) of each `if pid == 0:` in a function that forks."""
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in modules_that_fork():
         tree = ast.parse(path.read_text())
         functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
         file = str(path.relative_to(PACKAGE))
@@ -77,7 +82,7 @@ UNDELAYED = {("host/spawn.py", "_clone"), ("host/supervise.py", "detach"), ("ker
 
 def test_signals_wait_while_a_process_forks() -> None:
     """Python's handlers would raise in the child, on its way from fork(2) to where nothing is raised any more."""
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in modules_that_fork():
         file = str(path.relative_to(PACKAGE))
         for function in ast.walk(ast.parse(path.read_text())):
             if not isinstance(function, ast.FunctionDef) or (file, function.name) in UNDELAYED:
