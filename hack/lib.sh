@@ -84,6 +84,25 @@ build_packages() {
     esac
 }
 
+# requirements EXTRA: what pyproject.toml names, without pyoci, which would be built for it: build_pyoci does that.
+requirements() {
+    "$python" -I - "$root/pyproject.toml" "$1" <<'END'
+import sys, tomllib
+
+with open(sys.argv[1], "rb") as file:
+    whole = tomllib.load(file)
+project = whole["project"]
+name, extras = project["name"], project["optional-dependencies"]
+left = whole["build-system"]["requires"] + project["dependencies"] + extras.get(sys.argv[2], [])
+while left:
+    entry = left.pop()
+    if entry.startswith(f"{name}["):
+        left += extras[entry.removeprefix(f"{name}[").rstrip("]")]
+    else:
+        print(entry)
+END
+}
+
 # make_venv EXTRA: .venv, with pyoci's dependencies and those of EXTRA in it.
 make_venv() {
     local extra=$1 wanted
@@ -100,7 +119,9 @@ make_venv() {
     wanted="$extra $(sha256sum <"$root/pyproject.toml")"
     if ! grep -qxF "$wanted" "$venv/has-extras" 2>/dev/null; then
         echo "$program: installing pyoci's dependencies into .venv"
-        quietly "$venv/bin/pip" install --quiet 'setuptools>=77' wheel "$root${extra:+[$extra]}"
+        local needed
+        mapfile -t needed < <(requirements "$extra")
+        quietly "$venv/bin/pip" install --quiet "${needed[@]}"
         echo "$wanted" >>"$venv/has-extras"
     fi
 }
