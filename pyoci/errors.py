@@ -201,6 +201,8 @@ def unexpected(error: BaseException) -> str:
     return f"system call failed{place}: {reason(error)}"
 
 
+# As a seccomp filter around pyoci may answer for the kernel; without words where the process could not even report.
+SIGNS_OF_A_FILTER = ("(EPERM)", "(ENOSYS)", "exited unexpectedly", "permission denied")
 _OLDEST_KERNEL = [5, 12]  # that has mount_setattr(2), which every container needs
 
 
@@ -219,6 +221,9 @@ def reason(error: OSError | ValueError | int) -> str:
         return f"{words}; the caller's limit for the size of a file is too low (ulimit -f)"
     if number not in (names.ENOSYS, names.EINVAL):  # of calls, and of flags, that a kernel does not know
         return words
-    release = posix.uname().release
+    try:
+        release = posix.uname().release
+    except OSError:
+        return words  # a filter that refuses this call, too
     version = [int(part) for part in release.split(".")[:2] if part.isdecimal()]
     return f"{words}; pyoci needs Linux 5.15, and this is {release}" if [0] < version < _OLDEST_KERNEL else words

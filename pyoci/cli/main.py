@@ -7,7 +7,7 @@ import posix
 from pyoci import log, phase
 from pyoci.cli import options, output
 from pyoci.cli.options import GLOBAL, Call, Settings
-from pyoci.errors import Interrupted, PyociError, UsageError, unexpected
+from pyoci.errors import SIGNS_OF_A_FILTER, Interrupted, PyociError, UsageError, unexpected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def main(argv: list[str]) -> int:
     except PyociError as error:
         if settings is None:
             _find_log(argv)
+        _look_for_a_filter(error)
         log.error(str(error), error)
         raised, status = error, error.exit_status
     except Interrupted as error:
@@ -101,11 +102,26 @@ def main(argv: list[str]) -> int:
         log.error(_missing(error))
         raised, status = error, 1
     except Exception as error:  # noqa: BLE001  # the last fence: an engine must get its line
-        log.error(f"{unexpected(error)}; --debug shows where")
+        failure = PyociError(f"{unexpected(error)}; --debug shows where")
+        _look_for_a_filter(failure)
+        log.error(str(failure))
         raised, status = error, 1
     if settings is not None and settings.debug:
         _show_traceback(raised)
     return status
+
+
+def _look_for_a_filter(error: PyociError) -> None:
+    """One around pyoci may have refused a call; which one, no message knows by itself."""
+    text = str(error)
+    if not any(sign in text for sign in SIGNS_OF_A_FILTER):
+        return
+    try:
+        from pyoci.host import refused_calls
+
+        refused_calls.lead(error)
+    except Exception as trouble:  # noqa: BLE001  # whatever it is: the error itself is what counts
+        log.debug(f"what a filter refuses is not known: {trouble!r}")
 
 
 def _find_log(argv: list[str]) -> None:

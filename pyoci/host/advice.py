@@ -8,7 +8,7 @@ from __future__ import annotations
 import _stat as stat
 import posix
 
-from pyoci import jsontext, log
+from pyoci import errors, jsontext, log
 from pyoci.errors import ContainerExists, ExecutableError, HookError, PyociError
 from pyoci.host import config_warnings, why_program
 from pyoci.host.config_warnings import FILE_SYSTEM_OPTIONS
@@ -51,8 +51,6 @@ _MODULES = (
     "vfat",
     "xfs",
 )
-# As a seccomp filter around pyoci may answer for the kernel; without words where the process could not even report.
-_REFUSED = ("(EPERM)", "(ENOSYS)", "exited unexpectedly", "permission denied")
 MEMORY_OF_INIT = 8 << 20  # what `create` takes at most, measured: tests/integration/test_mistakes.py tries it
 
 
@@ -141,7 +139,7 @@ def _lead_on(error: PyociError, context: Context) -> None:
         if reached:
             error.lead_on(reached)
             return
-    if any(words in text for words in _REFUSED):
+    if any(sign in text for sign in errors.SIGNS_OF_A_FILTER):
         from pyoci.host import refused_calls
 
         refused = refused_calls.words()

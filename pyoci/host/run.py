@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyoci import log, phase
-from pyoci.errors import Interrupted, PyociError
+from pyoci.errors import PyociError
 from pyoci.host import create as creation
 from pyoci.host import delete, start
 from pyoci.host.bundle_plan import Options
@@ -35,7 +35,7 @@ def run(options: Options, *, keep: bool, subreaper: bool) -> int:
             signals.let_through()
             readiness.wait()
         return 0
-    except Interrupted:
+    except BaseException:  # whatever it is: nobody else waits for this container
         _stop_and_destroy(created)
         raise
 

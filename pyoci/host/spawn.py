@@ -116,9 +116,17 @@ def _clone(birth: str, flags: int, cgroup_fd: int) -> tuple[int, int]:
 
 
 def _watch(host: Channel, pid: int, group: Cgroup) -> None:
-    def why_stuck() -> str:
-        from pyoci.host import why_stuck
+    ended = False
 
+    def why_stuck() -> str | None:
+        nonlocal ended
+        from pyoci.host import why_stuck
+        from pyoci.kernel import proc_stat
+
+        was_ended, stat = ended, proc_stat.stat(pid)
+        ended = stat is None or stat[0] in proc_stat.DEAD
+        if ended and was_ended:  # its last message has been read since; another process keeps its end open
+            return None
         return why_stuck.why(pid, group)
 
     host.watch(why_stuck)

@@ -63,6 +63,16 @@ static void end_when_asked(void)
         sigaction(asking[i], &action, NULL);
 }
 
+/* Whether it is a socket, and its other end has not been closed: by a `start` that has given up, or was killed. What a
+ * filter refuses counts as one that is open: to `start` a closed descriptor would look like execve. */
+static int is_open_socket(int fd)
+{
+    char text;
+    ssize_t length = recv(fd, &text, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    return length > 0 || (length < 0 && errno != ENOTSOCK);
+}
+
 /* The socket to report on. Any other message is ignored, and what came with it closed. */
 static int wait_for_start(int start_fd)
 {
@@ -83,23 +93,40 @@ static int wait_for_start(int start_fd)
         if (length < 0)
             continue;
         int found = only_descriptor(&message);
-        int type;
-        socklen_t size = sizeof type;
         /* no room for the descriptor (RLIMIT_NOFILE): to `start` this looks like execve, so init must not stay */
         if (message.msg_flags & MSG_CTRUNC && message.msg_controllen == 0)
             _exit(1);
         if (found < 0)
             continue;
         if (length == sizeof start - 1 && memcmp(text, start, sizeof start - 1) == 0 &&
-            getsockopt(found, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
-            recv(found, text, 1, MSG_PEEK | MSG_DONTWAIT) != 0) /* its end: that `start` has given up, or was killed */
+            is_open_socket(found))
             return found;
         close(found);
     }
 }
 
-/* wire/messages.py reads it: a kind and a space, words, and a number after a space. */
-static void say(int fd, const char *kind, const char *words, long number)
+/* By write(2) what a filter of the container's keeps from sendmsg(2). Whether it was sent. */
+static int send_parts(int fd, const struct iovec *parts, size_t count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = count};
+    char text[4096];
+    size_t length = 0;
+
+    if (sendmsg(fd, &message, MSG_NOSIGNAL) >= 0)
+        return 1;
+    if (errno != EPERM && errno != EACCES && errno != ENOSYS)
+        return 0;
+    for (const struct iovec *part = parts; part < parts + count; part++) {
+        if (part->iov_len > sizeof text - length)
+            return 0;
+        memcpy(text + length, part->iov_base, part->iov_len);
+        length += part->iov_len;
+    }
+    return write(fd, text, length) >= 0;
+}
+
+/* wire/messages.py reads it: a kind and a space, words, and a number after a space. Whether it was sent. */
+static int say(int fd, const char *kind, const char *words, long number)
 {
     char digits[24];
     char *begin = digits + sizeof digits;
@@ -113,8 +140,7 @@ static void say(int fd, const char *kind, const char *words, long number)
     struct iovec parts[] = {{(char *)kind, strlen(kind)},
                             {(char *)words, strlen(words)},
                             {begin, (size_t)(digits + sizeof digits - begin)}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = sizeof parts / sizeof parts[0]};
-    sendmsg(fd, &message, MSG_NOSIGNAL);
+    return send_parts(fd, parts, sizeof parts / sizeof parts[0]);
 }
 
 /* The notify descriptor of a filter, to whoever passes it on; ours is close-on-exec. */
@@ -147,8 +173,8 @@ static void continue_in_child(int channel)
         pid = syscall(SYS_clone, CLONE_PARENT, 0, NULL, NULL, NULL); /* two zeros: the same in the order of s390 */
     if (pid < 0)
         say(channel, "ERROR ", "call clone3 into the PID namespace", errno);
-    if (pid > 0)
-        say(channel, "PID ", "", pid);
+    if (pid > 0 && !say(channel, "PID ", "", pid))
+        kill((pid_t)pid, SIGKILL); /* the host does not know of it, and would wait for its number */
     if (pid != 0)
         _exit(pid < 0);
     for (;;) {

@@ -55,8 +55,10 @@ def bounding() -> int:
         try:
             if syscall(SYS["prctl"], uapi.PR_CAPBSET_READ, number, 0, 0, 0):
                 mask |= 1 << number
-        except OSError:
-            break  # EINVAL: past the last one
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise SyscallError(error.errno or 0, "read the bounding set of capabilities (prctl)") from None
+            break  # past the last one
     return mask
 
 

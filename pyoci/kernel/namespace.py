@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import posix
 
 from pyoci.errors import SyscallError, UnsupportedError
@@ -34,7 +35,9 @@ def namespace_type(fd: int) -> int:
         return 0
     try:
         return syscall(SYS["ioctl"], fd, uapi.NS_GET_NSTYPE)
-    except OSError:
+    except OSError as error:
+        if error.errno in (errno.EPERM, errno.ENOSYS):  # a filter's answer; nsfs does not refuse anybody
+            raise SyscallError(error.errno, "ask for the type of a namespace (ioctl NS_GET_NSTYPE)") from None
         return 0
 
 

@@ -147,7 +147,7 @@ def scheduler(
 
 
 def new_session() -> Call:
-    return Call(name="setsid", arguments=(), words="make a session")
+    return Call(name="setsid", arguments=(), words="make a session (setsid)")
 
 
 def set_io_priority(io_class: int, priority: int, what: str) -> None:
