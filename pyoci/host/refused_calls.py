@@ -171,7 +171,7 @@ def _send(ends: tuple[_socket.socket, _socket.socket]) -> None:
 
 
 def _no_child(call: Callable[[], object]) -> None:
-    """This process is no child of its own."""
+    """A process is not its own child."""
     try:
         call()
     except ChildProcessError:
