@@ -9,11 +9,17 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from helpers.bundle import BUSYBOX, Bundle
+from helpers.forked import forked
 from helpers.hostile import Outside
 from helpers.runtime import Runtime
+
+from pyoci.errors import ContainerError
+from pyoci.init.inside import working_directory
 
 # The runtime's own descriptors have been seen at 3 to 8.
 NUMBERS = range(3, 13)
@@ -136,3 +142,34 @@ class TestExec:
         for number in NUMBERS:
             assert "escaped" not in runtime.exec(container, through(number, tool), "echo", "escaped").stdout
         outside.check()
+
+
+class Elsewhere:
+    """A root beneath which a folder was found that somebody has moved out of it since."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+
+    def open(self, _path: str, _flags: int) -> int:
+        return os.dup(self._folder)
+
+
+@pytest.mark.parametrize("place", ["outside", "root/inside"])
+def test_a_folder_that_is_moved_while_it_is_entered(tmp_path: Path, place: str) -> None:
+    """A volume's, by who else has the volume: `..` of it would lead to the folders of the host above."""
+    (tmp_path / "root/inside").mkdir(parents=True)
+    (tmp_path / "outside").mkdir()
+
+    def enters() -> str:
+        root: Any = Elsewhere(tmp_path / place)
+        os.chroot(tmp_path / "root")
+        os.chdir("/")
+        planned: Any = SimpleNamespace(cwd="/inside")
+        try:
+            working_directory.enter(planned, root)
+        except ContainerError as error:
+            return str(error)
+        return "entered"
+
+    said = forked(enters)
+    assert said == "entered" if place != "outside" else "is outside of the container's root" in said
