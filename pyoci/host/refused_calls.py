@@ -74,8 +74,8 @@ def words() -> str:
     """For a person, empty when no filter is at work, or when it refuses none of the calls that containers need."""
     if not _is_filtered():
         return ""
-    tried = _HARMLESS + (_HARMLESS_TO_ROOT if _is_root() else ())
-    refused = [name for name, arguments in tried if _is_refused(lambda: syscall(SYS[name], *arguments))]  # noqa: B023
+    attempts = _HARMLESS + (_HARMLESS_TO_ROOT if _is_root() else ())
+    refused = [name for name, arguments in attempts if _is_refused(lambda: syscall(SYS[name], *arguments))]  # noqa: B023
     refused += [name for name, call in _by_python() if _is_refused(call)]
     refused += [] if posix.access("/", posix.F_OK, effective_ids=True) else ["faccessat2"]
     if not refused:
@@ -117,17 +117,17 @@ def _by_python() -> list[tuple[str, Callable[[], object]]]:
     import fcntl
     import select
 
-    own = posix.getpid()
+    number = posix.getpid()
     calls: list[tuple[str, Callable[[], object]]] = [
         ("chdir", lambda: posix.chdir("")),
         ("fchdir", lambda: posix.fchdir(_CLOSED_FD)),
         ("fcntl", lambda: fcntl.fcntl(_CLOSED_FD, fcntl.F_GETFD)),
         ("flock", lambda: fcntl.flock(_CLOSED_FD, fcntl.LOCK_UN)),
         ("getdents64", lambda: posix.listdir("/")),
-        ("kill", lambda: posix.kill(own, 0)),
+        ("kill", lambda: posix.kill(number, 0)),
         ("mkdir", lambda: posix.mkdir("")),
         ("mkdirat", lambda: posix.mkdir("", dir_fd=_NOT_A_FD)),
-        ("pidfd_open", lambda: posix.close(posix.pidfd_open(own, 0))),
+        ("pidfd_open", lambda: posix.close(posix.pidfd_open(number, 0))),
         ("pidfd_send_signal", lambda: _signal.pidfd_send_signal(_NOT_A_FD, 0)),
         ("pipe2", lambda: posix.pipe2(0x7FFFFFFF)),
         ("poll", lambda: select.poll().poll(0)),
@@ -149,15 +149,17 @@ def _by_python() -> list[tuple[str, Callable[[], object]]]:
         ("symlinkat", lambda: posix.symlink("", "", dir_fd=_NOT_A_FD)),
         ("uname", posix.uname),
         ("unlinkat", lambda: posix.unlink("", dir_fd=_NOT_A_FD)),
-        ("wait4", lambda: _no_child(lambda: posix.waitpid(own, posix.WNOHANG))),
-        ("waitid", lambda: _no_child(lambda: posix.waitid(posix.P_PID, own, posix.WEXITED | posix.WNOHANG))),
+        ("wait4", lambda: _no_child(lambda: posix.waitpid(number, posix.WNOHANG))),
+        ("waitid", lambda: _no_child(lambda: posix.waitid(posix.P_PID, number, posix.WEXITED | posix.WNOHANG))),
     ]
-    if _is_root():
-        calls += [
-            ("mknodat", lambda: posix.mknod("", 0o600, dir_fd=_NOT_A_FD)),
-            ("setgroups", lambda: posix.setgroups(posix.getgroups())),
-        ]
-    return calls
+    return calls + (_by_python_as_root() if _is_root() else [])
+
+
+def _by_python_as_root() -> list[tuple[str, Callable[[], object]]]:
+    return [
+        ("mknodat", lambda: posix.mknod("", 0o600, dir_fd=_NOT_A_FD)),
+        ("setgroups", lambda: posix.setgroups(posix.getgroups())),
+    ]
 
 
 def _pair(sockets: ModuleType) -> tuple[_socket.socket, _socket.socket]:
