@@ -32,6 +32,7 @@ _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 # Seconds: what is left to do is little then. criu hangs when it fails there: it waits for the end of the first process
 # of a PID namespace, which waits until criu has reaped the other ones, which it traces.
 _PATIENCE_ONCE_RESTORED = 60.0
+_STEP = 1.0  # seconds between two looks whether criu can go on
 _PACKET_MAX = 1 << 20
 _PATIENCE = 60.0  # seconds in which a criu that has lost its caller may undo what it did
 _SIGNALS = (_signal.SIGPIPE, _signal.SIGXFSZ)  # Python ignores them, and what is ignored stays so over execve(2)
@@ -65,7 +66,7 @@ def _path() -> str:
 class Conversation:
     """One criu and the socket to it. Use as a context: on leaving, criu has ended and is reaped."""
 
-    __slots__ = ("_socket", "pid")
+    __slots__ = ("_patience", "_socket", "_trouble", "pid")
 
     def __init__(
         self,
@@ -80,6 +81,8 @@ class Conversation:
         """
         phase("start criu")
         self._socket, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+        self._trouble: Callable[[], str] | None = None
+        self._patience = 0.0  # none: criu may take any time
         channel, its_channel = messages.pair()
         executable = _open(program)
         self.pid = 0
@@ -118,6 +121,10 @@ class Conversation:
         """End a criu that cannot undo what it did. The processes that it traces would run on."""
         if self.pid:
             posix.kill(self.pid, _signal.SIGKILL)
+
+    def watch(self, trouble: Callable[[], str]) -> None:
+        """Ask every second of waiting why criu does not go on: what is so for messages.PATIENCE is a CriuError."""
+        self._trouble = trouble
 
     def request(
         self,
@@ -163,7 +170,7 @@ class Conversation:
                     raise
             self._send({"type": rpc.NOTIFY, "notify_success": failure is None})
             if notify.get("script") == "post-restore":
-                self._socket.settimeout(_PATIENCE_ONCE_RESTORED)
+                self._patience = _PATIENCE_ONCE_RESTORED
 
     def _send(self, request: dict[str, Any]) -> None:
         data = codec.encode(rpc.REQUEST, request)
@@ -178,14 +185,9 @@ class Conversation:
 
     def _receive(self) -> tuple[dict[str, Any] | None, int]:
         try:
-            data, ancillary, flags, _ = self._socket.recvmsg(
-                _PACKET_MAX, scm_rights.SPACE_FOR_ONE, _socket.MSG_CMSG_CLOEXEC
-            )
+            data, ancillary, flags = self._wait()
         except ConnectionResetError:
             return None, -1
-        except TimeoutError:
-            words = f"has not answered for {_PATIENCE_ONCE_RESTORED:.0f} s after it had restored the processes"
-            raise CriuError(f"criu {words}") from None
         except OSError as error:
             raise SyscallError(error.errno or 0, "receive from criu") from None
         fds = scm_rights.received(ancillary)
@@ -196,6 +198,24 @@ class Conversation:
                 posix.close(fd)
             raise CriuError("criu sent a message of the wrong size")
         return codec.decode(rpc.RESPONSE, data), fds[0] if fds else -1
+
+    def _wait(self) -> tuple[bytes, list[tuple[int, int, bytes]], int]:
+        """The next packet. Raises OSError, CriuError when criu cannot go on, or has had its time."""
+        step = min(_STEP, self._patience or _STEP)
+        self._socket.settimeout(step if self._trouble or self._patience else None)
+        waited = stuck = 0.0
+        while True:
+            try:
+                return self._socket.recvmsg(_PACKET_MAX, scm_rights.SPACE_FOR_ONE, _socket.MSG_CMSG_CLOEXEC)[:3]
+            except TimeoutError:
+                waited += step
+                words = self._trouble() if self._trouble else ""
+                stuck = stuck + step if words else 0.0
+                if stuck >= messages.PATIENCE:
+                    raise CriuError(f"criu does not go on: {words}") from None
+                if self._patience and waited >= self._patience:
+                    words = f"has not answered for {self._patience:.0f} s after it had restored the processes"
+                    raise CriuError(f"criu {words}") from None
 
 
 def _wait_or_kill(pid: int) -> None:

@@ -45,7 +45,7 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
     undo_when_asked_to_end()
     phase("reserve the id, write state")
     signals.hold()  # an interrupt waits until what it would have undone is known
-    entry = _reserve(options)
+    entry = reserve(options)
     state = None
     try:
         signals.let_through()
@@ -77,7 +77,8 @@ def create(options: Options, on_terminal: Callable[[int, str], None]) -> Created
         raise
 
 
-def _reserve(options: Options) -> Entry:
+def reserve(options: Options) -> Entry:
+    """The entry of the new container. Raises what `Store.reserve` does, with words about the one that has the ID."""
     store = Store(options.root)
     try:
         return store.reserve(options.container_id)

@@ -17,7 +17,7 @@ from pyoci.plan import delegation
 from pyoci.plan import restore as plans
 from pyoci.plan.restore import Wanted
 from pyoci.state import model, status
-from pyoci.state.store import CONFIG_FILE, READINESS_FOLDER, Store
+from pyoci.state.store import CONFIG_FILE, READINESS_FOLDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _make(work: Restore, text: bytes) -> Created:
     phase("reserve the id, write state")
     plan, options = work.plan, work.options
     signals.hold()  # an interrupt waits until what it would have undone is known
-    entry = Store(options.root).reserve(options.container_id)
+    entry = creation.reserve(options)
     try:
         signals.let_through()
         group = cgroups.prepare(
@@ -159,15 +159,21 @@ def _run_hooks(work: Restore, state: State, pid: int) -> None:
 
 
 def _take_over(work: Restore, container: Container, pid: int) -> None:
-    """The processes are there, and nothing runs yet: write it down before it does."""
+    """The processes are there, and nothing runs yet: write it down before it does.
+
+    Others see no container before criu has let go of it: a process that `exec` puts into the cgroup would be taken for
+    a restored one, and `pause` would freeze criu.
+    """
     phase("write state")
     if work.leaves_groups_to_criu:
         container.group.create(_owner(work.plan))
     restored.check_place(work.plan, pid, container.group.pids(), work.criu)
     work.before_it_runs()
     container.state.cgroup = container.group.save()
-    container.state.pid, container.state.pid_start = pid, proc_stat.start_time(pid)
-    container.entry.write(container.state)
+    state = container.state
+    state.restored_pid, state.restored_start = pid, proc_stat.start_time(pid)
+    container.entry.write(state)
+    state.pid, state.pid_start = state.restored_pid, state.restored_start
 
 
 def _check(work: Restore, container: Container) -> None:
@@ -185,6 +191,8 @@ def _finish(work: Restore, container: Container, pid: int) -> Created:
     pidfd = posix.pidfd_open(pid)
     # Once an engine can know of the container, a signal is the container's: `relay.wait` lets it through.
     signals.hold()
+    container.state.restored_pid = container.state.restored_start = 0
+    container.entry.write(container.state)
     report_pid(pid, pidfd, work.options.pid_file, work.options.pidfd_socket)
     container.entry.unlock()  # a hook may call pyoci for this very container
     hooks = container.state.hooks.get("poststart")

@@ -6,7 +6,7 @@ import posix
 
 from pyoci import jsontext, log, phase
 from pyoci.criu import rpc, swrk
-from pyoci.errors import CriuError, reason
+from pyoci.errors import CgroupError, CriuError, reason
 from pyoci.host import create as creation
 from pyoci.host import open_for_init, restored
 from pyoci.init import restore_stage
@@ -154,14 +154,26 @@ def _ask_criu(
         request = plans.options(work.plan, work.switches, prepared)
         request |= folders
         phase("criu restore")
+        if not work.leaves_groups_to_criu:
+            conversation.watch(container.group.why_stuck)
         try:
             return conversation.request(rpc.RESTORE, request, on_notify)
         except BaseException:
+            if not work.leaves_groups_to_criu:
+                _thaw(container)  # what is frozen neither undoes its work nor dies
             if container.state.pid:
                 # criu holds them still, and takes no refusal any more: what it lets go must be dead
                 restored.kill(container.state.pid, container.group.pids(), work.criu)
                 conversation.kill()
             raise
+
+
+def _thaw(container: Container) -> None:
+    try:
+        if container.group.is_frozen():
+            container.group.freeze(False)
+    except CgroupError as error:
+        log.warning(str(error))
 
 
 def _note_mount(work: Restore, kind: str, text: str) -> None:

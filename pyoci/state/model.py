@@ -6,6 +6,7 @@ import time
 
 from pyoci import jsontext
 from pyoci.errors import ConfigError, StateError
+from pyoci.kernel import proc_stat
 from pyoci.record import Record
 
 TYPE_CHECKING = False
@@ -28,6 +29,7 @@ class State(Record):
 
     pid, pid_start          its init: number as create sees it, start in ticks since boot; 0 while creating
     creator_pid, ...start   the create command, to tell `creating` from a create that was killed
+    restored_pid, ...start  its init while `restore` is at work: what `pid` becomes when that command has been killed
     boot_id                 of the boot in which these numbers mean something
     cgroup                  what `pyoci.cgroups.reopen` takes; empty when there is none
     resctrl                 what `pyoci.cgroups.resctrl` takes; empty without linux.intelRdt
@@ -46,6 +48,8 @@ class State(Record):
     owner: str = ""
     pid: int = 0
     pid_start: int = 0
+    restored_pid: int = 0
+    restored_start: int = 0
     boot_id: str = ""
     creator_pid: int = 0
     creator_start: int = 0
@@ -68,6 +72,8 @@ _TYPES = {
     "owner": str,
     "pid": int,
     "pid_start": int,
+    "restored_pid": int,
+    "restored_start": int,
     "boot_id": str,
     "creator_pid": int,
     "creator_start": int,
@@ -132,6 +138,9 @@ def from_bytes(data: bytes, what: str) -> State:
         values[field] = document[field]
     state = State(**values)
     _check(state, what)
+    if state.restored_pid and not proc_stat.is_alive(state.creator_pid, state.creator_start):
+        # nobody says any more that it is whole; it may run all the same
+        state.pid, state.pid_start = state.restored_pid, state.restored_start
     return state
 
 
@@ -151,7 +160,7 @@ def now() -> str:
 
 
 def _check(state: State, what: str) -> None:
-    for field in ("pid", "creator_pid"):
+    for field in ("pid", "restored_pid", "creator_pid"):
         if not 0 <= getattr(state, field) <= _MAX_PID:
             raise StateError(f"{what}: {field} is out of range: {getattr(state, field)}")
     if not all(type(value) is str for value in state.annotations.values()):

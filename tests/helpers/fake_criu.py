@@ -94,8 +94,11 @@ def answer(kind, success, *fields):
 def notify(script, pid=0, fd=-1):
     message = field(1, NOTIFY) + field(2, 1) + field(5, field(1, script.encode()) + (field(2, pid) if pid else b""))
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))] if fd >= 0 else []
-    link.sendmsg([message], rights)
-    reply = link.recv(1 << 16)
+    try:
+        link.sendmsg([message], rights)
+        reply = link.recv(1 << 16)
+    except (BrokenPipeError, ConnectionResetError):
+        return None  # as a criu: it goes on, or undoes what it did, as far as it can
     return read(reply).get(3) == [1] if reply else None
 
 
@@ -104,7 +107,8 @@ def folder(number):
 
 
 def write(place, name, text):
-    with open(f"{{place}}/{{name}}", "w") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    with open(os.open(f"{{place}}/{{name}}", flags, 0o600), "w") as file:
         file.write(text)
 
 

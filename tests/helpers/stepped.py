@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -70,7 +71,8 @@ class Stepped:
         _ptrace(_PTRACE_SETOPTIONS, self.pid, _PTRACE_O_TRACESYSGOOD | _PTRACE_O_EXITKILL)
         step, forwarded = 0, 0
         while True:
-            _ptrace(_PTRACE_SYSCALL, self.pid, forwarded)
+            with contextlib.suppress(ProcessLookupError):  # it was killed where it stood
+                _ptrace(_PTRACE_SYSCALL, self.pid, forwarded)
             _, status = os.waitpid(self.pid, 0)
             if not os.WIFSTOPPED(status):
                 self.status = os.waitstatus_to_exitcode(status)
