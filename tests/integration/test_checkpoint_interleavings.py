@@ -74,10 +74,22 @@ def ours(runtime: Runtime, bundle: Bundle, scratch: Path) -> Case:
     return Case(runtime, bundle, scratch, FakeCriu(scratch / "criu"))
 
 
+def running(case: Case) -> Container:
+    """A container that writes into a pipe: a regular file would have to be the same on restore (docs/checkpoint.md)."""
+    case.bundle.sh("trap 'exit 7' TERM; while :; do sleep 0.1; done")
+    name = case.runtime.add(case.bundle)
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    unused = open(reader, "rb", 0)
+    case.runtime.keep(unused)
+    words = case.runtime.arguments("run", "--detach", "--bundle", str(case.bundle.path), name)
+    subprocess.run(words, stdin=subprocess.DEVNULL, stdout=writer, stderr=writer, timeout=TIME_LIMIT, check=True)
+    os.close(writer)
+    return Container(case.runtime, name, case.bundle, unused, unused)
+
+
 def written_down(case: Case) -> str:
     """Images of a checkpoint, and the ID of the container that a restore is to make of them."""
-    case.bundle.sh("trap 'exit 7' TERM; while :; do sleep 0.1; done")
-    container = case.runtime.start(case.bundle)
+    container = running(case)
     case.checkpoint(container.id)
     os.waitpid(container.pid, 0)
     return case.runtime.add(case.bundle)
@@ -189,7 +201,7 @@ def test_commands_while_criu_restores(ours: Case, point: str, words: Words) -> N
 @pytest.mark.parametrize("more", CHECKPOINTS, ids=lambda more: more[0] if more else "ends")
 def test_whoever_looks_during_checkpoint(case: Case, more: Words) -> None:
     """An answer, or that it has ended or is frozen; and the checkpoint is made as if nobody had looked."""
-    container = case.start()
+    container = running(case)
     found: list[str] = []
     with checkpointing(case, container.id, more) as stepped:
         for at in stepped.changes():
@@ -203,7 +215,8 @@ def test_whoever_looks_during_checkpoint(case: Case, more: Words) -> None:
     check_order(found, more)
     if not more:
         os.waitpid(container.pid, 0)
-        case.restore()
+        name = case.runtime.add(case.bundle)
+        assert case.runtime.quietly(*case.options, *case.restore_words(), name).wait(TIME_LIMIT) == 0
 
 
 def check_order(found: list[str], more: Words) -> None:
@@ -218,7 +231,7 @@ def check_order(found: list[str], more: Words) -> None:
 @pytest.mark.parametrize("more", CHECKPOINTS, ids=lambda more: more[0] if more else "ends")
 def test_state_while_criu_works(case: Case, more: Words) -> None:
     """Asked again and again, the checkpoint not being stopped; then of the restore."""
-    container = case.start()
+    container = running(case)
     found: list[str] = []
     process = case.runtime.popen(*case.words(*more), container.id, options=case.options)
     watch(case, container.id, process, found)
@@ -299,13 +312,13 @@ def test_deleted_by_force_during_restore(case: Case) -> None:
 @pytest.mark.parametrize("more", CHECKPOINTS, ids=lambda more: more[0] if more else "ends")
 def test_deleted_by_force_during_checkpoint(case: Case, more: Words) -> None:
     """It is gone; the checkpoint is whole, or says that the container has ended and leaves no file."""
-    container = case.start()
+    container = running(case)
     tried = places(case, lambda: checkpointing(case, container.id, more))
     case.runtime.expect("delete", "--force", container.id)
     reap()
     for at in tried:
         subprocess.run(["rm", "-rf", str(case.images)], check=True)
-        container = case.start()
+        container = running(case)
         with checkpointing(case, container.id, more) as stepped:
             by_force(case, container.id, stepped, at)
         text = said_by(case).read_text()
@@ -318,7 +331,7 @@ def test_deleted_by_force_during_checkpoint(case: Case, more: Words) -> None:
 @pytest.mark.parametrize("more", CHECKPOINTS, ids=lambda more: more[0] if more else "ends")
 def test_changed_while_criu_dumps(ours: Case, more: Words) -> None:
     """`delete` and `start` wait for its end; both are refused as they would be without it."""
-    container = ours.start()
+    container = running(ours)
     ours.criu.does(dump="wait")
     process = ours.runtime.popen(*ours.words(*more), container.id, options=ours.options)
     until(lambda: ours.criu.reached, "dump")
@@ -336,7 +349,7 @@ def test_changed_while_criu_dumps(ours: Case, more: Words) -> None:
 
 def test_killed_while_criu_dumps(ours: Case) -> None:
     """No checkpoint is reported of a container that was killed meanwhile, and no image is left."""
-    container = ours.start()
+    container = running(ours)
     ours.criu.does(dump="wait")
     process = ours.runtime.popen(*ours.words(), container.id, options=ours.options, stderr=subprocess.PIPE)
     until(lambda: ours.criu.reached, "dump")
