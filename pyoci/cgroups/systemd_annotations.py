@@ -83,7 +83,11 @@ def properties(annotations: dict[str, str]) -> list[Property]:
                 raise CgroupError(
                     f"annotation {key}: {files.shown(text)} is not seconds whose microseconds fit into 64 bits"
                 )
-            name, signature, value = f"{name[:-3]}USec", "t", int(value * _MICROSECONDS)
+            if value and round(value * _MICROSECONDS) == 0:
+                raise CgroupError(f"annotation {key}: {files.shown(text)} is less than a microsecond")
+            name, signature, value = f"{name[:-3]}USec", "t", round(value * _MICROSECONDS)
+        if any(name == before for before, _ in accepted):
+            raise CgroupError(f"annotation {key}: the property {name} is set by another annotation, too")
         accepted.append((name, (signature, value)))
     return accepted
 

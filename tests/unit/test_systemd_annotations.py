@@ -126,14 +126,31 @@ def test_other_annotations_are_no_properties() -> None:
 
 
 def test_seconds_become_microseconds() -> None:
-    given = {"TimeoutStopSec": "10", "RuntimeMaxSec": "1.5", "TimeoutStopUSec": "uint64 7"}
+    given = {"TimeoutStopSec": "10", "RuntimeMaxSec": "1.5"}
     assert properties({f"{PREFIX}RuntimeMaxSec": "0"}) == [("RuntimeMaxUSec", ("t", 0))]
     assert properties({f"{PREFIX}RuntimeMaxSec": "uint64 1"}) == [("RuntimeMaxUSec", ("t", 1_000_000))]
     assert properties({PREFIX + name: text for name, text in given.items()}) == [
         ("TimeoutStopUSec", ("t", 10_000_000)),
         ("RuntimeMaxUSec", ("t", 1_500_000)),
-        ("TimeoutStopUSec", ("t", 7)),
     ]
+
+
+@pytest.mark.parametrize(("text", "microseconds"), [("8.2", 8_200_000), ("1.001", 1_001_000), ("0.000001", 1)])
+def test_seconds_are_rounded_and_not_cut(text: str, microseconds: int) -> None:
+    assert properties({f"{PREFIX}TimeoutStopSec": text}) == [("TimeoutStopUSec", ("t", microseconds))]
+
+
+def test_less_than_a_microsecond_is_not_none() -> None:
+    with pytest.raises(CgroupError, match=r"TimeoutStopSec: '1e-9' is less than a microsecond$"):
+        properties({f"{PREFIX}TimeoutStopSec": "1e-9"})
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_property_that_is_set_twice_is_refused(order: int) -> None:
+    """As seconds and as microseconds: one of them would be dropped without a word."""
+    given = {f"{PREFIX}TimeoutStopSec": "10", f"{PREFIX}TimeoutStopUSec": "uint64 7"}
+    with pytest.raises(CgroupError, match="the property TimeoutStopUSec is set by another annotation, too"):
+        properties(dict(list(given.items())[::order]))
 
 
 @pytest.mark.parametrize("text", ["-5", "1e999", "double inf", "double nan", "uint64 18446744073709551615"])
