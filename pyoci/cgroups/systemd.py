@@ -259,12 +259,19 @@ class SystemdCgroup:
                     _reset_failed(manager, self._unit)
                     manager.call("StartTransientUnit", "ssa(sv)a(sa(sv))", self._unit, "replace", properties, [])
             except Refused as error:
-                raise CgroupError(f"start {self._unit} in {self._parent}: systemd: {error}") from None
+                raise CgroupError(
+                    f"start {self._unit} in {self._parent}: systemd: {error}{self._annotated()}"
+                ) from None
             state = self._wait_for(manager, ("active", "failed"))
             if state != "active":
                 raise CgroupError(
                     f"start {self._unit} in {self._parent}: it is {state}; see journalctl -u {self._unit}"
                 )
+
+    def _annotated(self) -> str:
+        """For a refusal, since systemd often names no property."""
+        names = [name for name, _ in self._asked if name in systemd_annotations.ALLOWED]
+        return f" (annotations set {', '.join(names)})" if names else ""
 
     def _properties(self, pid: int) -> list[systemd_units.Property]:
         properties: list[systemd_units.Property] = [

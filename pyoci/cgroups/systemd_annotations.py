@@ -22,20 +22,21 @@ if TYPE_CHECKING:
 
 PREFIX = "org.systemd.property."
 # What changes the unit alone: its words, when and with which signal it is stopped, what is kept of it, and its order
-# among others. Limits belong into linux.resources.
-ALLOWED = (
-    "After",
-    "Before",
-    "CollectMode",
-    "DefaultDependencies",
-    "Description",
-    "Documentation",
-    "FinalKillSignal",
-    "KillSignal",
-    "RuntimeMaxUSec",
-    "SendSIGHUP",
-    "TimeoutStopUSec",
-)
+# among others; each with the D-Bus signature that systemd takes. Limits belong into linux.resources.
+ALLOWED = {
+    "After": "as",
+    "Before": "as",
+    "CollectMode": "s",
+    "DefaultDependencies": "b",
+    "Description": "s",
+    "Documentation": "as",
+    "FinalKillSignal": "i",
+    "KillSignal": "i",
+    "RuntimeMaxUSec": "t",
+    "SendSIGHUP": "b",
+    "TimeoutStopUSec": "t",
+}
+_EXAMPLES = {"as": "['a', 'b']", "s": "'text'", "b": "true", "i": "15", "t": "uint64 1000000"}
 _TYPES = {
     "boolean": "b",
     "byte": "y",
@@ -86,6 +87,11 @@ def properties(annotations: dict[str, str]) -> list[Property]:
             if value and round(value * _MICROSECONDS) == 0:
                 raise CgroupError(f"annotation {key}: {files.shown(text)} is less than a microsecond")
             name, signature, value = f"{name[:-3]}USec", "t", round(value * _MICROSECONDS)
+        if signature != ALLOWED.get(name):
+            example = _EXAMPLES[ALLOWED[name]] if name in ALLOWED else "10"  # NAMESec
+            raise CgroupError(
+                f"annotation {key}: {files.shown(text)} is of another type than the property: it is written {example}"
+            )
         if any(name == before for before, _ in accepted):
             raise CgroupError(f"annotation {key}: the property {name} is set by another annotation, too")
         accepted.append((name, (signature, value)))

@@ -109,6 +109,18 @@ def test_an_annotation_that_is_no_property_is_refused(runtime: Runtime, bundle: 
     assert "org.systemd.property.CollectMode" in runtime.refuses(bundle, options=SYSTEMD)
 
 
+@pytest.mark.beyond_runc("it says what systemd says")
+@pytest.mark.parametrize(
+    ("name", "value"), [("After", "'network.target'"), ("After", "['nonsense']"), ("KillSignal", "999")]
+)
+def test_a_value_that_systemd_refuses_is_told_with_its_property(
+    runtime: Runtime, bundle: Bundle, scope: Scope, name: str, value: str
+) -> None:
+    bundle.config["annotations"] = {f"org.systemd.property.{name}": value}
+    assert name in runtime.refuses(bundle, options=SYSTEMD)
+    assert not scope.loaded
+
+
 @pytest.mark.beyond_runc("runc passes every property on")
 @pytest.mark.parametrize("name", ["SuccessAction", "DevicePolicy", "PIDs", "MemoryMax"])
 def test_an_annotation_that_reaches_beyond_the_unit_is_refused(

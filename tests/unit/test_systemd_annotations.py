@@ -107,9 +107,28 @@ def test_other_properties_are_refused_by_name(name: str) -> None:
         properties({f"org.systemd.property.{name}": "true"})
 
 
+VALUES = {"as": ("@as ['x']", ["x"]), "s": ("'x'", "x"), "b": ("true", True), "i": ("15", 15), "t": ("uint64 7", 7)}
+
+
 @pytest.mark.parametrize("name", ALLOWED)
-def test_these_are_taken(name: str) -> None:
-    assert properties({PREFIX + name: "uint64 7", "other": "x"}) == [(name, ("t", 7))]
+@pytest.mark.parametrize("signature", VALUES)
+def test_these_are_taken_in_their_type(name: str, signature: str) -> None:
+    """Of another type systemd says `Unexpected message contents`, and not of which property."""
+    text, value = VALUES[signature]
+    given = {PREFIX + name: text, "other": "x"}
+    if signature == ALLOWED[name]:
+        assert properties(given) == [(name, (signature, value))]
+        return
+    with pytest.raises(CgroupError, match=f"^annotation {PREFIX}{name}: .* is of another type than the property"):
+        properties(given)
+
+
+@pytest.mark.parametrize("text", ["'10s'", "true", "['10']"])
+def test_seconds_of_another_type_are_refused(text: str) -> None:
+    with pytest.raises(
+        CgroupError, match=r"TimeoutStopSec: .* is of another type than the property: it is written 10$"
+    ):
+        properties({f"{PREFIX}TimeoutStopSec": text})
 
 
 def test_long_values_are_cut_in_messages() -> None:
