@@ -86,6 +86,9 @@ _TYPES = {
     "hooks": dict,
 }
 
+# What records of this format did not have at first: containers outlive an upgrade of pyoci.
+ADDED = {"restored_pid": 0, "restored_start": 0}
+
 _NAMES = {int: "an integer", str: "a string", bool: "true or false", dict: "an object"}
 
 
@@ -130,6 +133,7 @@ def from_bytes(data: bytes, what: str) -> State:
         document = _upgraded(document, what)
     if document["format"] != FORMAT:
         raise StateError(f"{what}: written by another version of pyoci (format {document['format']!r})")
+    document = ADDED | document
     values = {}
     for field, kind in _TYPES.items():
         # type() and not isinstance: true is not a process number.

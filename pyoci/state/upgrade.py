@@ -20,7 +20,7 @@ def from_format_1(old: dict[str, Any]) -> dict[str, Any]:
     Format 1 knew a cgroup by its path alone. Its directory is taken for the container's while the container's init
     lives. Otherwise it may be anybody's by now: then it has no inode, and nothing is killed or removed there.
     """
-    new = {**old, "format": 2, "resctrl": {}, "rootfs_mount": 0, "restored_pid": 0, "restored_start": 0}
+    new = {**old, "format": 2, "resctrl": {}, "rootfs_mount": 0}
     new["keyring"] = "" if new.pop("no_new_keyring") else f"_ses.{old['id']}"
     boot = proc_stat.boot_id()
     lives = old["boot_id"] in ("", boot) and old["pid"] and proc_stat.is_alive(old["pid"], old["pid_start"])

@@ -71,12 +71,19 @@ def test_a_wrong_value_is_refused_by_name(field: str, value: object) -> None:
         model.from_bytes(changed(**{field: value}), "the file")
 
 
-@pytest.mark.parametrize("field", list(model._TYPES))
+@pytest.mark.parametrize("field", [field for field in model._TYPES if field not in model.ADDED])
 def test_a_missing_field_is_refused(field: str) -> None:
     values = json.loads(changed())
     del values[field]
     with pytest.raises(StateError):
         model.from_bytes(json.dumps(values).encode(), "f")
+
+
+@pytest.mark.parametrize("field", model.ADDED)
+def test_a_record_from_before_a_field_was_added_is_read(field: str) -> None:
+    values = json.loads(changed())
+    del values[field]
+    assert getattr(model.from_bytes(json.dumps(values).encode(), "f"), field) == model.State._defaults[field]
 
 
 def test_every_field_is_written() -> None:
