@@ -29,6 +29,7 @@ _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 _MAX_ID = 255  # NAME_MAX: an ID is the name of a folder
 _PATIENCE = 10.0  # seconds; a `start` may wait for hooks, a stopped process never ends
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)  # rename(2) onto what is not an empty folder
+_GONE = (errno.ENOENT, errno.ESTALE)  # fstat(2) of a folder that was removed says so on FUSE and NFS
 _NO_FILE = (errno.ELOOP, errno.ENXIO)  # open(2) of a link with O_NOFOLLOW, of a socket
 _FOLDER = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
 
@@ -202,15 +203,22 @@ class Entry:
 
     def is_removed(self) -> bool:
         """Whether the folder was deleted since it was opened."""
-        return posix.fstat(self.dirfd).st_nlink == 0
+        try:
+            return posix.fstat(self.dirfd).st_nlink == 0
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            return True
 
     def is_at(self, path: str) -> bool:
         """Whether the folder is still the one of that name."""
         try:
             status = posix.stat(path, follow_symlinks=False)
-        except FileNotFoundError:
+            opened = posix.fstat(self.dirfd)
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
             return False
-        opened = posix.fstat(self.dirfd)
         return (status.st_dev, status.st_ino) == (opened.st_dev, opened.st_ino)
 
     def take_over(self) -> None:

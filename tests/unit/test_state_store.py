@@ -319,6 +319,21 @@ def test_lock_of_a_deleted_container(store: Store) -> None:
     second.close()
 
 
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ESTALE])
+def test_a_deleted_container_of_a_file_system_that_forgets(
+    entry: Entry, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """FUSE and NFS: fstat(2) of a removed folder fails."""
+
+    def fail(_fd: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(posix, "fstat", fail)
+    assert entry.is_removed()
+    assert not entry.is_at(entry.path)
+    assert not entry.lock_unless_gone()
+
+
 def test_store_cannot_be_written() -> None:
     with pytest.raises(StateError, match="make /proc/nowhere/x"):
         Store("/proc/nowhere").reserve("x")
