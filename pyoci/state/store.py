@@ -2,8 +2,7 @@
 
 rename(2) makes a write whole, and a new entry too: `create` fills --root/@ID and renames it, so an entry that others
 see has its record. flock(2) on the folder puts `create`, `start` and `delete` in order. Everything is reached through
-the folder's descriptor, so that an entry that is removed and made again meanwhile is never mixed up with its
-predecessor.
+the folder's descriptor, so that an entry that is removed and made again meanwhile is never taken for its predecessor.
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 _MAX_ID = 255  # NAME_MAX: an ID is the name of a folder
 _PATIENCE = 10.0  # seconds; a `start` may wait for hooks, a stopped process never ends
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)  # rename(2) onto what is not an empty folder
-_GONE = (errno.ENOENT, errno.ESTALE)  # fstat(2) of a folder that was removed says so on FUSE and NFS
 _NO_FILE = (errno.ELOOP, errno.ENXIO)  # open(2) of a link with O_NOFOLLOW, of a socket
 _FOLDER = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
 
@@ -206,7 +204,7 @@ class Entry:
         try:
             return posix.fstat(self.dirfd).st_nlink == 0
         except OSError as error:
-            if error.errno not in _GONE:
+            if error.errno not in (errno.ENOENT, errno.ESTALE):  # of FUSE, of NFS
                 raise
             return True
 
@@ -215,9 +213,7 @@ class Entry:
         try:
             status = posix.stat(path, follow_symlinks=False)
             opened = posix.fstat(self.dirfd)
-        except OSError as error:
-            if error.errno not in _GONE:
-                raise
+        except FileNotFoundError:
             return False
         return (status.st_dev, status.st_ino) == (opened.st_dev, opened.st_ino)
 
@@ -243,9 +239,8 @@ class Entry:
     def read(self) -> State:
         """The container's state.
 
-        Raises ContainerNotFound when the entry was deleted, StateError when the file is missing or not what was
-        written; both then say what to do. SyscallError when it cannot be read just now
-        (memory, descriptors): the container is then as whole as before.
+        Raises ContainerNotFound when the entry was deleted, StateError when the file is missing or not as written;
+        both say what to do. SyscallError when it cannot be read just now (memory, descriptors): the container is whole.
         """
         data = self.read_file(STATE_FILE)
         try:
@@ -357,10 +352,7 @@ class Entry:
             raise StateError(f"read {self.path}/{name}: not a regular file; {self._way_out()}")
         if status.st_size > model.MAX_BYTES:
             raise StateError(f"read {self.path}/{name}: larger than {model.MAX_BYTES} bytes; {self._way_out()}")
-        parts = []
-        while part := posix.read(fd, status.st_size + 1):
-            parts.append(part)
-        return b"".join(parts)
+        return b"".join(iter(lambda: posix.read(fd, status.st_size + 1), b""))
 
     def _unlink(self, name: str) -> None:
         try:

@@ -330,7 +330,6 @@ def test_a_deleted_container_of_a_file_system_that_forgets(
 
     monkeypatch.setattr(posix, "fstat", fail)
     assert entry.is_removed()
-    assert not entry.is_at(entry.path)
     assert not entry.lock_unless_gone()
 
 
