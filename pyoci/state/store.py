@@ -12,7 +12,7 @@ import posix
 import time
 
 from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError, SyscallError, reason
-from pyoci.kernel import write_all
+from pyoci.kernel import read_all, write_all
 from pyoci.state import model
 from pyoci.state.model import State
 
@@ -352,7 +352,7 @@ class Entry:
             raise StateError(f"read {self.path}/{name}: not a regular file; {self._way_out()}")
         if status.st_size > model.MAX_BYTES:
             raise StateError(f"read {self.path}/{name}: larger than {model.MAX_BYTES} bytes; {self._way_out()}")
-        return b"".join(iter(lambda: posix.read(fd, status.st_size + 1), b""))
+        return read_all(fd)
 
     def _unlink(self, name: str) -> None:
         try:

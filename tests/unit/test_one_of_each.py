@@ -59,7 +59,7 @@ FORMS = {
         r"while \w+ := (posix|os)\.read\(",
         # the one; those that copy or bound what they read
         {"kernel/__init__.py", "host/config_bundle.py", "host/mounts.py", "init/outside/tmpcopyup.py"}
-        | {"cli/update.py", "state/store.py"},
+        | {"cli/update.py"},
         "kernel.read_all or read_text",
     ),
     "a path of mountinfo": (r"\[:3\], 8\)|\\040\"", {"kernel/uapi.py"}, "uapi.unescape"),
