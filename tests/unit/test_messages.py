@@ -124,6 +124,7 @@ NO_VALUE = re.compile(
 )
 A_CALL = re.compile(
     r"[a-z_]+$|[a-z ']+(criu|side|start|device|peer|namespace|limit)$|mount type=proc$|find the file of"
+    r"|.+ \([a-z]+( [A-Z_]+)?\)$"  # which call it is, in brackets
 )
 
 
