@@ -98,8 +98,7 @@ static int wait_for_start(int start_fd)
             _exit(1);
         if (found < 0)
             continue;
-        if (length == sizeof start - 1 && memcmp(text, start, sizeof start - 1) == 0 &&
-            is_open_socket(found))
+        if (length == sizeof start - 1 && memcmp(text, start, sizeof start - 1) == 0 && is_open_socket(found))
             return found;
         close(found);
     }

@@ -418,7 +418,9 @@ def test_exec_without_memory_for_it(runtime: Runtime, bundle: Bundle) -> None:
     assert command.returncode != 0
     assert container.status == "running"
     container.delete("--force")
-    assert command.wait(TIME_LIMIT) != 0
+    command.wait(
+        TIME_LIMIT
+    )  # a program that waits for its page gets it when the others are killed before it: it may end well
 
 
 @pytest.mark.beyond_runc("says it in other words")
