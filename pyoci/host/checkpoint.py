@@ -7,6 +7,7 @@ container end.
 from __future__ import annotations
 
 import _stat as stat
+import errno
 import posix
 
 from pyoci import jsontext, log, phase
@@ -269,7 +270,11 @@ def _end(entry: Entry, state: State) -> None:
 
 
 def _read(path: str) -> str:
+    """Of a process of the container. mountinfo of one that has ended is EINVAL until it is reaped."""
     try:
         return read_text(path)
     except OSError as error:
+        gone = error.errno == errno.ENOENT and "/fdinfo/" not in path  # not just a descriptor that was closed
+        if gone or error.errno in (errno.EINVAL, errno.ESRCH):
+            raise StateError(f"checkpoint: {NOT_RUNNING}: its first process has ended meanwhile") from None
         raise SyscallError(error.errno or 0, f"read {path}") from None

@@ -137,7 +137,10 @@ def _by_python() -> list[tuple[str, Callable[[], object]]]:
         ("rename", lambda: posix.rename("", "")),
         ("renameat", lambda: posix.rename("", "", src_dir_fd=_NOT_A_FD, dst_dir_fd=_NOT_A_FD)),
         ("rmdir", lambda: posix.rmdir("")),
-        ("rt_sigaction", lambda: _signal.signal(_signal.SIGUSR1, _signal.getsignal(_signal.SIGUSR1))),
+        (
+            "rt_sigaction",
+            lambda: _signal.signal(_signal.SIGUSR1, _signal.getsignal(_signal.SIGUSR1) or _signal.SIG_DFL),
+        ),
         ("rt_sigprocmask", lambda: _signal.pthread_sigmask(_signal.SIG_BLOCK, ())),
         ("sendmsg", lambda: _send(_pair(_socket))),
         ("setresgid", lambda: posix.setresgid(-1, -1, -1)),
