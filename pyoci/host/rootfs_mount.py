@@ -10,7 +10,7 @@ import posix
 
 from pyoci import log
 from pyoci.errors import PyociError, SyscallError
-from pyoci.kernel import mount
+from pyoci.kernel import mount, mount_place
 from pyoci.kernel.call import shown
 from pyoci.wire.plan import Plan
 
@@ -52,18 +52,41 @@ def attach(plan: Plan, inherited: Inherited, record: Callable[[int], None]) -> N
 
 def detach(path: str, number: int) -> None:
     """Take that mount away, and no other that lies there now. A warning where that is not possible."""
-    try:
-        fd = posix.open(path, _DIRECTORY | posix.O_NOFOLLOW)
-    except OSError:
-        return  # it is gone, and a mount does not survive its mount point
+    fd = _open(path, number)
+    if fd is None:
+        # The bundle was renamed, or a link of its path leads elsewhere now.
+        fd = _open(mount_place.place(number) or "", number)
+    if fd is None:
+        _warn_of_hidden(number)
+        return
     here = posix.open(".", _DIRECTORY)
     try:
-        if mount.mount_id(fd) == number and mount.is_mount_root(fd):
-            posix.fchdir(fd)
-            mount.detach_here(f"unmount rootfs {shown(path)}")
+        posix.fchdir(fd)
+        mount.detach_here(f"unmount rootfs {shown(path)}")
     except (OSError, PyociError) as error:
         log.warning(str(error))
     finally:
         posix.fchdir(here)
         posix.close(here)
         posix.close(fd)
+
+
+def _open(path: str, number: int) -> int | None:
+    """The root of the mount with that number, if the path leads to it."""
+    try:
+        fd = posix.open(path, _DIRECTORY)
+    except OSError:
+        return None
+    try:
+        if mount.mount_id(fd) == number and mount.is_mount_root(fd):
+            return fd
+    except PyociError as error:
+        log.warning(str(error))
+    posix.close(fd)
+    return None
+
+
+def _warn_of_hidden(number: int) -> None:
+    place = mount_place.place(number)
+    if place is not None:
+        log.warning(f"the container's mounts at {shown(place)} stay: another mount lies over them")

@@ -21,6 +21,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef SYS_statmount /* Linux 6.8; headers may be older. The number is the same on all machines that pyoci runs on. */
+#define SYS_statmount 457
+#endif
+
 /* What pyoci uses, and no more: every start makes a dict of it. */
 /* clang-format off */
 #define CALL(name) {#name, SYS_##name}
@@ -34,8 +38,8 @@ static const struct {
     CALL(getppid), CALL(ioctl), CALL(ioprio_set), CALL(keyctl), CALL(mount), CALL(mount_setattr), CALL(move_mount),
     CALL(open_tree), CALL(openat2), CALL(personality), CALL(pivot_root), CALL(prctl), CALL(prlimit64), CALL(recvmsg),
     CALL(sched_setaffinity), CALL(sched_setattr), CALL(seccomp), CALL(set_mempolicy), CALL(setdomainname),
-    CALL(setfsgid), CALL(setfsuid), CALL(sethostname), CALL(setns), CALL(setsid), CALL(statx), CALL(umount2),
-    CALL(unshare),
+    CALL(setfsgid), CALL(setfsuid), CALL(sethostname), CALL(setns), CALL(setsid), CALL(statmount), CALL(statx),
+    CALL(umount2), CALL(unshare),
 };
 /* clang-format on */
 

@@ -16,8 +16,12 @@ pytestmark = pytest.mark.beyond_runc("runc 1.1 leaves the mounts on the host")
 
 def below(bundle: Bundle) -> list[str]:
     """Mount points of this namespace at the rootfs and in it."""
+    return in_folder(bundle.rootfs)
+
+
+def in_folder(folder: Path) -> list[str]:
     table = Path("/proc/self/mountinfo").read_text().splitlines()
-    return [line.split()[4] for line in table if line.split()[4].startswith(str(bundle.rootfs))]
+    return [line.split()[4] for line in table if line.split()[4].startswith(str(folder))]
 
 
 @pytest.fixture
@@ -109,9 +113,10 @@ def test_a_mount_that_others_made_there_stays(runtime: Runtime, shared_bundle: B
 
     container = runtime.create(shared_bundle)
     sandbox.mount("-t", "tmpfs", "of-others", shared_bundle.rootfs)
-    container.delete("--force")
+    said = runtime.expect("delete", "--force", container.id).stderr
     table = Path("/proc/self/mountinfo").read_text()
     assert "of-others" in table
+    assert f"mounts at {shared_bundle.rootfs} stay: another mount lies over them" in said
     for _ in range(2):
         sandbox.unmount(shared_bundle.rootfs)
 
@@ -127,3 +132,54 @@ def test_a_read_only_root(runtime: Runtime, shared_bundle: Bundle) -> None:
     shared_bundle.config["root"]["readonly"] = True
     assert "Read-only" in runtime.sh(shared_bundle, "touch /x 2>&1 || true")
     (shared_bundle.rootfs / "y").write_text("the host may write")
+
+
+def a_link(bundle: Bundle) -> None:
+    bundle.rootfs.rename(bundle.path / "real")
+    bundle.rootfs.symlink_to("real")
+
+
+def a_link_above(bundle: Bundle) -> None:
+    (bundle.path / "real").mkdir()
+    bundle.rootfs.rename(bundle.path / "real/root")
+    (bundle.path / "link").symlink_to("real")
+    bundle.config["root"]["path"] = "link/root"
+
+
+def unchanged(_: Bundle) -> None:
+    pass
+
+
+def moved(bundle: Bundle) -> None:
+    (bundle.path.parent / "moved").mkdir()
+    bundle.path.rename(bundle.path.parent / "moved/here")
+
+
+def link_changed(bundle: Bundle) -> None:
+    bundle.rootfs.unlink()
+    bundle.rootfs.symlink_to("/etc")
+
+
+@pytest.mark.parametrize(
+    "before, meanwhile",
+    [
+        pytest.param(a_link, unchanged, id="a link"),
+        pytest.param(a_link_above, unchanged, id="a link above it"),
+        pytest.param(unchanged, moved, id="moved meanwhile"),
+        pytest.param(a_link, link_changed, id="a link that leads elsewhere meanwhile"),
+    ],
+)
+def test_wherever_the_path_of_the_rootfs_leads(
+    runtime: Runtime,
+    shared_bundle: Bundle,
+    scratch: Path,
+    before: Callable[[Bundle], None],
+    meanwhile: Callable[[Bundle], None],
+) -> None:
+    before(shared_bundle)
+    there_were = len(in_folder(scratch))
+    container = runtime.start(shared_bundle)
+    assert len(in_folder(scratch)) > there_were + 5
+    meanwhile(shared_bundle)
+    container.delete("--force")
+    assert len(in_folder(scratch)) == there_were
