@@ -6,6 +6,7 @@ kernel, so that nothing is asked without it. The container's side tells its call
 
 from __future__ import annotations
 
+import _socket
 import _struct
 import errno
 import posix
@@ -212,6 +213,32 @@ class _Raw:
         return pid, pidfd
 
 
+class _Socket(_socket.socket):
+    """Reports what goes out of it; a function that understands what comes in has words of its own."""
+
+    def bind(self, address: Any) -> None:
+        _told(lambda: f"bind(fd={self.fileno()}, address={_object(address)})", super().bind, address)
+
+    def connect(self, address: Any) -> None:
+        _told(lambda: f"connect(fd={self.fileno()}, address={_object(address)})", super().connect, address)
+
+    def sendmsg(self, buffers: Any, *arguments: Any) -> int:
+        words = lambda: f"sendmsg(fd={self.fileno()}, data={_object(b''.join(buffers))})"  # noqa: E731
+        return int(_told(words, super().sendmsg, buffers, *arguments))
+
+
+class _Sockets:
+    """`_socket`, whose sockets tell."""
+
+    socket = _Socket
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(_socket, name)
+
+    def socketpair(self, *arguments: int) -> tuple[_Socket, ...]:
+        return tuple(_Socket(fileno=end.detach()) for end in _socket.socketpair(*arguments))
+
+
 _NAMES = {number: name for name, number in call.SYS.items()}
 _PLAIN = call.syscall
 _MAKERS: tuple[tuple[str, object, object], ...] = (
@@ -219,6 +246,7 @@ _MAKERS: tuple[tuple[str, object, object], ...] = (
     ("posix", posix, _Traced(posix)),
     ("_signal", _signal, _Traced(_signal)),
     ("_raw", _raw, _Raw()),
+    ("_socket", _socket, _Sockets()),
 )
 
 

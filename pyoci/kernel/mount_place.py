@@ -28,7 +28,7 @@ def place(number: int) -> str | None:
 
 
 def _in_mountinfo(number: int) -> str | None:
-    for line in read_text("/proc/self/mountinfo").splitlines():
+    for line in read_text("/proc/self/mountinfo").split("\n"):
         fields = line.split(" ")
         if fields[0] == str(number):
             return uapi.unescape(fields[4])

@@ -64,6 +64,9 @@ def test_others_tell_theirs(
 TOLD: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "create": (("create", "--bundle", "BUNDLE", "OTHER"), ("clone3(flags=CLONE_NEW", "move_mount(", "rename(")),
     "exec": (("exec", "ID", "/bin/true"), ("clone3(flags=0", "setns(", "setresuid(")),
+    "start": (("start", "CREATED"), ("connect(fd=", "data=b'START'")),
+    "run": (("run", "--detach", "--bundle", "BUNDLE", "OTHER"), ("bind(fd=", "data=b'START'", "unlink(")),
+    "resume": (("resume", "ID"), ("write(",)),
     "kill": (("kill", "ID", "WINCH"), ("pidfd_send_signal(",)),
     "kill all": (("kill", "--all", "ID", "WINCH"), ("pidfd_send_signal(",)),
     "pause": (("pause", "ID"), ("write(",)),
@@ -78,13 +81,22 @@ def test_each_call_that_changes_something_is_told(
     runtime: Runtime, new_bundle: Callable[[], Bundle], scratch: Path, log: tuple[str, ...], command: str
 ) -> None:
     """By whichever module makes it, and by those that are imported only for this command."""
-    bundle, second = new_bundle(), new_bundle()
+    bundle, second, third = new_bundle(), new_bundle(), new_bundle()
     bundle.sleeps()
     second.write()
     container = runtime.start(bundle)
+    if command == "resume":
+        runtime.expect("pause", container.id)
     mounts = scratch / "mounts.json"
     mounts.write_text('[{"destination": "/mnt", "type": "tmpfs", "source": "tmpfs"}]')
-    place = {"ID": container.id, "OTHER": runtime.add(second), "BUNDLE": str(second.path), "FILE": str(mounts)}
+    created = runtime.create(third).id if command == "start" else ""
+    place = {
+        "CREATED": created,
+        "ID": container.id,
+        "OTHER": runtime.add(second),
+        "BUNDLE": str(second.path),
+        "FILE": str(mounts),
+    }
     words, calls = TOLD[command]
     runtime.expect(*(place.get(word, word) for word in words), options=log)
     told = "\n".join(entries(scratch / "log"))
