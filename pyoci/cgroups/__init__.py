@@ -71,6 +71,11 @@ if TYPE_CHECKING:
             those that other containers were made with.
             """
 
+        def thaw_killed(self) -> None:
+            """Have processes that are frozen take the SIGKILL that was sent to init: in v1 they do not before they are
+            thawed, wherever in the container's groups that is, and init does not end before all others have.
+            """
+
         def pids(self) -> list[int]:
             """Every process, nested groups included, sorted."""
 

@@ -122,6 +122,21 @@ class Group:
         next(nested)
         return any(has_mark(group) for group in nested)
 
+    def has_frozen_below(self) -> bool:
+        """v1: whether a group below this one is frozen by itself. Raises CgroupError."""
+        try:
+            fd = self.open()
+        except Gone:
+            return False
+        try:
+            if posix.fstat(fd).st_nlink == 2:  # as `walk.has_nested`, which most containers do without
+                return False
+            from pyoci.cgroups import frozen_below
+
+            return frozen_below.are_there(fd)
+        finally:
+            posix.close(fd)
+
     def is_there(self) -> bool:
         """Whether the path stands for the container's group."""
         try:

@@ -60,6 +60,9 @@ class NoCgroup:
     def kill(self, signal: int) -> None:
         _refuse(f"send signal {signal} to all processes")
 
+    def thaw_killed(self) -> None:
+        pass
+
     def pids(self) -> list[int]:
         return []
 

@@ -182,6 +182,9 @@ class SystemdCgroup:
     def kill(self, signal: int) -> None:
         self._inner.kill(signal)
 
+    def thaw_killed(self) -> None:
+        self._inner.thaw_killed()
+
     def pids(self) -> list[int]:
         return self._inner.pids()
 

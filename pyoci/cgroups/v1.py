@@ -221,6 +221,14 @@ class LegacyCgroup:
     def kill(self, signal: int) -> None:
         self._kill(signal, nested=True)
 
+    def thaw_killed(self) -> None:
+        if self.is_frozen():
+            self.freeze(False)
+        group = self.group_of("freezer")
+        if group is not None and group.has_frozen_below():
+            # all of them, so that none is left that would freeze others again
+            self._kill(files.SIGKILL, nested=True)
+
     def pids(self) -> list[int]:
         return self._listing().pids()
 
@@ -384,8 +392,13 @@ class LegacyCgroup:
                 members.signal_until_quiet(fd, signal, entered)
             else:
                 members.signal_standing_still(self, fd, signal)
-            if signal == files.SIGKILL and self.is_frozen():
-                self._let_die(fd, entered)
+            if signal == files.SIGKILL:
+                if self.is_frozen():
+                    self._let_die(fd, entered)
+                if walk.has_nested(fd):
+                    from pyoci.cgroups import frozen_below
+
+                    frozen_below.thaw(fd, entered)
         finally:
             posix.close(fd)
 

@@ -232,6 +232,10 @@ class UnifiedCgroup:
     def kill(self, signal: int) -> None:
         self._kill(signal, nested=True)
 
+    def thaw_killed(self) -> None:
+        if self.is_frozen():
+            self.freeze(False)
+
     def pids(self) -> list[int]:
         return self.group.pids()
 

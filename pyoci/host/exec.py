@@ -95,12 +95,24 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
         )
         signals.hold()  # too late for an interrupt: whoever goes on lets them through
     except BaseException as error:
+        _let_die(child, group)
         spawn.destroy(child)
         if isinstance(error, PyociError):
             raise _cause(error, entry, state, program, options) from None
         raise
     child.channel.close()
     return child
+
+
+def _let_die(child: spawn.Child, group: cgroups.Cgroup) -> None:
+    """Kill it, and move it back into the container's group: if the container has moved it into one that is frozen, it
+    does not die there (v1).
+    """
+    try:
+        pidfd.send(child.pidfd, signals.KILL)
+        group.add(child.pid)
+    except PyociError:
+        pass  # it has ended, or the container is frozen itself
 
 
 def _limit(plan: ExecPlan, state: State, group: cgroups.Cgroup, child: spawn.Child, inherited: Inherited) -> None:

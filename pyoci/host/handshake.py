@@ -148,6 +148,8 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
     when `group` is frozen or waits for memory for as long as that. With CAP_SYS_PTRACE it may take a copy of the
     channel (pidfd_getfd(2)), which nobody closes: so the process is looked at, too.
     """
+    from pyoci.host import why_stuck
+
     stops = stuck = 0
     poller = select.poll()
     poller.register(child.channel.fd, select.POLLIN)
@@ -165,7 +167,7 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
                 if stops > _STOPS_MAX:
                     raise ContainerError("the container keeps stopping the process that enters it")
                 posix.kill(child.pid, signals.CONT)  # our own child, not waited for yet
-            words = group.why_stuck() if group is not None else ""
+            words = why_stuck.frozen_or_starved(child.pid, group) if group is not None else ""
             stuck = stuck + 1 if words else 0
             if stuck > _STUCK_MAX:
                 raise ContainerError(words)

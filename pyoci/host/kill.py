@@ -45,10 +45,9 @@ def send(state: State, init: int, signal: int, everyone: bool = False) -> None:
             pidfd.send(init, signal)  # it may have been moved out of the cgroup
     elif not pidfd.send(init, signal):
         raise StateError(f"{NOT_RUNNING}: {state.id!r} has stopped")
-    if signal == signals.KILL and status.is_frozen(state):
-        # A frozen task of cgroup v1 does not die before it is thawed.
+    if signal == signals.KILL and state.cgroup:
         try:
-            status.cgroup(state).freeze(False)
+            status.cgroup(state).thaw_killed()
         except CgroupError:
             if status.init_lives(state):
                 raise

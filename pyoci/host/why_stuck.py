@@ -19,4 +19,13 @@ def why(pid: int, cgroup: Cgroup) -> str:
     stat = proc_stat.stat(pid)
     if stat is not None and stat[0] in proc_stat.STOPPED:
         return f"process {pid} is stopped, by a signal or a tracer: the container cannot go on"
-    return cgroup.why_stuck()
+    return frozen_or_starved(pid, cgroup)
+
+
+def frozen_or_starved(pid: int, cgroup: Cgroup) -> str:
+    words = cgroup.why_stuck()
+    if words:
+        return words
+    from pyoci.cgroups import why_stuck
+
+    return why_stuck.moved_and_frozen(pid)

@@ -110,8 +110,9 @@ class FakeGroup:
         for pid in self.members:
             os.kill(pid, signal)
 
-    def freeze(self, frozen: bool) -> None:
-        self.calls.append("freeze" if frozen else "thaw")
+    def thaw_killed(self) -> None:
+        if self.frozen:
+            self.calls.append("thaw killed")
 
     def destroy(self, left: str) -> str:
         self.calls.append(("destroy", left))
@@ -347,7 +348,7 @@ def test_sigkill_thaws_a_paused_container(entry: Entry, init: FakeInit, group: F
     kill(entry, CONT)
     assert group.calls == []
     kill(entry, KILL)
-    assert group.calls == ["thaw"]
+    assert group.calls == ["thaw killed"]
 
 
 # delete
