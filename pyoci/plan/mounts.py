@@ -333,7 +333,7 @@ def _set_attributes(mount: Mount, options: _Options) -> None:
         _set_access_times(mount, options.flags)
     if mount.kind in ("bind", "remount"):
         if options.flags or options.cleared or options.other_flags:
-            mount.attributes_clear |= _EVERY_ATTRIBUTE & ~mount.attributes_set
+            mount.attributes_clear |= (_EVERY_ATTRIBUTE | _attributes(options.cleared)) & ~mount.attributes_set
     elif mount.kind == "cgroup":
         mount.attributes_clear |= _attributes(options.cleared)
 

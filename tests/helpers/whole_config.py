@@ -17,7 +17,8 @@ def full_config() -> dict[str, Any]:
         "scheduler": {"policy": "SCHED_BATCH", "nice": 1, "flags": ["SCHED_FLAG_RESET_ON_FORK"]},
         "execCPUAffinity": {"initial": "0", "final": "0"},
     }
-    config["hostname"] = "h"
+    config["process"]["capabilities"] |= {"inheritable": ["CAP_KILL"], "ambient": ["CAP_KILL"]}
+    config |= {"hostname": "h", "domainname": "d"}
     config["hooks"] = {"poststop": [{"path": "/bin/true", "args": ["true"], "env": ["A=b"], "timeout": 3}]}
     config["annotations"] = {"a": "b"}
     config["linux"] |= {
@@ -26,7 +27,7 @@ def full_config() -> dict[str, Any]:
         "devices": [{"path": "/dev/a", "type": "c", "major": 1, "minor": 3, "fileMode": 420, "uid": 0, "gid": 0}],
         "rootfsPropagation": "private",
         "personality": {"domain": "LINUX"},
-        "timeOffsets": {"monotonic": {"secs": 1, "nanosecs": 2}},
+        "timeOffsets": {clock: {"secs": 1, "nanosecs": 2} for clock in ("monotonic", "boottime")},
         "seccomp": {
             "defaultAction": "SCMP_ACT_ALLOW",
             "architectures": ["SCMP_ARCH_X86_64"],

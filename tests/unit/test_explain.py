@@ -444,7 +444,7 @@ def test_no_field_of_the_plan_is_left_unsaid(record: type[Record]) -> None:
     text = "".join(file.read_text() for file in folder.glob("*.py"))
     silent = {field for field in record._defaults if not re.search(rf"\b(plan|process|program)\.{field}\b", text)}
     assert silent == {*UNSAID[record]}, (
-        f"explain says nothing of these of {record.__name__} (or does by now): a step in pyoci/explain/steps.py is "
+        f"explain says nothing of these of {record.__name__} (or does by now): a step in pyoci/explain/*steps.py is "
         f"missing, or a reason in UNSAID: {silent ^ {*UNSAID[record]}}"
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.schemas import SCHEMAS
 
 from pyoci.errors import ConfigError, UsageError
 from pyoci.plan import exec as exec_plan
@@ -13,7 +15,7 @@ from pyoci.plan import process as process_plan
 from pyoci.plan.exec import Changes
 from pyoci.plan.facts import Facts
 from pyoci.plan.request import Request
-from pyoci.wire.plan import ExecPlan, Plan
+from pyoci.wire.plan import ExecPlan, Plan, Process
 
 FACTS = Facts(uid=0, gid=0, capabilities=(1 << 41) - 1, apparmor=True, selinux=True)
 KILL, CHOWN = 1 << 5, 1 << 0
@@ -141,7 +143,9 @@ class TestDocument:
     def test_each_property_it_does_not_name(self, name: str) -> None:
         made = document(OWN, document=self.FILE)
         others = {"user": {"uid": 0, "gid": 0, "umask": OWN["user"]["umask"]}}  # of the user only this
-        assert made.get(name) == (OWN[name] if name in self.INHERITED else others.get(name))
+        assert made.get(name) == (OWN[name] if name in self.INHERITED else others.get(name)), (
+            "INHERITED of this class and _INHERITED of plan/exec.py differ"
+        )
 
     @pytest.mark.parametrize("name", INHERITED)
     def test_each_property_it_names(self, name: str) -> None:
@@ -196,6 +200,8 @@ class TestPlan:
         assert process.cpu_affinity == ("0", "1")
         assert process.seccomp is not None
         assert process.keyring is not None
+        default = {field for field, value in Process._defaults.items() if getattr(process, field) == value}
+        assert default == {"keep_groups", "preserve_fds"}, "these of Process are of an annotation, and of an option"
         assert plan.namespaces == ["pid", "mount"]
         assert plan.personality == 8
         assert plan.memory_policy is not None
@@ -295,3 +301,40 @@ def test_what_a_further_process_has_is_carried_out() -> None:
     files = ("host/exec.py", "host/spawn.py", "host/handshake.py", "init/exec_sequence.py")
     text = "".join((folder / file).read_text() for file in files)
     assert not [field for field in ExecPlan._defaults if f"plan.{field}" not in text]
+
+
+# Properties of `process` that a document of --process has of its own, or not at all.
+OF_THE_DOCUMENT = ("args", "commandLine", "consoleSize", "cwd", "env", "noNewPrivileges", "terminal", "user")
+PROPERTIES = {*SCHEMAS["config"]["definitions"]["process"]["properties"]}
+
+
+def test_each_property_of_a_process_is_in_the_table_of_this_file() -> None:
+    assert {*OWN} == PROPERTIES - {"commandLine"}, "OWN of this file has a value for each property of the schema"
+
+
+def test_each_property_of_a_process_is_inherited_or_of_the_document() -> None:
+    differ = {*exec_plan._INHERITED, *OF_THE_DOCUMENT} ^ PROPERTIES
+    assert not differ, f"{differ}: into _INHERITED of plan/exec.py, or into OF_THE_DOCUMENT of this file"
+
+
+# Steps that only one of the two orders has, and why.
+OF_ONE_ORDER = {
+    **dict.fromkeys(("main.report", "waiting.for_start", "rights.listen"), "a created container waits for start"),
+    **dict.fromkeys(("hooks.create_container", "hooks.run"), "hooks are of the container's own life"),
+    "working_directory.make": "exec makes nothing in the root",
+    "limits.raise_hard_limits": "host/exec.py does it, or limits_itself",
+    "rights.label": "execute.prepare does it at once, where no start is waited for",
+    **dict.fromkeys(("bootstrap.join_all", "bootstrap.set_affinity"), "init has its own namespaces, and all CPUs"),
+}
+
+
+def test_exec_has_each_step_of_create_or_a_reason() -> None:
+    """Those that set up the process: a property that is applied by `create` alone would be missing in `exec`."""
+    folder = Path(exec_plan.__file__).parents[1] / "init"
+    modules = "bootstrap|confine|execute|hooks|limits|main|rights|terminal|user|waiting|working_directory"
+    steps, of_exec = (
+        {*re.findall(rf"(?<!\.)\b((?:{modules})\.\w+)\(", (folder / file).read_text())}
+        for file in ("sequence.py", "exec_sequence.py")
+    )
+    differ = (steps ^ of_exec) ^ {*OF_ONE_ORDER}
+    assert not differ, f"{differ}: into init/sequence.py and init/exec_sequence.py, or with a reason into OF_ONE_ORDER"

@@ -86,13 +86,22 @@ def test_flags(kind: str, option: str) -> None:
     assert mount.attributes_set == (attribute if is_set and not late else 0)
     assert mount.cleared_by_name == (0 if is_set else flag)
     if kind in BIND or kind.startswith("remount"):
-        assert mount.attributes_clear == EVERY & ~(attribute if is_set else 0)
+        assert mount.attributes_clear == (EVERY | attribute) & ~(attribute if is_set else 0)
     elif kind == "cgroup":
         assert mount.attributes_clear == (0 if is_set else attribute)
     else:
         assert mount.attributes_clear == 0
     assert mount.superblock == (("ro",) if option == "ro" and kind in SUPERBLOCK_RO else ())
     assert mount.data == () and mount.classic_flags == 0
+
+
+@pytest.mark.parametrize("kind", [*BIND, "remount"])
+def test_a_flag_of_a_younger_kernel_is_cleared_where_its_option_says_so(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mounts, "_EVERY_ATTRIBUTE", EVERY & ~NOSYMFOLLOW)
+    assert with_option(kind, "symfollow").attributes_clear == EVERY
+    assert with_option(kind, "rw").attributes_clear == EVERY & ~NOSYMFOLLOW
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -459,7 +468,7 @@ def test_every_flag_is_in_the_tables_of_this_file() -> None:
     tested = {"FLAGS": {*FLAGS} | access_times, "RECURSIVE": {*RECURSIVE}, "PROPAGATION": {*PROPAGATION}}
     planned = {"FLAGS": mounts._FLAGS, "RECURSIVE": mounts._RECURSIVE, "PROPAGATION": mounts._PROPAGATION}
     differ = {table: tested[table] ^ {*planned[table]} for table in tested}  # type: ignore[misc]
-    assert not any(differ.values()), differ
+    assert not any(differ.values()), f"rows of this file's tables are missing, or too many: {differ}"
 
 
 def test_each_bind_mount_needs_only_what_the_oldest_kernel_has() -> None:

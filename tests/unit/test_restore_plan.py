@@ -363,7 +363,9 @@ def test_no_flag_of_a_mount_is_lost(name: str) -> None:
     plan = plan_of(mounts=[{"destination": "/t", "type": "tmpfs", "source": "tmpfs", "options": [name]}])
     staged = [(True, mount) for mount in mountinfo.parse("\n".join([ROOT, "23 20 0:51 / /t rw - tmpfs pyoci:0 rw"]))]
     without = mountinfo.parse("\n".join([ROOT, "23 20 0:51 / /t rw,relatime - tmpfs tmpfs rw"]))
-    assert restore.mounts_differ(plan, staged, without) == f"'/t': it is mounted without {name}"
+    assert restore.mounts_differ(plan, staged, without) == f"'/t': it is mounted without {name}", (
+        "a flag that takes something away is missing in _FLAGS of plan/restore.py"
+    )
 
 
 @pytest.mark.parametrize(("options", "why"), [("ro", ""), ("rw,nodev", "'/sys/fs/cgroup': it is mounted without ro")])

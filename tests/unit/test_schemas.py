@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import fake_init, schemas
+from helpers import fake_init, schemas, whole_config
 from helpers.schema_documents import documents
 from helpers.schemas import SCHEMAS
 from hypothesis import HealthCheck, given, settings
@@ -282,6 +282,48 @@ def test_generated_check_agrees_with_jsonschema(data: st.DataObject, kind: str) 
     if kind == "linux":
         document, kind = {"ociVersion": "1.0.0", "linux": document}, "config"
     assert is_valid(document, kind) == (not problems(document, kind))
+
+
+# Properties that the config of everything cannot have, and why.
+NOT_OF_EVERYTHING = {
+    **dict.fromkeys(("freebsd", "solaris", "vm", "windows", "zos"), "another platform"),
+    **dict.fromkeys(("process/commandLine", "process/user/username", "linux/personality/flags"), "refused, or ignored"),
+    **dict.fromkeys(
+        (f"process/scheduler/{name}" for name in ("deadline", "period", "priority", "runtime")), "a policy"
+    ),
+    **dict.fromkeys((f"linux/resources/cpu/realtime{name}" for name in ("Period", "Runtime")), "of cgroup v1"),
+    **dict.fromkeys((f"linux/resources/memory/{name}" for name in ("kernel", "kernelTCP", "swappiness")), "of v1"),
+    "linux/namespaces/*/path": "a namespace that is there",
+    "linux/seccomp/defaultErrnoRet": "of another default action",
+}
+
+
+def properties(schema: dict[str, Any], place: str = "") -> Iterator[str]:
+    if "$ref" in schema:
+        schema = SCHEMAS["config"]["definitions"][schema["$ref"].rpartition("/")[2]]
+    for name, member in schema.get("properties", {}).items():
+        yield f"{place}{name}"
+        yield from properties(member, f"{place}{name}/")
+    for members in ("items", "additionalProperties"):
+        if isinstance(schema.get(members), dict):
+            yield from properties(schema[members], f"{place}*/")
+
+
+def values(value: Any, place: str = "") -> Iterator[str]:
+    members = value.items() if isinstance(value, dict) else [("*", member) for member in value]
+    for name, member in members:
+        for step in (name, "*"):
+            yield f"{place}{step}"
+            if isinstance(member, dict | list):
+                yield from values(member, f"{place}{step}/")
+
+
+def test_the_config_of_everything_has_each_property() -> None:
+    missing = {*properties(SCHEMAS["config"])} - {*values(whole_config.everything())}
+    assert not missing ^ {*NOT_OF_EVERYTHING}, (
+        f"{missing ^ {*NOT_OF_EVERYTHING}}: into everything() of tests/helpers/whole_config.py, or with a reason into "
+        "NOT_OF_EVERYTHING"
+    )
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)
