@@ -22,18 +22,22 @@ if TYPE_CHECKING:
 
 # config-linux.md, "Default Devices", and the pseudo terminals: a container's /dev/console is one of them, and 5:1 is
 # the host's. Making a node is harmless, opening it is what counts.
+# (major, minor, name below /dev); as runc and crun: net/tun gives no power without CAP_NET_ADMIN
+DEFAULT_DEVICES: tuple[tuple[int, int | None, str], ...] = (
+    (1, 3, "null"),
+    (1, 5, "zero"),
+    (1, 7, "full"),
+    (1, 8, "random"),
+    (1, 9, "urandom"),
+    (5, 0, "tty"),
+    (5, 2, "ptmx"),
+    (10, 200, "net/tun"),
+    (136, None, "pts"),
+)
 DEFAULT_RULES: tuple[Rule, ...] = (
     (True, "c", None, None, "m"),
     (True, "b", None, None, "m"),
-    (True, "c", 1, 3, "rwm"),  # /dev/null
-    (True, "c", 1, 5, "rwm"),  # /dev/zero
-    (True, "c", 1, 7, "rwm"),  # /dev/full
-    (True, "c", 1, 8, "rwm"),  # /dev/random
-    (True, "c", 1, 9, "rwm"),  # /dev/urandom
-    (True, "c", 5, 0, "rwm"),  # /dev/tty
-    (True, "c", 5, 2, "rwm"),  # /dev/ptmx
-    (True, "c", 10, 200, "rwm"),  # /dev/net/tun, as runc and crun: it gives no power without CAP_NET_ADMIN
-    (True, "c", 136, None, "rwm"),  # /dev/pts/N
+    *((True, "c", major, minor, "rwm") for major, minor, _ in DEFAULT_DEVICES),
 )
 _ALL_ACCESS = "rwm"
 

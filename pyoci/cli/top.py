@@ -12,8 +12,7 @@ from __future__ import annotations
 import time
 
 from pyoci import jsontext
-from pyoci.cli import output
-from pyoci.cli.events import duration
+from pyoci.cli import duration, output
 from pyoci.cli.options import Call, Option
 from pyoci.errors import PyociError
 from pyoci.record import to_builtins
@@ -29,7 +28,7 @@ OPTIONS = (
 
 
 def run(call: Call) -> int:
-    interval = duration(call.options["interval"])
+    interval = duration.seconds("interval", call.options["interval"])
     watch = Watch(call.settings.root, call.args)
     watch.check()
     once = call.options["once"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyoci.cgroups import resources_v1, resources_v2
-from pyoci.cgroups.devices import DEFAULT_RULES, rules_of, text_of
+from pyoci.cgroups.devices import DEFAULT_DEVICES, DEFAULT_RULES, rules_of, text_of
 from pyoci.explain import file_steps, process_steps
 from pyoci.explain.model import Step
 from pyoci.spec.rules import escape
@@ -106,7 +106,7 @@ def _device_rules(entries: list[dict[str, Any]] | None, layout: str) -> Iterator
     for rule in rules:
         word = "allow" if rule[0] else "deny"
         yield Step(stage="cgroup", pointer=pointer, action=f"{word} device {text_of(rule)}", kernel=means)
-    names = "null, zero, full, random, urandom, tty, console, ptmx, pts, net/tun"
+    names = ", ".join(name for _, _, name in DEFAULT_DEVICES)
     yield Step(stage="cgroup", pointer="", action=f"allow the usual devices: {names}", kernel=means)
 
 

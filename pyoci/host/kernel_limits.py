@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
+from pyoci.kernel.uapi import NAMESPACE_FILES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-# user_namespaces(7): each user namespace has limits of its own, and those around it hold, too.
-_SYSCTLS = {
-    "user": "max_user_namespaces",
-    "pid": "max_pid_namespaces",
-    "network": "max_net_namespaces",
-    "ipc": "max_ipc_namespaces",
-    "uts": "max_uts_namespaces",
-    "mount": "max_mnt_namespaces",
-    "cgroup": "max_cgroup_namespaces",
-    "time": "max_time_namespaces",
-}
 
 
 def words(text: str, read: Callable[[str], str]) -> str:
     """The words to follow the error `text`; empty where it has no such limit. `read` gives a file's text."""
     if "(ENOSPC)" in text and text.startswith(("clone3 namespaces=", "unshare ")):
         asked = text.partition("namespaces=")[2].partition(":")[0].split("|") if "=" in text else text.split(" ")
-        return _namespaces([kind for kind in asked if kind in _SYSCTLS], read)
+        return _namespaces([kind for kind in asked if kind in NAMESPACE_FILES], read)
     if "(ENOSPC)" in text and ("bind " in text or "fsmount " in text):
         # a mount that is attached nowhere yet is in a mount namespace of its own
         if _is_zero("mount", read):
@@ -52,4 +42,5 @@ def _is_zero(kind: str, read: Callable[[str], str]) -> bool:
 
 
 def _path(kind: str) -> str:
-    return f"/proc/sys/user/{_SYSCTLS[kind]}"
+    """user_namespaces(7): each user namespace has limits of its own, and those around it hold, too."""
+    return f"/proc/sys/user/max_{NAMESPACE_FILES[kind]}_namespaces"

@@ -13,7 +13,7 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
-# config.md name of a namespace type -> clone flag, and -> its file below /proc/PID/ns
+# name of a type of namespace (config-linux.md) -> its flag of clone3(2)
 NAMESPACE_FLAGS = {
     "user": CLONE_NEWUSER,
     "pid": CLONE_NEWPID,
@@ -24,16 +24,8 @@ NAMESPACE_FLAGS = {
     "cgroup": CLONE_NEWCGROUP,
     "mount": CLONE_NEWNS,
 }
-NAMESPACE_FILES = {
-    "user": "user",
-    "pid": "pid",
-    "network": "net",
-    "ipc": "ipc",
-    "uts": "uts",
-    "time": "time",
-    "cgroup": "cgroup",
-    "mount": "mnt",
-}
+# ... -> its file below /proc/PID/ns
+NAMESPACE_FILES = {kind: {"network": "net", "mount": "mnt"}.get(kind, kind) for kind in NAMESPACE_FLAGS}
 
 # fcntl.h
 AT_FDCWD = -100

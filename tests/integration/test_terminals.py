@@ -181,7 +181,7 @@ def test_a_command_on_a_terminal_and_in_a_pipe(
 
 
 def test_no_command_is_left_out() -> None:
-    assert list(TYPED) == list(main.COMMANDS)
+    assert list(TYPED) == list(main.COMMANDS), "TYPED of this file has a row for each command, in the order of COMMANDS"
 
 
 # -- on and on, until Ctrl-C -----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pyoci.cli import events, options, update
+from pyoci.cli import duration, options, update
 from pyoci.errors import ConfigError, PyociError, UsageError
 from pyoci.host import ps
 
@@ -87,18 +87,13 @@ def test_a_file_of_resources_is_checked(tmp_path: Path) -> None:
     ("text", "seconds"), [("5s", 5), ("500ms", 0.5), ("1m30s", 90), ("1h", 3600), ("0.5s", 0.5), ("1us", 1e-6)]
 )
 def test_durations(text: str, seconds: float) -> None:
-    assert events.duration(text) == pytest.approx(seconds)
-
-
-def test_an_empty_interval_is_no_duration() -> None:
-    with pytest.raises(UsageError, match="is not a duration"):
-        events.duration("")
+    assert duration.seconds("interval", text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("text", ["", "5", "s", "0s", "-1s", "5x", "1.2.3s", "5 s", "9999999h", "9" * 400 + "s"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="interval"):
-        events.duration(text)
+    with pytest.raises(UsageError, match=r"^option --timeout: "):
+        duration.seconds("timeout", text)
 
 
 PS = "UID          PID    PPID CMD\nroot          12       1 sh -c 13\nroot         112       1 x\n"

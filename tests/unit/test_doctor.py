@@ -15,6 +15,7 @@ from jsonschema import Draft7Validator
 from pyoci.doctor import engines, judge, probe, words
 from pyoci.doctor.model import CALLS, LIMITED, MISSING, NAMESPACES, OK, Check, Engine, Host
 from pyoci.errors import PyociError
+from pyoci.kernel import uapi
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "schemas/doctor.json").read_text())
 ENGINE = Engine(name="podman", program="/usr/bin/podman")
@@ -264,6 +265,10 @@ def test_attempt_tells_why_it_failed() -> None:
 
 def test_everything_that_is_judged_is_tried() -> None:
     seen = probe.look("/run/pyoci", "1.0")
+    assert {*NAMESPACES} == {*uapi.NAMESPACE_FLAGS}, (
+        "NAMESPACES of doctor/model.py and NAMESPACE_FLAGS of kernel/uapi.py"
+    )
+    assert {*judge._KERNEL_OPTION} >= {*NAMESPACES} - {"user"}, "_KERNEL_OPTION of doctor/judge.py"
     assert set(seen.tried) == {*NAMESPACES, *CALLS}
     assert set(seen.libraries) == set(judge._LIBRARIES)
     assert judge.checks(seen)

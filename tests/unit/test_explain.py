@@ -454,6 +454,7 @@ def test_each_type_of_namespace(kind: str) -> None:
     config = careful()
     config["linux"]["namespaces"] = [{"type": kind, "path": "/run/ns"}]
     plan = planned({**config, "linux": {**config["linux"], "namespaces": []}})
+    assert kind in steps._OWN, "_OWN of explain/steps.py"
     joined, *_ = (step for step in steps.steps(config, plan, "v2") if step.stage == "namespaces")
     flag = joined.kernel.removeprefix("setns ")
     assert getattr(uapi, flag) == uapi.NAMESPACE_FLAGS[kind]

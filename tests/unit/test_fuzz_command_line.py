@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyoci import log
-from pyoci.cli import events, options, update
+from pyoci.cli import duration, options, update
 from pyoci.cli import main as cli
 from pyoci.errors import PyociError
 from pyoci.state.store import Store
@@ -126,7 +126,7 @@ def test_numbers(text: str) -> None:
     for read in (
         lambda: update.size("memory", text),
         lambda: options.number("x", text),
-        lambda: events.duration(text),
+        lambda: duration.seconds("x", text),
     ):
         try:
             found: Any = read()

@@ -49,4 +49,8 @@ def test_words(text: str, words: str) -> None:
 
 
 def test_every_namespace_has_its_sysctl() -> None:
-    assert set(kernel_limits._SYSCTLS) == set(uapi.NAMESPACE_FLAGS)
+    """user_namespaces(7) lists them."""
+    names = {"user", "pid", "net", "ipc", "uts", "mnt", "cgroup", "time"}
+    assert {kernel_limits._path(kind) for kind in uapi.NAMESPACE_FLAGS} == {
+        f"{SYSCTLS}{name}_namespaces" for name in names
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers.schemas import SCHEMAS
 
 from pyoci.errors import ConfigError
 from pyoci.kernel import uapi
@@ -21,6 +22,13 @@ def linux(*new: str, **joined: str) -> dict[str, Any]:
     entries: list[dict[str, str]] = [{"type": kind} for kind in new]
     entries += [{"type": kind, "path": path} for kind, path in joined.items()]
     return {"namespaces": entries, "uidMappings": MAP, "gidMappings": MAP[:1]}
+
+
+def test_each_type_of_the_schemas_has_its_flag() -> None:
+    types = SCHEMAS["config"]["definitions"]["linux"]["properties"]["namespaces"]["items"]["properties"]["type"]
+    features = SCHEMAS["features"]["properties"]["linux"]["properties"]["namespaces"]["items"]
+    assert {*types["enum"]} == {*uapi.NAMESPACE_FLAGS}, "schemas/config.json and NAMESPACE_FLAGS of kernel/uapi.py"
+    assert {*features["enum"]} == {*uapi.NAMESPACE_FLAGS}, "schemas/features.json and NAMESPACE_FLAGS of kernel/uapi.py"
 
 
 def test_new_and_joined_in_their_order() -> None:
