@@ -11,7 +11,7 @@ import select
 import time
 
 from pyoci.errors import SyscallError, reason
-from pyoci.kernel import LONGEST_POLL, deferred, pidfd, process, signals, write_all
+from pyoci.kernel import LATE_SIGNAL, deferred, pidfd, process, signals, write_all
 from pyoci.record import Record
 
 TYPE_CHECKING = False
@@ -186,8 +186,8 @@ def _watch(pid: int, output: int, timeout: float | None) -> tuple[bytes, bool]:
         tail = b""
         timed_out = False
         while True:
-            left = None if end is None else min(LONGEST_POLL, max(0.0, end - time.monotonic()))
-            ready = dict(poller.poll(None if left is None else left * 1000))
+            left = LATE_SIGNAL if end is None else min(LATE_SIGNAL, max(0.0, end - time.monotonic()))
+            ready = dict(poller.poll(left * 1000))
             if output in ready and not (chunk := _read(output)):
                 poller.unregister(output)
             elif output in ready:

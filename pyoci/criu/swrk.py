@@ -12,7 +12,7 @@ import posix
 from pyoci import phase
 from pyoci.criu import codec, rpc
 from pyoci.errors import CriuError, PyociError, SyscallError, UnsupportedError, reason
-from pyoci.kernel import process, scm_rights, signals
+from pyoci.kernel import LATE_SIGNAL, process, scm_rights, signals
 from pyoci.kernel.pidfd import wait as wait_for_exit
 from pyoci.wire import messages
 
@@ -32,7 +32,7 @@ _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 # Seconds: what is left to do is little then. criu hangs when it fails there: it waits for the end of the first process
 # of a PID namespace, which waits until criu has reaped the other ones, which it traces.
 _PATIENCE_ONCE_RESTORED = 60.0
-_STEP = 1.0  # seconds between two looks whether criu can go on
+_STEP = LATE_SIGNAL  # between two looks whether criu can go on
 _PACKET_MAX = 1 << 20
 _PATIENCE = 60.0  # seconds in which a criu that has lost its caller may undo what it did
 _SIGNALS = (_signal.SIGPIPE, _signal.SIGXFSZ)  # Python ignores them, and what is ignored stays so over execve(2)
@@ -94,6 +94,7 @@ class Conversation:
             theirs.close()
             its_channel.close()
             posix.close(executable)
+            channel.watch()
             _listen(channel, on_message)
         except BaseException:
             self.close()
@@ -202,7 +203,7 @@ class Conversation:
     def _wait(self) -> tuple[bytes, list[tuple[int, int, bytes]], int]:
         """The next packet. Raises OSError, CriuError when criu cannot go on, or has had its time."""
         step = min(_STEP, self._patience or _STEP)
-        self._socket.settimeout(step if self._trouble or self._patience else None)
+        self._socket.settimeout(step)
         waited = stuck = 0.0
         while True:
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import PyociError, SyscallError
-from pyoci.kernel import namespace, process, procfs, signals, uapi
+from pyoci.kernel import namespace, pidfd, process, procfs, signals, uapi
 from pyoci.kernel.call import shown
 from pyoci.wire.plan import IdMapping, UserNamespace
 
@@ -60,6 +60,7 @@ def _run(tool: str, pid: int, mappings: list[IdMapping]) -> None:
             # without the caller's mask, which Delayed has changed
             environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
             child = posix.posix_spawn(f"{directory}/{tool}", arguments, environment, setsigmask=())
+        pidfd.until_exit(child)
         _, status = posix.waitpid(child, 0)
     except BaseException:  # it asks a directory service that does not answer, and a signal has asked us to end
         if child > 0:
@@ -76,7 +77,7 @@ def namespace_of(user: UserNamespace, proc_fd: int) -> int:
     """A descriptor of a user namespace with these mappings and nobody in it: for idmapped mounts."""
     reader, writer = posix.pipe()
     with signals.Delayed():
-        pid, pidfd = process.clone(uapi.CLONE_NEWUSER)
+        pid, fd = process.clone(uapi.CLONE_NEWUSER)
         if pid == 0:
             try:
                 posix.close(writer)
@@ -90,4 +91,4 @@ def namespace_of(user: UserNamespace, proc_fd: int) -> int:
     finally:
         posix.close(writer)
         posix.waitpid(pid, 0)
-        posix.close(pidfd)
+        posix.close(fd)

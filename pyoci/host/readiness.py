@@ -14,7 +14,7 @@ import select
 
 from pyoci import log, phase
 from pyoci.errors import SyscallError, reason
-from pyoci.kernel import scm_rights
+from pyoci.kernel import LATE_SIGNAL, scm_rights
 from pyoci.plan.readiness import SOCKET
 from pyoci.state import status
 from pyoci.state.store import READINESS_FOLDER
@@ -54,7 +54,7 @@ class Readiness:
         poller.register(self.fd, select.POLLIN)
         poller.register(self._init, select.POLLIN)
         while True:
-            ready = {fd for fd, _ in poller.poll()}
+            ready = {fd for fd, _ in poller.poll(LATE_SIGNAL * 1000)}
             if self.fd in ready:
                 if self.pass_on(stay=False):
                     return

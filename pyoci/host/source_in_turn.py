@@ -29,6 +29,7 @@ def open_for(plan: Plan, text: str, pid: int, proc_fd: int) -> int:
             if child == 0:
                 _send(plan, index, pid, proc_fd, helper)
         helper.close()
+        host.watch()
         return host.expect(messages.TREE)[2]
     except BaseException:
         if child > 0:

@@ -244,6 +244,7 @@ def change_mounts(plan: Plan, action: str, inherited: Inherited) -> Child:
             host.close()
             main.run_in(inherited, container, lambda channel: mounts_sequence.change(plan, action, inherited, channel))
     container.close()
+    host.watch()
     return Child(pid=pid, pidfd=pidfd, channel=host)
 
 

@@ -56,7 +56,6 @@ def create(plan: Plan, inherited: Inherited, channel: Channel, document: dict[st
 
     # created; the runtime is gone, `pyoci start` comes next
     phase("wait for start")
-    signals.end_when_asked()
     starter = waiting.for_start(inherited.start_fd)
     phase("confine and execute")
     try:
@@ -202,6 +201,7 @@ def _wait_for_start(
     before = [*(first or ()), *limits.own(planned)]
     calls = execute.prepare(path, planned, env, rights, start_fd, channel.fd, first=before)
     if first is not None:
+        signals.end_when_asked()
         deferred.end_in_child(calls, channel.fd, start_fd)
     _hand_over(channel)
     phase("wait for start")
@@ -213,6 +213,7 @@ def _hand_over(channel: Channel, unseen: bool = False) -> None:
 
     `unseen`: init is a child, as with `deferred.end_in_child`, but one that still needs Python.
     """
+    signals.end_when_asked()  # before READY: once `create` has said that it is made, `kill` must reach it
     if unseen:
         pid, _ = process.clone(uapi.CLONE_PARENT)
         if pid:
@@ -238,7 +239,6 @@ def _wait_without_process(plan: Plan, inherited: Inherited, channel: Channel, un
     capabilities.set(0, 0, 0)
     process.forget_caller()
     _hand_over(channel, unseen)
-    signals.end_when_asked()
     while True:
         starter = waiting.for_start(inherited.start_fd)
         starter.send(messages.ERROR, messages.report(ContainerError(f"start {plan.container_id}: no process is set")))

@@ -9,6 +9,9 @@ FAILED_CALL = "call"
 FAILED_PROGRAM = "program"
 # Seconds; poll(2) counts milliseconds in an int. Whoever waits longer polls again.
 LONGEST_POLL = 86400.0
+# Seconds that a wait lasts at once where a signal is to end it; then it is begun again. Python notes a signal and calls
+# its handler between two of its own instructions: where it comes right before the system call, that is after the call.
+LATE_SIGNAL = 1.0
 _READ = 1 << 16  # bytes
 
 

@@ -54,13 +54,23 @@ static void end_by_signal(int number)
 
 /* The kernel drops a signal that PID 1 has no handler for (pid_namespaces(7)): a created container would only end by
  * KILL. runc's ends, since Go handles these. execve(2) takes the handlers away. */
-static void end_when_asked(void)
+PyObject *raw_end_when_asked(PyObject *module, PyObject *nothing)
 {
     static const int asking[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     struct sigaction action = {.sa_handler = end_by_signal};
+    PyObject *ignored = PyList_New(0);
 
-    for (size_t i = 0; i < sizeof asking / sizeof *asking; i++)
-        sigaction(asking[i], &action, NULL);
+    (void)module, (void)nothing;
+    for (size_t i = 0; i < sizeof asking / sizeof *asking && ignored; i++) {
+        struct sigaction before = {0};
+        if (sigaction(asking[i], &action, &before) < 0 || before.sa_handler != SIG_IGN)
+            continue;
+        PyObject *number = PyLong_FromLong(asking[i]);
+        if (!number || PyList_Append(ignored, number) < 0)
+            Py_CLEAR(ignored);
+        Py_XDECREF(number);
+    }
+    return ignored;
 }
 
 /* Whether it is a socket, and its other end has not been closed: by a `start` that has given up, or was killed. What a
@@ -232,7 +242,6 @@ PyObject *raw_end(PyObject *module, PyObject *args)
     if (start_fd >= 0) {
         if (in_child)
             close(report_fd);
-        end_when_asked();
         report_fd = wait_for_start(start_fd);
         close(start_fd);
     }

@@ -5,6 +5,7 @@
 #include <Python.h>
 
 PyObject *raw_end(PyObject *module, PyObject *args);
+PyObject *raw_end_when_asked(PyObject *module, PyObject *nothing);
 PyObject *raw_forget_caller(PyObject *module, PyObject *nothing);
 
 /* What only the program can do, since it knows where all of Python's memory is and where the kernel has put its caller's

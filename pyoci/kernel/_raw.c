@@ -241,6 +241,8 @@ static PyMethodDef raw_methods[] = {
     {"end", raw_end, METH_VARARGS,
      "end(start_fd, report_fd, in_child, block, relocations, table, count): make the calls of kernel/deferred.py, and "
      "exit."},
+    {"end_when_asked", raw_end_when_asked, METH_NOARGS,
+     "end_when_asked() -> numbers: signals that ask to end do; those that were ignored."},
     {"forget_caller", raw_forget_caller, METH_NOARGS,
      "forget_caller(): the command line and environment that ps(1) shows are the caller's no more."},
     {NULL, NULL, 0, NULL},

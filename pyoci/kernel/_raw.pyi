@@ -33,6 +33,9 @@ def end(
     OSError only when there is no memory to begin with.
     """
 
+def end_when_asked() -> list[int]:
+    """Have SIGHUP, SIGINT, SIGQUIT and SIGTERM end this process at once, without Python; those that were ignored."""
+
 def forget_caller() -> None:
     """Overwrite the command line and the environment that /proc/PID/cmdline and environ show of this process.
 

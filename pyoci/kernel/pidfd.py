@@ -6,7 +6,7 @@ import errno
 import posix
 
 from pyoci.errors import SyscallError
-from pyoci.kernel import proc_stat
+from pyoci.kernel import LATE_SIGNAL, proc_stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +54,16 @@ def wait(fd: int, timeout: float) -> bool:
     poller = select.poll()
     poller.register(fd, select.POLLIN)
     return bool(poller.poll(timeout * 1000))
+
+
+def until_exit(child: int) -> None:
+    """Wait for a child that ends when it likes; a signal ends the wait."""
+    fd = posix.pidfd_open(child)
+    try:
+        while not wait(fd, LATE_SIGNAL):
+            pass
+    finally:
+        posix.close(fd)
 
 
 def reap(pid: int, patience: float) -> int | None:

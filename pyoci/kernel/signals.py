@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import posix
+from pyoci.kernel import _raw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
-    from typing import NoReturn
 else:
     import _signal
 
@@ -57,14 +56,12 @@ def name(number: int) -> str:
 
 
 def end_when_asked() -> None:
-    """Exit upon a signal that asks for it, as PID 1, too: the kernel drops what that has no handler for."""
-    for asking in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM):
-        if _signal.signal(asking, _end) == _signal.SIG_IGN:
-            ignored.add(asking)
+    """Exit upon a signal that asks for it, as PID 1, too: the kernel drops what that has no handler for.
 
-
-def _end(signal: int, _frame: object) -> NoReturn:
-    posix._exit(128 + signal)  # as shells count
+    In C, since Python's handler of a signal that comes right before a wait is called after it. execve(2) takes the
+    handlers away.
+    """
+    ignored.update(_raw.end_when_asked())
 
 
 def hold() -> None:

@@ -80,12 +80,13 @@ class Channel:
         except OSError as error:
             raise SyscallError(error.errno or 0, f"send {kind} to the other side") from None
 
-    def watch(self, trouble: Callable[[], str | None]) -> None:
+    def watch(self, trouble: Callable[[], str | None] | None = None) -> None:
         """Have `receive` ask every second of waiting why the other side does not go on.
 
         When `trouble` has had an answer for PATIENCE seconds, `receive` raises it as ContainerError. The answer None
         means that the other side is gone, although somebody keeps a copy of its end open: `receive` says so at once.
-        Another `trouble` takes the place of the former one.
+        Another `trouble` takes the place of the former one. Without one, a second is what a signal may have to wait
+        (kernel.LATE_SIGNAL).
         """
         if self._trouble is None:
             self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, _ONE_SECOND)

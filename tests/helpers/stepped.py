@@ -52,7 +52,7 @@ class Stepped:
                 stdin=null,
                 stdout=null,
                 stderr=said,
-                preexec_fn=lambda: _ptrace(_PTRACE_TRACEME, 0),  # noqa: PLW1509  # no threads here
+                preexec_fn=lambda: ptrace(_PTRACE_TRACEME, 0),  # noqa: PLW1509  # no threads here
             )
         self.pid = self._process.pid
         self.status: int | None = None
@@ -68,11 +68,11 @@ class Stepped:
 
     def __iter__(self) -> Iterator[int]:
         os.waitpid(self.pid, 0)  # its execve
-        _ptrace(_PTRACE_SETOPTIONS, self.pid, _PTRACE_O_TRACESYSGOOD | _PTRACE_O_EXITKILL)
+        ptrace(_PTRACE_SETOPTIONS, self.pid, _PTRACE_O_TRACESYSGOOD | _PTRACE_O_EXITKILL)
         step, forwarded = 0, 0
         while True:
             with contextlib.suppress(ProcessLookupError):  # it was killed where it stood
-                _ptrace(_PTRACE_SYSCALL, self.pid, forwarded)
+                ptrace(_PTRACE_SYSCALL, self.pid, forwarded)
             _, status = os.waitpid(self.pid, 0)
             if not os.WIFSTOPPED(status):
                 self.status = os.waitstatus_to_exitcode(status)
@@ -86,7 +86,7 @@ class Stepped:
     def entered(self) -> tuple[int, list[int]] | None:
         """The number and the arguments of the call that it stands before; None once it has returned from one."""
         info = (ctypes.c_uint64 * 11)()  # struct ptrace_syscall_info
-        _ptrace(_PTRACE_GET_SYSCALL_INFO, self.pid, ctypes.addressof(info), ctypes.sizeof(info))
+        ptrace(_PTRACE_GET_SYSCALL_INFO, self.pid, ctypes.addressof(info), ctypes.sizeof(info))
         return (info[3], list(info[4:10])) if info[0] & 0xFF == 1 else None
 
     def changes(self) -> Iterator[int]:
@@ -108,6 +108,6 @@ def _may_change(number: int, arguments: list[int]) -> bool:
     return number not in _QUIET_NUMBERS and not (number == WRITE and arguments[0] <= 2)
 
 
-def _ptrace(request: int, pid: int, data: int = 0, size: int | None = None) -> None:
+def ptrace(request: int, pid: int, data: int = 0, size: int | None = None) -> None:
     if _libc.ptrace(request, pid, size, data) < 0:
         raise OSError(ctypes.get_errno(), f"ptrace {request}")

@@ -120,7 +120,8 @@ def test_delete_removes_what_the_container_nested(runtime: Runtime, bundle: Bund
 
 def test_a_fork_bomb_does_not_escape_delete(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["resources"]["pids"] = {"limit": 60}
-    bundle.sh("bomb() { bomb | bomb & }; while :; do bomb 2>/dev/null; sleep 0.01; done")
+    # A shell ends when it may not fork: one in the middle of them, and PID 1 forks no more, and waits for all of them.
+    bundle.sh("bomb() { while :; do bomb & sleep 0.01; done; }; sleep 600 & bomb 2>/dev/null & wait")
     container = runtime.start(bundle)
     group = cgroup_files.place("pids", bundle.cgroups_path)
     until(lambda: int((group / "pids.current").read_text()) > 20, "it forks")

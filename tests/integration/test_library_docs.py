@@ -56,5 +56,5 @@ def test_the_page(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         )
         assert tour.matches(wanted, shown), f"{PAGE}:{line}: {shown}"
     assert len(page) >= 10
-    assert descriptors() == before
+    assert descriptors() <= before
     assert os.listdir(scratch / "state") == []

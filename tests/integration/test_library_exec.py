@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -60,7 +59,7 @@ def test_what_cannot_run_is_never_a_status(container: Container) -> None:
         container.exec(["true"], user="alice")
     with pytest.raises(pyoci.ConfigError, match="must not have a `=`"):
         container.exec(["true"], env={"A=B": "c"})
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 def test_words_that_look_like_options(container: Container) -> None:
@@ -172,7 +171,7 @@ def test_leaving_the_block_kills_it(container: Container) -> None:
     with container.popen(["sh", "-c", "sleep 300 & sleep 300"], stdin=PIPE, stdout=PIPE, stderr=PIPE):
         pass
     assert "sleep 300" not in commands(container)
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -254,8 +253,7 @@ def test_a_process_that_is_forgotten_keeps_no_descriptor(container: Container) -
     def has_let_go() -> bool:
         # subprocess lets go of a child that was forgotten when the next one is made, and only once it has ended
         container.exec(["true"])
-        gc.collect()
-        return descriptors() == before
+        return descriptors() <= before
 
     until(has_let_go, "its descriptors are closed")
 
@@ -287,4 +285,4 @@ def test_a_job_runner_of_twenty_commands_in_one_container(container: Container) 
     for number, (status, out, err) in zip(range(236, 256), results, strict=True):
         assert (status, err) == (number, f"{number}\n".encode())
         assert out == bytes([number, 255]) + f"{number * 1000}\n".encode()
-    assert descriptors() == before
+    assert descriptors() <= before

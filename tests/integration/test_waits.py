@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from helpers import cgroup
+from helpers import cgroup, late_signal
 from helpers.bundle import Bundle
 from helpers.leaks import children
 from helpers.runtime import TIME_LIMIT, Runtime, hears, until
@@ -24,6 +24,13 @@ from helpers.sockets import full_listener
 from helpers.stepped import CONNECT, Stepped
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+# In the wait, which the kernel ends, or right before it: Python calls its handler for that one after the wait.
+Send = Callable[[int, signal.Signals], None]
+SENDS: dict[str, Send] = {"in the wait": os.kill}
+if late_signal.IS_POSSIBLE:
+    SENDS["before the wait"] = late_signal.send_before_the_call
+at_both_moments = pytest.mark.parametrize("moment", SENDS)
 
 
 def nothing_is_left(runtime: Runtime, bundle: Bundle, name: str) -> None:
@@ -39,12 +46,14 @@ def begin(runtime: Runtime, *arguments: str, options: tuple[str, ...] = ()) -> s
     )
 
 
-def waits_and_ends(process: subprocess.Popen[bytes], words: str = "interrupted by SIGTERM") -> None:
+def waits_and_ends(
+    process: subprocess.Popen[bytes], words: str = "interrupted by SIGTERM", send: Send = os.kill
+) -> None:
     """It waits until SIGTERM comes, says so, and ends as interrupted."""
     until(lambda: process.poll() is not None or hears(process.pid, signal.SIGTERM), "it is ready to be interrupted")
     time.sleep(0.5)
     assert process.poll() is None, says(process)
-    process.send_signal(signal.SIGTERM)
+    send(process.pid, signal.SIGTERM)
     assert words in says(process)
     assert process.returncode == 128 + signal.SIGTERM
 
@@ -107,12 +116,13 @@ WAITS = {
 @pytest.mark.beyond_runc("leaves its folder and its cgroups")
 @pytest.mark.parametrize("command", ["create", "run"])
 @pytest.mark.parametrize("wait", WAITS)
+@at_both_moments
 def test_a_signal_ends_what_waits_and_undoes_it(
-    runtime: Runtime, bundle: Bundle, deaf: str, command: str, wait: str
+    runtime: Runtime, bundle: Bundle, deaf: str, command: str, wait: str, moment: str
 ) -> None:
     words = WAITS[wait](bundle, deaf)
     name = runtime.add(bundle)
-    waits_and_ends(begin(runtime, command, "--bundle", str(bundle.path), *words, name))
+    waits_and_ends(begin(runtime, command, "--bundle", str(bundle.path), *words, name), send=SENDS[moment])
     nothing_is_left(runtime, bundle, name)
 
 
@@ -125,7 +135,8 @@ AT_EXEC = {
 
 @pytest.mark.beyond_runc("leaves the process")
 @pytest.mark.parametrize("wait", AT_EXEC)
-def test_a_signal_ends_an_exec_that_waits(runtime: Runtime, bundle: Bundle, deaf: str, wait: str) -> None:
+@at_both_moments
+def test_a_signal_ends_an_exec_that_waits(runtime: Runtime, bundle: Bundle, deaf: str, wait: str, moment: str) -> None:
     bundle.process["args"] = ["/bin/sleep", "600"]
     with contextlib.ExitStack() as agent:
         words = AT_EXEC[wait](bundle, deaf)
@@ -134,7 +145,7 @@ def test_a_signal_ends_an_exec_that_waits(runtime: Runtime, bundle: Bundle, deaf
         container = runtime.start(bundle)
     before, alive = members(bundle), {*children()}
     options = words if wait != "seccomp agent" else ()
-    waits_and_ends(begin(runtime, "exec", *options, container.id, "/bin/sleep", "600"))
+    waits_and_ends(begin(runtime, "exec", *options, container.id, "/bin/sleep", "600"), send=SENDS[moment])
     until(lambda: members(bundle) == before and {*children()} <= alive, "the process is gone")
 
 
@@ -160,7 +171,8 @@ def listening(path: str) -> Iterator[None]:
 
 @pytest.mark.beyond_runc("leaves the container as it is")
 @pytest.mark.parametrize("wait", ["startContainer hook", "poststart hook", "stopped init"])
-def test_a_signal_ends_a_start_that_waits(runtime: Runtime, bundle: Bundle, wait: str) -> None:
+@at_both_moments
+def test_a_signal_ends_a_start_that_waits(runtime: Runtime, bundle: Bundle, wait: str, moment: str) -> None:
     """As with a hook that fails the container is gone: START cannot be taken back."""
     bundle.sleeps()
     if wait.endswith("hook"):
@@ -168,18 +180,19 @@ def test_a_signal_ends_a_start_that_waits(runtime: Runtime, bundle: Bundle, wait
     container = runtime.create(bundle)
     if wait == "stopped init":
         os.kill(container.pid, signal.SIGSTOP)
-    waits_and_ends(
-        begin(runtime, "start", container.id), "interrupted by SIGTERM: the container was stopped and deleted"
-    )
+    words = "interrupted by SIGTERM: the container was stopped and deleted"
+    waits_and_ends(begin(runtime, "start", container.id), words, SENDS[moment])
     container.wait()
     nothing_is_left(runtime, bundle, container.id)
 
 
 @pytest.mark.beyond_runc("leaves the hook's children")
-def test_a_signal_ends_a_delete_that_waits_for_a_hook(runtime: Runtime, bundle: Bundle) -> None:
+@at_both_moments
+def test_a_signal_ends_a_delete_that_waits_for_a_hook(runtime: Runtime, bundle: Bundle, moment: str) -> None:
     bundle.hook("poststop", "sleep 600; true")
     container = runtime.create(bundle)
-    waits_and_ends(begin(runtime, "delete", "--force", container.id), "interrupted by SIGTERM: its hooks were ended")
+    words = "interrupted by SIGTERM: its hooks were ended"
+    waits_and_ends(begin(runtime, "delete", "--force", container.id), words, SENDS[moment])
     container.wait()
     nothing_is_left(runtime, bundle, container.id)
 
@@ -505,16 +518,45 @@ def test_a_start_that_is_stopped_with_the_lock(runtime: Runtime, bundle: Bundle)
 
 @pytest.mark.parametrize("ending", [*ENDING, signal.SIGQUIT], ids=lambda n: n.name)
 @pytest.mark.parametrize("hooks", [False, True])
+@at_both_moments
 def test_a_signal_ends_a_created_container(
-    runtime: Runtime, bundle: Bundle, ending: signal.Signals, hooks: bool
+    runtime: Runtime, bundle: Bundle, ending: signal.Signals, hooks: bool, moment: str
 ) -> None:
     """PID 1 without a handler would not hear it."""
     if hooks:
         bundle.hook("startContainer", "true")  # then it is Python that waits
     container = runtime.create(bundle)
-    container.kill(ending.name)
+    if moment == "in the wait":
+        container.kill(ending.name)
+    else:
+        SENDS[moment](container.pid, ending)
     assert container.wait(TIME_LIMIT) in (128 + ending, 2)
     assert container.status == "stopped"
+
+
+@pytest.mark.beyond_runc("its init is ready a little after it has said so")
+@pytest.mark.parametrize("ending", [*ENDING, signal.SIGQUIT], ids=lambda n: n.name)
+@pytest.mark.parametrize("hooks", [False, True])
+def test_a_signal_ends_a_container_from_when_it_can_be_seen(
+    runtime: Runtime, bundle: Bundle, ending: signal.Signals, hooks: bool
+) -> None:
+    """`kill` has said that it was sent. Nobody may wait for the end of a container that has not heard it."""
+    if hooks:
+        bundle.hook("startContainer", "true")
+    name = runtime.add(bundle)
+    sent = False
+    with Stepped(runtime.arguments("create", "--bundle", str(bundle.path), name)) as stepped:
+        for _ in stepped.changes():
+            if not sent and runtime.call("state", name).status == 0:
+                runtime.expect("kill", name, ending.name)
+                sent = True
+    assert sent
+
+    def has_ended() -> bool:
+        told = runtime.call("state", name)
+        return told.status != 0 or '"stopped"' in told.stdout
+
+    until(has_ended, "it has ended")
 
 
 def test_the_program_has_the_defaults_of_these_signals(runtime: Runtime, bundle: Bundle) -> None:

@@ -63,7 +63,7 @@ def test_files_and_folders_keep_their_modes(container: Container, scratch: Path)
     assert os.readlink(scratch / "back/dangling") == "/no/such"
     container.copy_out("/tmp/new/script", scratch)
     assert (scratch / "script").read_text() == "#!/bin/sh\n"
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 def test_names_that_exist_are_replaced(container: Container, scratch: Path) -> None:

@@ -49,6 +49,12 @@ FORMS = {
         | {"library/copying.py", "manual/roff.py", "throwaway/user_network.py", "trace.py"},
         'split("\\n"): for splitlines() a form feed ends a line, too, and a file may have one in its name',
     ),
+    "a wait without a limit": (
+        r"poller\.poll\((\)|None|[^()]*else None\))|\bsettimeout\(None\)",
+        # whose wakeup descriptor (set_wakeup_fd) a signal makes readable, whenever it comes
+        {"host/relay.py", "host/supervise.py"},
+        "a limit of kernel.LATE_SIGNAL, and then the wait again: Python may notice a signal only after the call",
+    ),
     "all of a buffer": (
         r"\[[\w ]*\(?(posix|os)\.write\(",
         # the one; those that wait for a reader between two writes, and give up
