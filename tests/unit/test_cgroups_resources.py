@@ -55,6 +55,8 @@ EVERYTHING: Resources = {
         "leafWeight": 20,
         "weightDevice": [{"major": 8, "minor": 0, "weight": 30, "leafWeight": 40}],
         "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 600}],
+        "throttleWriteBpsDevice": [{"major": 8, "minor": 0, "rate": 700}],
+        "throttleReadIOPSDevice": [{"major": 8, "minor": 0, "rate": 80}],
         "throttleWriteIOPSDevice": [{"major": 8, "minor": 16, "rate": 0}],
     },
     "hugepageLimits": [{"pageSize": "2MB", "limit": 0}],
@@ -88,6 +90,8 @@ def test_every_property_has_its_file_in_v1() -> None:
         ("blkio.weight_device", "8:0 30"),
         ("blkio.leaf_weight_device", "8:0 40"),
         ("blkio.throttle.read_bps_device", "8:0 600"),
+        ("blkio.throttle.write_bps_device", "8:0 700"),
+        ("blkio.throttle.read_iops_device", "8:0 80"),
         ("blkio.throttle.write_iops_device", "8:16 0"),
         ("hugetlb.2MB.rsvd.limit_in_bytes", "0"),
         ("hugetlb.2MB.limit_in_bytes", "0"),
@@ -117,11 +121,14 @@ def test_priorities_of_the_network_are_written_one_by_one_on_v1() -> None:
 
 EVERYTHING_OF_V2: Resources = {
     "memory": {"limit": 1000, "reservation": -1, "swap": 3000, "useHierarchy": True, "kernel": -1},
-    "cpu": {"shares": 1024, "quota": 5000, "period": 10000, "burst": 7, "cpus": "0", "idle": 0},
+    "cpu": {"shares": 1024, "quota": 5000, "period": 10000, "burst": 7, "cpus": "0", "mems": "1", "idle": 0},
     "pids": {"limit": -1},
     "blockIO": {
         "weight": 100,
+        "weightDevice": [{"major": 8, "minor": 0, "weight": 30}],
         "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 600}],
+        "throttleWriteBpsDevice": [{"major": 8, "minor": 0, "rate": 700}],
+        "throttleReadIOPSDevice": [{"major": 8, "minor": 0, "rate": 80}],
         "throttleWriteIOPSDevice": [{"major": 8, "minor": 16, "rate": 0}],
     },
     "hugepageLimits": [{"pageSize": "1GB", "limit": 5}],
@@ -140,9 +147,13 @@ def test_what_v2_has_is_converted() -> None:
         ("cpu.max", "5000 10000"),
         ("cpu.max.burst", "7"),
         ("cpuset.cpus", "0"),
+        ("cpuset.mems", "1"),
         ("pids.max", "max"),
         ("io.bfq.weight", "100"),
+        ("io.bfq.weight", "8:0 30"),
         ("io.max", "8:0 rbps=600"),
+        ("io.max", "8:0 wbps=700"),
+        ("io.max", "8:0 riops=80"),
         ("io.max", "8:16 wiops=max"),
         ("hugetlb.1GB.rsvd.max", "5"),
         ("hugetlb.1GB.max", "5"),
@@ -204,6 +215,22 @@ def test_no_property_of_the_schema_is_ignored(name: str, version: str) -> None:
     assert any(section in words and parts in words for words in told), (
         f"/linux/resources/{name.replace('.', '/')}: cgroups/resources_{version}.py neither writes nor refuses it"
     )
+
+
+@pytest.mark.parametrize(("table", "unified"), [("EVERYTHING", False), ("EVERYTHING_OF_V2", True)])
+def test_each_property_that_is_written_is_in_the_table_of_this_file(table: str, unified: bool) -> None:
+    missing = set()
+    for name, (resources, *_) in LEAVES.items():
+        section, _, key = name.partition(".")
+        values = globals()[table].get(section, {})
+        known = values if isinstance(values, dict) and section not in ("rdma", "unified") else {key: values}
+        try:
+            written = resources_v2.plan(resources, {}) if unified else resources_v1.plan(resources)
+        except CgroupError:
+            continue
+        if written and key.partition(".")[0] not in known:
+            missing.add(name)
+    assert not missing, f"{missing}: into {table}, and what is written into the test after it"
 
 
 def test_a_check_before_an_update_is_made() -> None:
