@@ -30,6 +30,8 @@ def resume(entry: Entry) -> None:
     if current != status.PAUSED:
         raise StateError(_refusal(state, current, "resume", "container not paused"))
     _freeze(entry, state, "resume", False)
+    if status.is_frozen(state):
+        raise CgroupError(f"resume: {state.id!r} is still frozen: a parent of its cgroup is, or it was paused again")
 
 
 def _look_at(entry: Entry) -> tuple[State, str]:

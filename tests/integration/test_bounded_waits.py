@@ -18,6 +18,7 @@ from helpers.stepped import CLONE3, CONNECT, Stepped
 
 pytestmark = pytest.mark.beyond_runc("runc waits")
 
+SOON = 0.1 * TIME_LIMIT
 ENOUGH = 0.8 * TIME_LIMIT  # a command that hangs runs into TIME_LIMIT
 
 
@@ -43,10 +44,10 @@ def test_a_memory_limit_too_low_without_the_oom_killer(runtime: Runtime, bundle:
 
 @contextlib.contextmanager
 def frozen(path: str) -> Iterator[None]:
-    """The groups at `path`, made and frozen; thawed and removed at the end."""
+    """The groups at `path`, made where they are not, and frozen; thawed and removed at the end."""
     name, on, off = ("cgroup.freeze", "1", "0") if cgroup.is_v2() else ("freezer.state", "FROZEN", "THAWED")
     folder = cgroup_files.place("cgroup" if cgroup.is_v2() else "freezer", path)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(on)
     try:
         yield
@@ -92,6 +93,42 @@ def test_create_in_a_joined_pid_namespace_below_a_frozen_cgroup(
     bundle.user_namespace()
     bundle.namespace("pid", f"/proc/{namespace_holder('pid')}/ns/pid")
     refused_below_a_frozen_cgroup(runtime, bundle)
+
+
+BELOW_A_FROZEN_CGROUP = {
+    "exec": (("exec", "ID", "/bin/true"), "cannot exec in a paused container"),
+    "start": (("start", "ID"), "cannot start a container in the paused state"),
+    "pause": (("pause", "ID"), "is paused"),
+    "resume": (("resume", "ID"), "is still frozen"),
+    "delete": (("delete", "ID"), "not stopped: paused"),
+    "kill": (("kill", "ID", "TERM"), ""),
+    "kill --all": (("kill", "--all", "ID", "TERM"), ""),
+    "kill KILL": (("kill", "ID", "KILL"), ""),
+    "kill --all KILL": (("kill", "--all", "ID", "KILL"), ""),
+    "ps": (("ps", "ID"), ""),
+    "events": (("events", "--stats", "ID"), ""),
+    "update": (("update", "--pids-limit", "99", "ID"), ""),
+    "delete --force": (("delete", "--force", "ID"), ""),
+}
+
+
+@pytest.mark.parametrize("command", BELOW_A_FROZEN_CGROUP)
+def test_a_running_container_below_a_cgroup_that_others_freeze(runtime: Runtime, bundle: Bundle, command: str) -> None:
+    """Each command does what it says, or says why not: none waits, and none reports what is not so."""
+    parent = f"{bundle.cgroups_path}-frozen"
+    bundle.linux["cgroupsPath"] = f"{parent}/container"
+    bundle.process["args"] = ["/bin/sleep", "1000"]
+    container = runtime.create(bundle) if command == "start" else runtime.start(bundle)
+    words, refusal = BELOW_A_FROZEN_CGROUP[command]
+    with frozen(parent):
+        assert container.status == "paused"
+        begun = time.monotonic()
+        result = runtime.call(*(container.id if word == "ID" else word for word in words))
+        assert time.monotonic() - begun < SOON
+        assert (result.status != 0) == bool(refusal), result.stderr
+        assert refusal in result.stderr
+        container.delete("--force")  # v1 lets nobody die that it holds, so killing alone does not suffice there
+        assert container.wait() == -signal.SIGKILL
 
 
 def test_exec_in_a_container_that_is_paused_meanwhile(runtime: Runtime, bundle: Bundle) -> None:
