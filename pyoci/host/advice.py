@@ -128,10 +128,12 @@ def _lead(error: PyociError, context: Context) -> None:
 
 
 def _lead_on(error: PyociError, context: Context) -> None:
-    if str(error).startswith("mount ") and "(EACCES)" in str(error):
-        error.lead_on(_closed_folder(context))
-        return
     text = str(error)
+    if text.startswith(("mount ", "open rootfs ")) and "(EACCES)" in text:
+        closed = _closed_folder(context)
+        if closed:
+            error.lead_on(closed)
+            return
     if "(ENOSPC)" in text or "(EAGAIN)" in text:
         from pyoci.host import kernel_limits
 
@@ -216,6 +218,8 @@ def _refused_option(text: str, config: dict[str, Any]) -> str:
     if kind == "overlay" and not any(option.startswith("lowerdir") for option in entry.get("options") or ()):
         return "overlay takes the option lowerdir=DIR:DIR, and upperdir= with workdir= to be written to"
     known = (*mounts.OPTIONS, *FILE_SYSTEM_OPTIONS.get(kind, ()))
+    if name in known:
+        return f"this kernel has no option {show(name)} of {kind}"
     if name:
         return f"neither pyoci nor the file system has an option {show(name)}{did_you_mean(name, known)}"
     return next(config_warnings.unknown_mount_options({"mounts": [entry]}), "").partition(": ")[2]

@@ -99,7 +99,7 @@ BELOW_A_FROZEN_CGROUP = {
     "exec": (("exec", "ID", "/bin/true"), "cannot exec in a paused container"),
     "start": (("start", "ID"), "cannot start a container in the paused state"),
     "pause": (("pause", "ID"), "is paused"),
-    "resume": (("resume", "ID"), "is still frozen"),
+    "resume": (("resume", "ID"), "still frozen"),
     "delete": (("delete", "ID"), "not stopped: paused"),
     "kill": (("kill", "ID", "TERM"), ""),
     "kill --all": (("kill", "--all", "ID", "TERM"), ""),

@@ -108,6 +108,12 @@ def closed_to_its_root(bundle: Bundle) -> None:
     bundle.rootfs.chmod(0o700)
 
 
+def in_a_folder_closed_to_its_root(bundle: Bundle) -> None:
+    """As those are that mktemp makes."""
+    bundle.user_namespace()
+    bundle.path.chmod(0o700)
+
+
 def unmapped_terminal_group(bundle: Bundle) -> None:
     bundle.user_namespace(size=5)
     next(entry for entry in bundle.config["mounts"] if entry["type"] == "devpts")["options"].append("gid=5")
@@ -221,6 +227,10 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     ),
     "a root file system that is closed to its root": (
         closed_to_its_root,
+        ("permission denied (EACCES); the folder ", "(mode 0700, owner 0) is closed to the container's root, which is"),
+    ),
+    "a bundle that is closed to its root": (
+        in_a_folder_closed_to_its_root,
         ("permission denied (EACCES); the folder ", "(mode 0700, owner 0) is closed to the container's root, which is"),
     ),
     "a mount option that nobody knows": (
