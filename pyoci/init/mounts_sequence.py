@@ -100,6 +100,7 @@ def _add(plan: Plan, inherited: Inherited, root: Root, pid_namespace: int, trees
         user_namespace=plan.namespaces.has("user"),
         source_propagation=0,
         shared=plan.rootfs.shared_mounts,
+        source_flags={},
         pid_namespace=-1,  # `_procfs` makes them
         open_source=inherited.sources.__getitem__,
     )

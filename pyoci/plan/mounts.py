@@ -154,12 +154,29 @@ class _Options(Record):
 def plan(entries: list[dict[str, Any]] | None, bundle: str, namespaces: Namespaces) -> list[Mount]:
     """Raises ConfigError and UnsupportedError, with the place in config.json."""
     planned: list[Mount] = []
+    superblocks: dict[int, tuple[str, ...]] = {}  # flags of those that were remounted
     for index, entry in enumerate(entries or ()):
         mount = one(entry, f"/mounts/{index}", bundle, namespaces)
         if mount.kind in ("remount", "change"):
             _find_changed(mount, planned)
+            if mount.kind == "remount" and not _is_bind(entry) and mount.changes >= 0:
+                _complete_remount(mount, planned[mount.changes], superblocks)
         planned.append(mount)
     return planned
+
+
+def _is_bind(entry: dict[str, Any]) -> bool:
+    words = [word for option in entry.get("options") or () for word in split(option)]
+    return "bind" in words or "rbind" in words
+
+
+def _complete_remount(mount: Mount, earlier: Mount, superblocks: dict[int, tuple[str, ...]]) -> None:
+    if earlier.kind != "filesystem":
+        return
+    from pyoci.plan import remount
+
+    flags = superblocks.get(mount.changes, earlier.superblock)
+    superblocks[mount.changes] = remount.complete(mount, earlier, flags, _PSEUDO)
 
 
 def one(entry: dict[str, Any], where: str, bundle: str, namespaces: Namespaces) -> Mount:
@@ -332,7 +349,7 @@ def _set_attributes(mount: Mount, options: _Options) -> None:
     if options.flags & _ATIME_FLAGS:
         _set_access_times(mount, options.flags)
     if mount.kind in ("bind", "remount"):
-        if options.flags or options.cleared or options.other_flags:
+        if options.flags or options.cleared or options.other_flags or options.superblock:
             mount.attributes_clear |= (_EVERY_ATTRIBUTE | _attributes(options.cleared)) & ~mount.attributes_set
     elif mount.kind == "cgroup":
         mount.attributes_clear |= _attributes(options.cleared)
@@ -377,13 +394,16 @@ def _complete_filesystem(mount: Mount, where: str, namespaces: Namespaces) -> No
     if mount.fstype == "sysfs" and _sysfs_is_refused(namespaces):
         _bind_sysfs(mount, where)
         return
-    read_only = bool(mount.attributes_set & uapi.MOUNT_ATTR_RDONLY)
+    read_only = bool(mount.attributes_set & ~mount.recursive_clear & uapi.MOUNT_ATTR_RDONLY)
     if mount.fstype == "tmpfs":
+        # nothing is mounted below yet, so that rro is ro
+        read_only |= bool(mount.recursive_set & uapi.MOUNT_ATTR_RDONLY)
         keys = [key for key, _ in mount.data]
         mount.mode_of_target = "mode" not in keys
         mount.owner_of_target = ("uid" not in keys, "gid" not in keys)
         mount.read_only_last = read_only
         mount.attributes_set &= ~uapi.MOUNT_ATTR_RDONLY
+        mount.recursive_set &= ~uapi.MOUNT_ATTR_RDONLY
     elif read_only and mount.fstype not in _PSEUDO:
         mount.superblock += ("ro",)
 

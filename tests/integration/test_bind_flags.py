@@ -81,7 +81,111 @@ def test_flags_of_mounts_below_are_their_own(runtime: Runtime, bundle: Bundle, s
     assert {"rw", "nosuid", "noexec"} <= options
 
 
-def test_a_recursive_option_undoes_no_locked_flag(runtime: Runtime, bundle: Bundle, source: Source) -> None:
+RECURSIVE = [
+    ("ro", "rrw"),
+    ("nosuid", "rsuid"),
+    ("nodev", "rdev"),
+    ("noexec", "rexec"),
+    ("noatime", "rrelatime"),
+    ("relatime", "rnoatime"),
+    ("nodiratime", "rdiratime"),
+]
+
+
+@pytest.mark.parametrize("flags, option", RECURSIVE)
+def test_a_recursive_option_undoes_no_locked_flag(
+    runtime: Runtime, bundle: Bundle, source: Source, flags: str, option: str
+) -> None:
     bundle.user_namespace()
-    bundle.bind(source("ro"), "/mnt", "rrw", how="rbind")
+    bundle.bind(source(flags), "/mnt", option, how="rbind")
     assert "EPERM" in runtime.refuses(bundle)
+
+
+@pytest.fixture
+def below(source: Source) -> Iterator[Source]:
+    """A tmpfs with another one below it, at `sub/deep`, that has the given flags."""
+    places: list[Path] = []
+
+    def make(flags: str) -> Path:
+        folder = source("rw")
+        place = folder / "sub/deep"
+        place.mkdir(parents=True)
+        sandbox.mount("-t", "tmpfs", "-o", flags, "tmpfs", place)
+        places.append(place)
+        return folder
+
+    yield make
+    for place in places:
+        sandbox.unmount(place)
+
+
+@pytest.mark.parametrize("flags, option", RECURSIVE)
+@pytest.mark.parametrize("how", ["bind", "remount", "remount of a parent"])
+def test_nor_of_a_mount_below(
+    runtime: Runtime, bundle: Bundle, below: Source, flags: str, option: str, how: str
+) -> None:
+    bundle.user_namespace()
+    place = "/mnt"
+    if how == "remount of a parent":
+        bundle.mount("/mnt", "tmpfs")
+        place = "/mnt/in"
+    bundle.bind(below(flags), place, *([option] if how == "bind" else []), how="rbind")
+    if how != "bind":
+        bundle.mount("/mnt", "none", ["remount", "bind", option], source="none")
+    assert "EPERM" in runtime.refuses(bundle)
+
+
+@pytest.mark.parametrize("options", [["rro", "rnosuid"], ["rrw", "rsuid", "rexec"], ["rrelatime"]])
+def test_a_recursive_option_that_undoes_nothing_is_applied(
+    runtime: Runtime, bundle: Bundle, below: Source, options: list[str]
+) -> None:
+    bundle.user_namespace()
+    folder = below("nodev")
+    sandbox.mount("-o", "remount,bind,relatime", folder)
+    bundle.bind(folder, "/mnt", *options, how="rbind")
+    shown = runtime.create(bundle).mounts()["/mnt/sub/deep"].options
+    assert {"nodev"} <= shown and (("ro" in shown) is ("rro" in options))
+
+
+@pytest.mark.parametrize(
+    "flags, options, expected",
+    [
+        ("nosuid,nodev,noexec", ["ro"], {"ro", "nosuid", "nodev", "noexec"}),
+        ("nosuid,nodev", ["nosuid"], {"rw", "nosuid", "nodev"}),
+        ("ro", ["noexec"], {"ro", "noexec"}),
+        ("nosuid", ["suid"], None),
+        ("ro", ["rw"], None),
+        ("ro", ["rrw"], None),
+        ("noatime", ["relatime"], None),
+    ],
+)
+@pytest.mark.parametrize("of", ["a volume", "a mount of the rootfs"])
+def test_a_remount_undoes_no_locked_flag(
+    runtime: Runtime, bundle: Bundle, source: Source, flags: str, options: list[str], expected: set[str] | None, of: str
+) -> None:
+    bundle.user_namespace()
+    folder = source(flags)
+    if of == "a volume":
+        bundle.bind(folder, "/mnt")
+    else:
+        sandbox.mount("--bind", str(folder), bundle.rootfs / "mnt")
+    bundle.mount("/mnt", "none", ["remount", "bind", *options], source="none")
+    try:
+        if expected is None:
+            assert "EPERM" in runtime.refuses(bundle)
+        else:
+            assert expected <= runtime.create(bundle).mounts()["/mnt"].options
+    finally:
+        if of != "a volume":
+            sandbox.unmount(bundle.rootfs / "mnt")
+
+
+def test_a_remount_undoes_what_the_config_has_set(runtime: Runtime, bundle: Bundle, source: Source) -> None:
+    bundle.user_namespace()
+    bundle.bind(source("nodev"), "/mnt", "ro", "nosuid")
+    bundle.mount("/mnt", "none", ["remount", "bind", "rw", "suid"], source="none")
+    bundle.mount("/tmp", "tmpfs", ["noexec"])
+    bundle.mount("/tmp", "tmpfs", ["remount", "exec"])
+    mounts = runtime.create(bundle).mounts()
+    assert mounts["/mnt"].options & {"ro", "rw", "nosuid", "nodev"} == {"rw", "nodev"}
+    assert "noexec" not in mounts["/tmp"].options

@@ -85,6 +85,52 @@ def test_remount_changes_an_earlier_mount(runtime: Runtime, bundle: Bundle) -> N
     assert {"ro", "nosuid"} <= runtime.create(bundle).mounts()["/mnt"].options
 
 
+@pytest.mark.parametrize(
+    "options, remount, flags",
+    [
+        (["sync", "lazytime"], ["remount", "async"], "!sync,!lazytime"),
+        (["sync"], ["remount", "nosuid"], "!sync,nosuid"),
+        (["nosuid"], ["remount", "sync"], "sync,!nosuid"),
+    ],
+)
+def test_a_remount_has_the_flags_that_it_names(
+    runtime: Runtime, bundle: Bundle, options: list[str], remount: list[str], flags: str
+) -> None:
+    bundle.mount("/mnt", "tmpfs", options)
+    bundle.mount("/mnt", "tmpfs", remount)
+    entry = runtime.create(bundle).mounts()["/mnt"]
+    for flag in flags.split(","):
+        check(entry, flag)
+
+
+@pytest.mark.beyond_runc("it remains read-only")
+@pytest.mark.parametrize("user_namespace", [False, True])
+def test_a_remount_makes_a_tmpfs_writable(runtime: Runtime, bundle: Bundle, user_namespace: bool) -> None:
+    if user_namespace:
+        bundle.user_namespace()
+    bundle.mount("/mnt", "tmpfs", ["ro"])
+    bundle.mount("/mnt", "tmpfs", ["remount", "rw"])
+    runtime.sh(bundle, "echo x > /mnt/x")
+
+
+@pytest.mark.parametrize("first, then", [("ro", "rw"), ("rw", "ro")])
+def test_a_remount_of_an_overlay(runtime: Runtime, bundle: Bundle, scratch: Path, first: str, then: str) -> None:
+    folders = {name: scratch / name for name in ("lowerdir", "upperdir", "workdir")}
+    for folder in folders.values():
+        folder.mkdir()
+    bundle.mount("/mnt", "overlay", [*(f"{name}={folder}" for name, folder in folders.items()), first])
+    bundle.mount("/mnt", "overlay", ["remount", then])
+    written = runtime.sh(bundle, "echo x 2>&1 > /mnt/x && echo written || true")
+    assert ("written" in written) is (then == "rw")
+
+
+@pytest.mark.beyond_runc("runc applies recursive options to bind mounts only")
+def test_a_tmpfs_with_rro_has_its_mount_points_and_devices(runtime: Runtime, bundle: Bundle) -> None:
+    dev = next(entry for entry in bundle.config["mounts"] if entry["destination"] == "/dev")
+    dev["options"] = ["rro", "nosuid", "mode=755"]
+    assert "Read-only" in runtime.sh(bundle, "test -c /dev/null; test -d /dev/pts; touch /dev/x 2>&1 || true")
+
+
 def test_other_words_go_to_the_file_system(runtime: Runtime, bundle: Bundle) -> None:
     bundle.mount("/mnt", "tmpfs", ["ro", "size=128k", "nosuid", "nr_inodes=77"])
     entry = runtime.create(bundle).mounts()["/mnt"]

@@ -195,8 +195,19 @@ RECURSIVE = {
 @pytest.mark.parametrize("option", RECURSIVE)
 def test_recursive_flags(kind: str, option: str) -> None:
     mount = with_option(kind, option)
-    assert (mount.recursive_set, mount.recursive_clear) == RECURSIVE[option]
+    late = (kind, option) == ("tmpfs", "rro")  # mount points and devices are made in it first, as with ro
+    assert mount.read_only_last is late
+    assert (mount.recursive_set, mount.recursive_clear) == ((0, 0) if late else RECURSIVE[option])
     assert (mount.attributes_set, mount.attributes_clear, mount.data) == (0, 0, ())
+
+
+@pytest.mark.parametrize(
+    "options, late", [(["ro", "rrw"], False), (["rro", "rrw"], False), (["ro", "rro"], True), (["rw", "rro"], True)]
+)
+def test_whether_a_tmpfs_is_read_only_in_the_end(options: list[str], late: bool) -> None:
+    mount = with_option("tmpfs", *options)
+    assert mount.read_only_last is late
+    assert not (mount.attributes_set | mount.recursive_set) & RDONLY
 
 
 @pytest.mark.parametrize(
@@ -300,6 +311,63 @@ def test_options_of_a_kind_that_the_kernel_is_careless_with(kind: str, option: s
         assert f"/mounts/0/options: {other!r} cannot be applied to a mount of type {kind}" in refusal(
             type=kind, source=kind, options=[other]
         )
+
+
+# type, options of the mount, options of each remount, what is told to the superblock by each
+REMOUNTS: list[tuple[str, list[str], list[list[str]], list[tuple[str, ...]]]] = [
+    ("tmpfs", ["sync"], [["remount", "async"]], [("async",)]),
+    ("tmpfs", ["sync", "lazytime"], [["remount", "nosuid"]], [("async", "nolazytime")]),
+    ("tmpfs", ["sync"], [["remount", "sync", "lazytime"]], [("sync", "lazytime")]),
+    ("tmpfs", ["sync"], [["remount", "size=5m"], ["remount,async"]], [(), ("async",)]),
+    ("tmpfs", ["sync"], [["remount", "async"], ["remount", "async"]], [("async",), ()]),
+    ("tmpfs", [], [["remount", "sync"], ["remount", "rw"], ["remount", "rw"]], [("sync",), ("async",), ()]),
+    ("tmpfs", ["dirsync"], [["remount", "rw"]], [()]),
+    ("tmpfs", ["sync"], [["remount", "bind", "ro"], ["remount", "rw"]], [(), ("async",)]),
+    ("overlay", ["ro"], [["remount", "rw"]], [("rw",)]),
+    ("overlay", ["ro"], [["remount", "bind", "rw"]], [()]),
+    ("overlay", ["ro", "sync"], [["remount", "ro"]], [("ro", "async")]),
+    ("overlay", [], [["remount", "ro"], ["remount", "nosuid"]], [("ro",), ("rw",)]),
+    ("proc", ["ro"], [["remount", "rw"]], [()]),
+    ("proc", [], [["remount", "ro"]], [()]),
+]
+
+
+@pytest.mark.parametrize("kind, options, remounts, told", REMOUNTS)
+def test_a_remount_has_the_flags_that_it_names(
+    kind: str, options: list[str], remounts: list[list[str]], told: list[tuple[str, ...]]
+) -> None:
+    entries: list[dict[str, Any]] = [{"destination": "/x", "type": kind, "source": kind, "options": options}]
+    entries += [{"destination": "/x", "options": words} for words in remounts]
+    first, *later = mounts.plan(entries, "/bundle", NONE)
+    assert [mount.superblock for mount in later] == told
+    assert first.changed_later and {mount.changes for mount in later} == {0}
+
+
+@pytest.mark.parametrize(
+    "options, remount, late, now",
+    [
+        (["ro"], ["remount", "rw"], False, False),
+        (["ro"], ["remount", "nosuid"], False, False),
+        (["ro"], ["remount", "ro", "nosuid"], True, False),
+        ([], ["remount", "ro"], True, False),
+        (["ro"], ["remount", "size=5m"], True, False),
+        (["ro"], ["remount"], True, False),
+        ([], ["remount", "bind", "ro"], False, True),
+    ],
+)
+def test_a_remount_has_the_last_word_about_a_tmpfs(
+    options: list[str], remount: list[str], late: bool, now: bool
+) -> None:
+    entries: list[dict[str, Any]] = [{"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": options}]
+    first, second = mounts.plan([*entries, {"destination": "/x", "options": remount}], "/bundle", NONE)
+    assert first.read_only_last is late
+    assert bool(second.attributes_set & RDONLY) is now
+
+
+def test_a_remount_of_a_bind_mount_leaves_the_hosts_file_system() -> None:
+    entries: list[dict[str, Any]] = [{"destination": "/x", "source": "/s", "options": ["bind"]}]
+    _, second = mounts.plan([*entries, {"destination": "/x", "options": ["remount", "ro"]}], "/bundle", NONE)
+    assert second.superblock == () and second.attributes_set == RDONLY
 
 
 def test_a_refusal_is_short() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 
 from pyoci.errors import SyscallError
-from pyoci.kernel import uapi
+from pyoci.kernel import procfs, uapi
 from pyoci.wire.plan import Mount
 
 # statvfs(3) f_flag, flag of mount(2), MOUNT_ATTR_*, option; access times are one field, kept or changed as a whole
@@ -49,11 +49,47 @@ def attributes(entry: Mount, source_flags: int, what: str) -> tuple[int, int]:
     return set_ | kept, clear & ~kept
 
 
-def refuse_recursive(entry: Mount, source_flags: int, what: str) -> None:
-    """The r* options always name what they undo."""
-    for shown, _, attribute, name in _LOCKED:
-        if source_flags & shown and entry.recursive_clear & attribute:
-            raise SyscallError(errno.EPERM, f"{what}: clear locked flag {name} of its source in a user namespace")
+def may_undo_below(entry: Mount) -> bool:
+    """Whether its r* options undo something, which may be locked."""
+    if entry.fstype == "sysfs":
+        return False  # the host's, in place of a new one: all of its flags are the config's
+    return bool(entry.recursive_clear or entry.recursive_set & _ACCESS_TIMES)
+
+
+def refuse_below(entry: Mount, fd: int, top_flags: int | None, proc_fd: int, what: str) -> None:
+    """SyscallError with EPERM when an r* option undoes what is locked in the attached mount that `fd` is the root of,
+    or in one below it. They always name what they undo.
+
+    `top_flags`: those that are locked of the mount itself; None: none. Of those below all are.
+    """
+    number = _mount_id(procfs.read_self(proc_fd, f"fdinfo/{fd}"))
+    for flags in [*([] if top_flags is None else [top_flags]), *_below(procfs.read_self(proc_fd, "mountinfo"), number)]:
+        for shown, _, attribute, name in _LOCKED:
+            if flags & shown and entry.recursive_clear & attribute:
+                raise SyscallError(errno.EPERM, f"{what}: clear locked flag {name} of its source in a user namespace")
+        times = _access_times(flags)
+        if times & ~(entry.recursive_clear & _ACCESS_TIMES) | entry.recursive_set & _ACCESS_TIMES != times:
+            raise SyscallError(errno.EPERM, f"{what}: change locked access times of its source in a user namespace")
+
+
+def _mount_id(fdinfo: str) -> int:
+    """The number that mountinfo has for it: proc_pid_fdinfo(5)."""
+    return int(fdinfo.partition("mnt_id:")[2].split()[0])
+
+
+def _below(mountinfo: str, top: int) -> list[int]:
+    """The flags of each mount below the one with the number `top`, as statvfs(3) has them."""
+    flags: dict[int, int] = {}
+    children: dict[int, list[int]] = {}
+    for line in filter(None, mountinfo.split("\n")):
+        mount, parent, _, _, _, words, *_ = line.split(" ")
+        options = words.split(",")
+        flags[int(mount)] = sum(shown for shown, _, _, name in _LOCKED if name in options)
+        children.setdefault(int(parent), []).append(int(mount))
+    numbers = list(children.get(top, ()))
+    for number in numbers:  # it grows
+        numbers += children.get(number, ())
+    return [flags[number] for number in numbers]
 
 
 def _access_times(source_flags: int) -> int:

@@ -36,6 +36,7 @@ class Context(Record):
     user_namespace: bool
     source_propagation: int  # of a copy of the host's mounts that init makes itself; 0: as it comes
     shared: bool  # new mounts are shared unless they say otherwise
+    source_flags: dict[int, int]  # statvfs(3), of bind mounts that are changed later, in a user namespace
     pid_namespace: int  # what a new procfs shows; -1: that of this process
     open_source: Callable[[int], int]
 
@@ -50,6 +51,7 @@ def apply(plan: Plan, inherited: Inherited, root: Root, open_source: Callable[[i
         # in a namespace of others nothing has been cut off from the host
         source_propagation=plan.rootfs.host_propagation if plan.rootfs.pivot == "chroot" else 0,
         shared=plan.rootfs.shared_mounts,
+        source_flags={},
         pid_namespace=inherited.pid_namespace,
         open_source=open_source,
     )
@@ -120,12 +122,21 @@ def attach_bind(entry: Mount, tree: int, context: Context, what: str) -> bool:
         ):
             raise SyscallError(errno.ENOTDIR, what)
         places.check(entry, tree, context.places.name(target), what)
-        # the r* options are set below; what they clear may be locked
-        if entry.attributes_set or entry.attributes_clear or entry.recursive_clear:
-            _bind_attributes(entry, tree, context.user_namespace, what)
-        if entry.recursive_set or entry.recursive_clear:
-            mount.setattr(tree, set=entry.recursive_set, clear=entry.recursive_clear, recursive=True)
+        source_flags = posix.fstatvfs(tree).f_flag if context.user_namespace else None
+        if entry.attributes_set or entry.attributes_clear:
+            _set_attributes(entry, tree, source_flags, what)
+        # what is mounted below, and locked, can be seen once it is attached
+        late = context.user_namespace and locked.may_undo_below(entry)
+        if not late:
+            _set_recursively(entry, tree)
         mount.move(tree, target, what)
+        if late:
+            try:
+                locked.refuse_below(entry, tree, source_flags, context.proc_fd, what)
+            except SyscallError:
+                mount.detach_by(context.proc_fd, tree, what)
+                raise
+            _set_recursively(entry, tree)
     finally:
         posix.close(target)
     _propagation(tree, entry, context.shared)
@@ -151,8 +162,7 @@ def attach_filesystem(entry: Mount, context: Context, what: str, ready: int = -1
             detached = True
         if entry.tmpcopyup:
             tmpcopyup.copy(target, tree, entry.owner_of_target, context.proc_fd)
-        if entry.recursive_set or entry.recursive_clear:
-            mount.setattr(tree, set=entry.recursive_set, clear=entry.recursive_clear, recursive=True)
+        _set_recursively(entry, tree)
         if detached:
             mount.move(tree, target, what)
         if entry.root_label:
@@ -178,6 +188,8 @@ def _make(entry: Mount, index: int, inherited: Inherited, context: Context, what
         tree = open_source(entry)
         if context.source_propagation:
             mount.setattr(tree, propagation=context.source_propagation, recursive=True)
+    if context.user_namespace and entry.changed_later:
+        context.source_flags[index] = posix.fstatvfs(tree).f_flag
     if attach_bind(entry, tree, context, what):
         return tree
     posix.close(tree)
@@ -228,22 +240,26 @@ def _copy_link(entry: Mount, link: int, root: Root) -> None:
         posix.close(parent)
 
 
-def _bind_attributes(entry: Mount, tree: int, user_namespace: bool, what: str) -> None:
+def _set_attributes(entry: Mount, fd: int, source_flags: int | None, what: str) -> None:
+    """`source_flags`: statvfs(3) of what it shows, in a user namespace, where they are locked; None: none are."""
     set_, clear = entry.attributes_set, entry.attributes_clear
-    if user_namespace:
-        source_flags = posix.fstatvfs(tree).f_flag
-        locked.refuse_recursive(entry, source_flags, what)
+    if source_flags is not None:
         set_, clear = locked.attributes(entry, source_flags, what)
     if not set_ and not clear:
         return
     try:
-        mount.setattr(tree, set=set_, clear=clear)
+        mount.setattr(fd, set=set_, clear=clear)
     except SyscallError as error:
-        if error.errno != errno.EPERM or user_namespace:
+        if error.errno != errno.EPERM or source_flags is not None:
             raise
         # the runtime itself lives in a user namespace
-        set_, clear = locked.attributes(entry, posix.fstatvfs(tree).f_flag, what)
-        mount.setattr(tree, set=set_, clear=clear)
+        set_, clear = locked.attributes(entry, posix.fstatvfs(fd).f_flag, what)
+        mount.setattr(fd, set=set_, clear=clear)
+
+
+def _set_recursively(entry: Mount, fd: int) -> None:
+    if entry.recursive_set or entry.recursive_clear:
+        mount.setattr(fd, set=entry.recursive_set, clear=entry.recursive_clear, recursive=True)
 
 
 def _change(entry: Mount, mounted: int, context: Context) -> None:
@@ -256,14 +272,27 @@ def _change(entry: Mount, mounted: int, context: Context) -> None:
             raise UnsupportedError(f"{describe(entry)}: needs a mount to change, and nothing is mounted there")
         if entry.kind == "remount" and (entry.data or entry.superblock):
             mount.reconfigure(fd, entry.superblock, entry.data)
+        source_flags = _locked_flags(entry, fd, context)
+        if context.user_namespace and locked.may_undo_below(entry):
+            locked.refuse_below(entry, fd, source_flags, context.proc_fd, describe(entry))
         if entry.attributes_set or entry.attributes_clear:
-            mount.setattr(fd, set=entry.attributes_set, clear=entry.attributes_clear)
-        if entry.recursive_set or entry.recursive_clear:
-            mount.setattr(fd, set=entry.recursive_set, clear=entry.recursive_clear, recursive=True)
+            _set_attributes(entry, fd, source_flags, describe(entry))
+        _set_recursively(entry, fd)
         _propagation(fd, entry, shared=False)
     finally:
         if mounted < 0:
             posix.close(fd)
+
+
+def _locked_flags(entry: Mount, fd: int, context: Context) -> int | None:
+    """Those of the mount that `entry` changes which it may not undo: of a bind mount what its source had, and all of
+    one that the config has not made. None: it is the container's own.
+    """
+    if not context.user_namespace:
+        return None
+    if entry.changes in context.source_flags:
+        return context.source_flags[entry.changes]
+    return None if entry.changes >= 0 else posix.fstatvfs(fd).f_flag
 
 
 def _propagation(fd: int, entry: Mount, shared: bool) -> None:
