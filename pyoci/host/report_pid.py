@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _stat as stat
+import errno
 import posix
 
 from pyoci.errors import PyociError, reason
@@ -22,7 +24,10 @@ def report_pid(pid: int, pidfd: int, pid_file: str, pidfd_socket: str, kind: byt
 
 
 def _write_pid_file(path: str, pid: int) -> None:
-    """Whole or not at all: an engine may read it at any moment."""
+    """Whole or not at all: an engine may read it at any moment. A pipe or a device is written to, and not replaced."""
+    if _is_no_file(path):
+        _write_to(path, pid)
+        return
     directory, _, name = path.rpartition("/")
     # Not by our number: a killed pyoci may have left a file of it, and in another PID namespace it is another's.
     temporary = f"{directory or '.'}/.{name}.{posix.urandom(6).hex()}"
@@ -38,4 +43,26 @@ def _write_pid_file(path: str, pid: int) -> None:
             posix.close(fd)
     except OSError as error:
         hint = "; --pid-file names a file, and this is a folder" if posix.access(f"{path}/.", posix.F_OK) else ""
+        raise PyociError(f"write pid file {path}: {reason(error)}{hint}") from None
+
+
+def _is_no_file(path: str) -> bool:
+    """Whether a FIFO, a socket or a device is there (`>(...)`, /dev/null); a link is followed."""
+    try:
+        kind = stat.S_IFMT(posix.stat(path).st_mode)
+    except OSError:
+        return False
+    return kind not in (stat.S_IFREG, stat.S_IFDIR)
+
+
+def _write_to(path: str, pid: int) -> None:
+    try:
+        # O_NONBLOCK: not a wait for a FIFO's reader
+        fd = posix.open(path, posix.O_WRONLY | posix.O_NONBLOCK | posix.O_NOCTTY | posix.O_CLOEXEC)
+        try:
+            write_all(fd, str(pid).encode())
+        finally:
+            posix.close(fd)
+    except OSError as error:
+        hint = "; nobody reads from this pipe" if error.errno == errno.ENXIO else ""
         raise PyociError(f"write pid file {path}: {reason(error)}{hint}") from None

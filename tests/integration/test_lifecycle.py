@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,27 @@ class TestCreate:
     def test_pid_file(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
         container = runtime.create(bundle, "--pid-file", str(scratch / "pid"))
         assert (scratch / "pid").read_text() == str(container.pid)
+
+    @pytest.mark.beyond_runc("runc puts a file in its place")
+    @pytest.mark.parametrize("by_link", [False, True])
+    def test_a_pid_file_that_is_a_pipe_or_a_device(
+        self, runtime: Runtime, bundle: Bundle, scratch: Path, by_link: bool
+    ) -> None:
+        pipe, device, link = scratch / "pipe", scratch / "null", scratch / "link"
+        os.mkfifo(pipe)
+        os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        for path in (pipe, device):
+            reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            if by_link:
+                link.unlink(missing_ok=True)
+                link.symlink_to(path)
+            runtime.expect(
+                "run", "--bundle", str(bundle.path), "--pid-file", str(link if by_link else path), runtime.add(bundle)
+            )
+            assert os.read(reader, 100).decode().isdigit() is (path == pipe)
+            os.close(reader)
+        assert stat.S_ISFIFO(pipe.lstat().st_mode) and stat.S_ISCHR(device.lstat().st_mode)
+        assert "nobody reads from this pipe" in runtime.refuses(bundle, "--pid-file", str(pipe))
 
     def test_a_temporary_file_of_a_killed_create_is_in_nobodys_way(
         self, runtime: Runtime, bundle: Bundle, scratch: Path
