@@ -6,15 +6,18 @@ The pair is opened by descriptor: the slave comes from TIOCGPTPEER, not from a p
 
 from __future__ import annotations
 
+import _stat as stat
 import posix
 
-from pyoci.errors import UnsupportedError
+from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import mount, streams, uapi
 from pyoci.kernel.beneath import Root, openat2
 from pyoci.kernel.deferred import Call
 from pyoci.wire import messages
 from pyoci.wire.messages import Channel
 from pyoci.wire.plan import Process
+
+_CONSOLE = "/dev/console"
 
 
 def open_console(root: Root, process: Process, channel: Channel, *, device: bool = True) -> int:
@@ -50,12 +53,40 @@ def _open_master(root: Root) -> int:
 
 def _bind_console(slave: int, root: Root) -> None:
     tree = mount.open_tree(slave, "")
-    target = root.make_file("/dev/console")
+    target = _console_place(root)
     try:
-        mount.move(tree, target, "mount the terminal on /dev/console")
+        mount.move(tree, target, f"mount the terminal on {_CONSOLE}")
     finally:
         posix.close(target)
         posix.close(tree)
+
+
+def _console_place(root: Root) -> int:
+    """A link of the image must not choose the place, which may be a file of /proc."""
+    target = root.open_entry(_CONSOLE)
+    if target is None:
+        _make_console(root)
+        target = root.open_entry(_CONSOLE)
+    mode = posix.fstat(target).st_mode if target is not None else stat.S_IFLNK
+    if target is not None and not stat.S_ISLNK(mode) and not stat.S_ISDIR(mode):
+        return target
+    kind = "link" if stat.S_ISLNK(mode) else "folder"
+    raise UnsupportedError(
+        f"mount the terminal on {_CONSOLE}: the rootfs has a {kind} there: remove it, or mount a tmpfs on /dev"
+    )
+
+
+def _make_console(root: Root) -> None:
+    parent, name = root.parent(_CONSOLE)
+    flags = posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
+    try:
+        posix.close(posix.open(name, flags, 0o644, dir_fd=parent))
+    except FileExistsError:
+        pass  # of a moment ago
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"make file {_CONSOLE}") from None
+    finally:
+        posix.close(parent)
 
 
 def attach(slave: int) -> None:

@@ -41,3 +41,22 @@ def test_no_file_on_the_host(
         for fd in descriptors:
             os.close(fd)
     outside.check()
+
+
+@pytest.mark.beyond_runc("runc follows the link")
+@pytest.mark.parametrize(
+    "target", ["/proc/sys/kernel/domainname", "/proc/1/net/dev", "/sys/kernel/notes", "/etc/passwd"]
+)
+def test_no_file_that_a_link_names(runtime: Runtime, bundle: Bundle, console: ConsoleSocket, target: str) -> None:
+    """Not in the container either: a terminal over a file of /proc would be taken for the kernel's."""
+    bundle.config["mounts"] = [
+        entry for entry in bundle.config["mounts"] if not entry["destination"].startswith("/dev")
+    ]
+    bundle.mount("/dev/pts", "devpts", ["newinstance", "ptmxmode=0666"])
+    bundle.process["terminal"] = True
+    (bundle.rootfs / "dev/console").symlink_to(target)
+    words = runtime.refuses(bundle, "--console-socket", str(console.path))
+    assert "the rootfs has a link there" in words
+    (bundle.rootfs / "dev/console").unlink()
+    (bundle.rootfs / "dev/console").mkdir()
+    assert "the rootfs has a folder there" in runtime.refuses(bundle, "--console-socket", str(console.path))
