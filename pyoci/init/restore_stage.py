@@ -91,8 +91,8 @@ def _reopen(place: int, name: str) -> int:
 def _build(plan: Plan, inherited: Inherited, root: Root) -> list[str]:
     """The mounts of config.json in their order, what lies on them, and the devices; the names of the bind mounts."""
     plan.mounts[:] = [_placeholder(index, entry) for index, entry in enumerate(plan.mounts)]
-    mounts.apply(plan, inherited, root, inherited.sources.__getitem__)  # all of them are open
-    devices.apply(plan, inherited, root)
+    _, own_mounts = mounts.apply(plan, inherited, root, inherited.sources.__getitem__)  # all of them are open
+    devices.apply(plan, inherited, root, own_mounts)
     if plan.process is not None and plan.process.terminal:
         posix.close(root.make_file("/dev/console"))
     readonly_paths.apply(plan.readonly_paths, root)

@@ -104,9 +104,9 @@ def _build_root(
     """
     phase("mounts")
     root = Root(rootfs.attach(plan, inherited))
-    mounted = mounts.apply(plan, inherited, root, lambda index: _source_in_turn(channel, index))
+    mounted, own_mounts = mounts.apply(plan, inherited, root, lambda index: _source_in_turn(channel, index))
     phase("devices")
-    devices.apply(plan, inherited, root)
+    devices.apply(plan, inherited, root, own_mounts)
     phase("hooks")
     if plan.hooks.get("prestart") or plan.hooks.get("createRuntime"):
         channel.send(messages.HOOKS)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 import pytest
 from helpers.bundle import Bundle
-from helpers.hostile import Outside
+from helpers.hostile import Outside, swapping
 from helpers.runtime import Runtime
 
 DEVICE = {"type": "c", "major": 1, "minor": 7, "fileMode": 0o666}
@@ -61,3 +64,33 @@ def test_a_volume_that_the_config_names(runtime: Runtime, bundle: Bundle, outsid
     bundle.bind(outside.path, "/data", "rw", how="rbind")
     bundle.linux["devices"] = [{"path": "/data/node", **DEVICE}]
     assert runtime.sh(bundle, "stat -c %t:%T /data/node") == "1:7"
+
+
+TRIES = 40  # of these, some four came in time
+
+
+@pytest.mark.beyond_runc("runc leaves a node that is there as it is")
+def test_folders_of_the_volume_that_are_exchanged_meanwhile(runtime: Runtime, bundle: Bundle, outside: Outside) -> None:
+    """Where the path of the container's own mount leads by then, there is the volume, which is the host's."""
+    for name in ("one/mounted", "other/mounted"):
+        (outside.path / name).mkdir(parents=True)
+    node = outside.path / "node"
+    os.mknod(node, stat.S_IFCHR | 0o600, os.makedev(1, 7))
+    bundle.bind(outside.path, "/data")
+    bundle.mount("/data/one/mounted", "tmpfs")
+    bundle.linux["devices"] = [{"path": "/data/node", **DEVICE}]
+    with swapping(outside.path / "one", outside.path / "other"):
+        for _ in range(TRIES):
+            assert runtime.run(bundle).status != 0
+    assert stat.S_IMODE(node.stat().st_mode) == 0o600
+
+
+def test_dev_that_is_exchanged_for_a_link_meanwhile(runtime: Runtime, bundle: Bundle, outside: Outside) -> None:
+    """Neither a node nor one of the links in /dev comes to be in the volume that it leads to."""
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if not m["destination"].startswith("/dev")]
+    bundle.bind(outside.path, "/data", "rw")
+    (bundle.rootfs / "link").symlink_to("/data")
+    with swapping(bundle.rootfs / "dev", bundle.rootfs / "link"):
+        for _ in range(TRIES):
+            runtime.run(bundle)
+    outside.check()

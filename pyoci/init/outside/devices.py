@@ -24,7 +24,8 @@ _LINKS = (
 )
 
 
-def apply(plan: Plan, inherited: Inherited, root: Root) -> None:
+def apply(plan: Plan, inherited: Inherited, root: Root, own_mounts: set[int]) -> None:
+    """`own_mounts`: numbers of the mounts that are the container's, see `mounts.apply`."""
     directories: dict[str, int] = {}
     outside = inherited.devices_fd
     try:
@@ -33,19 +34,19 @@ def apply(plan: Plan, inherited: Inherited, root: Root) -> None:
         for index, device in enumerate(plan.devices):
             path, _, name = device.path.rpartition("/")
             if path not in directories:
-                directories[path] = _directory(path, plan, inherited, root)
+                directories[path] = _directory(path, plan, inherited, root, own_mounts)
             existing = _existing(device, directories[path], name)
             if existing is None:
                 _supply(device, index, directories[path], name, inherited)
                 continue
             try:
-                _complete(device, existing, plan, inherited, root)
+                _complete(device, existing, own_mounts, inherited)
             finally:
                 posix.close(existing)
         if outside >= 0:
             staging.detach(outside)
-        if plan.rootfs.set_up_dev and (directories or root.find("/dev") is not None):
-            _links(root)
+        if plan.rootfs.set_up_dev:
+            _links(root, directories["/dev"])  # the default devices lie there
     finally:
         for fd in directories.values():
             posix.close(fd)
@@ -53,11 +54,22 @@ def apply(plan: Plan, inherited: Inherited, root: Root) -> None:
             posix.close(outside)
 
 
-def _directory(path: str, plan: Plan, inherited: Inherited, root: Root) -> int:
+def _directory(path: str, plan: Plan, inherited: Inherited, root: Root, own_mounts: set[int]) -> int:
     """Where devices of that folder go: a link of the image must not lead them into a volume of the host."""
-    _refuse_led_away(path, plan, inherited, root)
+    there, above = path, None
+    while there and (above := root.find(there)) is None:
+        there = there.rpartition("/")[0]
+    if above is not None:  # before a folder is made: by the part of the path that is there
+        try:
+            _refuse_led_away(there, above, inherited, root, own_mounts)
+        finally:
+            posix.close(above)
     fd = root.make_directory(path or "/")
-    _refuse_led_away(path, plan, inherited, root)  # a dangling link led to what was made just now
+    try:
+        _refuse_led_away(path or "/", fd, inherited, root, own_mounts)  # a dangling link, or one of a moment ago
+    except UnsupportedError:
+        posix.close(fd)
+        raise
     made_here = any(entry.destination == "/dev" and entry.kind == "filesystem" for entry in plan.mounts)
     if path == "/dev" and not made_here:
         name = Places(root, inherited.proc_fd).name(fd)
@@ -67,22 +79,13 @@ def _directory(path: str, plan: Plan, inherited: Inherited, root: Root) -> int:
     return fd
 
 
-def _refuse_led_away(path: str, plan: Plan, inherited: Inherited, root: Root) -> None:
-    """Before a folder is made: by what there is of the path. UnsupportedError."""
-    there, fd = path, None
-    while there and (fd := root.find(there)) is None:
-        there = there.rpartition("/")[0]
-    if fd is None:
-        return
-    try:
-        name = Places(root, inherited.proc_fd).name(fd)
-        if name != there and not _is_of_the_container(fd, plan, root):
-            raise UnsupportedError(
-                f"devices: {shown(there)} is a link in the rootfs, to {shown(name)}, which is a bind mount of the "
-                "host's: name that path in the config"
-            )
-    finally:
-        posix.close(fd)
+def _refuse_led_away(path: str, fd: int, inherited: Inherited, root: Root, own_mounts: set[int]) -> None:
+    name = Places(root, inherited.proc_fd).name(fd)
+    if name != path and mount.mount_id(fd) not in own_mounts:
+        raise UnsupportedError(
+            f"devices: {shown(path)} is a link in the rootfs, to {shown(name)}, which is a bind mount of the host's: "
+            "name that path in the config"
+        )
 
 
 def _supply(device: Device, index: int, directory: int, name: str, inherited: Inherited) -> None:
@@ -126,14 +129,14 @@ def _matches(device: Device, status: posix.stat_result) -> bool:
     return device.kind == "p" or status.st_rdev == posix.makedev(device.major, device.minor)
 
 
-def _complete(device: Device, fd: int, plan: Plan, inherited: Inherited, root: Root) -> None:
+def _complete(device: Device, fd: int, own_mounts: set[int], inherited: Inherited) -> None:
     """Mode and owner of a node that is there already, as far as the config names them."""
     status = posix.fstat(fd)
     other_owner = device.uid not in (None, status.st_uid) or device.gid not in (None, status.st_gid)
     other_mode = device.mode is not None and device.mode != stat.S_IMODE(status.st_mode)
     if not other_owner and not other_mode:
         return
-    if not _is_of_the_container(fd, plan, root):
+    if mount.mount_id(fd) not in own_mounts:
         raise UnsupportedError(
             f"device {shown(device.path)}: it is there already, in a bind mount, with the host's mode "
             f"{stat.S_IMODE(status.st_mode):04o} and owner {status.st_uid}:{status.st_gid}: leave out what differs"
@@ -142,21 +145,6 @@ def _complete(device: Device, fd: int, plan: Plan, inherited: Inherited, root: R
         node.give(fd, -1 if device.uid is None else device.uid, -1 if device.gid is None else device.gid, device.path)
     if device.mode is not None:
         node.set_mode(fd, device.mode, inherited.proc_fd, device.path)
-
-
-def _is_of_the_container(fd: int, plan: Plan, root: Root) -> bool:
-    """Whether it lies in the rootfs or in a file system that was made for the container."""
-    number = mount.mount_id(fd)
-    if number == mount.mount_id(root.fd):
-        return True
-    for entry in plan.mounts:
-        place = root.find(entry.destination) if entry.kind == "filesystem" else None
-        if place is not None:
-            same = mount.mount_id(place) == number
-            posix.close(place)
-            if same:
-                return True
-    return False
 
 
 def _make(device: Device, directory: int, name: str) -> None:
@@ -230,27 +218,23 @@ def _open_outside(device: Device, index: int, inherited: Inherited) -> tuple[int
         ) from None
 
 
-def _links(root: Root) -> None:
+def _links(root: Root, dev: int) -> None:
     """/dev/fd and the like where there is a /proc to point to, and /dev/ptmx."""
-    dev = root.make_directory("/dev")
-    try:
-        # the link itself: with `nosymfollow` on /proc it cannot be followed, and is there
-        has_proc = root.find("/proc/self", posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC)
-        if has_proc is not None:
-            posix.close(has_proc)
-            for target, name in _LINKS:
-                _link(target, name, dev)
-            kcore = root.find("/proc/kcore")
-            if kcore is not None:
-                posix.close(kcore)
-                _link("/proc/kcore", "core", dev)
-        pts = root.find("/dev/pts/ptmx")
-        if pts is not None:
-            posix.close(pts)
-        # a default device: also where a devpts is mounted later only, but there it is not worth the image's own file
-        _link("pts/ptmx", "ptmx", dev, replace=pts is not None)
-    finally:
-        posix.close(dev)
+    # the link itself: with `nosymfollow` on /proc it cannot be followed, and is there
+    has_proc = root.find("/proc/self", posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC)
+    if has_proc is not None:
+        posix.close(has_proc)
+        for target, name in _LINKS:
+            _link(target, name, dev)
+        kcore = root.find("/proc/kcore")
+        if kcore is not None:
+            posix.close(kcore)
+            _link("/proc/kcore", "core", dev)
+    pts = root.find("/dev/pts/ptmx")
+    if pts is not None:
+        posix.close(pts)
+    # a default device: also where a devpts is mounted later only, but there it is not worth the image's own file
+    _link("pts/ptmx", "ptmx", dev, replace=pts is not None)
 
 
 def _link(target: str, name: str, dev: int, *, replace: bool = False) -> None:

@@ -41,8 +41,14 @@ class Context(Record):
     open_source: Callable[[int], int]
 
 
-def apply(plan: Plan, inherited: Inherited, root: Root, open_source: Callable[[int], int]) -> dict[int, int]:
-    """Make every mount; returns descriptors of those that `finish` changes, by their index in the plan."""
+def apply(
+    plan: Plan, inherited: Inherited, root: Root, open_source: Callable[[int], int]
+) -> tuple[dict[int, int], set[int]]:
+    """Make every mount.
+
+    Returns descriptors of those that `finish` changes, by their index in the plan; and for `devices` the numbers
+    (kernel.mount.mount_id) of the rootfs and of those that were made for this container.
+    """
     context = Context(
         root=root,
         places=Places(root, inherited.proc_fd),
@@ -56,11 +62,14 @@ def apply(plan: Plan, inherited: Inherited, root: Root, open_source: Callable[[i
         open_source=open_source,
     )
     mounted: dict[int, int] = {}
+    own_mounts = {mount.mount_id(root.fd)}
     for index, entry in enumerate(plan.mounts):
         apply_one(entry, index, mounted, inherited, context, describe(entry))
+        if entry.kind == "filesystem":
+            own_mounts.add(mount.mount_id(mounted[index]))
         if index in mounted and not entry.read_only_last and not entry.changed_later:
             posix.close(mounted.pop(index))
-    return mounted
+    return mounted, own_mounts
 
 
 def apply_one(
