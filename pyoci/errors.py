@@ -22,7 +22,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Self
 
 # podman (libpod/oci_conmon_common.go) and docker (daemon/errors.go) search the runtime's error text for these
 # words to choose exit status 127 or 126; containerd and podman search the last for `delete` and `kill`.
@@ -64,9 +64,15 @@ def _bounded_word(word: str) -> str:
 
 
 class PyociError(Exception):
-    """Base of all errors that are reported as one line, without a traceback; of one that is too long the ends."""
+    """Base of all errors that are reported as one line, without a traceback; of one that is too long the ends.
+
+    errno  of the call that the kernel refused; 0 where there was none
+    place  the property of config.json, as a JSON pointer, or the option that the error is about; empty where not known
+    """
 
     exit_status = 1
+    errno = 0
+    place = ""
 
     def __init__(self, message: str) -> None:
         super().__init__(bounded(message))
@@ -74,6 +80,11 @@ class PyociError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # Not by the constructor, as exceptions are by default: it makes the words of its arguments, which are made.
         return _again, (type(self), self.args, vars(self))
+
+    def at(self, place: str) -> Self:
+        """The error itself, now with its place; it keeps one that it has."""
+        self.place = self.place or place
+        return self
 
     def lead_on(self, words: str) -> None:
         """Say what to do about it, after the words that engines look for."""

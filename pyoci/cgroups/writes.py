@@ -61,7 +61,7 @@ def _apply_batch(
                 refused.append((item, error))
         if len(refused) == len(waiting):
             item, error = refused[0]
-            raise CgroupError(_words(item, error))
+            raise CgroupError(_words(item, error)).at(item.name)
         waiting = [item for item, _ in refused]
 
 
@@ -102,7 +102,7 @@ def _try(item: Write, path_of: Callable[[Write], str | None], former: list[tuple
             error.filename = path
             if error.errno == errno.EINVAL:
                 return error
-            raise CgroupError(_words(item, error)) from None
+            raise CgroupError(_words(item, error)).at(item.name) from None
     if item.optional:
         return None
     raise CgroupError(f"{item.name}: this kernel has no {item.targets[0][0]} in {group}")

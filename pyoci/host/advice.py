@@ -6,6 +6,7 @@ The words that engines look for stay as they are, at the beginning. Nothing here
 from __future__ import annotations
 
 import _stat as stat
+import errno
 import posix
 
 from pyoci import errors, jsontext, log
@@ -14,7 +15,7 @@ from pyoci.host import config_warnings, why_program
 from pyoci.host.config_warnings import FILE_SYSTEM_OPTIONS
 from pyoci.host.rootfs_view import View
 from pyoci.host.why_program import Wanted
-from pyoci.kernel.call import encode
+from pyoci.kernel.call import encode, shown
 from pyoci.plan import mounts
 from pyoci.record import Record
 from pyoci.spec.rules.linux import with_slashes
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pyoci.state.model import State
     from pyoci.state.store import Entry, Store
     from pyoci.wire.plan import Process
+
+    Judge = Callable[[PyociError, "Context"], str]
 
 _CPUS = "/sys/devices/system/cpu/online"
 _NODES = "/sys/devices/system/node/online"
@@ -87,13 +90,13 @@ def of_exec(error: PyociError, entry: Entry, state: State, process: Process, *, 
 
 
 def of_update(error: PyociError) -> None:
-    for words, what, place in (("/cpu/cpus: write ", "CPUs", _CPUS), ("/cpu/mems: write ", "memory nodes", _NODES)):
-        if words in str(error):
-            error.lead_on(f"this host has the {what} {file(place) or '0'}")
+    for place, what, present in (("/cpu/cpus", "CPUs", _CPUS), ("/cpu/mems", "memory nodes", _NODES)):
+        if error.place == place:
+            error.lead_on(f"this host has the {what} {file(present) or '0'}")
 
 
 def of_mounts(error: PyociError) -> None:
-    if ": make " in str(error) and "(EROFS)" in str(error):
+    if error.place.startswith("/mounts/") and error.errno == errno.EROFS:
         error.lead_on("the root file system is read-only: the place must exist, or lie in a mount that is writable")
 
 
@@ -129,12 +132,12 @@ def _lead(error: PyociError, context: Context) -> None:
 
 def _lead_on(error: PyociError, context: Context) -> None:
     text = str(error)
-    if text.startswith(("mount ", "open rootfs ")) and "(EACCES)" in text:
+    if error.errno == errno.EACCES and error.place.startswith(("/mounts/", "/root/path")):
         closed = _closed_folder(context)
         if closed:
             error.lead_on(closed)
             return
-    if "(ENOSPC)" in text or "(EAGAIN)" in text:
+    if error.errno in (errno.ENOSPC, errno.EAGAIN):
         from pyoci.host import kernel_limits
 
         reached = kernel_limits.words(text, file)
@@ -149,22 +152,23 @@ def _lead_on(error: PyociError, context: Context) -> None:
             error.lead_on(refused)
             return
     if isinstance(error, ExecutableError):
-        error.lead_on(_too_long(context) if "argument list too long" in text else _why_program(context))
+        error.lead_on(_too_long(context) if error.errno == errno.E2BIG else _why_program(context))
         return
     if isinstance(error, HookError):
         error.lead_on(_why_hook(text))
         return
-    if text.startswith(("chdir to cwd ", "make cwd ")):
-        configured = (context.config.get("process") or {}).get("cwd")
-        has_other_cwd = context.wanted is not None and context.wanted.cwd != configured
-        if "(ELOOP)" in text:
-            error.lead_on("a link leads round in a circle, or is one of procfs (fd, cwd, root), which is not followed")
-        error.lead_on("--cwd or --process names it" if has_other_cwd else "/process/cwd of config.json names it")
-        return
-    for words, judge in _JUDGES:
-        if words in text:
-            error.lead_on(judge(text, context.config))
+    for place, judge in _JUDGES.items():
+        if error.place == place or (place.endswith("/") and error.place.startswith(place)):
+            error.lead_on(judge(error, context))
             return
+
+
+def _cwd(error: PyociError, context: Context) -> str:
+    configured = (context.config.get("process") or {}).get("cwd")
+    has_other_cwd = context.wanted is not None and context.wanted.cwd != configured
+    if error.errno == errno.ELOOP:
+        error.lead_on("a link leads round in a circle, or is one of procfs (fd, cwd, root), which is not followed")
+    return "--cwd or --process names it" if has_other_cwd else "/process/cwd of config.json names it"
 
 
 def _why_program(context: Context) -> str:
@@ -196,12 +200,25 @@ def _why_hook(text: str) -> str:
     return why_program.why(View("/", "/", []), Wanted(args=[path], env=[], cwd="/", uid=0, gid=0))
 
 
-def _refused_option(text: str, config: dict[str, Any]) -> str:
-    """Of a mount: the kernel names the option or does not (since 6.8 for devpts), so config.json is looked at."""
-    place = text.partition(" dst=")[2].partition(" type=")[0].partition(": ")[0]
-    entry = next((mount for mount in config.get("mounts") or () if mount["destination"] == place), None)
-    if entry is None:
-        return ""
+def _mount(error: PyociError, context: Context) -> str:
+    entries = context.config.get("mounts") or ()
+    number = error.place.rpartition("/")[2]
+    if not number.isdecimal() or int(number) >= len(entries):
+        return ""  # a mount of ours
+    entry = entries[int(number)]
+    if error.errno == errno.ENODEV:
+        return _no_file_system(entry.get("type") or "")
+    source = entry.get("source") or ""
+    if error.errno == errno.ENOTBLK:
+        return f"losetup --find --show {shown(source)} makes a device of a file" if source else ""
+    if entry.get("type") == "bind" or {"bind", "rbind"} & {*(entry.get("options") or ())}:
+        path = source if source.startswith("/") else f"{context.bundle}/{source}"
+        return _unlike(path, shown(entry["destination"]), str(error)) if error.errno == errno.ENOTDIR else ""
+    return _refused_option(str(error), entry, context.config)
+
+
+def _refused_option(text: str, entry: dict[str, Any], config: dict[str, Any]) -> str:
+    """The kernel names the option or does not (since 6.8 for devpts), so config.json is looked at."""
     linux = config.get("linux") or {}
     for option in entry.get("options") or ():
         kind, _, number = option.partition("=")
@@ -229,8 +246,7 @@ def _is_mapped(number: int, mappings: list[dict[str, int]]) -> bool:
     return any(0 <= number - mapping["containerID"] < mapping["size"] for mapping in mappings)
 
 
-def _no_file_system(text: str, _: dict[str, Any]) -> str:
-    name = text.partition(" type=")[2].split(":")[0].split(" ")[0]
+def _no_file_system(name: str) -> str:
     known = [line.split("\t")[-1] for line in file("/proc/filesystems").splitlines()]
     if name in known:
         return ""
@@ -239,32 +255,25 @@ def _no_file_system(text: str, _: dict[str, Any]) -> str:
     return "/proc/filesystems does not have it" + did_you_mean(name, known)
 
 
-def _no_device(text: str, _: dict[str, Any]) -> str:
-    source = text.partition(" src=")[2].partition(" dst=")[0]
-    return f"losetup --find --show {source} makes a device of a file" if source and "(ENOTBLK)" in text else ""
-
-
-def _cpus(_: str, config: dict[str, Any]) -> str:
-    asked = config["linux"]["resources"]["cpu"]["cpus"]
+def _cpus(_: PyociError, context: Context) -> str:
+    asked = context.config["linux"]["resources"]["cpu"]["cpus"]
     return f"/linux/resources/cpu/cpus is {show(asked)}, and this host has the CPUs {file(_CPUS)}"
 
 
-def _nodes(_: str, config: dict[str, Any]) -> str:
-    asked = config["linux"]["resources"]["cpu"]["mems"]
+def _nodes(_: PyociError, context: Context) -> str:
+    asked = context.config["linux"]["resources"]["cpu"]["mems"]
     return f"/linux/resources/cpu/mems is {show(asked)}, and this host has the memory nodes {file(_NODES) or '0'}"
 
 
-def _memory(_: str, config: dict[str, Any]) -> str:
-    limit = config["linux"]["resources"]["memory"].get("limit")
+def _memory(_: PyociError, context: Context) -> str:
+    limit = context.config["linux"]["resources"]["memory"].get("limit")
     if not limit or limit < 0:
         return f"/linux/resources/memory: a container starts with {MEMORY_OF_INIT >> 20} MiB"
     return f"/linux/resources/memory/limit is {limit} bytes, and a container starts with {MEMORY_OF_INIT}"
 
 
-def _sysctl(text: str, _: dict[str, Any]) -> str:
-    if "(ENOENT)" not in text:
-        return ""
-    return unknown_sysctl(text.partition("set sysctl ")[2].split(" ")[0])
+def _sysctl(error: PyociError, _: Context) -> str:
+    return unknown_sysctl(error.place.removeprefix("/linux/sysctl/")) if error.errno == errno.ENOENT else ""
 
 
 def unknown_sysctl(name: str) -> str:
@@ -285,9 +294,10 @@ def unknown_sysctl(name: str) -> str:
     return words
 
 
-def _rlimit(text: str, _: dict[str, Any]) -> str:
-    if "EPERM" not in text:
+def _rlimit(error: PyociError, _: Context) -> str:
+    if error.errno != errno.EPERM:
         return ""
+    text = str(error)
     most = file("/proc/sys/fs/nr_open").strip()
     asked = text.partition(" hard=")[2].split(":")[0]
     if "RLIMIT_NOFILE" in text and most.isdigit() and asked.isdigit() and int(asked) > int(most):
@@ -295,28 +305,26 @@ def _rlimit(text: str, _: dict[str, Any]) -> str:
     return "the caller's own hard limit is lower, and to raise it takes CAP_SYS_RESOURCE: /process/rlimits asks for it"
 
 
-def _takes(capability: str, text: str) -> str:
-    return f"it takes {capability}, which the caller lacks" if "(EPERM)" in text else ""
+def _takes(capability: str, number: int = errno.EPERM) -> Judge:
+    return lambda error, _: f"it takes {capability}, which the caller lacks" if error.errno == number else ""
 
 
-def _keyring(text: str, _: dict[str, Any]) -> str:
-    return "create --no-new-keyring makes a container without one" if "(EPERM)" in text or "(ENOSYS)" in text else ""
+def _keyring(error: PyociError, _: Context) -> str:
+    is_refused = error.errno in (errno.EPERM, errno.ENOSYS)
+    return "create --no-new-keyring makes a container without one" if is_refused else ""
 
 
-def _rootfs(text: str, config: dict[str, Any]) -> str:
-    path = config["root"]["path"]
+def _rootfs(error: PyociError, context: Context) -> str:
+    path = context.config["root"]["path"]
     below = "" if path.startswith("/") else ", a path below the bundle"
-    archive = "; an archive must be unpacked into a folder" if "(ENOTDIR)" in text and ".t" in path else ""
+    is_archive = error.errno == errno.ENOTDIR and ".t" in path
+    archive = "; an archive must be unpacked into a folder" if is_archive else ""
     shell = "; ~ is the shell's: write the whole path" if path.startswith("~") else ""
     return f"/root/path of config.json is {show(path)}{below}{archive}{shell}"
 
 
-def _unlike(text: str, _: dict[str, Any]) -> str:
+def _unlike(source: str, place: str, text: str) -> str:
     """Of a bind mount: a file on a folder, or the other way round (mount(2), ENOTDIR)."""
-    if "(ENOTDIR)" not in text:
-        return ""
-    source = text.partition(" src=")[2].partition(" dst=")[0]
-    place = text.partition(" dst=")[2].partition(": ")[0]
     try:
         kind = "folder" if stat.S_ISDIR(posix.stat(source).st_mode) else "file"
     except OSError:
@@ -325,14 +333,14 @@ def _unlike(text: str, _: dict[str, Any]) -> str:
         return f"{place} in the container is below a file"
     other = "file" if kind == "folder" else "folder"
     below = ", or lies below one" if "make directory" in text else ""
-    return f"{source} is a {kind}, and {place} in the container is a {other}{below}: both must be the same"
+    return f"{shown(source)} is a {kind}, and {place} in the container is a {other}{below}: both must be the same"
 
 
-def _console(_text: str, _: dict[str, Any]) -> str:
+def _console(_error: PyociError, _: Context) -> str:
     return "--console-socket names a socket on which the caller listens already, for the terminal's descriptor"
 
 
-def _pidfd(_text: str, _: dict[str, Any]) -> str:
+def _pidfd(_error: PyociError, _: Context) -> str:
     return "--pidfd-socket names a socket on which the caller listens already"
 
 
@@ -357,25 +365,23 @@ def _closed_folder(context: Context) -> str:
     return ""
 
 
-# Words of an error, and who knows more about it; the first that fit.
-_JUDGES: tuple[tuple[str, Callable[[str, dict[str, Any]], str]], ...] = (
-    ("(is the file system in this kernel?)", _no_file_system),
-    ("(ENOTBLK)", _no_device),
-    (": mount type=", _refused_option),
-    ("mount src=", _unlike),
-    ("/linux/resources/cpu/cpus: write ", _cpus),
-    ("/linux/resources/cpu/mems: write ", _nodes),
-    ("container init was OOM-killed", _memory),
-    ("set sysctl ", _sysctl),
-    ("open rootfs ", _rootfs),
-    ("set RLIMIT_", _rlimit),
-    ("send /dev/ptmx to socket ", _console),
-    ("send pidfd to socket ", _pidfd),
-    ("join session keyring ", _keyring),
-    ("set oomScoreAdj to ", lambda text, _: "it takes CAP_SYS_RESOURCE" if "(EACCES)" in text else ""),
-    ("bring up the loopback device", lambda text, _: _takes("CAP_NET_ADMIN", text)),
-    (" from the bounding set", lambda text, _: _takes("CAP_SETPCAP", text)),
-)
+# The place of an error (`PyociError.place`), or with a slash at the end its beginning, and the words about it.
+_JUDGES: dict[str, Judge] = {
+    "/mounts/": _mount,
+    "/root/path": _rootfs,
+    "/process/cwd": _cwd,
+    "/process/rlimits": _rlimit,
+    "/process/oomScoreAdj": _takes("CAP_SYS_RESOURCE", errno.EACCES),
+    "/process/capabilities/bounding": _takes("CAP_SETPCAP"),
+    "/linux/namespaces": _takes("CAP_NET_ADMIN"),
+    "/linux/sysctl/": _sysctl,
+    "/linux/resources/cpu/cpus": _cpus,
+    "/linux/resources/cpu/mems": _nodes,
+    "/linux/resources/memory": _memory,
+    "--console-socket": _console,
+    "--pidfd-socket": _pidfd,
+    "--no-new-keyring": _keyring,
+}
 
 
 def file(path: str) -> str:

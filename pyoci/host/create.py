@@ -193,7 +193,8 @@ def _make_child(
         _remove_resctrl(state)
         if out_of_memory:
             log.debug(f"create failed with: {error}")  # what the killed process left undone, as a rule
-            raise ContainerError("container init was OOM-killed: its memory limit is too low") from None
+            words = "container init was OOM-killed: its memory limit is too low"
+            raise ContainerError(words).at("/linux/resources/memory") from None
         raise
 
 

@@ -117,7 +117,9 @@ def set_oom_score(process: Process, pid: int, proc_fd: int) -> None:
     try:
         procfs.write(proc_fd, f"{pid}/oom_score_adj", str(process.oom_score_adj))
     except SyscallError as error:
-        raise SyscallError(error.errno, f"set oomScoreAdj to {process.oom_score_adj}") from None
+        raise SyscallError(error.errno, f"set oomScoreAdj to {process.oom_score_adj}").at(
+            "/process/oomScoreAdj"
+        ) from None
 
 
 def set_rlimits(process: Process, pid: int) -> None:
@@ -126,7 +128,7 @@ def set_rlimits(process: Process, pid: int) -> None:
     Last of all, so that a small limit does not hinder what sets the container up.
     """
     for name, number, soft, hard in process.rlimits:
-        kernel_process.set_rlimit(number, soft, hard, name, pid)
+        kernel_process.set_rlimit(number, soft, hard, name, pid, kernel_process.RLIMITS)
 
 
 def raise_hard_limits(process: Process, pid: int) -> None:

@@ -95,7 +95,7 @@ def _open_now(entry: Mount, index: int, plan: Plan, proc_fd: int) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None  # a link may lead to what an earlier mount brings
     except OSError as error:
-        raise SyscallError(error.errno or 0, _words(entry)) from None
+        raise SyscallError(error.errno or 0, _words(entry)).at(f"/mounts/{index}") from None
     try:
         # the place itself is asked for its path: a detached mount shows none
         if f"{posix.readlink(f'self/fd/{place}', dir_fd=proc_fd)}/".startswith(
@@ -125,7 +125,7 @@ def open_source(entry: Mount, index: int, plan: Plan, proc_fd: int, place: int =
             follow = not entry.source_link
             tree = _clone(entry.source, recursive=entry.recursive, propagation=propagation, follow=follow)
     except SyscallError as error:
-        raise SyscallError(error.errno, what) from None
+        raise SyscallError(error.errno, what).at(f"/mounts/{index}") from None
     if entry.idmap:
         user = entry.idmap_mappings or plan.namespaces.user
         if user is None:

@@ -20,7 +20,7 @@ def report_pid(pid: int, pidfd: int, pid_file: str, pidfd_socket: str, kind: byt
     if pidfd_socket:
         from pyoci.host import send_fd
 
-        send_fd.send_descriptor(pidfd_socket, pidfd, kind, "pidfd")
+        send_fd.send_descriptor(pidfd_socket, pidfd, kind, "pidfd", "--pidfd-socket")
 
 
 def _write_pid_file(path: str, pid: int) -> None:

@@ -38,7 +38,7 @@ def attach(plan: Plan, inherited: Inherited, record: Callable[[int], None]) -> N
     try:
         target = posix.open(path, _DIRECTORY)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"open rootfs {shown(path)}") from None
+        raise SyscallError(error.errno or 0, f"open rootfs {shown(path)}").at("/root/path") from None
     try:
         tree = mount.open_tree(target, "", recursive=True)
         mount.setattr(tree, propagation=propagation, recursive=True)

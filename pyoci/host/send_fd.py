@@ -8,10 +8,10 @@ from pyoci.errors import PyociError, reason
 from pyoci.kernel import scm_rights
 
 
-def send_descriptor(path: str, fd: int, name: bytes, what: str = "") -> None:
+def send_descriptor(path: str, fd: int, name: bytes, what: str = "", option: str = "") -> None:
     """One message with the descriptor; its text is the name, as runc sends it and containerd's console reads it.
 
-    `what` is the name for people, where they differ.
+    `what` is the name for people, where they differ; `option` has `path` as its value.
     """
     try:
         connection = scm_rights.connect(path)
@@ -20,7 +20,8 @@ def send_descriptor(path: str, fd: int, name: bytes, what: str = "") -> None:
         finally:
             connection.close()
     except OSError as error:
-        raise PyociError(f"send {what or name.decode()} to socket {path}: {reason(error)}") from None
+        words = f"send {what or name.decode()} to socket {path}: {reason(error)}"
+        raise PyociError(words).at(option) from None
 
 
 class ConsoleSocket:
@@ -33,6 +34,6 @@ class ConsoleSocket:
 
     def __call__(self, master: int, name: str) -> None:
         try:
-            send_descriptor(self.path, master, name.encode())
+            send_descriptor(self.path, master, name.encode(), option="--console-socket")
         finally:
             posix.close(master)

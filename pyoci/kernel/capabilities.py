@@ -72,7 +72,8 @@ def limit_bounding(keep: int) -> None:
         except OSError as error:
             if error.errno == errno.EINVAL:
                 return  # past the last one that this kernel knows
-            raise SyscallError(error.errno or 0, f"drop capability {number} from the bounding set") from None
+            what = f"drop capability {number} from the bounding set"
+            raise SyscallError(error.errno or 0, what).at("/process/capabilities/bounding") from None
 
 
 def ambient(mask: int) -> list[Call]:

@@ -33,11 +33,12 @@ class Vector(Record):
 
 
 class Call(Record):
-    """`name` of syscalls(2) with its arguments; `words` begin the message of its failure."""
+    """`name` of syscalls(2) with its arguments; `words` begin the message of its failure, which is about `place`."""
 
     name: str
     arguments: tuple[int | bytes | Vector, ...]
     words: str
+    place: str = ""
 
     def make(self) -> int:
         """Raises SyscallError."""
@@ -134,7 +135,8 @@ class _Block:
             row += [0] * (_CALL_WORDS - 1 - len(row))
             pointers.append(len(rows) + len(row) * _WORD)
             kind = FAILED_PROGRAM if call.name == "execve" else FAILED_CALL
-            row.append(self._put(encode(f"{kind} {call.words}") + b"\0"))
+            place = f"||{call.place}" if call.place else ""
+            row.append(self._put(encode(f"{kind}{place} {call.words}") + b"\0"))
             rows += _struct.pack(f"{_CALL_WORDS}L", *row)
         return self._put(rows, pointers)
 

@@ -37,7 +37,7 @@ def join_session(name: str, *, others_may_search: bool = False) -> bool:
     except OSError as error:
         if error.errno == errno.ENOSYS:
             return False
-        raise _failure(error, f"join session keyring {name!r}") from None
+        raise _failure(error, f"join session keyring {name!r}").at("--no-new-keyring") from None
     _permit(_POSSESSOR_MAY_ALL | (_OTHERS_MAY_SEARCH if others_may_search else _OWNER_MAY_SEARCH))
     return True
 

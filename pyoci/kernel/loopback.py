@@ -20,6 +20,6 @@ def bring_up() -> None:
         _struct.pack_into("h", request, 16, flags | uapi.IFF_UP)
         fcntl.ioctl(control.fileno(), uapi.SIOCSIFFLAGS, request)
     except OSError as error:
-        raise SyscallError(error.errno or 0, "bring up the loopback device") from None
+        raise SyscallError(error.errno or 0, "bring up the loopback device").at("/linux/namespaces") from None
     finally:
         control.close()

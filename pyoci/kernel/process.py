@@ -10,6 +10,7 @@ from pyoci.kernel import _raw, uapi
 from pyoci.kernel.call import SYS, encode, syscall
 from pyoci.kernel.deferred import Call
 
+RLIMITS = "/process/rlimits"
 _ALL_CPUS = b"\xff" * 1024
 
 
@@ -100,13 +101,13 @@ def close_all_but(keep: list[int]) -> None:
         first = last + 1
 
 
-def set_rlimit(number: int, soft: int, hard: int, name: str, pid: int = 0) -> None:
-    """prlimit(2) on this process, or on `pid`."""
+def set_rlimit(number: int, soft: int, hard: int, name: str, pid: int = 0, place: str = "") -> None:
+    """prlimit(2) on this process, or on `pid`; a failure is about `place`."""
     limit = _struct.pack("=QQ", soft, hard)
     try:
         syscall(SYS["prlimit64"], pid, number, limit, None)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"set {name} soft={soft} hard={hard}") from None
+        raise SyscallError(error.errno or 0, f"set {name} soft={soft} hard={hard}").at(place) from None
 
 
 def raise_hard_limit(number: int, soft: int, hard: int, name: str, pid: int = 0) -> None:
@@ -119,13 +120,14 @@ def raise_hard_limit(number: int, soft: int, hard: int, name: str, pid: int = 0)
     try:
         syscall(SYS["prlimit64"], pid, number, _struct.pack("=QQ", soft_now, hard), None)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"set {name} soft={soft} hard={hard}") from None
+        raise SyscallError(error.errno or 0, f"set {name} soft={soft} hard={hard}").at(RLIMITS) from None
 
 
 def own_rlimit(number: int, soft: int, hard: int, name: str) -> Call:
     """prlimit(2) on the process that makes it."""
     limit = _struct.pack("=QQ", soft, hard)
-    return Call(name="prlimit64", arguments=(0, number, limit, 0), words=f"set {name} soft={soft} hard={hard}")
+    words = f"set {name} soft={soft} hard={hard}"
+    return Call(name="prlimit64", arguments=(0, number, limit, 0), words=words, place=RLIMITS)
 
 
 def get_rlimit(number: int, pid: int = 0) -> tuple[int, int]:

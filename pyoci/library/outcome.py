@@ -95,7 +95,7 @@ class ProgramFailed(PyociError):
         return self.finished.stderr
 
 
-class Timeout(PyociError, TimeoutError):
+class Timeout(PyociError, TimeoutError):  # type: ignore[misc]  # not that of OSError, which may be None
     """Something took longer than its `timeout`. `stdout` and `stderr` hold what the program had written by then."""
 
     def __init__(self, message: str, stdout: str | bytes = b"", stderr: str | bytes = b"") -> None:

@@ -45,6 +45,7 @@ START = "START"  # pyoci start -> init: with the descriptor to report on
 
 _WITH_DESCRIPTOR = (TERMINAL, SECCOMP, TREE)
 _TEXT_MAX = 60_000
+_PLACE_MAX = 300  # characters
 PATIENCE = 10  # seconds in which whoever stopped or froze the other side may let it go on
 _ONE_SECOND = _struct.pack("ll", 1, 0)  # struct timeval of SO_RCVTIMEO, socket(7)
 _KINDS: dict[str, type[PyociError]] = {
@@ -170,31 +171,44 @@ def from_descriptor(fd: int) -> Channel:
 
 
 def report(error: BaseException) -> str:
-    """An exception as the text of an ERROR message: its kind and its words."""
-    for name, kind in _KINDS.items():
-        if isinstance(error, kind):
-            return f"{name} {error}"
-    if isinstance(error, PyociError):
-        return f"error {error}"
-    return f"error {unexpected(error)}"
+    """An exception as the text of an ERROR message: KIND|ERRNO|PLACE, or KIND alone, and its words."""
+    if not isinstance(error, PyociError):
+        return f"error {unexpected(error)}"
+    name = next((name for name, kind in _KINDS.items() if isinstance(error, kind)), "error")
+    if (error.errno or error.place) and " " not in error.place:
+        name = f"{name}|{error.errno}|{error.place}"
+    return f"{name} {error}"
 
 
 def raise_reported(text: str) -> NoReturn:
     """Raise what an ERROR message stands for."""
-    name, _, words = text.partition(" ")
+    head, _, words = text.partition(" ")
+    name, _, rest = head.partition("|")
+    number, _, place = rest.partition("|")
     if name in (FAILED_CALL, FAILED_PROGRAM):
-        raise _refused(name, words)
-    raise _KINDS.get(name, ContainerError)(words)
+        raise _refused(name, words).at(place)
+    error = _KINDS.get(name, ContainerError)(words)
+    error.errno = _number(number)
+    raise error.at(place[:_PLACE_MAX])
 
 
 def _refused(kind: str, text: str) -> PyociError:
     """The call that the kernel refused to `kernel.deferred`: its words and the number of the error."""
-    words, _, number = text.rpartition(" ")
-    reason = int(number) if number.isascii() and number.isdigit() and len(number) < 5 else 0
+    words, _, digits = text.rpartition(" ")
+    number = _number(digits)
+    error: PyociError
     if kind == FAILED_CALL:
-        return ContainerError(str(SyscallError(reason, words)))
-    known = {errno.ENOENT: NO_SUCH_FILE, errno.EACCES: PERMISSION_DENIED}
-    return ExecutableError(f"{words}: {known.get(reason, posix.strerror(reason).lower())}")
+        error = ContainerError(str(SyscallError(number, words)))
+    else:
+        known = {errno.ENOENT: NO_SUCH_FILE, errno.EACCES: PERMISSION_DENIED}
+        error = ExecutableError(f"{words}: {known.get(number, posix.strerror(number).lower())}")
+    error.errno = number
+    return error
+
+
+def _number(digits: str) -> int:
+    """That of an error; 0 for what the other side should not have sent."""
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 5 else 0
 
 
 def _only_descriptor(ancillary: list[tuple[int, int, bytes]]) -> int:

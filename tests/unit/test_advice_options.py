@@ -22,6 +22,6 @@ def test_a_hint_is_never_the_word_itself(option: str, words: str) -> None:
     mount = {"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": [option]}
     config = {"root": {"path": "rootfs"}, "mounts": [mount], "linux": {}}
     refusal = f"mount src=tmpfs dst=/mnt type=tmpfs: mount type=tmpfs (tmpfs: Unknown parameter '{option}')"
-    error = ContainerError(refusal)
+    error = ContainerError(refusal).at("/mounts/0")
     advice.of_create(error, json.dumps(config).encode(), "/bundle", "/bundle/rootfs")
     assert str(error) == refusal + words

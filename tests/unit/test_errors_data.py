@@ -15,7 +15,9 @@ import pytest
 
 from pyoci import errors, log
 from pyoci.cli import main
+from pyoci.host import advice
 from pyoci.library.outcome import Exit, Finished, OutputLimit, ProgramFailed, Timeout
+from pyoci.wire import messages
 
 
 def family() -> list[type[errors.PyociError]]:
@@ -128,3 +130,46 @@ def test_an_old_kernel_is_named_where_it_lacks_something(
     words = errors.reason(number)
     assert words.startswith(posix.strerror(number).lower())
     assert words.endswith(f"; pyoci needs Linux 5.15, and this is {release}") == is_named
+
+
+PLACES = ["", "/process/cwd", "/linux/sysctl/net.ipv4.ip_forward", "--console-socket"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("number", [0, errno.ENOENT])
+def test_errno_and_place_cross_from_one_side_to_the_other(number: int, place: str) -> None:
+    for error in errors.SyscallError(number, "a call"), errors.HookError("words"):
+        with pytest.raises(errors.PyociError) as caught:
+            messages.raise_reported(messages.report(error.at(place)))
+        assert (str(caught.value), caught.value.errno, caught.value.place) == (str(error), error.errno, place)
+
+
+def test_a_refused_call_of_c_has_its_place() -> None:
+    with pytest.raises(errors.ContainerError) as caught:
+        messages.raise_reported("call||/process/rlimits set RLIMIT_CORE soft=1 hard=2 1")
+    assert (caught.value.errno, caught.value.place) == (errno.EPERM, "/process/rlimits")
+    assert str(caught.value).startswith("set RLIMIT_CORE soft=1 hard=2: operation not permitted (EPERM)")
+
+
+@pytest.mark.parametrize("text", ["error|x|y words", "error|99999| words", f"error|1|{'/' * 9000} words", "|| words"])
+def test_what_a_hostile_side_sends_is_bounded(text: str) -> None:
+    with pytest.raises(errors.ContainerError) as caught:
+        messages.raise_reported(text)
+    assert (str(caught.value), len(caught.value.place) <= 300, caught.value.errno in (0, 1)) == ("words", True, True)
+
+
+def test_an_error_keeps_the_first_place() -> None:
+    assert errors.StateError("x").at("/a").at("/b").place == "/a"
+
+
+def test_each_place_that_advice_knows_is_that_of_an_error() -> None:
+    folder = Path(errors.__file__).parent
+    sources = "".join(file.read_text() for file in folder.rglob("*.py") if file.name != "advice.py")
+    of_cgroups = {place for place in advice._JUDGES if place.startswith("/linux/resources/cpu/")}  # Write.name
+    assert [place for place in {*advice._JUDGES} - of_cgroups if f'"{place}' not in sources] == []
+
+
+def test_advice_does_not_look_at_the_words() -> None:
+    error = errors.SyscallError(errno.ENOENT, "other words").at("/root/path")
+    advice.of_create(error, b'{"root": {"path": "~/x"}}', "/bundle", "/bundle/~/x")
+    assert '; /root/path of config.json is "~/x", a path below the bundle; ~ is the shell' in str(error)

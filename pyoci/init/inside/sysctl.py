@@ -12,4 +12,6 @@ def apply(values: list[tuple[str, str]], proc_fd: int) -> None:
         try:
             procfs.write(proc_fd, f"sys/{path}", value)
         except SyscallError as error:
-            raise SyscallError(error.errno, f"set sysctl {shown(path.replace('/', '.'))} to {shown(value)!r}") from None
+            name = path.replace("/", ".")
+            what = f"set sysctl {shown(name)} to {shown(value)!r}"
+            raise SyscallError(error.errno, what).at(f"/linux/sysctl/{name}") from None

@@ -14,6 +14,7 @@ from pyoci.kernel.beneath import Root
 from pyoci.kernel.call import shown
 from pyoci.wire.plan import Process
 
+_PLACE = "/process/cwd"
 # What another user's rights would not change. Others are tried again as the user: who may pass a folder, or see a
 # file system (FUSE), when root may not.
 _FINAL = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
@@ -26,7 +27,7 @@ def make(process: Process, root: Root) -> None:
         if fd is None:
             fd = root.make_directory(process.cwd)
     except SyscallError as error:
-        raise SyscallError(error.errno, f"make cwd {shown(process.cwd)!r}") from None
+        raise SyscallError(error.errno, f"make cwd {shown(process.cwd)!r}").at(_PLACE) from None
     posix.close(fd)
 
 
@@ -67,4 +68,4 @@ def check_inside(path: str) -> None:
 
 def _refused(process: Process, number: int) -> SyscallError:
     """The beginning is runc's, for those who search for it."""
-    return SyscallError(number, f'chdir to cwd ("{shown(process.cwd)}") failed')
+    return SyscallError(number, f'chdir to cwd ("{shown(process.cwd)}") failed').at(_PLACE)

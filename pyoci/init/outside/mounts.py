@@ -86,9 +86,8 @@ def apply_one(
             if root >= 0:
                 mounted[index] = root
     except SyscallError as error:
-        if error.call.startswith(what):
-            raise
-        raise SyscallError(error.errno, f"{what}: {error.call}") from None
+        call = error.call if error.call.startswith(what) else f"{what}: {error.call}"
+        raise SyscallError(error.errno, call).at(f"/mounts/{index}") from None
 
 
 def finish(plan: Plan, mounted: dict[int, int], root: Root) -> None:

@@ -67,4 +67,4 @@ def open_directory(path: str) -> int:
     try:
         return posix.open(path, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"open rootfs {shown(path)}") from None
+        raise SyscallError(error.errno or 0, f"open rootfs {shown(path)}").at("/root/path") from None
