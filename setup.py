@@ -43,7 +43,7 @@ setup(
     package_data={"pyoci": ["py.typed", "**/*.json", "**/*.pyi"], "pyoci.schemas": ["*.json"]},
     ext_modules=[
         Extension("pyoci._record", ["pyoci/_record.c"]),
-        Extension("pyoci.kernel._raw", ["pyoci/kernel/_raw.c", "pyoci/kernel/_deferred.c"]),
+        Extension("pyoci.kernel._raw", ["pyoci/kernel/_raw.c", "pyoci/kernel/_deferred.c", "pyoci/kernel/_opener.c"]),
         # The program has its own, with the library's archive in it where there is one (build_program.py).
         Extension("pyoci.kernel._seccomp", ["pyoci/kernel/_seccomp.c"], libraries=["seccomp"]),
     ],

@@ -25,6 +25,7 @@ SOURCES = (
     "pyoci/_record.c",
     "pyoci/kernel/_raw.c",
     "pyoci/kernel/_deferred.c",
+    "pyoci/kernel/_opener.c",
     "pyoci/kernel/_seccomp.c",
 )
 

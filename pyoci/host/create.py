@@ -128,6 +128,7 @@ def _prepare_and_make(
 ) -> Created:
     phase("open what init needs")
     opened = open_for_init.open_all(plan, entry)
+    open_for_init.open_procfs(plan, opened)
     if plan.process is not None and plan.process.seccomp is not None:
         phase("seccomp program")
         from pyoci.host import seccomp

@@ -178,4 +178,5 @@ def _open(plan: Plan, action: str, state: State) -> Inherited:
         for index, mount in enumerate(plan.mounts):
             if mount.kind == "bind":
                 inherited.sources[index] = open_for_init.open_source(mount, index, plan, inherited.proc_fd)
+        open_for_init.open_procfs(plan, inherited)
     return inherited

@@ -53,13 +53,29 @@ def _open_namespace(kind: str, path: str) -> int:
     return fd
 
 
+def open_procfs(plan: Plan, inherited: Inherited) -> None:
+    """One for each that the plan mounts, where it is to show a PID namespace that is joined. Raises PyociError."""
+    joined = [fd for kind, fd in inherited.namespaces if kind == "pid"]
+    entries = [entry for entry in plan.mounts if entry.kind == "filesystem" and entry.fstype == "proc"]
+    if not joined or not entries:
+        return
+    from pyoci.host import procfs_opener
+
+    for entry in entries:
+        context = procfs_opener.open_for(joined[0], f"mount type=proc dst={shown(entry.destination)}")
+        if context < 0:
+            return
+        inherited.procfs += (context,)
+
+
 def close_given(inherited: Inherited) -> None:
     """Close what init has its own copies of.
 
     A foreground `run` would keep volumes alive that the container has let go of; and a start socket that outlives a
     dead init would keep the message that nobody reads, and in it the descriptor whose end tells `run` of the death.
     """
-    for fd in (inherited.start_fd, inherited.rootfs_fd, inherited.devices_fd, *inherited.sources.values()):
+    single = (inherited.start_fd, inherited.rootfs_fd, inherited.devices_fd)
+    for fd in (*single, *inherited.procfs, *inherited.sources.values()):
         if fd >= 0:
             posix.close(fd)
 

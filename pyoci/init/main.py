@@ -102,6 +102,7 @@ def _keep_only_ours(inherited: Inherited, channel: Channel, cgroup_fd: int, pres
     """Nothing else of the host's comes along: logs, state, cgroups (CVE-2016-9962, CVE-2024-21626)."""
     keep = [channel.fd, cgroup_fd, inherited.proc_fd, inherited.start_fd, inherited.rootfs_fd, inherited.devices_fd]
     keep += inherited.sources.values()
+    keep += inherited.procfs
     keep += [fd for _, fd in inherited.namespaces]
     keep += range(3, 3 + preserve_fds)
     process.close_all_but(keep)

@@ -82,7 +82,7 @@ def _make_of_host(plan: Plan, of_host: list[int]) -> dict[int, int]:
         entry = plan.mounts[index]
         what = mounts.describe(entry)
         try:
-            tree = new_filesystem.make(entry, entry.data, -1)
+            tree = new_filesystem.make(entry, entry.data)
         except SyscallError as error:
             raise SyscallError(error.errno, f"{what}: {error.call}") from None
         if tree is None:
@@ -101,36 +101,21 @@ def _add(plan: Plan, inherited: Inherited, root: Root, pid_namespace: int, trees
         source_propagation=0,
         shared=plan.rootfs.shared_mounts,
         source_flags={},
-        pid_namespace=-1,  # `_procfs` makes them
         open_source=inherited.sources.__getitem__,
     )
+    if pid_namespace >= 0:
+        context.open_procfs = lambda: new_filesystem.open_procfs(inherited, pid_namespace)
     mounted: dict[int, int] = {}
     try:
         for index, entry in enumerate(plan.mounts):
             what = mounts.describe(entry)
-            tree = trees.get(index, -1)
-            if entry.fstype == "proc" and pid_namespace >= 0:
-                tree = _procfs(entry, pid_namespace)
-            mounts.apply_one(entry, index, mounted, inherited, context, what, tree)
+            mounts.apply_one(entry, index, mounted, inherited, context, what, trees.get(index, -1))
             if entry.read_only_last:
                 mount.setattr(mounted[index], set=uapi.MOUNT_ATTR_RDONLY)
     except BaseException:
         _undo(list(mounted.values()), root, inherited)
         raise
     return list(mounted.values())
-
-
-def _procfs(entry: Mount, pid_namespace: int) -> int:
-    """One that shows the container's PID namespace, which this process is not in (`kernel.mount.filesystem`).
-
-    The container sees no process of Python's: with CAP_SYS_PTRACE the container could use what it holds
-    (CVE-2016-9962).
-    """
-    namespace.join(pid_namespace, uapi.CLONE_NEWPID, "pid namespace")
-    process.forget_caller()
-    return mount.filesystem(
-        entry.fstype, entry.source, entry.superblock, entry.data, entry.attributes_set, pid_namespace
-    )
 
 
 def _find(plan: Plan, inherited: Inherited, root: Root) -> list[tuple[int, str]]:

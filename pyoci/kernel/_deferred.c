@@ -134,8 +134,7 @@ static int send_parts(int fd, const struct iovec *parts, size_t count)
     return write(fd, text, length) >= 0;
 }
 
-/* wire/messages.py reads it: a kind and a space, words, and a number after a space. Whether it was sent. */
-static int say(int fd, const char *kind, const char *words, long number)
+int say(int fd, const char *kind, const char *words, long number)
 {
     char digits[24];
     char *begin = digits + sizeof digits;
@@ -152,22 +151,21 @@ static int say(int fd, const char *kind, const char *words, long number)
     return send_parts(fd, parts, sizeof parts / sizeof parts[0]);
 }
 
-/* The notify descriptor of a filter, to whoever passes it on; ours is close-on-exec. */
-static void send_listener(int fd, int listener)
+void send_descriptor(int fd, const char *text, int descriptor)
 {
     union {
         struct cmsghdr alignment;
         char space[CMSG_SPACE(sizeof(int))];
     } control;
-    struct iovec part = {(char *)"SECCOMP ", 8};
+    struct iovec part = {(char *)text, strlen(text)};
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
 
     memset(&control, 0, sizeof control);
     control.alignment.cmsg_level = SOL_SOCKET;
     control.alignment.cmsg_type = SCM_RIGHTS;
-    control.alignment.cmsg_len = CMSG_LEN(sizeof listener);
-    memcpy(CMSG_DATA(&control.alignment), &listener, sizeof listener);
+    control.alignment.cmsg_len = CMSG_LEN(sizeof descriptor);
+    memcpy(CMSG_DATA(&control.alignment), &descriptor, sizeof descriptor);
     sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
@@ -208,7 +206,7 @@ static _Noreturn void carry_out(int report_fd, const struct call *calls, Py_ssiz
             break;
         }
         if (call->number == SYS_seccomp && argument[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER)
-            send_listener(report_fd, (int)result);
+            send_descriptor(report_fd, "SECCOMP ", (int)result); /* to whoever passes it on; ours is close-on-exec */
     }
     _exit(1);
 }

@@ -10,15 +10,13 @@
 #include <Python.h>
 
 #include "_deferred.h"
+#include "_opener.h"
 
 #include <errno.h>
 #include <linux/sched.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef SYS_statmount /* Linux 6.8; headers may be older. The number is the same on all machines that pyoci runs on. */
@@ -155,61 +153,6 @@ static PyObject *raw_clone3(PyObject *module, PyObject *args, PyObject *keywords
     return Py_BuildValue("(li)", pid, pidfd);
 }
 
-/* What the child of raw_fsopen_in_child does, on a stack of its own: one call, whose descriptor the two share. */
-static struct {
-    const char *type;
-    long result; /* -EINPROGRESS until it is there */
-} opening;
-
-static int open_filesystem(void *unused)
-{
-    (void)unused;
-    long result = syscall(SYS_fsopen, opening.type, 1 /* FSOPEN_CLOEXEC */);
-    __atomic_store_n(&opening.result, result < 0 ? -errno : result, __ATOMIC_RELEASE);
-    return 0;
-}
-
-static void pause_for(long nanoseconds)
-{
-    struct timespec span = {0, nanoseconds};
-
-    clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL); /* does not touch errno, which the two share */
-}
-
-/* A procfs shows the PID namespace of the process that opened it, here a child's. Its memory and its descriptors are the
- * caller's, and it is there for one call only. Whoever is in that namespace may stop it, and a tracer may keep its end to
- * itself: so neither vfork(2) nor waitpid(2) waits for it. */
-static PyObject *raw_fsopen_in_child(PyObject *module, PyObject *type)
-{
-    static char stack[16384] __attribute__((aligned(16)));
-    enum { PAUSES = 5000, ENDINGS = 100 };
-    long result;
-
-    (void)module;
-    opening.type = start_of(type);
-    opening.result = -EINPROGRESS;
-    if (!opening.type)
-        return NULL;
-    int pid = clone(open_filesystem, stack + sizeof stack, CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
-    if (pid < 0)
-        return PyErr_SetFromErrno(PyExc_OSError);
-    sched_yield();
-    for (int i = 0; i < PAUSES; i++) { /* at most 5 seconds */
-        result = __atomic_load_n(&opening.result, __ATOMIC_ACQUIRE);
-        if (result != -EINPROGRESS)
-            break;
-        pause_for(i < 100 ? 20000 : 1000000);
-    }
-    kill(pid, SIGKILL); /* it has nothing left to do */
-    for (int i = 0; i < ENDINGS && waitpid(pid, NULL, WNOHANG) == 0; i++)
-        pause_for(i < 50 ? 20000 : 1000000);
-    if (result < 0) {
-        errno = result == -EINPROGRESS ? ETIMEDOUT : (int)-result;
-        return PyErr_SetFromErrno(PyExc_OSError);
-    }
-    return PyLong_FromLong(result);
-}
-
 static int raw_exec(PyObject *module)
 {
     PyObject *numbers = PyDict_New();
@@ -236,8 +179,10 @@ static PyMethodDef raw_methods[] = {
     {"address", raw_address, METH_O, "address(buffer) -> int: where the bytes of a buffer are."},
     {"clone3", (PyCFunction)(void (*)(void))raw_clone3, METH_VARARGS | METH_KEYWORDS,
      "clone3(flags, cgroup_fd=-1) -> (pid, pidfd): fork with clone(2)'s flags; pid 0 in the child."},
-    {"fsopen_in_child", raw_fsopen_in_child, METH_O,
-     "fsopen_in_child(type) -> int: fsopen(2), made by a child, in its PID namespace."},
+    {"open_procfs_in_child", raw_open_procfs_in_child, METH_NOARGS,
+     "open_procfs_in_child() -> int: fsopen(2) of a procfs, made by a child, in its PID namespace."},
+    {"end_with_procfs", raw_end_with_procfs, METH_O,
+     "end_with_procfs(channel_fd): send what a child with nothing of this process has opened, and exit."},
     {"end", raw_end, METH_VARARGS,
      "end(start_fd, report_fd, in_child, block, relocations, table, count): make the calls of kernel/deferred.py, and "
      "exit."},

@@ -21,8 +21,18 @@ def clone3(flags: int, cgroup_fd: int = -1) -> tuple[int, int]:
     The child starts in the cgroup (v2) that `cgroup_fd` has open. The pidfd is close-on-exec.
     """
 
-def fsopen_in_child(type: bytes, /) -> int:
-    """fsopen(2) of a type such as b"proc", made by a child in the PID namespace that this process has joined."""
+def open_procfs_in_child() -> int:
+    """fsopen(2) of a procfs, made by a child in the PID namespace that this process has joined.
+
+    The child has this process's memory and descriptors, and is there for that call only. OSError, ETIMEDOUT when
+    somebody stops it for 5 seconds.
+    """
+
+def end_with_procfs(channel_fd: int, /) -> NoReturn:
+    """`open_procfs_in_child` by a process that gives its memory back first, and may make hardly a call from then on.
+
+    The descriptor goes to `channel_fd` as the message PROCFS, or a failure as ERROR.
+    """
 
 def end(
     start_fd: int, report_fd: int, in_child: bool, block: bytes, relocations: bytes, table: int, count: int

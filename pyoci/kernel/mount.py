@@ -67,15 +67,14 @@ def filesystem(
     flags: tuple[str, ...],
     data: tuple[tuple[str, str | None], ...],
     attributes: int = 0,
-    pid_namespace: int = -1,
+    context: int = -1,
 ) -> int:
     """A detached mount of a new file system.
 
     `flags` are superblock flags by name (`ro`, `sync` ...), `data` the file system's own options, `attributes` the
-    mount's flags (MOUNT_ATTR_*). A procfs shows the namespace that the descriptor `pid_namespace` stands for, or
-    without one that of this process.
+    mount's flags (MOUNT_ATTR_*). `context` is what fsopen(2) has returned, where that was called before; it is closed.
     """
-    fd = _open_procfs(pid_namespace) if fstype == "proc" and pid_namespace >= 0 else _fsopen(fstype)
+    fd = context if context >= 0 else _fsopen(fstype)
     try:
         if source:
             _fsconfig(fd, fstype, uapi.FSCONFIG_SET_STRING, "source", source)
@@ -102,16 +101,27 @@ def _fsopen(fstype: str) -> int:
         raise SyscallError(error.errno or 0, what) from None
 
 
-def _open_procfs(namespace: int) -> int:
-    """For a PID namespace in which this process is not, but its children are."""
-    context = syscall(SYS["fsopen"], b"proc", uapi.FSOPEN_CLOEXEC)
+def open_procfs(pid_namespace: int) -> int | None:
+    """The context of a procfs that shows this PID namespace, which is not that of this process.
+
+    None before Linux 6.18, where it shows the namespace of the process that called fsopen(2). Raises SyscallError.
+    """
+    context = _fsopen("proc")
     try:
-        syscall(SYS["fsconfig"], context, uapi.FSCONFIG_SET_FD, b"pidns", None, namespace)  # Linux 6.18
+        syscall(SYS["fsconfig"], context, uapi.FSCONFIG_SET_FD, b"pidns", None, pid_namespace)
         return context
     except OSError:
         posix.close(context)
+        return None
+
+
+def open_procfs_in_child() -> int:
+    """`open_procfs` before Linux 6.18, by a child in the namespace that this process has joined.
+
+    Whoever is in that namespace sees the child for one call, and it has this process's root and memory.
+    """
     try:
-        return _raw.fsopen_in_child(b"proc")
+        return _raw.open_procfs_in_child()
     except OSError as error:
         why = (
             ": somebody in the PID namespace stops the process that opens it" if error.errno == errno.ETIMEDOUT else ""

@@ -19,5 +19,6 @@ class Inherited(Record):
     asked: tuple[int, ...] = ()  # indices in plan.mounts of sources that the host opens when their turn has come
     namespaces: list[tuple[str, int]]  # joined namespaces in the order of the config
     pid_namespace: int = -1  # for a process that is not in the container's: what a new procfs shows
+    procfs: tuple[int, ...] = ()  # such new ones, opened by the host: contexts of fsopen(2)
     cgroup: CgroupMounts | None = None
     seccomp_filter: bytes = b""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from collections.abc import Callable
 
+from pyoci.kernel import uapi
 from pyoci.kernel.libseccomp import Library
 
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER, RET_ERRNO, RET_ALLOW = 22, 2, 0x50000, 0x7FFF0000
@@ -23,12 +25,22 @@ def number(call: str) -> int:
     return found
 
 
-def refusing(call: str, answer: int) -> Callable[[], None]:
-    """For `preexec`: the process, and all that come of it, get `answer` for that call."""
+def before_linux_6_18() -> Callable[[], None]:
+    """For `preexec`: fsconfig(2) takes no descriptor, and so no `pidns` of a procfs."""
+    return refusing("fsconfig", errno.EINVAL, argument=(1, uapi.FSCONFIG_SET_FD))
+
+
+def refusing(call: str, answer: int, argument: tuple[int, int] | None = None) -> Callable[[], None]:
+    """For `preexec`: the process, and all that come of it, get `answer` for that call.
+
+    `argument`: its number, from 0, and the value that it has in the calls which are refused.
+    """
     load, if_equal, give = 0x20, 0x15, 0x06
+    place, value = argument if argument is not None else (0, 0)
     steps = [
         (load, 0, 0, 0),  # seccomp_data.nr
-        (if_equal, 0, 1, number(call)),
+        (if_equal, 0, 1 if argument is None else 3, number(call)),
+        *([(load, 0, 0, 16 + 8 * place), (if_equal, 0, 1, value)] if argument is not None else []),
         (give, 0, 0, RET_ERRNO | answer),
         (give, 0, 0, RET_ALLOW),
     ]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from helpers import sandbox
 from helpers.bundle import Bundle, Config
+from helpers.filtered import before_linux_6_18
 from helpers.hostile import Outside, swapping
 from helpers.leaks import children
 from helpers.runtime import Container, Runtime, until
@@ -147,6 +148,16 @@ def test_new_file_systems(runtime: Runtime, bundle: Bundle, kind: str, user_name
         assert inside(container, "ls /opt/new/class/net") == "lo"
     if kind == "tmpfs":
         assert inside(container, "touch /opt/new/x; stat -c %u /opt/new/x") == "0"
+
+
+@pytest.mark.parametrize("user_namespace", [False, True])
+def test_a_procfs_before_linux_6_18(runtime: Runtime, bundle: Bundle, user_namespace: bool) -> None:
+    if user_namespace:
+        bundle.user_namespace()
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    change(container, "add", [{"destination": "/opt/new", "type": "proc"}], preexec=before_linux_6_18())
+    assert inside(container, "cat /opt/new/1/comm") == "sh"
 
 
 def test_all_options_of_a_bind_mount(container: Container, source: Path) -> None:

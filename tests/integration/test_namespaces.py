@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from helpers.bundle import Bundle
+from helpers.filtered import before_linux_6_18
 from helpers.runtime import Runtime
 
 # The spec's name of the type, and its file in /proc/PID/ns.
@@ -121,6 +122,20 @@ def test_options_that_a_procfs_of_a_joined_pid_namespace_cannot_have(
     assert "mount type=proc dst=/proc: in a joined PID namespace" in runtime.refuses(bundle)
     entry["options"] = ["nosuid"]
     assert "1" in runtime.sh(bundle, "ls /proc").split()
+
+
+def test_a_procfs_of_a_joined_pid_namespace_before_linux_6_18(
+    runtime: Runtime, bundle: Bundle, namespace_holder: Callable[..., int]
+) -> None:
+    """That release lets whoever opens a procfs name the namespace; before, a process in it opens each of them."""
+    holder = namespace_holder("pid")
+    bundle.namespace("pid", f"/proc/{holder}/ns/pid")
+    (bundle.rootfs / "other").mkdir()
+    bundle.mount("/other", "proc")
+    shown = runtime.sh(bundle, "readlink /proc/self; cat /proc/1/cmdline /other/1/cmdline", preexec=before_linux_6_18())
+    own, first = shown.split("\n")
+    assert first == 2 * "sleep\x00300\x00"
+    assert int(own) < 20, "that is its number in another namespace"
 
 
 @pytest.mark.beyond_runc("it says ENOSPC alone")

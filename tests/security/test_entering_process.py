@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 
 import pytest
 from helpers.bundle import Bundle
+from helpers.filtered import before_linux_6_18
 from helpers.hostile import USUAL, check, inside, libc
 from helpers.runtime import TIME_LIMIT, Container, Runtime
 
 TRACER = USUAL | {"SYS_PTRACE"}
 SECRET = "b0a7-the-callers-own-secret"  # looked for, not kept
 SYS_ADMIN = 21
+OPENER = "pyoci:procfs"
 
 
 class Caught(NamedTuple):
@@ -34,6 +36,7 @@ class Caught(NamedTuple):
     shown: bytes  # cmdline and environ
     memory: bytes  # the lines of it that have the secret
     permitted: int
+    filters: int
 
 
 def stop_the_next(times: int) -> list[Caught]:
@@ -78,6 +81,7 @@ def _look_at(pid: int) -> Caught | None:
             shown,
             _memory_with_the_secret(folder),
             int(status["CapPrm"], 16),
+            int(status.get("Seccomp_filters", "0")),  # Linux 5.9
         )
         # it was the runtime's all the time
         return found if (folder / "comm").read_text().strip() == name else None
@@ -126,11 +130,6 @@ def watched(container: Container, times: int, meanwhile: Callable[[], None]) -> 
     found = inside(container.pid, lambda: [tuple(one) for one in stop_the_next(times)], TRACER)
     os.waitpid(pid, 0)
     return [Caught(*one) for one in found]
-
-
-def _release() -> tuple[int, ...]:
-    major, minor, *_ = os.uname().release.split(".")
-    return int(major), int(minor)
 
 
 def assert_holds_nothing(caught: list[Caught], rootfs: list[str]) -> None:
@@ -227,13 +226,22 @@ def test_a_container_that_stops_it_does_not_hold_exec(runtime: Runtime, containe
         assert status == "0" or "the container keeps stopping the process that enters it" in words
 
 
-@pytest.mark.parametrize("kind", ["plain", "filter", "start hooks", "no procfs"])
+def assert_opens_only(opener: Caught) -> None:
+    """init/procfs_opener.py has left it nothing else."""
+    assert opener.root == []
+    assert opener.cwd == "/"
+    own = opener.descriptors.values()
+    assert all(to.startswith("socket:") or to == "anon_inode:[fscontext]" for to in own), opener.descriptors
+    assert opener.permitted == 1 << SYS_ADMIN
+    assert SECRET.encode() not in opener.shown
+    assert not opener.memory, opener.memory
+
+
+@pytest.mark.parametrize("kind", ["plain", "filter", "start hooks", "no procfs", "before Linux 6.18"])
 def test_create_in_the_pid_namespace_of_a_tracer(
     runtime: Runtime, container: Container, new_bundle: Callable[[], Bundle], kind: str
 ) -> None:
     """A pod with one PID namespace: a second container comes into it."""
-    if kind != "no procfs" and _release() < (6, 18):
-        pytest.skip("before Linux 6.18 a process that opens the procfs is seen with the runtime's root (SECURITY.md)")
     second = new_bundle()
     second.process["noNewPrivileges"] = kind != "filter"
     second.namespace("pid", f"/proc/{container.pid}/ns/pid")
@@ -248,11 +256,17 @@ def test_create_in_the_pid_namespace_of_a_tracer(
 
     def creates() -> None:
         for _ in range(16):
-            runtime.run(second, **callers())
+            runtime.run(second, **callers(), preexec=before_linux_6_18() if kind == "before Linux 6.18" else None)
 
     caught = watched(container, 6, creates)
     assert caught, "the spy was never in time"
+    if kind == "before Linux 6.18":
+        assert [one for one in caught if one.name == OPENER], "the spy was never in time for the opener"
     for one in caught:
+        if one.name == OPENER:
+            assert_opens_only(one)
+            assert one.filters == (2 if kind == "before Linux 6.18" else 1)  # that of `before_linux_6_18` is around it
+            continue
         assert "of-the-second" in one.root, "its root is the host's"
         # what a hook is run with
         more = ("anon_inode:[pidfd]", "pipe:", "/memfd:hook-stdin") if kind == "start hooks" else ()

@@ -56,7 +56,7 @@ ONLY = {
     ("wire", "kernel"): {"scm_rights", "FAILED_CALL", "FAILED_PROGRAM"},
 }
 # Where the host's side may see the container's: where it forks into it, and where both must agree.
-INTO_INIT = {"host/spawn.py", "host/create.py", "host/restore_request.py"}
+INTO_INIT = {"host/spawn.py", "host/create.py", "host/restore_request.py", "host/procfs_opener.py"}
 THIRD_PARTY = {
     "jeepney": {"cgroups/dbus.py"},
     "jsonschema": {"spec/explain.py"},

@@ -28,6 +28,7 @@ class Context(Record):
     """The common things of all mounts of one container.
 
     open_source   asks the host for the source of the mount with that index, in its turn
+    open_procfs   a procfs that is to show another PID namespace than this process's
     """
 
     root: Root
@@ -37,8 +38,8 @@ class Context(Record):
     source_propagation: int  # of a copy of the host's mounts that init makes itself; 0: as it comes
     shared: bool  # new mounts are shared unless they say otherwise
     source_flags: dict[int, int]  # statvfs(3), of bind mounts that are changed later, in a user namespace
-    pid_namespace: int  # what a new procfs shows; -1: that of this process
     open_source: Callable[[int], int]
+    open_procfs: Callable[[], int] | None = None
 
 
 def apply(
@@ -58,9 +59,10 @@ def apply(
         source_propagation=plan.rootfs.host_propagation if plan.rootfs.pivot == "chroot" else 0,
         shared=plan.rootfs.shared_mounts,
         source_flags={},
-        pid_namespace=inherited.pid_namespace,
         open_source=open_source,
     )
+    if inherited.pid_namespace >= 0:
+        context.open_procfs = lambda: new_filesystem.open_procfs(inherited, inherited.pid_namespace)
     mounted: dict[int, int] = {}
     own_mounts = {mount.mount_id(root.fd)}
     for index, entry in enumerate(plan.mounts):
@@ -160,7 +162,7 @@ def attach_filesystem(entry: Mount, context: Context, what: str, ready: int = -1
         if entry.mode_of_target and mode is not None:
             # as with runc; over none it is the kernel's, 1777
             data += (("mode", f"{mode:o}"),)
-        tree = ready if ready >= 0 else new_filesystem.make(entry, data, context.pid_namespace)
+        tree = ready if ready >= 0 else new_filesystem.make(entry, data, context.open_procfs)
         if tree is None:
             tree = new_filesystem.make_on(entry, data, target, context.root, what)
             if entry.attributes_set:

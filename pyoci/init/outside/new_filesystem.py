@@ -11,34 +11,54 @@ import posix
 
 from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.init.outside import staging
-from pyoci.kernel import mount, uapi
+from pyoci.kernel import mount, namespace, process, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.kernel.call import encode, shown
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import Mount
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     Data = tuple[tuple[str, str | None], ...]
 
 
-def make(entry: Mount, data: Data, pid_namespace: int) -> int | None:
+def make(entry: Mount, data: Data, open_procfs: Callable[[], int] | None = None) -> int | None:
     """A detached mount with the entry's attributes; None when only mount(2) can make it, see `make_on`.
 
-    `pid_namespace` is what a procfs shows, as with `mount.filesystem`.
+    `open_procfs` opens a procfs that is to show another PID namespace than this process's.
     """
     if not entry.classic_flags:
         if not _is_long(entry.source) and not any(_is_long(value or "") for _, value in data):
-            return mount.filesystem(
-                entry.fstype, entry.source, entry.superblock, data, entry.attributes_set, pid_namespace
-            )
+            context = open_procfs() if entry.fstype == "proc" and open_procfs is not None else -1
+            return mount.filesystem(entry.fstype, entry.source, entry.superblock, data, entry.attributes_set, context)
         if entry.fstype == "overlay" and not _is_long(entry.source):
             return _overlay(entry, data)
-    if entry.fstype == "proc" and pid_namespace >= 0:
+    if entry.fstype == "proc" and open_procfs is not None:
         raise UnsupportedError(
             f"mount type=proc dst={shown(entry.destination)}: in a joined PID namespace it takes no option that only "
             "mount(2) knows, and none of more than 255 bytes"
         )
     return None
+
+
+def open_procfs(inherited: Inherited, pid_namespace: int) -> int:
+    """The context of a procfs that shows this PID namespace, which this process is not in.
+
+    The host has opened it, unless only this process has the right to: rootless, in the user namespace. There it is not
+    dumpable, and so the container sees nothing of it even with CAP_SYS_PTRACE.
+    """
+    if inherited.procfs:
+        context, *rest = inherited.procfs
+        inherited.procfs = tuple(rest)
+        return context
+    late = mount.open_procfs(pid_namespace)
+    if late is not None:
+        return late
+    namespace.join(pid_namespace, uapi.CLONE_NEWPID, "pid namespace")
+    process.forget_caller()
+    return mount.open_procfs_in_child()
 
 
 def make_on(entry: Mount, data: Data, target: int, root: Root, what: str) -> int:
