@@ -215,9 +215,7 @@ def _checked(path: str | None) -> str | None:
     if ".." in parts:
         raise CgroupError(f"/linux/cgroupsPath: {path[:80]!r} must not contain '..'")
     if "\0" in path or "\n" in path:
-        raise CgroupError(
-            f"/linux/cgroupsPath: {path[:80]!r} holds a line feed or a NUL, which the kernel allows in no name"
-        )
+        raise CgroupError(f"/linux/cgroupsPath: {path[:80]!r} holds a line feed or a NUL, which no name can have")
     if not parts:
         raise CgroupError(
             f"/linux/cgroupsPath: {path[:80]!r} names the root group; a container needs a group of its own"

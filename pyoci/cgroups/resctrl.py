@@ -206,7 +206,7 @@ def _value(resource: str, text: str) -> object:
 def _compare(place: str, lines: list[str]) -> None:
     wrong = differences(lines, files.read(f"{place}/schemata"))
     if wrong:
-        raise CgroupError(f"/linux/intelRdt: the schemata of {place} are others than {files.shown(wrong[0])}")
+        raise CgroupError(f"/linux/intelRdt: the schemata of {place} differ from {files.shown(wrong[0])}")
 
 
 def _write_schema(root: str, place: str, line: str) -> None:

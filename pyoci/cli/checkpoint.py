@@ -34,7 +34,7 @@ BOTH = (
         choices=tuple(NETWORK_LOCKS),
         help="hold back packets of open TCP connections by iptables (criu's default), nftables or skip: not at all",
     ),
-    Option(name="empty-ns", value="NAMESPACE", repeated=True, help="leave the properties of this namespace: network"),
+    Option(name="empty-ns", value="NAMESPACE", repeated=True, help="leave out what is in this namespace: network"),
     Option(name="auto-dedup", help="remove memory from an older image when a newer one has it"),
 )
 OPTIONS = (
@@ -42,7 +42,7 @@ OPTIONS = (
     Option(name="parent-path", value="DIR", help="images of the previous pre-dump, relative to the image folder"),
     Option(name="leave-running", help="leave the container running"),
     Option(name="tcp-skip-in-flight", help="leave out TCP connections that are still being made"),
-    Option(name="link-remap", help="give open files that were deleted a name again"),
+    Option(name="link-remap", help="give deleted files that are open a name again"),
     Option(name="status-fd", value="FD", help="have criu write a zero byte to FD once it waits for lazy pages"),
     Option(
         name="page-server",

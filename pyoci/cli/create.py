@@ -30,7 +30,7 @@ OF_A_NEW_ONE = (
 )
 OPTIONS = (
     *OF_A_NEW_ONE,
-    Option(name="no-subreaper", help="accepted and ignored: create stays with no container"),
+    Option(name="no-subreaper", help="accepted and ignored: create waits for no container"),
 )
 
 

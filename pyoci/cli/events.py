@@ -18,7 +18,7 @@ USAGE = "[options] ID"
 OPTIONS = (
     Option(name="interval", value="DURATION", default="5s", help="time between statistics: 500ms, 5s, 1m30s"),
     Option(name="stats", help="show the statistics of this moment and exit"),
-    options.table_or_json("of --stats: table or json (default: table on a terminal)", default=None),
+    options.table_or_json("format of --stats: table or json (default: table on a terminal)", default=None),
 )
 
 

@@ -236,7 +236,7 @@ def version(program: str) -> int:
         answer = criu.request(rpc.VERSION)
     number = answer.get("version")
     if not answer.get("success") or not number:
-        raise CriuError(f"{program} does not tell its version: it is older than 3.0, or it is not criu")
+        raise CriuError(f"{program} does not report its version: it is older than 3.0, or it is not criu")
     return int(number["major_number"] * 10000 + number["minor_number"] * 100 + number.get("sublevel", 0))
 
 

@@ -95,5 +95,5 @@ def _has_stopped(state: State) -> str:
 
 def _group(state: State) -> Cgroup:
     if not state.cgroup:
-        raise UnsupportedError(f"events {state.id}: it has no cgroup that would count")
+        raise UnsupportedError(f"events {state.id}: it has no cgroup to take statistics from")
     return status.cgroup(state)

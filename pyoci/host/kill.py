@@ -76,5 +76,5 @@ def _kill_without_init(entry: Entry, signal: int, everyone: bool) -> None:
 
 def _signal_group(state: State, signal: int) -> None:
     if not state.cgroup:
-        raise UnsupportedError(f"kill --all {state.id}: it has no cgroup that would name its processes")
+        raise UnsupportedError(f"kill --all {state.id}: it has no cgroup to find its processes in")
     status.cgroup(state).kill(signal)

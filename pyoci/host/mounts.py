@@ -99,7 +99,7 @@ def _read(file: str) -> list[Any]:
     if isinstance(document, dict):
         document = document.get("mounts", [document])
     if not isinstance(document, list) or not document:
-        raise ConfigError(f"{file}: must be an array of mounts, as in config.json, with one at least")
+        raise ConfigError(f"{file}: must be an array of mounts, as in config.json, with at least one")
     return document
 
 
@@ -134,7 +134,7 @@ def _plan(config: dict[str, Any], entries: list[Any], action: str, state: State)
     plan = build(document, Request(container_id=state.id, bundle=state.bundle), host_facts.gather())
     for index, mount in enumerate(plan.mounts):
         if mount.kind == "cgroup":
-            raise UnsupportedError(f"/mounts/{index}/type: a cgroup mount cannot be added to a container that lives")
+            raise UnsupportedError(f"/mounts/{index}/type: a cgroup mount cannot be added to an existing container")
     return plan
 
 

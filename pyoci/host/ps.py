@@ -22,7 +22,7 @@ def pids(entry: Entry) -> list[int]:
     """
     state = status.made(entry, "cannot list the processes of container")
     if not state.cgroup:
-        raise UnsupportedError(f"ps {state.id}: it has no cgroup that would name its processes")
+        raise UnsupportedError(f"ps {state.id}: it has no cgroup to find its processes in")
     return status.cgroup(state).pids()
 
 

@@ -187,7 +187,7 @@ def _check(work: Restore, container: Container) -> None:
 
 def _finish(work: Restore, container: Container, pid: int) -> Created:
     if not pid or pid != container.state.pid:
-        raise CriuError(f"criu restored process {pid}, but told of {container.state.pid}")
+        raise CriuError(f"criu restored process {pid}, and reported {container.state.pid}")
     pidfd = posix.pidfd_open(pid)
     # Once an engine can know of the container, a signal is the container's: `relay.wait` lets it through.
     signals.hold()

@@ -86,7 +86,7 @@ def _make_of_host(plan: Plan, of_host: list[int]) -> dict[int, int]:
         except SyscallError as error:
             raise SyscallError(error.errno, f"{what}: {error.call}") from None
         if tree is None:
-            raise UnsupportedError(f"{what}: a container that lives takes no option that only mount(2) knows")
+            raise UnsupportedError(f"{what}: an existing container takes no option that only mount(2) knows")
         trees[index] = tree
     return trees
 

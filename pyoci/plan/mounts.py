@@ -298,7 +298,7 @@ def _refuse_what_does_not_fit(mount: Mount, options: _Options, where: str) -> No
             option = key if value is None else f"{key}={value}"
             hint = did_you_mean(key, OPTIONS)
             raise ConfigError(
-                f"{place}: {option[:80]!r} cannot be applied to {name}: options of a file system are for new ones{hint}"
+                f"{place}: {option[:80]!r} cannot be applied to {name}: only a new file system takes its options{hint}"
             )
         classic = [word for word, flag in _CLASSIC.items() if mount.classic_flags & flag]
         for word in (*mount.superblock, *classic):

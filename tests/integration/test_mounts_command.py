@@ -226,7 +226,7 @@ def test_a_container_in_the_hosts_mount_namespace(runtime: Runtime, bundle: Bund
 @pytest.mark.parametrize(
     "document, words",
     [
-        ([], "with one at least"),
+        ([], "with at least one"),
         ("text", "array of mounts"),
         ([{"destination": 7}], "/mounts/0/destination"),
         ([{"source": "/"}], "/mounts/0/destination"),

@@ -88,7 +88,7 @@ def test_a_group_that_is_there_with_the_same_schemata_is_joined(tree: FakeResctr
 @pytest.mark.parametrize("line", ["L3:0=3", "MB:0=20", "L3:5=7ff", "L2:0=f"])
 def test_with_others_it_is_refused(tree: FakeResctrl, line: str) -> None:
     tree.make(tree.root / "gold")
-    with pytest.raises(CgroupError, match=r"the schemata of .*/gold are others than"):
+    with pytest.raises(CgroupError, match=r"the schemata of .*/gold differ from"):
         made({"closID": "gold", "schemata": [line]})
     assert tree.tasks("gold") == []
 

@@ -44,7 +44,7 @@ class Places:
 def check(entry: Mount, tree: int, name: str, what: str) -> None:
     """UnsupportedError when `entry` may not be mounted at `name`; `tree` is its source, -1 for a new file system."""
     if name == "/":
-        raise UnsupportedError(f"{what}: it leads to the root, which is what /root says and no mount")
+        raise UnsupportedError(f"{what}: it leads to the root, which /root decides, not a mount")
     if name == "/proc":
         if not _is_procfs(entry, tree):
             raise UnsupportedError(
