@@ -1,4 +1,4 @@
-"""--trace FILE: what took how long, as Chrome trace JSON. https://ui.perfetto.dev and chrome://tracing draw it.
+"""--trace FILE: a timing trace, as Chrome trace JSON. https://ui.perfetto.dev and chrome://tracing draw it.
 
 `pyoci.phase` calls a `Recorder`; this module is imported only when there is one. Each phase lasts until the next one
 of its process. The container's side cannot send what it records, since nobody listens any more when the last phases

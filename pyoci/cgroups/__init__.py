@@ -1,4 +1,4 @@
-"""Control groups: one interface; which layout and which driver is decided here and nowhere else.
+"""Control groups: one interface; the layout and the driver are decided here and nowhere else.
 
 Every cgroup object has the methods of `Cgroup` below. `prepare` decides, plans the limits and touches nothing; `save`
 is valid from then on: a `create` that is killed at any point leaves groups that `reopen(saved).destroy()` finds.

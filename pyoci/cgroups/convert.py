@@ -1,4 +1,4 @@
-"""From the numbers of cgroup v1, which the specification speaks, to those of v2. Pure."""
+"""From the numbers of cgroup v1, which the specification uses, to those of v2. Pure."""
 
 from __future__ import annotations
 

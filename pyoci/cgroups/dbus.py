@@ -14,7 +14,7 @@ import time
 from jeepney import DBusAddress, HeaderFields, MessageType, new_method_call
 from jeepney.low_level import Message, Parser
 
-from pyoci.cgroups.refused import Refused
+from pyoci.cgroups.dbus_refusal import Refused
 from pyoci.errors import CgroupError, reason
 
 TYPE_CHECKING = False

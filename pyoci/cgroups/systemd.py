@@ -18,8 +18,8 @@ from pyoci.cgroups import (
     systemd_annotations,
     systemd_units,
 )
+from pyoci.cgroups.dbus_refusal import Refused
 from pyoci.cgroups.group import Group
-from pyoci.cgroups.refused import Refused
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False

@@ -1,4 +1,4 @@
-"""Make a container or a process in one and tell how it ended: what pyoci.library calls, and nobody else."""
+"""Make a container or a process in one and report how it ended: what pyoci.library calls, and nobody else."""
 
 from __future__ import annotations
 

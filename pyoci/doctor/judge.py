@@ -1,4 +1,4 @@
-"""From what was seen to what it means. Pure."""
+"""The meaning of what `probe` has seen. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of a config that are allowed and probably a mistake: `validate` tells them, no other command looks.
+"""Values of a config that are allowed and probably a mistake: `validate` reports them, no other command looks.
 
 Lines as `rules.check` has them: a JSON pointer and words.
 """

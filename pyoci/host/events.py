@@ -27,9 +27,9 @@ def stats(entry: Entry) -> dict[str, Any]:
     try:
         return _stats(state, _group(state))
     except CgroupError as error:
-        from pyoci.host import meanwhile
+        from pyoci.host import ended_meanwhile
 
-        raise meanwhile.cause(error, entry, state, _has_stopped(state)) from None
+        raise ended_meanwhile.cause(error, entry, state, _has_stopped(state)) from None
 
 
 def follow(entry: Entry, interval: float, emit: Callable[[dict[str, Any]], None]) -> None:

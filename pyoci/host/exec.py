@@ -129,10 +129,10 @@ def _limit(plan: ExecPlan, state: State, group: cgroups.Cgroup, child: spawn.Chi
 
 
 def _cause(error: PyociError, entry: Entry, state: State, program: Process, options: Options) -> PyociError:
-    from pyoci.host import advice, meanwhile
+    from pyoci.host import advice, ended_meanwhile
 
     advice.of_exec(error, entry, state, program, typed=not options.process_file)
-    return meanwhile.cause(error, entry, state, _HAS_STOPPED + state.id)
+    return ended_meanwhile.cause(error, entry, state, _HAS_STOPPED + state.id)
 
 
 def _check_status(entry: Entry, state: State, options: Options) -> None:

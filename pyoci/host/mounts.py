@@ -1,4 +1,4 @@
-"""`mounts add` and `mounts remove`: other mounts for a container that lives.
+"""`mounts add` and `mounts remove`: other mounts for an existing container.
 
 What a bind mount shows is opened here, detached, with the host's rights, and its ids are mapped here; a process in the
 container's namespaces makes new file systems and moves all of it to where it belongs (init.mounts_sequence). It is

@@ -1,4 +1,4 @@
-"""`pause` and `resume`: all processes of a container stopped, and going on."""
+"""`pause` and `resume`: freeze all processes of a container, and thaw them."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def _freeze(entry: Entry, state: State, action: str, frozen: bool) -> None:
     try:
         _group(state, action).freeze(frozen)
     except CgroupError as error:
-        from pyoci.host import meanwhile
+        from pyoci.host import ended_meanwhile
 
-        raise meanwhile.cause(error, entry, state, _refusal(state, status.STOPPED, action, "")) from None
+        raise ended_meanwhile.cause(error, entry, state, _refusal(state, status.STOPPED, action, "")) from None
 
 
 def _refusal(state: State, current: str, action: str, why: str) -> str:

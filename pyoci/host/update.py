@@ -34,9 +34,9 @@ def update(entry: Entry, resources: dict[str, Any], schemata: Sequence[str] = ()
     try:
         _apply(state, resources, schemata)
     except CgroupError as error:
-        from pyoci.host import meanwhile
+        from pyoci.host import ended_meanwhile
 
-        raise meanwhile.cause(error, entry, state, f"update: {NOT_RUNNING}: {state.id!r} has stopped") from None
+        raise ended_meanwhile.cause(error, entry, state, f"update: {NOT_RUNNING}: {state.id!r} has stopped") from None
     _warn(resources)
 
 

@@ -1,4 +1,4 @@
-"""How programs end, as the library tells it."""
+"""How programs end, as the library reports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a container ends, and who writes it down (pyoci.host.supervise)."""
+"""The end of a container: its exit status is written down by pyoci.host.supervise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyoci.state.store import EXIT_FILE, Store
 
 
 class Watch:
-    """Descriptors that tell that a container has ended, and how: held before somebody deletes it."""
+    """Descriptors that show that a container has ended, and how: held before somebody deletes it."""
 
     def __init__(self, root: str, container_id: str) -> None:
         """Raises ContainerNotFound, StateError."""

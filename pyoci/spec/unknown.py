@@ -1,4 +1,4 @@
-"""Properties that the specification has not: allowed (extensibility, config.md), and often a misspelt word."""
+"""Properties that the specification does not have: allowed (extensibility, config.md), and often a misspelt word."""
 
 from __future__ import annotations
 

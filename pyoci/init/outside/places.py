@@ -1,4 +1,4 @@
-"""The places that may be mounted over: decided by where the target is, whatever the destination is spelled like.
+"""The places that may be mounted over: decided by where the target is, however the destination is spelled.
 
 A link of the image may lead a volume over /proc, where its files would be taken for the kernel's (CVE-2019-16884,
 CVE-2019-19921, CVE-2025-52881), or over /dev, where the runtime would make device nodes in a folder of the host.

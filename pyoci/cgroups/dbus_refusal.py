@@ -1,4 +1,6 @@
-"""A module of its own: `dbus` needs files of Python's, and who only looks at a container of systemd must need none."""
+"""The refusal of a call over D-Bus. Apart from `dbus`, which needs files of Python's: to look at a container of systemd
+must need none.
+"""
 
 from __future__ import annotations
 
