@@ -225,7 +225,7 @@ def split(option: str) -> list[str]:
 def _read(texts: Any, where: str) -> _Options:
     options = _Options()
     for text in texts:
-        for option in [text] if "," not in text and '"' not in text else split(text):
+        for option in [text] if text and "," not in text and '"' not in text else split(text):
             if option in _NOT_RECURSIVE:
                 raise UnsupportedError(
                     f"{where}/options: {option!r} cannot be applied: {option[1:]} is a property of a file system, "

@@ -370,6 +370,12 @@ def test_a_remount_of_a_bind_mount_leaves_the_hosts_file_system() -> None:
     assert second.superblock == () and second.attributes_set == RDONLY
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_empty_option_asks_for_nothing(kind: str) -> None:
+    """Who puts options together from parts that may be empty writes it; mount(8) and runc pass it over."""
+    assert with_option(kind, "", "nosuid", ",") == with_option(kind, "nosuid")
+
+
 def test_a_refusal_is_short() -> None:
     assert len(refused_option("bind", "x" * 6000)) < 300
 
