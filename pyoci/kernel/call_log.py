@@ -62,6 +62,7 @@ _ARGUMENTS = {
     "sethostname": "name size",
     "setns": "fd nstype",
     "set_mempolicy": "mode nodemask maxnode",
+    "statmount": "request buffer size flags",
     "statx": "dirfd path flags mask buffer",
     "umount2": "target flags",
     "unshare": "flags",
