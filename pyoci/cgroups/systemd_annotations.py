@@ -58,6 +58,7 @@ _HEX_DIGITS = {"u": 4, "U": 8}
 _HEX = frozenset("0123456789abcdefABCDEF")
 _LAST = 0x10FFFF
 _MICROSECONDS = 1_000_000
+_LONGEST = 1 << 17  # a line of a unit's file has at most 1 MiB (LONG_LINE_MAX), and a character up to eight bytes there
 
 
 def properties(annotations: dict[str, str]) -> list[Property]:
@@ -72,6 +73,8 @@ def properties(annotations: dict[str, str]) -> list[Property]:
                 f"annotation {files.shown(key)}: this property cannot be set by an annotation; there are: "
                 f"{', '.join(ALLOWED)}"
             )
+        if len(text) > _LONGEST:
+            raise CgroupError(f"annotation {key}: must be at most {_LONGEST} characters, not {len(text)}")
         try:
             signature, value = read(text)
         except (ValueError, RecursionError) as error:
@@ -196,15 +199,18 @@ class _Reader:
         if quote not in ("'", '"'):
             raise ValueError("a string stands in quotes")
         self.position += 1
-        text = ""
+        pieces: list[str] = []  # joined at the end: added up one by one they take minutes for half a megabyte
         while (character := self.text[self.position : self.position + 1]) != quote:
             if not character:
                 raise ValueError(f"the string has no closing {quote}")
             self.position += 1
-            text += self._escaped() if character == "\\" else character
+            pieces.append(self._escaped() if character == "\\" else character)
         self.position += 1
+        text = "".join(pieces)
         if text.endswith("\\") or any(_is_forbidden(character) for character in text):
             raise ValueError("a string of a unit has no control characters, and no backslash at its end")
+        if text != text.strip(" \t"):
+            raise ValueError("a string of a unit has no spaces at its ends, which systemd drops when it reloads")
         return text
 
     def _escaped(self) -> str:

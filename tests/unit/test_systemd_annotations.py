@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def test_numbers_beyond_their_type_are_refused(kind: str, _signature: str, lowes
         ("1.5", ("d", 1.5)),
         ("double 2", ("d", 2.0)),
         ("'inactive-or-failed'", ("s", "inactive-or-failed")),
-        ('"a\'b\\"c\\t"', ("s", "a'b\"c\t")),
+        ('"a\'b\\"c\\t."', ("s", "a'b\"c\t.")),
         ("'\\u00e4 \\U0001f600'", ("s", "\u00e4 \U0001f600")),
         ("string 'x'", ("s", "x")),
         ("['network.target', 'a b']", ("as", ["network.target", "a b"])),
@@ -201,6 +202,23 @@ def test_a_string_takes_no_line_away_from_the_file_of_the_unit() -> None:
     """A line that ends with a backslash goes on in the next one, which may be a limit."""
     with pytest.raises(CgroupError, match="no backslash at its end"):
         properties({f"{PREFIX}Description": r"'x\\'"})
+
+
+@pytest.mark.parametrize("text", ["' x'", "'x '", "'x\t'", "' '", "['x', 'y ']", r"'x\u0020'"])
+def test_a_string_has_no_spaces_that_a_reload_of_systemd_drops(text: str) -> None:
+    with pytest.raises(CgroupError, match="no spaces at its ends"):
+        properties({f"{PREFIX}Description": text})
+
+
+def test_the_longest_text() -> None:
+    """It is read in a fraction of a second: once it took half a minute for four times the length."""
+    longest = "x" * ((1 << 17) - 2)
+    begin = time.process_time()
+    assert properties({f"{PREFIX}Description": f"'{longest}'"}) == [("Description", ("s", longest))]
+    assert time.process_time() - begin < 2
+    for length in (1 << 17, 1 << 21):
+        with pytest.raises(CgroupError, match=rf"must be at most 131072 characters, not {length + 1}$"):
+            properties({f"{PREFIX}Description": f"'{'x' * (length - 1)}'"})
 
 
 @pytest.mark.parametrize("text", ["objectpath '/x'", "objectpath 'x'", "signature 'zz('", "@o '/x'", "@ag ['s']"])
