@@ -11,14 +11,13 @@ import posix
 
 from pyoci import errors, jsontext, log
 from pyoci.errors import ContainerExists, ExecutableError, HookError, PyociError
-from pyoci.host import config_warnings, why_program
+from pyoci.host import config_warnings, why_program, why_sysctl
 from pyoci.host.config_warnings import FILE_SYSTEM_OPTIONS
 from pyoci.host.rootfs_view import View
 from pyoci.host.why_program import Wanted
 from pyoci.kernel.call import encode, shown
 from pyoci.plan import mounts
 from pyoci.record import Record
-from pyoci.spec.rules.linux import with_slashes
 from pyoci.spec.words import TRY, did_you_mean, show
 from pyoci.state import status
 from pyoci.state.store import CONFIG_FILE
@@ -272,28 +271,6 @@ def _memory(_: PyociError, context: Context) -> str:
     return f"/linux/resources/memory/limit is {limit} bytes, and a container starts with {MEMORY_OF_INIT}"
 
 
-def _sysctl(error: PyociError, _: Context) -> str:
-    return unknown_sysctl(error.place.removeprefix("/linux/sysctl/")) if error.errno == errno.ENOENT else ""
-
-
-def unknown_sysctl(name: str) -> str:
-    """Words about a name that is not there, or has a misspelt part; it is as config.json has it."""
-    words = f"this kernel has no sysctl {name}"
-    parts = with_slashes(name).split("/")
-    separator = "." if with_slashes(name) != name else "/"
-    place = "/proc/sys"
-    for index, part in enumerate(parts):
-        if part in ("", ".", "..") or not posix.access(place, posix.R_OK):
-            break
-        if not posix.access(f"{place}/{part}", posix.F_OK):
-            before, after = (separator.join([*some, ""]) for some in (parts[:index], parts[index + 1 :]))
-            names = [name.replace(".", "/") if separator == "." else name for name in posix.listdir(place)]
-            meant = did_you_mean(part, names, before)
-            return words + (meant.removesuffix("?") + f"{separator}{after}".rstrip(separator) + "?" if meant else "")
-        place = f"{place}/{part}"
-    return words
-
-
 def _rlimit(error: PyociError, _: Context) -> str:
     if error.errno != errno.EPERM:
         return ""
@@ -307,6 +284,27 @@ def _rlimit(error: PyociError, _: Context) -> str:
 
 def _takes(capability: str, number: int = errno.EPERM) -> Judge:
     return lambda error, _: f"it takes {capability}, which the caller lacks" if error.errno == number else ""
+
+
+def _scheduler(error: PyociError, _: Context) -> str:
+    if error.errno == errno.EBUSY:
+        return "the CPUs have not so much time left for SCHED_DEADLINE"
+    if error.errno != errno.EPERM:
+        return ""
+    return (
+        "it takes CAP_SYS_NICE, and a real-time policy in a group of cgroup v1 takes real time for that group, too "
+        "(/linux/resources/cpu/realtimeRuntime)"
+    )
+
+
+def _clock(error: PyociError, _: Context) -> str:
+    if error.errno != errno.ERANGE:
+        return ""
+    return "no clock is below 0, or above 146 years; both count from the host's start"
+
+
+def _affinity(_error: PyociError, _: Context) -> str:
+    return f"/process/execCPUAffinity must name CPUs that the container has; this host has the CPUs {file(_CPUS)}"
 
 
 def _keyring(error: PyociError, _: Context) -> str:
@@ -374,7 +372,11 @@ _JUDGES: dict[str, Judge] = {
     "/process/oomScoreAdj": _takes("CAP_SYS_RESOURCE", errno.EACCES),
     "/process/capabilities/bounding": _takes("CAP_SETPCAP"),
     "/linux/namespaces": _takes("CAP_NET_ADMIN"),
-    "/linux/sysctl/": _sysctl,
+    "/process/scheduler": _scheduler,
+    "/process/ioPriority": _takes("CAP_SYS_NICE"),
+    "/process/execCPUAffinity": _affinity,
+    "/linux/timeOffsets/": _clock,
+    "/linux/sysctl/": lambda error, _: why_sysctl.words(error),
     "/linux/resources/cpu/cpus": _cpus,
     "/linux/resources/cpu/mems": _nodes,
     "/linux/resources/memory": _memory,

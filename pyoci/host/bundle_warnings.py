@@ -6,7 +6,7 @@ import posix
 
 from pyoci import number_list
 from pyoci.errors import PyociError, reason
-from pyoci.host import advice, why_program
+from pyoci.host import advice, why_program, why_sysctl
 from pyoci.host.rootfs_view import View
 from pyoci.host.why_program import Wanted
 from pyoci.spec.rules.linux import sysctl_path
@@ -119,7 +119,7 @@ def _places(config: dict[str, Any]) -> Iterator[str]:
                 yield f"/hooks/{kind}/{index}/path: there is no program {show(hook['path'])}"
     for name in linux.get("sysctl") or {}:
         if not posix.access(f"/proc/sys/{sysctl_path(name)}", posix.F_OK):
-            yield f"/linux/sysctl: {advice.unknown_sysctl(name)}"
+            yield f"/linux/sysctl: {why_sysctl.unknown(name)}"
 
 
 def _numbers(text: str) -> set[int]:

@@ -54,7 +54,7 @@ def enter(namespaces: Namespaces, inherited: Inherited, channel: Channel) -> int
                 procfs.write_self(inherited.proc_fd, "timens_offsets", f"{clock} {seconds} {nanoseconds}")
             except SyscallError as error:
                 what = f"/linux/timeOffsets/{clock}: set the clock on by {seconds} s and {nanoseconds} ns"
-                raise SyscallError(error.errno, what) from None
+                raise SyscallError(error.errno, what).at(f"/linux/timeOffsets/{clock}") from None
     if namespaces.user is not None or namespaces.joins("user"):
         become_root()
     return flags

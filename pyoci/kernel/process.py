@@ -145,7 +145,9 @@ def scheduler(
 ) -> Call:
     """sched_setattr(2) on the process that makes it."""
     attributes = _struct.pack("=IIQiIQQQ", 48, policy, flags, nice, priority, runtime, deadline, period)
-    return Call(name="sched_setattr", arguments=(0, attributes, 0), words=f"set scheduler {what}")
+    return Call(
+        name="sched_setattr", arguments=(0, attributes, 0), words=f"set scheduler {what}", place="/process/scheduler"
+    )
 
 
 def new_session() -> Call:
@@ -157,7 +159,7 @@ def set_io_priority(io_class: int, priority: int, what: str) -> None:
     try:
         syscall(SYS["ioprio_set"], 1, 0, io_class << 13 | priority)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"set io priority {what}") from None
+        raise SyscallError(error.errno or 0, f"set io priority {what}").at("/process/ioPriority") from None
 
 
 def set_memory_policy(mode: int, nodemask: bytes, maximum: int, what: str) -> None:
@@ -191,7 +193,7 @@ def set_affinity(cpus: str, pid: int = 0) -> None:
     try:
         posix.sched_setaffinity(pid, [int(number) for number in cpus.split(",")])
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"set cpu affinity {cpus}") from None
+        raise SyscallError(error.errno or 0, f"set cpu affinity {cpus}").at("/process/execCPUAffinity") from None
 
 
 def set_host_name(name: str) -> None:

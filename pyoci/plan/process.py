@@ -99,7 +99,7 @@ def _process(process: dict[str, Any], facts: Facts, grantable: int, warnings: li
         umask=user.get("umask"),
         additional_gids=list(user.get("additionalGids") or ()),
         terminal=process.get("terminal", False),
-        console_size=(size["height"], size["width"]) if size else None,
+        console_size=(size.get("height", 0), size.get("width", 0)) if size else None,
         capabilities=capabilities.plan(process.get("capabilities") or {}, grantable, warnings),
         rlimits=[_rlimit(entry, index) for index, entry in enumerate(process.get("rlimits") or ())],
         no_new_privileges=process.get("noNewPrivileges", False),

@@ -100,14 +100,16 @@ def check_process(data: object) -> None:
         raise Mismatch
     if 'consoleSize' in data:
         consoleSize = data['consoleSize']
-        if not isinstance(consoleSize, dict) or 'height' not in consoleSize or 'width' not in consoleSize:
+        if not isinstance(consoleSize, dict):
             raise Mismatch
-        value = consoleSize['height']
-        if type(value) is not int or not 0 <= value <= 18446744073709551615:
-            raise Mismatch
-        value = consoleSize['width']
-        if type(value) is not int or not 0 <= value <= 18446744073709551615:
-            raise Mismatch
+        if 'height' in consoleSize:
+            value = consoleSize['height']
+            if type(value) is not int or not 0 <= value <= 18446744073709551615:
+                raise Mismatch
+        if 'width' in consoleSize:
+            value = consoleSize['width']
+            if type(value) is not int or not 0 <= value <= 18446744073709551615:
+                raise Mismatch
     value = data['cwd']
     if not isinstance(value, str) or not is_absolute(value):
         raise Mismatch

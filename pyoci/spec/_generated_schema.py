@@ -54,7 +54,6 @@ CONFIG: dict[str, object] = \
                                                                            'characters; ignored without '
                                                                            '`terminal`.',
                                                             'type': 'object',
-                                                            'required': ['height', 'width'],
                                                             'properties': {'height': {'$ref': '#/definitions/uint64'},
                                                                            'width': {'$ref': '#/definitions/uint64'}}},
                                             'cwd': {'$ref': '#/definitions/absolutePath'},

@@ -264,7 +264,10 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     ),
     "a value that a sysctl does not take": (
         lambda bundle: bundle.linux.update(sysctl={"net.ipv4.ip_forward": "x"}),
-        ("set sysctl net.ipv4.ip_forward to 'x': invalid argument (EINVAL)\n",),
+        (
+            "set sysctl net.ipv4.ip_forward to 'x': invalid argument (EINVAL); the host has ",
+            "there: the value must have that form",
+        ),
     ),
 }
 

@@ -102,3 +102,11 @@ def test_a_value_that_the_kernel_would_cut(runtime: Runtime, bundle: Bundle, nam
     words = runtime.refuses(bundle)
     assert name in words
     assert "has no sysctl" not in words
+
+
+@pytest.mark.parametrize("name", ["net/ipv4/conf/lo.5/forwarding", "net.ipv4/ip_forward"])
+def test_a_name_that_is_missing_is_told_so_that_it_can_be_found(runtime: Runtime, bundle: Bundle, name: str) -> None:
+    """sysctl(8): the first separator counts. A dot in a part of the name is no separator in the message either."""
+    bundle.linux["sysctl"] = {name: "1"}
+    slashes = name if name.find("/") < name.find(".") else "net/ipv4.ip_forward"
+    assert f"this kernel has no sysctl {slashes}" in runtime.refuses(bundle)

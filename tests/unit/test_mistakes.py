@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shlex
@@ -16,8 +17,8 @@ from helpers import errors_page
 
 from pyoci import jsontext
 from pyoci.cli import main
-from pyoci.errors import ConfigError
-from pyoci.host import advice
+from pyoci.errors import ConfigError, SyscallError
+from pyoci.host import advice, why_sysctl
 from pyoci.spec import template
 from pyoci.spec.bundle import check_document
 from pyoci.spec.words import did_you_mean
@@ -227,12 +228,30 @@ def test_a_word_of_an_options(capfd: pytest.CaptureFixture[str], words: list[str
     ],
 )
 def test_a_sysctl(name: str, meant: str) -> None:
-    assert advice.unknown_sysctl(name) == f"this kernel has no sysctl {name}; did you mean {meant}?"
+    assert why_sysctl.unknown(name) == f"this kernel has no sysctl {name}; did you mean {meant}?"
 
 
 @pytest.mark.parametrize("name", ["", "/", "net..x", "../etc/passwd", "net/../../etc", "kernel.frobnicate", "x" * 9999])
 def test_no_sysctl(name: str) -> None:
-    assert advice.unknown_sysctl(name) == f"this kernel has no sysctl {name}"
+    assert why_sysctl.unknown(name) == f"this kernel has no sysctl {name}"
+
+
+@pytest.mark.parametrize(
+    ("number", "place", "words"),
+    [
+        (errno.EINVAL, "/linux/sysctl/kernel.shmmax", "; the host has '"),
+        (errno.EPERM, "/process/scheduler", "; it takes CAP_SYS_NICE, and a real-time policy in a group of cgroup v1"),
+        (errno.EBUSY, "/process/scheduler", "; the CPUs have not so much time left"),
+        (errno.EINVAL, "/process/execCPUAffinity", "; /process/execCPUAffinity must name CPUs that"),
+        (errno.EPERM, "/process/ioPriority", "; it takes CAP_SYS_NICE"),
+        (errno.ERANGE, "/linux/timeOffsets/boottime", "; no clock is below 0"),
+    ],
+)
+def test_a_refusal_says_what_to_do(number: int, place: str, words: str) -> None:
+    error = SyscallError(number, "set it").at(place)
+    before = str(error)
+    advice.of_create(error, b"{}", "/bundle", "/bundle/rootfs")
+    assert str(error).startswith(before + words), error
 
 
 # A command line, and the words after its error; DIR is a bundle, EMPTY a folder.

@@ -533,6 +533,11 @@ WARNED = [
     ("prestart_is_deprecated", config(hooks={"prestart": [{"path": "/x"}]}), "/hooks/prestart"),
     ("console_size_has_terminal", config(process_consoleSize={"height": 1, "width": 1}), "/process/consoleSize"),
     ("kernel_memory_is_limited", config(resources_memory={"kernel": 9}), "/linux/resources/memory/kernel"),
+    (
+        "console_size_is_complete",
+        config(process_terminal=True, process_consoleSize={"height": 5}),
+        "/process/consoleSize/width",
+    ),
     ("user_is_complete", config(process_user={"gid": 0}), "/process/user/uid"),
     ("user_is_complete", config(process_user={"uid": 0}), "/process/user/gid"),
     ("user_has_no_name", config(process_user={"uid": 0, "gid": 0, "username": "x"}), "/process/user/username"),

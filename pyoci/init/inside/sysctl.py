@@ -12,6 +12,6 @@ def apply(values: list[tuple[str, str]], proc_fd: int) -> None:
         try:
             procfs.write(proc_fd, f"sys/{path}", value)
         except SyscallError as error:
-            name = path.replace("/", ".")
+            name = path if "." in path else path.replace("/", ".")  # sysctl(8): eth0.5 needs the form with slashes
             what = f"set sysctl {shown(name)} to {shown(value)!r}"
             raise SyscallError(error.errno, what).at(f"/linux/sysctl/{name}") from None

@@ -60,6 +60,14 @@ def console_size_has_terminal(config: Config) -> Iterator[Problem]:
         yield "/process/consoleSize", process["consoleSize"], "is ignored without a terminal"
 
 
+def console_size_is_complete(config: Config) -> Iterator[Problem]:
+    """`height` and `width` (uint, REQUIRED): runc takes 0 for one that is missing."""
+    process = config.get("process", {})
+    for name in ("height", "width"):
+        if process.get("terminal") and name not in process.get("consoleSize", {name: 0}):
+            yield f"/process/consoleSize/{name}", MISSING, "should be given: 0 is used"
+
+
 def kernel_memory_is_limited(config: Config) -> Iterator[Problem]:
     """`kernel` (int64, OPTIONAL, NOT RECOMMENDED)."""
     memory = config.get("linux", {}).get("resources", {}).get("memory", {})
@@ -147,6 +155,7 @@ RULES = (
     mappings_say_idmap,
     prestart_is_deprecated,
     console_size_has_terminal,
+    console_size_is_complete,
     kernel_memory_is_limited,
     user_is_complete,
     user_has_no_name,

@@ -1,0 +1,53 @@
+"""Advice about a sysctl that the kernel refuses."""
+
+from __future__ import annotations
+
+import errno
+import posix
+
+from pyoci.errors import PyociError
+from pyoci.kernel.call import shown
+from pyoci.spec.rules.linux import with_slashes
+from pyoci.spec.words import did_you_mean
+
+_READ = 4096
+
+
+def words(error: PyociError) -> str:
+    """Words to add to an error whose place is the sysctl."""
+    name = error.place.removeprefix("/linux/sysctl/")
+    if error.errno == errno.ENOENT:
+        return unknown(name)
+    value = _value(name)
+    return f"the host has {shown(value)!r} there: the value must have that form, and be in its range" if value else ""
+
+
+def _value(name: str) -> str:
+    try:
+        fd = posix.open(f"/proc/sys/{with_slashes(name)}", posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return posix.read(fd, _READ).decode("ascii", "replace").strip().replace("\t", " ")
+    except OSError:
+        return ""
+    finally:
+        posix.close(fd)
+
+
+def unknown(name: str) -> str:
+    """Words about a name that is not there, or has a misspelt part; it is as config.json has it."""
+    words = f"this kernel has no sysctl {name}"
+    parts = with_slashes(name).split("/")
+    separator = "." if with_slashes(name) != name else "/"
+    place = "/proc/sys"
+    for index, part in enumerate(parts):
+        if part in ("", ".", "..") or not posix.access(place, posix.R_OK):
+            break
+        if not posix.access(f"{place}/{part}", posix.F_OK):
+            before, after = (separator.join([*some, ""]) for some in (parts[:index], parts[index + 1 :]))
+            names = [name.replace(".", "/") if separator == "." else name for name in posix.listdir(place)]
+            meant = did_you_mean(part, names, before)
+            return words + (meant.removesuffix("?") + f"{separator}{after}".rstrip(separator) + "?" if meant else "")
+        place = f"{place}/{part}"
+    return words
