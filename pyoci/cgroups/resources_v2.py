@@ -176,9 +176,22 @@ def _rdma(devices: dict[str, dict[str, Any]]) -> list[list[Write]]:
     return [[single_write("rdma", "rdma.max", line, "rdma")] for line in rdma_lines(devices)]
 
 
+_DIGITS_MAX = 20  # of 2^64
 # Files that belong to the core and not to a controller. With the others a config could move the host's processes into
 # the container.
 _CORE_LIMITS = ("cgroup.max.depth", "cgroup.max.descendants", "cgroup.pressure")
+
+
+def _check_numbers(name: str, line: str) -> None:
+    """memparse() and simple_strtoull() of the kernel drop what is above 64 bits: 2^64 bytes would be a limit of 0."""
+    for word in line.replace("=", " ").split():
+        digits = word.rstrip("KkMmGgTtPpEe")
+        if digits.isascii() and digits.isdigit():
+            unit = 1 << 10 * ("kmgtpe".index(word[len(digits)].lower()) + 1) if word != digits else 1
+            if len(digits) > _DIGITS_MAX or int(digits) * unit >= 1 << 64:
+                raise CgroupError(
+                    f"{name}: {word[:_DIGITS_MAX]!r} has more than 64 bits, and the kernel drops the rest"
+                )
 
 
 def _unified(files: dict[str, str]) -> list[list[Write]]:
@@ -192,5 +205,6 @@ def _unified(files: dict[str, str]) -> list[list[Write]]:
             raise CgroupError(f"{name}: it moves, stops or ends processes, or changes the group, and limits nothing")
         # The kernel reads one line a write where a file has a line for each device.
         for line in value.splitlines() or [""]:
+            _check_numbers(name, line)
             batches.append([single_write(controller, file, line.strip(), name)])
     return batches

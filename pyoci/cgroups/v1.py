@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pyoci.cgroups import OomWatch
     from pyoci.cgroups.limits import Limits
     from pyoci.cgroups.none import NoCgroup
-    from pyoci.cgroups.writes import Write
+    from pyoci.cgroups.writes import Former, Write
     from pyoci.wire.cgroup import CgroupMounts
 
 _UNIFIED = ""  # the controllers of a cgroup2 hierarchy, as /proc/PID/cgroup has them
@@ -191,9 +191,9 @@ class LegacyCgroup:
         self._require(planned)
         return planned
 
-    def apply_update(self, planned: Limits) -> None:
+    def apply_update(self, planned: Limits) -> Former:
         """Write what `plan_update` returned; on failure the former values come back. Raises CgroupError."""
-        self._apply(planned, restore=True)
+        return self._apply(planned, restore=True)
 
     def cpu_in_force(self) -> dict[str, str]:
         """Quota and period by the names of their files: systemd takes both at once."""
@@ -342,26 +342,33 @@ class LegacyCgroup:
 
         return "hugetlb" in controllers.available(self.groups[_UNIFIED].mount)
 
-    def _apply(self, planned: Limits, restore: bool = False, fresh: bool = False) -> None:
+    def _apply(self, planned: Limits, restore: bool = False, fresh: bool = False) -> Former:
+        """Rules of devices come last: what refuses them has been tried by then, and they cannot be put back."""
+        former = self._write(planned.batches, restore) if planned.batches else []
         if planned.devices is not None and not self._rootless:
             from pyoci.cgroups import devices
 
-            devices.restrict_v1(self._path_of("devices"), planned.devices, fresh)
-        if not planned.batches:
-            return
+            try:
+                devices.restrict_v1(self._path_of("devices"), planned.devices, fresh)
+            except CgroupError:
+                from pyoci.cgroups import writes
+
+                writes.write_back(former)
+                raise
+        return former
+
+    def _write(self, batches: list[list[Write]], restore: bool) -> Former:
         from pyoci.cgroups import writes
 
-        writes.apply(
-            [batch for batch in planned.batches if not batch[0].unified],
-            lambda item: self._path_or_none(item.controller),
-            restore,
-        )
-        unified = [batch for batch in planned.batches if batch[0].unified]
+        unified = [item for batch in batches for item in batch if item.unified]
         if unified:
             from pyoci.cgroups import controllers
 
-            controllers.enable_needed(self.groups[_UNIFIED], [item for batch in unified for item in batch])
-            writes.apply(unified, lambda _item: self.groups[_UNIFIED].path, restore)
+            controllers.enable_needed(self.groups[_UNIFIED], unified)
+        return writes.apply(batches, self._group_of_write, restore)
+
+    def _group_of_write(self, item: Write) -> str | None:
+        return self.groups[_UNIFIED].path if item.unified else self._path_or_none(item.controller)
 
     def _path_or_none(self, controller: str) -> str | None:
         group = self.group_of(controller)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyoci.cgroups import OomWatch
     from pyoci.cgroups.limits import Limits
     from pyoci.cgroups.none import NoCgroup
-    from pyoci.cgroups.writes import Write
+    from pyoci.cgroups.writes import Former, Write
     from pyoci.wire.cgroup import CgroupMounts
 
 # Controllers that work in a threaded group (cgroup-v2.rst, "Threads").
@@ -217,9 +217,9 @@ class UnifiedCgroup:
         controllers.require((item for batch in planned.batches for item in batch), self.group.mount)
         return planned
 
-    def apply_update(self, planned: Limits) -> None:
+    def apply_update(self, planned: Limits) -> Former:
         """Write what `plan_update` returned; on failure the former values come back. Raises CgroupError."""
-        self._apply(planned, restore=True)
+        return self._apply(planned, restore=True)
 
     def freeze(self, frozen: bool) -> None:
         from pyoci.cgroups import freezer
@@ -324,12 +324,19 @@ class UnifiedCgroup:
         finally:
             posix.close(fd)
 
-    def _apply(self, planned: Limits, restore: bool = False) -> None:
+    def _apply(self, planned: Limits, restore: bool = False) -> Former:
+        former = apply(self.group, planned.batches, restore)
         if planned.devices is not None and not self._rootless:
             from pyoci.cgroups import devices_v2
 
-            devices_v2.restrict(self.group.path, planned.devices)
-        apply(self.group, planned.batches, restore)
+            try:
+                devices_v2.restrict(self.group.path, planned.devices)
+            except CgroupError:
+                from pyoci.cgroups import writes
+
+                writes.write_back(former)
+                raise
+        return former
 
     def _check_type(self, limited: bool) -> None:
         """A group below a threaded one, or below one with processes of its own, may be unfit for a
@@ -361,14 +368,14 @@ class UnifiedCgroup:
             return False  # the group is gone: an error for whoever enters it
 
 
-def apply(group: Group, batches: list[list[Write]], restore: bool) -> None:
-    """Write limits to a group of the unified hierarchy (of a hybrid layout, too). Raises CgroupError."""
+def apply(group: Group, batches: list[list[Write]], restore: bool) -> Former:
+    """Write limits to a group; the former values are what `writes.write_back` takes. Raises CgroupError."""
     if not batches:
-        return
+        return []
     from pyoci.cgroups import controllers, writes
 
     controllers.enable_needed(group, [item for batch in batches for item in batch])
-    writes.apply(batches, lambda _write: group.path, restore)
+    return writes.apply(batches, lambda _write: group.path, restore)
 
 
 def _nothing(_group: int) -> bool:

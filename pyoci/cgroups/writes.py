@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    Former = list[tuple[str, str]]  # paths and values, in the order of writing
+
 
 class Write(Record):
     """One value for one file.
@@ -32,26 +34,25 @@ class Write(Record):
     unified: bool = False
 
 
-def apply(batches: list[list[Write]], path_of: Callable[[Write], str | None], restore: bool = False) -> None:
-    """Write every batch, in order.
+def apply(batches: list[list[Write]], path_of: Callable[[Write], str | None], restore: bool = False) -> Former:
+    """Write every batch, in order; the former values are what `write_back` takes.
 
     Within a batch the kernel checks values against each other (limit <= memory+swap, burst <= quota), and
     which order is right depends on the former values: what it refuses is tried again after the others.
     With `restore`, what had been written before something failed gets its former value back, where the file
     holds a single value. Raises CgroupError that names the property, the file and the value.
     """
-    former: list[tuple[str, str]] | None = [] if restore else None
+    former: Former | None = [] if restore else None
     try:
         for batch in batches:
             _apply_batch(batch, path_of, former)
     except CgroupError:
-        _write_back(former or [])
+        write_back(former or [])
         raise
+    return former or []
 
 
-def _apply_batch(
-    batch: list[Write], path_of: Callable[[Write], str | None], former: list[tuple[str, str]] | None
-) -> None:
+def _apply_batch(batch: list[Write], path_of: Callable[[Write], str | None], former: Former | None) -> None:
     waiting = batch
     while waiting:
         refused: list[tuple[Write, OSError]] = []
@@ -65,7 +66,7 @@ def _apply_batch(
         waiting = [item for item, _ in refused]
 
 
-def _write_back(former: list[tuple[str, str]]) -> None:
+def write_back(former: Former) -> None:
     """Former values, in whatever order the kernel takes them; what it does not take stays as it is."""
     waiting = former[::-1]
     while waiting:
@@ -80,7 +81,7 @@ def _write_back(former: list[tuple[str, str]]) -> None:
         waiting = left
 
 
-def _try(item: Write, path_of: Callable[[Write], str | None], former: list[tuple[str, str]] | None) -> OSError | None:
+def _try(item: Write, path_of: Callable[[Write], str | None], former: Former | None) -> OSError | None:
     """Write one value; the error when another order may help."""
     group = path_of(item)
     if group is None:
@@ -105,18 +106,20 @@ def _try(item: Write, path_of: Callable[[Write], str | None], former: list[tuple
             raise CgroupError(_words(item, error)).at(item.name) from None
     if item.optional:
         return None
-    raise CgroupError(f"{item.name}: this kernel has no {item.targets[0][0]} in {group}")
+    from pyoci.cgroups import why_refused
+
+    file = item.targets[0][0]
+    raise CgroupError(f"{item.name}: this kernel has no {file} in {group}: {why_refused.missing(file)}")
 
 
 def _words(item: Write, error: OSError) -> str:
+    from pyoci.cgroups import why_refused
+
     path: str = error.filename
-    group, _, name = path.rpartition("/")
+    name = path.rpartition("/")[2]
     text = f"{item.name}: write {files.shown(dict(item.targets)[name])} to {path}: {reason(error)}"
-    if error.errno == errno.EBUSY and name == "memory.limit_in_bytes":
-        text += f"; {files.read(f'{group}/memory.usage_in_bytes').strip()} bytes are in use"
-    if error.errno == errno.EINVAL and name.startswith("memory."):
-        text += "; memory+swap must not be below memory"
-    return text
+    advice = why_refused.advice(path, error.errno or 0)
+    return f"{text}; {advice}" if advice else text
 
 
 def single_write(controller: str, file: str, value: object, name: str, optional: bool = False) -> Write:

@@ -62,6 +62,7 @@ _MAY_BE_NEGATIVE = ("cpu-quota", "cpu-rt-runtime")
 _CPU_LISTS = {"cpuset-cpus": "cpus", "cpuset-mems": "mems"}
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 _MAX_BYTES = 1 << 20
+_MAX_SIZE = (1 << 63) - 1  # int64, as in config-linux.md; the kernel cuts more than 64 bits
 _MAX_DIGITS = 20  # those of 2^64; thousands make int() and float() raise errors of their own
 
 
@@ -145,7 +146,12 @@ def size(name: str, text: str) -> int:
     unit = word[len(digits) :].strip().removesuffix("b").removesuffix("i")
     if unit not in _UNITS or digits.strip(".") == "" or digits.count(".") > 1 or len(digits) > _MAX_DIGITS:
         raise UsageError(f"option --{name}: {text!r} is not a size such as 536870912, 512m or 1g")
-    return int(float(digits) * _UNITS[unit]) if "." in digits else int(digits) * _UNITS[unit]
+    number = int(float(digits) * _UNITS[unit]) if "." in digits else int(digits) * _UNITS[unit]
+    if number > _MAX_SIZE:
+        raise UsageError(
+            f"option --{name}: {text!r} is more than {_MAX_SIZE} bytes, the largest limit; -1 takes the limit away"
+        )
+    return number
 
 
 def _read_standard_input() -> bytes:

@@ -71,6 +71,14 @@ def test_sizes(text: str, size: int) -> None:
     assert update.size("memory", text) == size
 
 
+@pytest.mark.parametrize("text", ["9223372036854775808", "18446744073709551616", "9" * 20, "8192p"])
+def test_a_size_that_the_kernel_would_cut(text: str) -> None:
+    """It is counted in 64 bits: 2^64 bytes would be a limit of 0."""
+    assert update.size("memory", "9223372036854775807") == (1 << 63) - 1
+    with pytest.raises(UsageError, match=r"^option --memory: .* is more than 9223372036854775807 bytes"):
+        update.size("memory", text)
+
+
 def test_a_file_of_resources_is_checked(tmp_path: Path) -> None:
     file = tmp_path / "resources.json"
     file.write_text('{"memory": {"limit": 5}}')

@@ -19,6 +19,9 @@ def resources(section: str, key: str, value: int) -> dict[str, Any]:
 TABLE = [
     ("cpu", "period", 1000, 1_000_000, "cpu.period", " microseconds"),
     ("cpu", "quota", 1000, 2**44 - 1, "cpu.quota", " microseconds"),
+    ("cpu", "burst", 1, (2**64 - 1) // 1000, "cpu.burst", " microseconds"),
+    ("cpu", "realtimePeriod", 1, (2**64 - 1) // 1000, "cpu.realtimePeriod", " microseconds"),
+    ("cpu", "realtimeRuntime", 1, (2**64 - 1) // 1000, "cpu.realtimeRuntime", " microseconds"),
     ("pids", "limit", 1, 4194304, "pids.limit", ""),
     ("blockIO", "weight", 10, 1000, "blockIO.weight", ""),
     ("blockIO", "leafWeight", 10, 1000, "blockIO.leafWeight", ""),
@@ -50,6 +53,24 @@ def test_weights_of_devices(key: str) -> None:
             CgroupError, match=rf"^blockIO.weightDevice 8:16 {key}: {value} is not between 10 and 1000$"
         ):
             ranges.check({"blockIO": {"weightDevice": [DEVICE, {**DEVICE, key: value}]}})
+
+
+def test_disks_whose_numbers_the_kernel_would_take_for_others() -> None:
+    for key in ranges._OF_DISKS:
+        largest = {"major": 4095, "minor": 1048575, "rate": 1, "weight": 10}
+        ranges.check({"blockIO": {key: [largest]}})
+        for name, value in (("major", -1), ("major", 4096), ("minor", -1), ("minor", 1 << 20), ("minor", 1 << 32)):
+            highest = largest[name]
+            with pytest.raises(CgroupError, match=rf"^blockIO.{key} .*{name}: {value} is not between 0 and {highest}$"):
+                ranges.check({"blockIO": {key: [largest, {**largest, name: value}]}})
+
+
+def test_operations_that_the_kernel_would_count_as_none() -> None:
+    for key in ("throttleReadIOPSDevice", "throttleWriteIOPSDevice"):
+        ranges.check({"blockIO": {key: [{**DEVICE, "rate": 2**32 - 1}]}})
+        with pytest.raises(CgroupError, match=rf"^blockIO.{key} 8:16 rate: 4294967296 is not between 0 and 4294967295"):
+            ranges.check({"blockIO": {key: [{**DEVICE, "rate": 2**32}]}})
+    ranges.check({"blockIO": {"throttleReadBpsDevice": [{**DEVICE, "rate": 2**32}]}})
 
 
 def test_swappiness() -> None:

@@ -427,3 +427,19 @@ def test_unified_reaches_the_controller_that_the_name_begins_with() -> None:
 def test_unified_takes_only_names_of_files(name: str) -> None:
     with pytest.raises(CgroupError, match="unified"):
         v2({"unified": {name: "1"}})
+
+
+@pytest.mark.parametrize(
+    "value", ["18446744073709551615", "8:0 rbps=18446744073709551615", "15E", "max", "1 x9", "0-3,7"]
+)
+def test_unified_passes_on_numbers_that_fit_in_64_bits(value: str) -> None:
+    assert v2({"unified": {"memory.high": value}}) == [("memory.high", value)]
+
+
+@pytest.mark.parametrize(
+    "value", ["18446744073709551616", "8:0 rbps=18446744073709551616", "16E", "1" * 5000, "1\n16E"]
+)
+def test_unified_refuses_numbers_that_the_kernel_would_cut(value: str) -> None:
+    with pytest.raises(CgroupError, match=r"^unified 'memory.high': .* has more than 64 bits") as raised:
+        v2({"unified": {"memory.high": value}})
+    assert len(str(raised.value)) < 200
