@@ -49,7 +49,7 @@ class Call(Record):
         try:
             return syscall(SYS[self.name], *words)
         except OSError as error:
-            raise SyscallError(error.errno or 0, self.words) from None
+            raise SyscallError(error.errno or 0, self.words).at(self.place) from None
 
 
 def execve(path: str, argv: list[str], env: list[str]) -> Call:
