@@ -165,12 +165,18 @@ class SystemdCgroup:
     def update(self, resources: dict[str, Any]) -> None:
         planned = self._inner.plan_update(resources)
         properties = systemd_units.properties(planned.batches, is_unified(), self._in_force(planned))
-        if properties:
-            with _manager(self._user) as manager:
-                try:
-                    manager.call("SetUnitProperties", "sba(sv)", self._unit, True, properties)
-                except Refused as error:
-                    raise CgroupError(f"change limits of {self._unit}: systemd: {error}") from None
+        # The kernel first: what it refuses must not stay in the unit. And again, since systemd writes in its own grain.
+        former = self._inner.apply_update(planned)
+        if not properties:
+            return
+        with _manager(self._user) as manager:
+            try:
+                manager.call("SetUnitProperties", "sba(sv)", self._unit, True, properties)
+            except Refused as error:
+                from pyoci.cgroups import writes
+
+                writes.write_back(former)
+                raise CgroupError(f"change limits of {self._unit}: systemd: {error}") from None
         self._inner.apply_update(planned)
 
     def freeze(self, frozen: bool) -> None:
