@@ -35,7 +35,6 @@ _PATIENCE_ONCE_RESTORED = 60.0
 _STEP = LATE_SIGNAL  # between two looks whether criu can go on
 _PACKET_MAX = 1 << 20
 _PATIENCE = 60.0  # seconds in which a criu that has lost its caller may undo what it did
-_SIGNALS = (_signal.SIGPIPE, _signal.SIGXFSZ)  # Python ignores them, and what is ignored stays so over execve(2)
 # Lines of the log that say nothing: its last words, and a limit that criu does without.
 _IGNORED = ("Dumping FAILED", "Restoring FAILED", "Pre-dumping FAILED", "rlimit: Can't setup RLIMIT_NOFILE", "---")
 _LOG_MAX = 256 << 10  # bytes at its end
@@ -66,7 +65,7 @@ def _path() -> str:
 class Conversation:
     """One criu and the socket to it. Use as a context: on leaving, criu has ended and is reaped."""
 
-    __slots__ = ("_patience", "_socket", "_trouble", "pid")
+    __slots__ = ("_keeper", "_kept_by", "_patience", "_socket", "_trouble", "pid")
 
     def __init__(
         self,
@@ -74,13 +73,16 @@ class Conversation:
         inherited: tuple[int, ...] = (),
         prepare: Callable[[Channel], None] | None = None,
         on_message: Callable[[str, str], None] | None = None,
+        own_group: bool = True,
     ) -> None:
         """Start it with the descriptors `inherited`, under the same numbers.
 
         `prepare` runs in the new process before it becomes criu, and may send messages, which go to `on_message` here.
+        `own_group`: Ctrl-C, which a terminal sends to the caller's whole group of processes, is for us to hear.
         """
         phase("start criu")
         self._socket, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+        self._keeper, self._kept_by = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
         self._trouble: Callable[[], str] | None = None
         self._patience = 0.0  # none: criu may take any time
         channel, its_channel = messages.pair()
@@ -90,7 +92,8 @@ class Conversation:
             with signals.Delayed():
                 self.pid = posix.fork()
                 if self.pid == 0:
-                    _become(program, executable, theirs.fileno(), inherited, prepare, its_channel)
+                    passed = (executable, theirs.fileno(), self._kept_by.fileno(), *inherited)
+                    _become(program, passed, prepare, its_channel, own_group)
             theirs.close()
             its_channel.close()
             posix.close(executable)
@@ -110,7 +113,9 @@ class Conversation:
 
     def close(self) -> None:
         """Hang up, which makes a criu that still works undo what it did, and wait for its end."""
-        self._socket.close()
+        _hang_up(self._socket)
+        for end in (self._socket, self._keeper, self._kept_by):
+            end.close()
         if self.pid:
             try:
                 _wait_or_kill(self.pid)
@@ -169,9 +174,30 @@ class Conversation:
                 failure = error
                 if notify.get("script") in ("pre-resume", "post-resume"):
                     raise
-            self._send({"type": rpc.NOTIFY, "notify_success": failure is None})
-            if notify.get("script") == "post-restore":
+            if notify.get("script") == "post-restore" and failure is None:
+                self._keep_line()
                 self._patience = _PATIENCE_ONCE_RESTORED
+            elif notify.get("script") == "pre-resume":
+                self._release_line()
+            self._send({"type": rpc.NOTIFY, "notify_success": failure is None})
+
+    def _keep_line(self) -> None:
+        """From now on criu hears no hang-up when we are killed.
+
+        It takes that for an answer to `pre-resume`, and would let the processes go although nobody has looked at them.
+        So our end of the line is on its way to criu, in a socket that it never reads: it is open as long as criu is.
+        """
+        scm_rights.send(self._keeper, b"-", self._socket.fileno())
+
+    def _release_line(self) -> None:
+        """The processes have been looked at: criu comes to its end with us or without."""
+        flags = _socket.MSG_CMSG_CLOEXEC | _socket.MSG_DONTWAIT
+        try:
+            ancillary = self._kept_by.recvmsg(1, scm_rights.SPACE_FOR_ONE, flags)[1]
+        except BlockingIOError:
+            return  # a criu that has not told of `post-restore`
+        for fd in scm_rights.received(ancillary):
+            posix.close(fd)
 
     def _send(self, request: dict[str, Any]) -> None:
         data = codec.encode(rpc.REQUEST, request)
@@ -217,6 +243,14 @@ class Conversation:
                 if self._patience and waited >= self._patience:
                     words = f"has not answered for {self._patience:.0f} s after it had restored the processes"
                     raise CriuError(f"criu {words}") from None
+
+
+def _hang_up(line: _socket.socket) -> None:
+    """For criu, too, where it holds our end of the line."""
+    try:
+        line.shutdown(_socket.SHUT_RDWR)
+    except OSError:
+        pass  # it has ended
 
 
 def _wait_or_kill(pid: int) -> None:
@@ -307,22 +341,23 @@ def _open(program: str) -> int:
 
 def _become(
     program: str,
-    executable: int,
-    socket: int,
-    inherited: tuple[int, ...],
+    passed: tuple[int, ...],
     prepare: Callable[[Channel], None] | None,
     channel: Channel,
+    own_group: bool,
 ) -> NoReturn:
+    """`passed`: the program, criu's end of the line, and more; a script's interpreter is given the program, too."""
+    executable, socket = passed[:2]
     try:
         signals.let_through()
-        for number in _SIGNALS:
-            _signal.signal(number, _signal.SIG_DFL)
+        if own_group:
+            posix.setpgid(0, 0)
         if prepare is not None:
             prepare(channel)
         process.close_on_exec_from(3)
-        # `executable`, too: a script's interpreter is given its descriptor
-        for fd in (socket, executable, *inherited):
+        for fd in passed:
             posix.set_inheritable(fd, True)
+        signals.restore()
         environment = {**posix.environ, b"PATH": _path().encode("utf-8", "surrogateescape")}
         posix.execve(executable, [program, "swrk", str(socket)], environment)
     except OSError as error:

@@ -33,7 +33,8 @@ from pyoci.plan.build import build
 from pyoci.plan.checkpoint import Found, Wanted
 from pyoci.plan.mountinfo import MountPoint
 from pyoci.plan.request import Request
-from pyoci.state import status
+from pyoci.record import Record
+from pyoci.state import freezer_lock, status
 from pyoci.state.store import CONFIG_FILE
 
 TYPE_CHECKING = False
@@ -44,6 +45,13 @@ if TYPE_CHECKING:
     from pyoci.wire.plan import Plan
 
 _TERMINALS = (4, 5, *range(136, 144))  # major numbers: admin-guide/devices.txt
+
+
+class Held(Record):
+    """Descriptors for the time of a checkpoint: a pidfd of the container's init, and the lock of its freezer."""
+
+    init: int
+    freezer: int
 
 
 def checkpoint(entry: Entry, switches: Wanted, program: str) -> None:
@@ -59,18 +67,18 @@ def checkpoint(entry: Entry, switches: Wanted, program: str) -> None:
     # Read before the lock, which `create` holds while its hooks may call us; what was made does not change any more.
     state = status.made(entry, "cannot checkpoint container")
     entry.lock()
-    was_frozen = _check_status(entry, state)
-    init = status.hold_init(state)
-    if init is None:
-        raise StateError(f"checkpoint: {NOT_RUNNING}: {state.id!r} is stopped")
-    try:
-        _checkpoint(entry, state, switches, program, was_frozen, init)
-    finally:
-        pidfd.close(init)
+    with freezer_lock.take(entry) as freezer:
+        was_frozen = _check_status(entry, state)
+        init = status.hold_init(state)
+        if init is None:
+            raise StateError(f"checkpoint: {NOT_RUNNING}: {state.id!r} is stopped")
+        try:
+            _checkpoint(entry, state, switches, program, was_frozen, Held(init=init, freezer=freezer.dirfd))
+        finally:
+            pidfd.close(init)
 
 
-def _checkpoint(entry: Entry, state: State, switches: Wanted, program: str, was_frozen: bool, init: int) -> None:
-    """`init`: a pidfd."""
+def _checkpoint(entry: Entry, state: State, switches: Wanted, program: str, was_frozen: bool, held: Held) -> None:
     plan = _plan_of(entry, state)
     facts = _look(plan, state)
     _check_criu(program, plan, switches, facts)
@@ -86,7 +94,7 @@ def _checkpoint(entry: Entry, state: State, switches: Wanted, program: str, was_
         if not switches.pre_dump:
             # before criu: with --lazy-pages the restore begins while criu still hands out memory
             images.write(criu.DESCRIPTORS_FILE, jsontext.dumps(facts.streams).encode("ascii"))
-        _dump(program, switches, options, images, work or images, init)
+        _dump(program, switches, options, images, work or images, held)
     except BaseException:
         # a log in a folder of its own stays: containerd and podman show it
         images.undo()
@@ -223,7 +231,7 @@ def _parent(images: Folder, path: str) -> str:
     return relpath(realpath(whole), folder) if path.startswith("/") else path
 
 
-def _dump(program: str, switches: Wanted, options: dict[str, object], images: Folder, logs: Folder, init: int) -> None:
+def _dump(program: str, switches: Wanted, options: dict[str, object], images: Folder, logs: Folder, held: Held) -> None:
     phase("criu dump")
 
     def on_notify(script: str, _pid: int, fd: int) -> None:
@@ -232,10 +240,11 @@ def _dump(program: str, switches: Wanted, options: dict[str, object], images: Fo
             posix.close(fd)
         # criu holds the processes since before `network-lock`, and kills them after `post-dump`: as long as init has
         # not ended, its number stands for no other process
-        if pidfd.wait(init, 0):
+        if pidfd.wait(held.init, 0):
             raise StateError(f"checkpoint: {NOT_RUNNING}: its first process has ended meanwhile")
 
-    with swrk.Conversation(program) as process:
+    # criu has the lock, too: it thaws the container, even when we have been killed
+    with swrk.Conversation(program, (held.freezer,)) as process:
         answer = process.request(rpc.PRE_DUMP if switches.pre_dump else rpc.DUMP, options, on_notify)
     if answer.get("success"):
         return
@@ -257,6 +266,7 @@ def _thaw(state: State, was_frozen: bool) -> None:
 
 def _end(entry: Entry, state: State) -> None:
     """criu has killed the processes; the checkpoint is good, whatever becomes of the rest."""
+    _thaw(state, was_frozen=False)  # what is frozen does not die in cgroup v1
     try:
         init = status.hold_init(state)
         if init is not None:

@@ -57,9 +57,11 @@ def _run(tool: str, pid: int, mappings: list[IdMapping]) -> None:
     child = -1
     try:
         with signals.Delayed():
-            # without the caller's mask, which Delayed has changed
+            # without the mask, which Delayed has changed, and without what Python ignores
             environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-            child = posix.posix_spawn(f"{directory}/{tool}", arguments, environment, setsigmask=())
+            child = posix.posix_spawn(
+                f"{directory}/{tool}", arguments, environment, setsigmask=(), setsigdef=signals.BY_PYTHON
+            )
         pidfd.until_exit(child)
         _, status = posix.waitpid(child, 0)
     except BaseException:  # it asks a directory service that does not answer, and a signal has asked us to end

@@ -1,9 +1,13 @@
-"""`pause` and `resume`: freeze all processes of a container, and thaw them."""
+"""`pause` and `resume`: freeze all processes of a container, and thaw them.
+
+Both wait for the end of a `checkpoint`: criu freezes and thaws the container itself, and a process that is frozen in
+between does not let criu look into it.
+"""
 
 from __future__ import annotations
 
 from pyoci.errors import NOT_RUNNING, CgroupError, StateError, UnsupportedError
-from pyoci.state import status
+from pyoci.state import freezer_lock, status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,25 +22,24 @@ def pause(entry: Entry) -> None:
     Raises StateError in any other state (runc refuses a second pause, too), UnsupportedError without a
     cgroup, CgroupError when it does not freeze; then it runs on.
     """
-    state, current = _look_at(entry)
-    if current not in (status.CREATED, status.RUNNING):
-        raise StateError(_refusal(state, current, "pause", NOT_RUNNING))
-    _freeze(entry, state, "pause", True)
+    _change(entry, "pause", (status.CREATED, status.RUNNING), NOT_RUNNING)
 
 
 def resume(entry: Entry) -> None:
     """Thaw a paused container. Raises StateError when it is not paused, CgroupError."""
-    state, current = _look_at(entry)
-    if current != status.PAUSED:
-        raise StateError(_refusal(state, current, "resume", "container not paused"))
-    _freeze(entry, state, "resume", False)
-    if status.is_frozen(state):
-        raise CgroupError(f"resume: {state.id!r} is still frozen: a parent of its cgroup is, or it was paused again")
+    _change(entry, "resume", (status.PAUSED,), "container not paused")
 
 
-def _look_at(entry: Entry) -> tuple[State, str]:
+def _change(entry: Entry, action: str, fitting: tuple[str, ...], why_not: str) -> None:
+    entry.read()  # no folder of others gets a lock
     # Not entry.lock(): `start` holds it while it waits, and a container must be stoppable then, too.
-    return status.look(entry)
+    with freezer_lock.take(entry):
+        state, current = status.look(entry)
+        if current not in fitting:
+            raise StateError(_refusal(state, current, action, why_not))
+        _freeze(entry, state, action, action == "pause")
+        if action == "resume" and status.is_frozen(state):
+            raise CgroupError(f"resume: {state.id!r} is still frozen: a parent of its cgroup is")
 
 
 def _freeze(entry: Entry, state: State, action: str, frozen: bool) -> None:

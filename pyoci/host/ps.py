@@ -5,14 +5,12 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import PyociError, UnsupportedError, UsageError, reason
-from pyoci.kernel import read_all
+from pyoci.kernel import read_all, signals
 from pyoci.state import status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyoci.state.store import Entry
-
-_IGNORED = (13, 25)  # SIGPIPE, SIGXFSZ: by Python, not by its caller
 
 
 def pids(entry: Entry) -> list[int]:
@@ -47,7 +45,7 @@ def _run(command: list[str]) -> tuple[int, bytes, bytes]:
             (posix.POSIX_SPAWN_DUP2, output, 1),
             (posix.POSIX_SPAWN_DUP2, words, 2),
         ]
-        pid = posix.posix_spawnp(command[0], command, posix.environ, file_actions=streams, setsigdef=_IGNORED)
+        pid = posix.posix_spawnp(command[0], command, posix.environ, file_actions=streams, setsigdef=signals.BY_PYTHON)
         status = posix.waitstatus_to_exitcode(posix.waitpid(pid, 0)[1])
         return status, _all_of(output), _all_of(words)
     finally:

@@ -159,30 +159,41 @@ def _run_hooks(work: Restore, state: State, pid: int) -> None:
 
 
 def _take_over(work: Restore, container: Container, pid: int) -> None:
-    """The processes are there, and nothing runs yet: write it down before it does.
+    """The processes are there, and nothing runs yet. From here on criu waits for ever when we are killed: by the group
+    `delete` finds it.
+    """
+    phase("take over the processes")
+    state = container.state
+    if work.leaves_groups_to_criu:
+        container.group.create(_owner(work.plan))
+        container.group.add(work.criu)
+    state.cgroup = container.group.save()  # systemd has made a scope meanwhile, for criu
+    container.entry.write(state)
+    restored.check_place(work.plan, pid, container.group.pids(), work.criu)
+    work.before_it_runs()
+    state.pid, state.pid_start = pid, proc_stat.start_time(pid)
+
+
+def _check(work: Restore, container: Container) -> None:
+    """All is restored, credentials too, and every thread stands still. It runs after this, so it is written down.
 
     Others see no container before criu has let go of it: a process that `exec` puts into the cgroup would be taken for
     a restored one, and `pause` would freeze criu.
     """
-    phase("write state")
-    if work.leaves_groups_to_criu:
-        container.group.create(_owner(work.plan))
-    restored.check_place(work.plan, pid, container.group.pids(), work.criu)
-    work.before_it_runs()
-    container.state.cgroup = container.group.save()
-    state = container.state
-    state.restored_pid, state.restored_start = pid, proc_stat.start_time(pid)
-    container.entry.write(state)
-    state.pid, state.pid_start = state.restored_pid, state.restored_start
-
-
-def _check(work: Restore, container: Container) -> None:
-    """All is restored, credentials too, and every thread stands still."""
     phase("check what was restored")
-    restored.check(work.plan, container.state.pid, container.group.pids(), work.criu, work.switches.lsm_profile)
-    restored.check_mounts(work.plan, container.state.pid, work.staged)
+    state = container.state
+    restored.check(work.plan, state.pid, container.group.pids(), work.criu, work.switches.lsm_profile)
+    restored.check_mounts(work.plan, state.pid, work.staged)
     if work.plan.rootfs.readonly:
-        restored.make_root_readonly(container.state.pid)
+        restored.make_root_readonly(state.pid)
+    phase("write state")
+    init = state.pid, state.pid_start
+    state.restored_pid, state.restored_start = init
+    state.pid = state.pid_start = 0
+    try:
+        container.entry.write(state)
+    finally:
+        state.pid, state.pid_start = init
 
 
 def _finish(work: Restore, container: Container, pid: int) -> Created:

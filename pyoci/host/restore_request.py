@@ -11,7 +11,7 @@ from pyoci.host import create as creation
 from pyoci.host import open_for_init, restored
 from pyoci.init import restore_stage
 from pyoci.init.inside import limits
-from pyoci.kernel import mount, process
+from pyoci.kernel import mount, process, signals
 from pyoci.plan import criu, mountinfo
 from pyoci.plan import restore as plans
 from pyoci.plan.restore import Found, Wanted
@@ -140,6 +140,7 @@ def _ask_criu(
         passed,
         lambda channel: _prepare(work, inherited, folders["work_dir_fd"], channel),
         lambda *message: _note_mount(work, *message),
+        own_group=not work.switches.shell_job,  # else its group becomes that of the processes
     ) as conversation:
         work.criu = conversation.pid
         _join_groups(work, container)
@@ -159,8 +160,8 @@ def _ask_criu(
         try:
             return conversation.request(rpc.RESTORE, request, on_notify)
         except BaseException:
-            if not work.leaves_groups_to_criu:
-                _thaw(container)  # what is frozen neither undoes its work nor dies
+            if not work.leaves_groups_to_criu and not _thaw(container):
+                container.group.kill(signals.KILL)  # what is frozen does not undo its work
             if container.state.pid:
                 # criu holds them still, and takes no refusal any more: what it lets go must be dead
                 restored.kill(container.state.pid, container.group.pids(), work.criu)
@@ -168,12 +169,15 @@ def _ask_criu(
             raise
 
 
-def _thaw(container: Container) -> None:
+def _thaw(container: Container) -> bool:
+    """False when it stays frozen: a parent is."""
     try:
         if container.group.is_frozen():
             container.group.freeze(False)
+        return not container.group.is_frozen()
     except CgroupError as error:
-        log.warning(str(error))
+        log.debug(str(error))
+        return False
 
 
 def _note_mount(work: Restore, kind: str, text: str) -> None:

@@ -43,8 +43,13 @@ def prepare(plan: Plan, inherited: Inherited, work: int, channel: Channel) -> No
 
     `work` is a detached copy of the mount of criu's work folder: criu mounts things in it.
     """
+    umask = posix.umask(0)
+    _stage(plan, inherited, work, channel)
+    posix.umask(umask)  # the files that criu makes are as the caller wants them
+
+
+def _stage(plan: Plan, inherited: Inherited, work: int, channel: Channel) -> None:
     namespace.unshare(uapi.CLONE_NEWNS, "mount namespace")
-    posix.umask(0)
     rootfs.stop_propagation(uapi.MS_SLAVE)
     tree = mount.open_tree(uapi.AT_FDCWD, plan.rootfs.path, recursive=True)
     plain = mount.open_tree(uapi.AT_FDCWD, plan.rootfs.path, recursive=True)

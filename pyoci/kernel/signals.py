@@ -19,6 +19,7 @@ CONT: int = _signal.SIGCONT  # not 18 everywhere
 _blocked_before: list[set[int | _signal.Signals]] = []  # one item while signals are held, else none
 ignored: set[int] = set()  # those that the caller ignores, and that have a handler since
 ENDING = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM)
+BY_PYTHON = (_signal.SIGPIPE, _signal.SIGXFSZ)  # ignored by Python and not by the caller, and so over execve(2)
 _LAST = 64  # SIGRTMAX, the highest on every architecture that Linux has except MIPS
 
 
@@ -111,12 +112,11 @@ def restore() -> None:
 
     Python's own doing is undone: its handlers, and that SIGPIPE and SIGXFSZ are ignored.
     """
-    changed = (_signal.SIGPIPE, _signal.SIGXFSZ)
     for signal in ignored:
         _signal.signal(signal, _signal.SIG_IGN)
     for signal in range(1, _LAST + 1):
         handler = _signal.getsignal(signal)
-        if handler in (_signal.SIG_DFL, None) or (handler == _signal.SIG_IGN and signal not in changed):
+        if handler in (_signal.SIG_DFL, None) or (handler == _signal.SIG_IGN and signal not in BY_PYTHON):
             continue
         _signal.signal(signal, _signal.SIG_DFL)
 

@@ -22,7 +22,8 @@ START_SOCKET = "start"
 EXIT_FILE = "exit"  # how a supervised container ended (host/supervise.py); empty before
 READINESS_FOLDER = "notify"  # host/readiness.py; the container sees it
 NEXT_CONFIG_FILE = "config.json.next"  # what it becomes once the mounts have changed (host/mounts.py)
-NAMES = (STATE_FILE, CONFIG_FILE, START_SOCKET, EXIT_FILE, READINESS_FOLDER, NEXT_CONFIG_FILE)
+FREEZER_LOCK = "freezer"  # state/freezer_lock.py
+NAMES = (STATE_FILE, CONFIG_FILE, START_SOCKET, EXIT_FILE, READINESS_FOLDER, NEXT_CONFIG_FILE, FREEZER_LOCK)
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-")
 _MAX_ID = 255  # NAME_MAX: an ID is the name of a folder

@@ -14,8 +14,8 @@ from typing import Any
 _PROGRAM = '''#!{python} -IS
 import array, ctypes, json, os, select, signal, socket, sys
 
-# On restore /tmp is another one than the caller's.
-HERE = f"/proc/{{os.getppid()}}/root" + {here!r}
+# On restore /tmp is another one than the caller's, who may be killed.
+HERE = f"/proc/self/fd/{{os.open(f'/proc/{{os.getppid()}}/root' + {here!r}, os.O_PATH)}}"
 DUMP, RESTORE, PRE_DUMP, NOTIFY, FEATURE_CHECK, VERSION = 1, 2, 4, 6, 9, 10
 CLONE_PARENT, NAMESPACES = 0x8000, {{"mnt": 0x20000, "uts": 0x4000000, "ipc": 0x8000000, "pid": 0x20000000,
                                    "net": 0x40000000}}
@@ -84,7 +84,11 @@ while at < len(data):
 with open(HERE + "/behaviour.json") as file:
     does = json.load(file)
 with open(HERE + "/requests", "a") as file:
-    file.write(json.dumps({{"type": kind, "options": options, "mounts": open("/proc/self/mountinfo").read()}}) + "\\n")
+    how = {{"umask": os.umask(0), "in_own_group": os.getpgrp() == os.getpid()}}
+    how["status"] = open("/proc/self/status").read()
+    os.umask(how["umask"])
+    asked = {{"type": kind, "options": options, "mounts": open("/proc/self/mountinfo").read(), "how": how}}
+    file.write(json.dumps(asked) + "\\n")
 
 
 def answer(kind, success, *fields):
@@ -113,7 +117,7 @@ def write(place, name, text):
 
 
 def undo():
-    pass
+    write(HERE, "undone", "")
 
 
 def misbehave(point):
@@ -128,7 +132,7 @@ def misbehave(point):
         poller = select.poll()
         poller.register(link, 0)
         poller.poll(30000)  # until the caller is gone
-        if point != "restored":
+        if point not in ("restored", "resumed"):
             undo()
             os._exit(1)
     if does.get(point) == "garbage":
@@ -157,7 +161,7 @@ if kind in (DUMP, PRE_DUMP):
         if not notify(script):
             answer(kind, 0)
             sys.exit(1)
-    if does.get("dump") == "fail":
+    if "fail" in (does.get("dump"), does.get("then")):
         answer(kind, 0, field(7, 95))
         sys.exit(1)
     write(folder(1), "inventory.img", "inventory")
@@ -219,7 +223,7 @@ if pid == 0:
     os.write(told, b"c")
     if os.read(go, 1) != b"g":
         os._exit(1)
-    os.execv("/bin/busybox", ["sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.02; done"])
+    os.execv("/bin/busybox", ["sh", "-c", "trap 'exit 7' TERM; : > /ran; while :; do sleep 0.02; done"])
 os.close(go)
 os.read(confined, 1)
 
@@ -249,6 +253,7 @@ try:
     os.write(went, b"g")
 except BrokenPipeError:
     pass  # the runtime has killed it
+misbehave("resumed")
 notify("post-resume")
 answer(RESTORE, 1, field(4, field(1, does.get("pid", pid))))
 '''
@@ -284,5 +289,12 @@ class FakeCriu:
 
     def mounts(self, kind: int) -> str:
         """The mount table that it saw at the last request of that type."""
-        lines = (self.folder / "requests").read_text().splitlines()
-        return str([line["mounts"] for line in map(json.loads, lines) if line["type"] == kind][-1])
+        return str(self._last(kind)["mounts"])
+
+    def how(self, kind: int) -> dict[str, Any]:
+        """What it was at the last request of that type: `umask`, `in_own_group`, /proc/PID/`status`."""
+        return dict(self._last(kind)["how"])
+
+    def _last(self, kind: int) -> dict[str, Any]:
+        lines = map(json.loads, (self.folder / "requests").read_text().splitlines())
+        return dict([line for line in lines if line["type"] == kind][-1])

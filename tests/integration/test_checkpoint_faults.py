@@ -364,6 +364,54 @@ def test_delete_by_force_ends_the_criu_that_holds_a_process(case: Case) -> None:
         holder.stdout.close()
 
 
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0])
+def test_criu_runs_as_its_caller_would_run_it(case: Case, umask: int) -> None:
+    """Its files are made with the caller's umask; it ignores the signals that the caller ignores, and no others."""
+    container = case.start()
+
+    def as_asked() -> None:
+        os.umask(umask)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    case.checkpoint(container.id, preexec=as_asked)
+    name = case.runtime.add(case.bundle)
+    case.runtime.expect(*case.restore_words(), name, options=case.options, preexec=as_asked)
+    for kind in (DUMP, RESTORE):
+        how = case.criu.how(kind)
+        lines = dict(line.split(":", 1) for line in how["status"].splitlines())
+        assert how["umask"] == umask
+        ignored = int(lines["SigIgn"], 16) & ~(1 << signal.SIGPIPE - 1)  # Python's, in which this criu is written
+        assert ignored & ~(1 << signal.SIGXFSZ - 1) == 1 << signal.SIGHUP - 1
+        assert int(lines["SigBlk"], 16) == 0
+
+
+@pytest.mark.parametrize("point", ["dump", "restore"])
+def test_ctrl_c_is_not_for_criu(case: Case, point: str) -> None:
+    """A terminal sends it to all processes of a group: criu must live to undo what it has done."""
+    words, name = case.words(), ""
+    if point == "dump":
+        name = case.start().id
+    else:
+        case.make_images()
+        words, name = case.restore_words(), case.runtime.add(case.bundle)
+    case.criu.does(**{point: "hang"})
+    process = case.runtime.popen(*words, name, options=case.options, start_new_session=True)
+    until(lambda: case.criu.reached, point)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(TIME_LIMIT) != 0
+    assert (case.criu.folder / "undone").exists()
+    result = case.runtime.call("state", name)
+    assert (json.loads(result.stdout)["status"] == "running") if point == "dump" else result.status
+
+
+@pytest.mark.parametrize("words", [(), ("--shell-job",)], ids=["", "shell-job"])
+def test_whose_group_of_processes_criu_is_in(case: Case, words: tuple[str, ...]) -> None:
+    """Processes that are a job of the caller's terminal come into criu's: it must be the caller's."""
+    case.make_images()
+    case.restore(*words)
+    assert case.criu.how(RESTORE)["in_own_group"] == (not words)
+
+
 HANGS = """#!{python} -IS
 import socket, sys, time
 link = socket.socket(fileno=int(sys.argv[2]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -76,7 +77,7 @@ def ours(runtime: Runtime, bundle: Bundle, scratch: Path) -> Case:
 
 def running(case: Case) -> Container:
     """A container that writes into a pipe: a regular file would have to be the same on restore (docs/checkpoint.md)."""
-    case.bundle.sh("trap 'exit 7' TERM; while :; do sleep 0.1; done")
+    case.bundle.sh("trap 'exit 7' TERM; while :; do : > /ran; sleep 0.1; done")
     name = case.runtime.add(case.bundle)
     reader, writer = os.pipe2(os.O_CLOEXEC)
     unused = open(reader, "rb", 0)
@@ -123,7 +124,8 @@ def add(found: list[str], status: str) -> None:
 
 
 def restoring(case: Case, name: str) -> Stepped:
-    return Stepped(case.runtime.arguments(*case.restore_words(), name, options=case.options), said_by(case))
+    options = ["--debug", *case.options]
+    return Stepped(case.runtime.arguments(*case.restore_words(), name, options=options), said_by(case))
 
 
 def checkpointing(case: Case, name: str, more: Words) -> Stepped:
@@ -328,22 +330,36 @@ def test_deleted_by_force_during_checkpoint(case: Case, more: Words) -> None:
         gone(case, container.id)
 
 
-@pytest.mark.parametrize("more", CHECKPOINTS, ids=lambda more: more[0] if more else "ends")
-def test_changed_while_criu_dumps(ours: Case, more: Words) -> None:
-    """`delete` and `start` wait for its end; both are refused as they would be without it."""
+@pytest.mark.parametrize("frozen", [False, True], ids=["running", "paused"])
+@pytest.mark.parametrize("more", [*CHECKPOINTS, ("fails",)], ids=lambda more: more[0] if more else "ends")
+def test_changed_while_criu_dumps(ours: Case, more: Words, frozen: bool) -> None:
+    """Other commands wait for its end, and then do, or refuse, what they would without it: `pause` and `resume`, too,
+    since it is criu that freezes and thaws meanwhile, and a process that is frozen does not let criu look into it.
+    """
     container = running(ours)
-    ours.criu.does(dump="wait")
-    process = ours.runtime.popen(*ours.words(*more), container.id, options=ours.options)
+    if frozen:
+        ours.runtime.expect("pause", container.id)
+    fails = more == ("fails",)
+    ours.criu.does(dump="wait", then="fail" if fails else "")
+    process = ours.runtime.popen(*ours.words(*(() if fails else more)), container.id, options=ours.options)
     until(lambda: ours.criu.reached, "dump")
-    commands = [ours.runtime.popen(*words, container.id, stderr=subprocess.PIPE) for words in (("delete",), ("start",))]
-    time.sleep(0.1)
+    known = {
+        "delete": "not stopped: " if more else NONE,
+        "start": "cannot start" if more else NONE,
+        "resume" if frozen else "pause": "" if more else NONE,
+    }
+    commands = {
+        word: ours.runtime.popen(word, container.id, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        for word in known
+    }
+    time.sleep(0.2)
+    assert all(command.poll() is None for command in commands.values())
     (ours.criu.folder / "go").touch()
-    assert process.wait(TIME_LIMIT) == 0
-    known = ("not stopped: running", "already running") if more else (NONE, NONE)
-    for command, words in zip(commands, known, strict=True):
-        assert words in command.communicate(timeout=TIME_LIMIT)[1].decode()
-        assert command.returncode == 1
-    assert seen(ours, container.id) == ("running" if more else NONE)
+    assert process.wait(TIME_LIMIT) == fails
+    for word, command in commands.items():
+        assert known[word] in command.communicate(timeout=TIME_LIMIT)[1].decode()
+        assert command.returncode == (1 if known[word] else 0), word
+    assert seen(ours, container.id) == (NONE if not more else "running" if frozen else "paused")
     reap()
 
 
@@ -388,12 +404,32 @@ def test_a_restore_whose_cgroup_is_frozen_ends(ours: Case) -> None:
     gone(ours, name)
 
 
-def test_a_restore_that_is_killed_leaves_what_runs(ours: Case) -> None:
-    """criu lets go of the processes all the same: the container has a number, and ends as any other."""
+def test_a_restore_below_a_frozen_group_ends(ours: Case) -> None:
+    """It can thaw its own group only, and in cgroup v1 what is frozen does not even die."""
+    parent = ours.bundle.cgroups_path
+    ours.bundle.linux["cgroupsPath"] = f"{parent}/below"
     name = written_down(ours)
-    ours.criu.does(restored="hang")
+    place = cgroup_files.place("cgroup" if cgroup.is_v2() else "freezer", parent)
+    place.mkdir(exist_ok=True)
+    with frozen(parent):
+        process = ours.runtime.popen(*ours.restore_words(), name, options=ours.options, stderr=subprocess.PIPE)
+        said = process.communicate(timeout=TIME_LIMIT)[1].decode()
+    assert process.returncode == 1
+    assert f"its cgroup {place}/below is frozen, or a parent of it is" in said
+    assert f"{NONE}" in ours.runtime.fails("state", name)
+    assert not (place / "below").exists()
+    for group in groups():
+        cgroup.remove(group)
+
+
+def test_a_restore_that_is_killed_leaves_what_runs(ours: Case) -> None:
+    """criu lets go of the processes all the same, which were looked at: the container has a number, and ends as any
+    other.
+    """
+    name = written_down(ours)
+    ours.criu.does(resumed="hang")
     process = ours.runtime.popen(*ours.restore_words(), name, options=ours.options)
-    until(lambda: ours.criu.reached, "restored")
+    until(lambda: ours.criu.reached, "resumed")
     assert seen(ours, name) == NONE
     kill_process(process)
     assert seen(ours, name) == "running"
@@ -406,3 +442,84 @@ def test_a_restore_that_is_killed_leaves_what_runs(ours: Case) -> None:
     until(lambda: container.status == "stopped")
     container.delete()
     gone(ours, name)
+
+
+def test_a_restore_that_is_killed_lets_nothing_run_unseen(ours: Case) -> None:
+    """criu goes on when nobody answers: here nobody has looked at the processes yet, so they must not run."""
+    name = written_down(ours)
+    ran(ours).unlink()
+    ours.criu.does(restored="wait")
+    process = ours.runtime.popen(*ours.restore_words(), name, options=ours.options)
+    until(lambda: ours.criu.reached, "restored")
+    kill_process(process)
+    (ours.criu.folder / "go").touch()
+    time.sleep(0.5)
+    assert not ran(ours).exists()
+    assert seen(ours, name) == "stopped"
+    ours.runtime.expect("delete", name)
+    gone(ours, name)
+
+
+def ran(case: Case) -> Path:
+    """What the container's program writes as soon as it runs."""
+    return case.bundle.rootfs / "ran"
+
+
+@pytest.mark.thorough
+def test_what_a_restore_refuses_never_runs(case: Case) -> None:
+    """Whenever the restore is killed: the processes have capabilities that config.json does not give them."""
+    first = written_down(case)
+    ran(case).unlink()
+    case.bundle.process["capabilities"] = {}
+    case.bundle.write()
+    if case.options:
+        case.criu.does(capable=True)
+    with restoring(case, first) as stepped:
+        reached = [("criu: post-restore" in said_by(case).read_text()) for _ in stepped.changes()]
+        assert "its capabilities" in said_by(case).read_text()
+    assert stepped.status == 1
+    assert True in reached
+    gone(case, first)
+    begin, end = reached.index(True), len(reached)
+    for at in range(begin - 3, end) if case.options else range(begin, end, 4):
+        name = case.runtime.add(case.bundle)
+        with restoring(case, name) as stepped:
+            for number in stepped.changes():
+                if number == at:
+                    os.kill(stepped.pid, signal.SIGKILL)
+        time.sleep(0.1 if case.options else 2)
+        assert not ran(case).exists(), at
+        case.runtime.expect("delete", "--force", name)
+        gone(case, name)
+
+
+@pytest.mark.thorough
+def test_a_restore_that_is_killed_anywhere(case: Case) -> None:
+    """What has run has the status of it, and `delete` removes all."""
+    first = written_down(case)
+    tried = places(case, lambda: restoring(case, first))
+    case.runtime.expect("delete", "--force", first)
+    for at in tried[:: 2 if case.options else 1]:
+        ran(case).unlink(missing_ok=True)
+        name = case.runtime.add(case.bundle)
+        with restoring(case, name) as stepped:
+            for number in stepped.changes():
+                if number == at:
+                    os.kill(stepped.pid, signal.SIGKILL)
+        time.sleep(0.1 if case.options else 2)
+        if ran(case).exists():
+            assert seen(case, name) == "running", at
+        case.runtime.expect("delete", "--force", name)
+        gone(case, name)
+
+
+@pytest.mark.thorough
+def test_the_pid_file_tells_of_a_container_that_is_there(ours: Case, scratch: Path) -> None:
+    """As that of `create`: who finds it finds the container; and it is there when the command has ended."""
+    name = written_down(ours)
+    file = scratch / "pid"
+    arguments = ours.runtime.arguments(*ours.restore_words("--pid-file", str(file)), name, options=ours.options)
+    with Stepped(arguments, said_by(ours)) as stepped:
+        found = {seen(ours, name) for _ in stepped.changes() if file.exists()}
+    assert found == {"running"}
+    assert file.read_text() == str(ours.runtime.state(name)["pid"])

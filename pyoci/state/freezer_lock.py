@@ -1,0 +1,33 @@
+"""The lock of whoever freezes or thaws a container: `pause`, `resume`, and `checkpoint` by its criu.
+
+Not the one of the entry: `start` holds that while it waits for the container, which can be paused then, too.
+"""
+
+from __future__ import annotations
+
+import posix
+
+from pyoci.errors import ContainerNotFound, SyscallError
+from pyoci.state.store import FREEZER_LOCK, Entry
+
+_FLAGS = posix.O_RDONLY | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC
+
+
+def take(entry: Entry) -> Entry:
+    """The lock, as an entry whose descriptor is that of its file: held until that is closed, by children, too.
+
+    Waits as `Entry.lock` does, and raises what that raises.
+    """
+    try:
+        fd = posix.open(FREEZER_LOCK, _FLAGS, 0o600, dir_fd=entry.dirfd)
+    except FileNotFoundError:
+        raise ContainerNotFound(entry.id) from None  # its folder was deleted
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"open {entry.path}/{FREEZER_LOCK}") from None
+    lock = Entry(entry.id, entry.root, fd, entry.path)
+    try:
+        lock.lock()
+    except BaseException:
+        lock.close()
+        raise
+    return lock
