@@ -5,6 +5,7 @@ A label or a sysctl then lands in a harmless file, or in one like /proc/sysrq-tr
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -140,3 +141,18 @@ def test_a_mount_in_the_hosts_own_is_not_crossed(outside: Outside, write: Callab
 
     assert "(EXDEV)" in forked(opens)
     outside.check()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["net/dev", "self/status", "{pid}/root/etc/passwd", "{pid}/../../etc/passwd", "../etc/passwd", "/etc/passwd"],
+)
+def test_nothing_leads_out_of_the_hosts_own(path: str) -> None:
+    """Neither a link, of which it has some of its own, nor `..`, nor a path from the top."""
+    proc_fd = procfs.open_root()
+    try:
+        with pytest.raises(SyscallError) as caught:
+            procfs.open_file(proc_fd, path.format(pid=os.getpid()), os.O_RDONLY)
+    finally:
+        os.close(proc_fd)
+    assert caught.value.errno in (errno.ELOOP, errno.EXDEV)

@@ -36,14 +36,15 @@ def test_no_container_that_exec_would_miss(runtime: Runtime, bundle: Bundle, scr
     root = scratch / "root"
     root.mkdir()
     command = runtime.arguments("create", "--bundle", str(bundle.path), name)
-    result = subprocess.run(
-        ["unshare", "--mount", "sh", "-ec", ROOTS[kind], "sh", str(root), *command],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        timeout=TIME_LIMIT,
-    )
+    said = scratch / "said"  # no pipe: a container that was made would keep it open
+    with said.open("wb") as stderr:
+        result = subprocess.run(
+            ["unshare", "--mount", "sh", "-ec", ROOTS[kind], "sh", str(root), *command],
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            stdin=subprocess.DEVNULL,
+            timeout=TIME_LIMIT,
+        )
     assert result.returncode == 1
-    assert "chroot(2)" in result.stderr
+    assert "chroot(2)" in said.read_text()
     assert runtime.call("state", name).status != 0
