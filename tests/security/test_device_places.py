@@ -50,6 +50,18 @@ def test_behind_a_link_that_dangles(runtime: Runtime, bundle: Bundle, outside: O
     assert not list((outside.path / "new").iterdir())
 
 
+@pytest.mark.parametrize("target", ["elsewhere", "/elsewhere", "dangles"])
+def test_dev_itself_is_a_link(runtime: Runtime, bundle: Bundle, target: str) -> None:
+    """Whoever looks for /dev (the rules for devices, the links in it) must mean the same folder."""
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if not m["destination"].startswith("/dev")]
+    (bundle.rootfs / "elsewhere").mkdir()
+    (bundle.rootfs / "dev").rmdir()
+    (bundle.rootfs / "dev").symlink_to(target)
+    if runtime.is_pyoci:
+        assert "/dev is a link in the rootfs" in runtime.refuses(bundle)
+        assert not list((bundle.rootfs / "elsewhere").iterdir())
+
+
 @pytest.mark.parametrize("users", ["same", "mapped"])
 def test_a_link_within_the_rootfs_is_followed(runtime: Runtime, bundle: Bundle, users: str) -> None:
     (bundle.rootfs / "var").symlink_to("run")
