@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyoci import log
 from pyoci.errors import NOT_RUNNING, CgroupError, StateError, UnsupportedError
+from pyoci.plan import podman
 from pyoci.state import status
 
 TYPE_CHECKING = False
@@ -32,7 +33,7 @@ def update(entry: Entry, resources: dict[str, Any], schemata: Sequence[str] = ()
         if not state.cgroup:
             raise UnsupportedError(f"update {state.id}: it has no cgroup")
     try:
-        _apply(state, resources, schemata)
+        _apply(state, podman.resources(resources, state.annotations) or {}, schemata)
     except CgroupError as error:
         from pyoci.host import ended_meanwhile
 

@@ -60,8 +60,16 @@ def build(config: dict[str, Any], request: Request, facts: Facts) -> Plan:
         process=process.plan(config.get("process"), linux, request, facts, spaces.has("user"), warnings, annotations),
         hooks={kind: hooks for kind, hooks in (config.get("hooks") or {}).items() if hooks},
         cgroups_path=linux.get("cgroupsPath"),
-        resources=linux.get("resources"),
+        resources=_resources(linux.get("resources"), annotations),
         intel_rdt=intel_rdt.plan(linux.get("intelRdt"), request.container_id),
         readiness=announced,
         warnings=warnings,
     )
+
+
+def _resources(limits: dict[str, Any] | None, annotations: dict[str, str]) -> dict[str, Any] | None:
+    if "io.container.manager" not in annotations:
+        return limits
+    from pyoci.plan import podman
+
+    return podman.resources(limits, annotations)

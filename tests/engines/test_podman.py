@@ -171,6 +171,13 @@ def test_memory_limit(podman: Podman) -> None:
     podman.expect("rm", "--force", "--time=0", container)
 
 
+@pytest.mark.parametrize("limit", ["0", "-1"])
+def test_no_limit_of_processes(podman: Podman, limit: str) -> None:
+    """Podman before 5.4.1 writes 0 for both; at a limit of 1 the shell could not begin another program."""
+    words = podman.run_words("--rm", f"--pids-limit={limit}", NAME, "sh", "-c", "echo $(echo forked)")
+    assert podman.expect(*words) == "forked"
+
+
 def test_over_the_memory_limit(podman: Podman) -> None:
     words = podman.run_words("--rm", "--memory=24m", "--memory-swap=24m", NAME)
     result = podman.call(*words, "dd", "if=/dev/zero", "of=/dev/null", "bs=96M", "count=1")

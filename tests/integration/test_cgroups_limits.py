@@ -309,3 +309,19 @@ def test_priority_of_a_device_that_is_not_there_on_v1(runtime: Runtime, bundle: 
         pytest.skip("no hierarchy with the controller net_prio is mounted")
     bundle.linux["resources"]["network"] = {"priorities": [{"name": "no-such0", "priority": 7}]}
     assert "/linux/resources/network/priorities" in runtime.refuses(bundle)
+
+
+@pytest.mark.beyond_runc("takes 0 for no limit, or for 1")
+def test_podmans_limit_of_no_processes(runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
+    """At create and by update: podman before 5.4.1 writes 0 for --pids-limit=-1."""
+    bundle.config["annotations"] = {"io.container.manager": "libpod"}
+    bundle.linux["resources"]["pids"] = {"limit": 0}
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    assert cgroup_files.read(bundle.cgroups_path, "pids.max", "pids.max") == "max"
+    runtime.expect("update", "--pids-limit=30", container.id)
+    assert cgroup_files.read(bundle.cgroups_path, "pids.max", "pids.max") == "30"
+    limits = scratch / "limits.json"
+    limits.write_text(json.dumps(bundle.linux["resources"]))
+    runtime.expect("update", "--resources", str(limits), container.id)
+    assert cgroup_files.read(bundle.cgroups_path, "pids.max", "pids.max") == "max"

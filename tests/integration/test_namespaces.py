@@ -53,6 +53,17 @@ def test_a_mount_namespace_is_joined(runtime: Runtime, bundle: Bundle, namespace
     assert container.namespace("mnt") == os.readlink(path) != own("mount")
 
 
+@pytest.mark.beyond_runc("replaces the root of all that are in it")
+def test_others_in_a_joined_mount_namespace_keep_their_root(
+    runtime: Runtime, bundle: Bundle, namespace_holder: Callable[..., int]
+) -> None:
+    holder = namespace_holder("mount")
+    bundle.namespace("mount", f"/proc/{holder}/ns/mnt")
+    bundle.sleeps()
+    runtime.start(bundle)
+    assert os.path.samefile(f"/proc/{holder}/root/etc/passwd", "/etc/passwd")
+
+
 @pytest.mark.beyond_runc("runc 1.1 mounts into the runtime's namespace and leaves it so")
 def test_without_a_mount_namespace_the_root_is_changed_only(runtime: Runtime, bundle: Bundle) -> None:
     bundle.no_namespace("mount")
