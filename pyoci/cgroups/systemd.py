@@ -275,6 +275,7 @@ class SystemdCgroup:
             if state != "active":
                 raise CgroupError(
                     f"start {self._unit} in {self._parent}: it is {state}; see journalctl -u {self._unit}"
+                    f"{self._annotated()}"
                 )
 
     def _annotated(self) -> str:

@@ -109,6 +109,65 @@ def test_an_annotation_that_is_no_property_is_refused(runtime: Runtime, bundle: 
     assert "org.systemd.property.CollectMode" in runtime.refuses(bundle, options=SYSTEMD)
 
 
+@pytest.mark.parametrize("text", ["uint64 0", "uint64 1"])
+@pytest.mark.usefixtures("scope")
+def test_a_unit_that_fails_at_once_is_told_with_the_annotated_properties(
+    runtime: Runtime, bundle: Bundle, text: str
+) -> None:
+    """systemd takes the property, and the unit has had its time when it begins."""
+    bundle.config["annotations"] = {"org.systemd.property.RuntimeMaxUSec": text}
+    name = runtime.add(bundle)
+    result = runtime.call("create", "--bundle", str(bundle.path), name, options=SYSTEMD)
+    assert result.status == 0 or "RuntimeMaxUSec" in result.stderr
+
+
+WORDS = r"""100% \\t "q" $HOME ; # %n"""
+# property -> its annotation, and the words of systemctl show
+ORDINARY = {
+    "After": ("['network.target']", "network.target system.slice"),
+    "Before": ("['multi-user.target']", "multi-user.target"),
+    "CollectMode": ("'inactive-or-failed'", "inactive-or-failed"),
+    "DefaultDependencies": ("false", "no"),
+    "Description": (f"'{WORDS}'", WORDS.replace("\\\\", "\\")),
+    "Documentation": ("['man:foo(1)']", "man:foo(1)"),
+    "FinalKillSignal": ("9", "9"),
+    "KillSignal": ("2", "2"),
+    "RuntimeMaxUSec": ("uint64 60000000", "1min"),
+    "SendSIGHUP": ("true", "yes"),
+    "TimeoutStopUSec": ("uint64 123000000", "2min 3s"),
+}
+ODD = {
+    "After": ("@as []", "system.slice"),
+    "Description": (f"'{'x' * 131070}'", "x" * 131070),
+    "Documentation": ("@as []", ""),
+    "FinalKillSignal": ("64", "64"),
+    "KillSignal": ("0x1", "1"),
+    "RuntimeMaxSec": ("90.5", "1min 30.500000s"),
+    "TimeoutStopUSec": ("uint64 18446744073709551615", "infinity"),
+}
+
+
+@pytest.mark.beyond_runc("it takes no seconds, and a wrong type is told as systemd says it")
+@pytest.mark.parametrize("values", [ORDINARY, ODD], ids=["ordinary", "odd"])
+def test_systemd_has_each_value(
+    runtime: Runtime, bundle: Bundle, scope: Scope, values: dict[str, tuple[str, str]]
+) -> None:
+    bundle.config["annotations"] = {f"org.systemd.property.{name}": text for name, (text, _) in values.items()}
+    create(runtime, bundle)
+    for name, (_, words) in values.items():
+        shown = scope.show(name.replace("MaxSec", "MaxUSec"))
+        if name == "Documentation":
+            shown = shown.replace('"', "")  # some versions of systemctl put quotes around each
+        assert sorted(shown.split()) == sorted(words.split()), name
+
+
+@pytest.mark.beyond_runc("it says what systemd says")
+def test_a_value_that_systemd_refuses_is_told_with_its_property(runtime: Runtime, bundle: Bundle, scope: Scope) -> None:
+    bundle.config["annotations"] = {"org.systemd.property.KillSignal": "999"}
+    assert "KillSignal" in runtime.refuses(bundle, options=SYSTEMD)
+    assert not scope.loaded
+
+
 REFUSED = [
     *(("After", text) for text in ("'network.target'", "['nonsense']", "['']", "[5]", "['../x.service']")),
     ("Before", "['/dev/sda1']"),
