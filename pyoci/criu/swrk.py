@@ -87,12 +87,12 @@ class Conversation:
         self._patience = 0.0  # none: criu may take any time
         channel, its_channel = messages.pair()
         executable = _open(program)
+        passed = (executable, theirs.fileno(), self._kept_by.fileno(), *inherited)
         self.pid = 0
         try:
             with signals.Delayed():
                 self.pid = posix.fork()
                 if self.pid == 0:
-                    passed = (executable, theirs.fileno(), self._kept_by.fileno(), *inherited)
                     _become(program, passed, prepare, its_channel, own_group)
             theirs.close()
             its_channel.close()

@@ -25,8 +25,7 @@ def report_pid(pid: int, pidfd: int, pid_file: str, pidfd_socket: str, kind: byt
 
 def _write_pid_file(path: str, pid: int) -> None:
     """Whole or not at all: an engine may read it at any moment. A pipe or a device is written to, and not replaced."""
-    if _is_no_file(path):
-        _write_to(path, pid)
+    if _is_no_file(path) and _write_to(path, pid):
         return
     directory, _, name = path.rpartition("/")
     # Not by our number: a killed pyoci may have left a file of it, and in another PID namespace it is another's.
@@ -55,7 +54,8 @@ def _is_no_file(path: str) -> bool:
     return kind not in (stat.S_IFREG, stat.S_IFDIR)
 
 
-def _write_to(path: str, pid: int) -> None:
+def _write_to(path: str, pid: int) -> bool:
+    """False for a FIFO that nobody has open to read: the pid file takes its place."""
     try:
         # O_NONBLOCK: not a wait for a FIFO's reader
         fd = posix.open(path, posix.O_WRONLY | posix.O_NONBLOCK | posix.O_NOCTTY | posix.O_CLOEXEC)
@@ -63,6 +63,8 @@ def _write_to(path: str, pid: int) -> None:
             write_all(fd, str(pid).encode())
         finally:
             posix.close(fd)
+        return True
     except OSError as error:
-        hint = "; nobody reads from this pipe" if error.errno == errno.ENXIO else ""
-        raise PyociError(f"write pid file {path}: {reason(error)}{hint}") from None
+        if error.errno == errno.ENXIO:
+            return False
+        raise PyociError(f"write pid file {path}: {reason(error)}") from None

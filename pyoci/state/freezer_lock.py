@@ -5,12 +5,14 @@ Not the one of the entry: `start` holds that while it waits for the container, w
 
 from __future__ import annotations
 
+import errno
 import posix
 
 from pyoci.errors import ContainerNotFound, SyscallError
 from pyoci.state.store import FREEZER_LOCK, Entry
 
 _FLAGS = posix.O_RDONLY | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC
+_FOLDER = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC
 
 
 def take(entry: Entry) -> Entry:
@@ -23,7 +25,10 @@ def take(entry: Entry) -> Entry:
     except FileNotFoundError:
         raise ContainerNotFound(entry.id) from None  # its folder was deleted
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"open {entry.path}/{FREEZER_LOCK}") from None
+        if error.errno not in (errno.EROFS, errno.ENOSPC, errno.EDQUOT):
+            raise SyscallError(error.errno or 0, f"open {entry.path}/{FREEZER_LOCK}") from None
+        # No checkpoint can be at work here: it makes this file first.
+        return Entry(entry.id, entry.root, posix.open(".", _FOLDER, dir_fd=entry.dirfd), entry.path)
     lock = Entry(entry.id, entry.root, fd, entry.path)
     try:
         lock.lock()

@@ -127,7 +127,7 @@ def test_a_process_that_enters(runtime: Runtime, bundle: Bundle) -> None:
                     held.add(pid)
         assert stepped.status == 255
     assert held, "the process was not seen"
-    assert not any(Path(f"/proc/{pid}").exists() for pid in held), "it is left behind"
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in held), "it is not left behind")
     assert container.exec("/bin/true").status == 0
     container.kill("KILL")
     assert_ends(container, bundle)
