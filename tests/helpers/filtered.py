@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pyoci.kernel import uapi
 from pyoci.kernel.libseccomp import Library
 
-PR_SET_SECCOMP, SECCOMP_MODE_FILTER, RET_ERRNO, RET_ALLOW = 22, 2, 0x50000, 0x7FFF0000
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, RET_ERRNO, RET_ALLOW = 38, 22, 2, 0x50000, 0x7FFF0000
 
 
 class _Program(ctypes.Structure):
@@ -50,6 +50,8 @@ def refusing(call: str, answer: int, argument: tuple[int, int] | None = None) ->
 
     def install() -> None:
         assert code  # the kernel copies what it points to
+        if os.geteuid() != 0:
+            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         if prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program)):
             os._exit(99)
 

@@ -471,6 +471,17 @@ def tidy(case: Case) -> None:
         yard.rmdir()
 
 
+def killed_at(case: Case, at: int) -> str:
+    """The container of a restore that is killed at its change number `at`; what criu lets run then has begun."""
+    name = case.runtime.add(case.bundle)
+    with restoring(case, name) as stepped:
+        for number in stepped.changes():
+            if number == at:
+                os.kill(stepped.pid, signal.SIGKILL)
+    time.sleep(0.1 if case.options else 2)
+    return name
+
+
 @pytest.mark.thorough
 def test_what_a_restore_refuses_never_runs(case: Case) -> None:
     """Whenever the restore is killed: the processes have capabilities that config.json does not give them."""
@@ -488,12 +499,7 @@ def test_what_a_restore_refuses_never_runs(case: Case) -> None:
     gone(case, first)
     begin, end = reached.index(True), len(reached)
     for at in range(begin - 3, end) if case.options else range(begin, end, 4):
-        name = case.runtime.add(case.bundle)
-        with restoring(case, name) as stepped:
-            for number in stepped.changes():
-                if number == at:
-                    os.kill(stepped.pid, signal.SIGKILL)
-        time.sleep(0.1 if case.options else 2)
+        name = killed_at(case, at)
         assert not ran(case).exists(), at
         case.runtime.expect("delete", "--force", name)
         tidy(case)
@@ -508,12 +514,7 @@ def test_a_restore_that_is_killed_anywhere(case: Case) -> None:
     case.runtime.expect("delete", "--force", first)
     for at in tried[:: 2 if case.options else 1]:
         ran(case).unlink(missing_ok=True)
-        name = case.runtime.add(case.bundle)
-        with restoring(case, name) as stepped:
-            for number in stepped.changes():
-                if number == at:
-                    os.kill(stepped.pid, signal.SIGKILL)
-        time.sleep(0.1 if case.options else 2)
+        name = killed_at(case, at)
         if ran(case).exists():
             assert seen(case, name) == "running", at
         case.runtime.expect("delete", "--force", name)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
+from helpers.filtered import before_linux_6_18
 from helpers.leaks import children
-from helpers.runtime import TIME_LIMIT, Result, Runtime, until
+from helpers.runtime import TIME_LIMIT, Result, Runtime, kill_process, until
 
 USER = 1000
 
@@ -31,7 +32,13 @@ def home(scratch: Path, bundle: Bundle) -> Path:
     return scratch / "run"
 
 
-def call(runtime: Runtime, home: Path, *words: str, within: tuple[str, ...] = ()) -> Result:
+def call(
+    runtime: Runtime,
+    home: Path,
+    *words: str,
+    within: tuple[str, ...] = (),
+    preexec: Callable[[], None] | None = None,
+) -> Result:
     """Calls the runtime as USER; `within` is a command that executes it."""
     env = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home)}
     with open(home / "out", "w+b") as out, open(home / "err", "w+b") as err:
@@ -45,6 +52,7 @@ def call(runtime: Runtime, home: Path, *words: str, within: tuple[str, ...] = ()
             group=USER,
             extra_groups=[],
             timeout=TIME_LIMIT,
+            preexec_fn=preexec,
         )
     return Result((home / "out").read_text(), (home / "err").read_text(), done.returncode)
 
@@ -112,6 +120,24 @@ def test_run_in_a_namespace_that_the_engine_has_made(runtime: Runtime, bundle: B
     result = call(runtime, home, *words, within=within)
     assert result.status == 0, result.stderr
     assert result.stdout.split() == ["0", "0", str(USER), "1", "mine"]
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["now", "before Linux 6.18"])
+def test_a_procfs_of_a_pid_namespace_that_is_joined(runtime: Runtime, bundle: Bundle, home: Path, older: bool) -> None:
+    """The runtime has the right to open it only once it is in the user namespace."""
+    command = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "sleep", "300"]
+    holder = subprocess.Popen(command, user=USER, group=USER, extra_groups=[])
+    try:
+        pid = until(lambda: descendants(holder.pid), "unshare forks")[0]
+        for kind in ("user", "pid"):
+            bundle.namespace(kind, f"/proc/{pid}/ns/{kind}")
+        del bundle.linux["uidMappings"], bundle.linux["gidMappings"]
+        bundle.sh("cat /proc/1/cmdline")
+        words = ("run", "--bundle", str(bundle.path), runtime.add(bundle))
+        result = call(runtime, home, *words, preexec=before_linux_6_18() if older else None)
+        assert result == ("sleep\x00300\x00", "", 0)
+    finally:
+        kill_process(holder)
 
 
 def test_the_state_is_kept_in_the_users_runtime_folder(runtime: Runtime, bundle: Bundle, home: Path) -> None:
