@@ -23,7 +23,7 @@ class MountPoint(Record):
 
 
 def parse(text: str) -> list[MountPoint]:
-    """In the kernel's order: a mount comes after the one that it lies on."""
+    """In the kernel's order: that in which they were made."""
     mounts = []
     for line in filter(None, text.split("\n")):
         mount, _, rest = line.partition(" - ")
@@ -45,16 +45,23 @@ def parse(text: str) -> list[MountPoint]:
 
 
 def visible(mounts: list[MountPoint]) -> dict[str, MountPoint]:
-    """The mounts that a path can reach, by their mount points: no other lies on them or above."""
-    below: dict[int, list[MountPoint]] = {}
+    """The mounts that a path can reach, by their mount points: no other lies on them or above.
+
+    In any order of theirs: one that was moved comes before the one that it lies on, if that is younger.
+    """
+    ids = {mount.id for mount in mounts}
+    on: dict[int, list[MountPoint]] = {}
     for mount in mounts:
-        below.setdefault(mount.parent, []).append(mount)
-    covered = {mount.id for mount in mounts if any(other.path == mount.path for other in below.get(mount.id, ()))}
-    unreachable: set[int] = set()
-    paths = {mount.id: mount.path for mount in mounts}
-    for mount in mounts:
-        is_beneath = mount.parent in covered and paths[mount.parent] != mount.path
-        is_beside = any(mount.path.startswith(f"{other.path.rstrip('/')}/") for other in below[mount.parent])
-        if is_beneath or mount.parent in unreachable or (is_beside and mount.path != "/"):
-            unreachable.add(mount.id)
-    return {mount.path: mount for mount in mounts if mount.id not in covered | unreachable}
+        on.setdefault(mount.parent if mount.parent != mount.id else -1, []).append(mount)
+    pending = [mount for parent in on if parent not in ids for mount in on[parent]]
+    reached = {}
+    while pending:
+        mount = pending.pop()
+        children = on.get(mount.id, [])
+        covers = [child for child in children if child.path == mount.path]
+        if not covers:
+            reached[mount.path] = mount
+        pending += covers or [
+            child for child in children if not any(child.path.startswith(f"{other.path}/") for other in children)
+        ]
+    return reached

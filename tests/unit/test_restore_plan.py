@@ -88,6 +88,7 @@ def test_what_only_some_containers_need() -> None:
         **plain,
         "orphan_pts_master": True,
     }
+    assert restore.options(plan_of(), wanted(tcp_close=True), found()) == {**plain, "tcp_close": True}
     asked = Wanted(empty_ns=["network"])
     made = restore.options(plan_of(), asked, found(config_file="/etc/criu/runc.conf", streams=[("pipe:[1]", 5)]))
     assert made == {
@@ -107,7 +108,8 @@ def test_joined_namespaces() -> None:
 
 def test_lsm_options() -> None:
     asked = wanted(lsm_profile="apparmor:p", lsm_mount_context="a:b:c:s0")
-    restore.check(plan_of(), asked)
+    for checked in (asked, wanted(lsm_profile="selinux:a:b:c:s0")):
+        restore.check(plan_of(), checked)
     made = restore.options(plan_of(), asked, found())
     assert (made["lsm_profile"], made["lsm_mount_context"]) == ("apparmor:p", "a:b:c:s0")
 
@@ -119,8 +121,13 @@ def test_an_lsm_profile_that_is_none(text: str) -> None:
 
 
 def test_no_mount_namespace() -> None:
-    with pytest.raises(UnsupportedError, match="mount namespace"):
+    with pytest.raises(UnsupportedError, match=r"^restore: config.json gives the container no mount namespace"):
         restore.check(plan_of(linux={"namespaces": []}), wanted())
+
+
+def test_groups_that_the_container_manages_are_refused() -> None:
+    with pytest.raises(UnsupportedError, match=r"^restore: criu cannot restore a container with the annotation"):
+        restore.check(plan_of(annotations={"run.oci.delegate-cgroup": "a"}), wanted())
 
 
 def test_streams_of_the_image() -> None:
@@ -382,22 +389,35 @@ def test_a_mount_of_the_host_that_is_new_need_not_be_there() -> None:
 
 
 def test_mounts_that_a_path_reaches() -> None:
+    """In whatever order they stand: a mount that was moved is older than the one that it lies on (MS_MOVE)."""
     lines = [
         ROOT,
         "30 20 0:1 / /a rw - tmpfs a rw",
         "31 30 0:2 / /a/b rw - tmpfs hidden rw",
-        "32 30 0:3 / /a rw - tmpfs top rw",
+        "32 30 0:3 / /a rw - tmpfs middle rw",
+        "36 32 0:7 / /a rw - tmpfs top rw",
+        "37 36 0:8 / /a/b rw - tmpfs reached rw",
+        "38 31 0:9 / /a/b/c rw - tmpfs hidden rw",
         "33 20 0:4 / /ab rw - tmpfs beside rw",
         "34 20 0:5 / /c/d rw - tmpfs covered rw",
+        "39 34 0:10 / /c/d/e rw - tmpfs covered rw",
         "35 20 0:6 / /c rw - tmpfs cover rw",
     ]
-    found = mountinfo.visible(mountinfo.parse("\n".join(lines)))
-    assert {path: mount.source for path, mount in found.items()} == {
-        "/": "/dev/sda1",
-        "/a": "top",
-        "/ab": "beside",
-        "/c": "cover",
-    }
+    for order in (lines, lines[::-1], sorted(lines, key=lambda line: line.split()[2])):
+        found = mountinfo.visible(mountinfo.parse("\n".join(order)))
+        assert {path: mount.source for path, mount in found.items()} == {
+            "/": "/dev/sda1",
+            "/a": "top",
+            "/a/b": "reached",
+            "/ab": "beside",
+            "/c": "cover",
+        }
+
+
+def test_a_root_that_lies_on_itself_or_on_another() -> None:
+    """The kernel's own rootfs is its own parent; one that was mounted over it has the same path."""
+    found = mountinfo.visible(mountinfo.parse("1 1 0:1 / / rw - rootfs under rw\n2 1 0:2 / / rw - tmpfs top rw"))
+    assert [(path, mount.source) for path, mount in found.items()] == [("/", "top")]
 
 
 @pytest.mark.parametrize("kind", ["bounding", "permitted", "effective", "inheritable", "ambient"])
