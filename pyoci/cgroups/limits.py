@@ -68,7 +68,7 @@ def _with_places(
 
 def _pointer(top: str, words: str) -> str:
     """`memory.limit: ...` as a place below `top`; what tells one entry of a list from others follows the pointer."""
-    name = words.partition(":")[0].partition(" ")[0]
+    name = words.partition(" ")[0]
     return f"{top}/{name.replace('.', '/')}{words[len(name) :]}"
 
 

@@ -79,6 +79,6 @@ def _check(name: str, value: int, lowest: int, highest: int, unit: str = "") -> 
 
 def _check_burst(cpu: dict[str, Any]) -> None:
     """config-linux.md, "CPU": a burst must not be larger than a positive quota."""
-    quota, burst = cpu.get("quota"), cpu.get("burst")
-    if burst and quota and 0 < quota < burst:
+    quota, burst = cpu.get("quota") or 0, cpu.get("burst") or 0
+    if 0 < quota < burst:
         raise CgroupError(f"cpu.burst: {burst} is larger than the quota, {quota}")

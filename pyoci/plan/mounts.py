@@ -336,7 +336,7 @@ def _described(mount: Mount) -> str:
     """The kind of a mount, for messages."""
     if mount.kind == "filesystem":
         return f"a new mount of type {mount.fstype!r}"
-    return {"bind": "a bind mount", "cgroup": "a cgroup mount", "remount": "a remount"}.get(mount.kind, "another kind")
+    return {"bind": "a bind mount", "cgroup": "a cgroup mount", "remount": "a remount"}[mount.kind]
 
 
 def _set_attributes(mount: Mount, options: _Options) -> None:

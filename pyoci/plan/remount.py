@@ -15,8 +15,8 @@ _OPPOSITES = {"ro": "rw", "sync": "async", "lazytime": "nolazytime"}
 def complete(mount: Mount, earlier: Mount, flags: tuple[str, ...], pseudo: tuple[str, ...]) -> tuple[str, ...]:
     """Finish the plan of a remount (without `bind`) of the new file system that `earlier` makes.
 
-    `flags`: those that its superblock has by then; returns those that it has from then on. To the file systems in
-    `pseudo` read-only is a matter of the mount alone.
+    `flags`: those of `_OPPOSITES` that its superblock has by then; returns those that it has from then on. To the file
+    systems in `pseudo` read-only is a matter of the mount alone.
     """
     if not mount.attributes_set and not mount.attributes_clear:
         return flags
@@ -27,6 +27,5 @@ def complete(mount: Mount, earlier: Mount, flags: tuple[str, ...], pseudo: tuple
     elif read_only and earlier.fstype not in pseudo:
         mount.superblock += ("ro",)
     named = mount.superblock
-    kept = tuple(flag for flag in flags if flag not in _OPPOSITES and flag not in named)
     mount.superblock += tuple(_OPPOSITES[flag] for flag in flags if flag in _OPPOSITES and flag not in named)
-    return (*named, *kept)
+    return named

@@ -52,14 +52,15 @@ def by_program(table: list[Rule], request: Request) -> bool:
     word = sum(BITS[bit] for bit in wanted) << 16 | KINDS[kind]
     context = struct.pack("=III", word, major, minor)
     code = list(struct.iter_unpack("=BBhi", device_program.build(table)))
-    registers = [0] * 11
+    registers = [-1] * 11
+    registers[1] = 0  # where the context begins; the others hold nothing that a program may read
     position = 0
     while True:
         operation, pair, offset, value = code[position]
         position += 1
         target, source = pair & 15, pair >> 4
         if operation == 0x61:
-            registers[target] = struct.unpack_from("=I", context, offset)[0]
+            registers[target] = struct.unpack_from("=I", context, registers[source] + offset)[0]
         elif operation == 0x54:
             registers[target] = registers[target] & value & 0xFFFFFFFF
         elif operation == 0x74:

@@ -85,6 +85,39 @@ def test_errors_begin_with_a_place_in_the_document(resources: dict[str, Any], un
         limits.of_update(resources, {}, unified)
 
 
+@pytest.mark.parametrize(
+    ("resources", "words"),
+    [
+        ({"unified": {"memory.high": "16E"}}, "/unified 'memory.high': "),
+        ({"blockIO": {"throttleReadIOPSDevice": [{"major": 8, "minor": 1, "rate": 1 << 40}]}},
+         "/blockIO/throttleReadIOPSDevice 8:1 rate: "),
+    ],
+)  # fmt: skip
+def test_what_tells_entries_apart_follows_the_place(resources: dict[str, Any], words: str) -> None:
+    with pytest.raises(CgroupError) as refusal:
+        limits.of_new_group(resources, unified=True)
+    assert str(refusal.value).startswith(f"/linux/resources{words}")
+
+
+def test_device_rules_are_those_of_the_document() -> None:
+    entries = [{"allow": True, "type": "c", "major": 10, "minor": 229, "access": "r"}]
+    expected = devices.rules_of(entries)
+    assert limits.of_new_group({"devices": entries}, unified=True).devices == expected != list(devices.DEFAULT_RULES)
+    assert limits.of_update({"devices": entries}, {}, unified=True).devices == expected
+
+
+@pytest.mark.parametrize("hugetlb", [None, True, False])
+def test_the_hierarchy_of_huge_pages(hugetlb: bool | None) -> None:
+    """v1's, unless the caller says that it is cgroup2's."""
+    resources = {"hugepageLimits": [{"pageSize": "2MB", "limit": 4}]}
+    words = {} if hugetlb is None else {"hugetlb_is_unified": hugetlb}
+    for planned in (
+        limits.of_new_group(resources, unified=False, **words),
+        limits.of_update(resources, {}, unified=False, **words),
+    ):
+        assert {is_unified for _, _, is_unified in files(planned)} == {bool(hugetlb)}
+
+
 def test_device_rules_alone_are_no_writes() -> None:
     assert limits.of_new_group({"devices": [{"allow": False}], "memory": {}, "unified": {}}, unified=True).batches == []
 

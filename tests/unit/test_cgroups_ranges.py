@@ -68,7 +68,8 @@ def test_disks_whose_numbers_the_kernel_would_take_for_others() -> None:
 def test_operations_that_the_kernel_would_count_as_none() -> None:
     for key in ("throttleReadIOPSDevice", "throttleWriteIOPSDevice"):
         ranges.check({"blockIO": {key: [{**DEVICE, "rate": 2**32 - 1}]}})
-        with pytest.raises(CgroupError, match=rf"^blockIO.{key} 8:16 rate: 4294967296 is not between 0 and 4294967295"):
+        words = f"^blockIO.{key} 8:16 rate: 4294967296 is not between 0 and 4294967295 operations per second$"
+        with pytest.raises(CgroupError, match=words):
             ranges.check({"blockIO": {key: [{**DEVICE, "rate": 2**32}]}})
     ranges.check({"blockIO": {"throttleReadBpsDevice": [{**DEVICE, "rate": 2**32}]}})
 

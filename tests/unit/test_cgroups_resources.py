@@ -436,6 +436,16 @@ def test_unified_passes_on_numbers_that_fit_in_64_bits(value: str) -> None:
     assert v2({"unified": {"memory.high": value}}) == [("memory.high", value)]
 
 
+@pytest.mark.parametrize(("unit", "bits"), [(unit, 10 + 10 * i) for i, unit in enumerate("kmgtpe")])
+def test_unified_knows_the_units_of_the_kernel(unit: str, bits: int) -> None:
+    """memparse(), in both cases."""
+    for word in (unit, unit.upper()):
+        largest = f"{(1 << 64 - bits) - 1}{word}"
+        assert v2({"unified": {"memory.high": largest}}) == [("memory.high", largest)]
+        with pytest.raises(CgroupError, match="has more than 64 bits"):
+            v2({"unified": {"memory.high": f"{1 << 64 - bits}{word}"}})
+
+
 @pytest.mark.parametrize(
     "value", ["18446744073709551616", "8:0 rbps=18446744073709551616", "16E", "1" * 5000, "1\n16E"]
 )

@@ -114,16 +114,22 @@ def test_lazy_pages_wait_at_an_address() -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "words"),
     [
-        {"lazy_pages": True},
-        {"status_fd": 0},
-        {"status_fd": 3},
-        {"pre_dump": True, "lazy_pages": True, "page_server": ("a", 1)},
+        (
+            {"lazy_pages": True},
+            "option --lazy-pages needs --page-server ADDRESS:PORT, where the pages are fetched from",
+        ),
+        ({"status_fd": 0}, "option --status-fd is of use with --lazy-pages only"),
+        ({"status_fd": 3}, "option --status-fd is of use with --lazy-pages only"),
+        (
+            {"pre_dump": True, "lazy_pages": True, "page_server": ("a", 1)},
+            "options --pre-dump and --lazy-pages exclude each other",
+        ),
     ],
 )
-def test_options_that_contradict_each_other(options: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="option"):
+def test_options_that_contradict_each_other(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=f"^{words}$"):
         checkpoint.check(wanted(**options))
 
 
@@ -173,7 +179,7 @@ def test_streams_from_outside_are_external_once() -> None:
 
 
 def test_a_container_in_the_mount_namespace_of_others_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match="mount namespace"):
+    with pytest.raises(UnsupportedError, match=r"^checkpoint: the container has no mount namespace of its own"):
         checkpoint.options(plan_of(linux={"namespaces": [{"type": "pid"}]}), wanted(), found())
 
 
@@ -197,6 +203,12 @@ def test_a_tmpfs_of_the_config_on_a_volume_is_made_anew() -> None:
     mounts = [bind("/v"), {"destination": "/v/t", "type": "tmpfs", "source": "tmpfs"}]
     lines = ("22 20 8:2 /v /v rw - ext4 x rw", "23 22 0:50 / /v/t rw - tmpfs tmpfs rw")
     assert external(plan_of(mounts=mounts), found(*lines, placed={"/v": 22, "/v/t": 23})) == [("/v", "/v")]
+
+
+def test_of_two_at_one_place_the_later_one_counts() -> None:
+    mounts = [bind("/v"), {"destination": "/v", "type": "tmpfs", "source": "tmpfs"}]
+    lines = ("22 20 8:2 /v /v rw - ext4 x rw", "23 22 0:50 / /v rw - tmpfs tmpfs rw")
+    assert external(plan_of(mounts=mounts), found(*lines, placed={"/v": 23})) == [("/v", "/v")]
 
 
 def test_what_came_along_with_a_recursive_bind_is_external() -> None:
@@ -228,7 +240,7 @@ def test_cgroups_are_those_of_the_new_container(fstype: str) -> None:
 
 def test_a_bind_mount_that_the_container_made_of_its_root_is_refused() -> None:
     """CVE-2026-119614 is of that kind: the source's path is a link when criu comes to restore it."""
-    with pytest.raises(UnsupportedError, match=r"'/images/rootfs/a'.*'/b'"):
+    with pytest.raises(UnsupportedError, match=r"'/images/rootfs/a'.*'/b'; unmount it first$"):
         external(plan_of(), found("22 20 8:1 /images/rootfs/a /b rw - ext4 x rw"))
 
 
@@ -327,6 +339,25 @@ def test_reasons_to_need_a_newer_criu(
     more = criu.reasons(plan, wanted(lazy_pages=True), "/etc/criu/x", joins=joins)
     assert more == ["org.criu.config", "--lazy-pages", *reasons]
     criu.require_version(1 << 30, more)
+
+
+@pytest.mark.parametrize(
+    ("lock", "number", "reason", "version"),
+    [
+        ("iptables", 1, "--network-lock", 31600),
+        ("nftables", 2, "--network-lock", 31600),
+        ("skip", 3, "--network-lock skip", 31900),
+    ],
+)
+def test_how_the_network_is_locked(lock: str, number: int, reason: str, version: int) -> None:
+    """criu_network_lock_method of rpc.proto, and the releases that brought it."""
+    asked = wanted(network_lock=lock)
+    assert checkpoint.options(plan_of(), asked, found())["network_lock"] == number
+    reasons = criu.reasons(plan_of(), asked, "", joins=False)
+    assert reasons == [reason]
+    criu.require_version(version, reasons)
+    with pytest.raises(CriuError, match=f"is too old for {reason}: "):
+        criu.require_version(version - 1, reasons)
 
 
 def test_versions() -> None:

@@ -150,3 +150,12 @@ def test_form(name: str) -> None:
     found = {file for file, text in SOURCES.items() if re.search(pattern, text)}
     assert found <= places, f"{found - places}: {name}: use {instead}"
     assert places <= found, f"{places - found} are without it now"
+
+
+def test_the_mutation_tester_runs_each_test_of_a_plan() -> None:
+    """Otherwise lines that these hold would count as held by no test (hack/mutate)."""
+    settings = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["tool"]["mutmut"]
+    named = {*settings["pytest_add_cli_args_test_selection"]}
+    files = {str(path.relative_to(PACKAGE.parent)) for path in (PACKAGE.parent / "tests/unit").glob("test_plan_*.py")}
+    assert files and files <= named
+    assert all((PACKAGE.parent / path).exists() for path in named)

@@ -116,7 +116,7 @@ def test_another_platform(section: str) -> None:
 
 @pytest.mark.parametrize("root", [None, {}])
 def test_no_root(root: Any) -> None:
-    with pytest.raises(ConfigError, match="/root: "):
+    with pytest.raises(ConfigError, match=r"^/root: missing, a root file system is required on Linux$"):
         build({**config(), "root": root}, request(), FACTS)
 
 
@@ -133,6 +133,13 @@ SECTIONS: list[tuple[dict[str, Any], dict[str, Any], str, object]] = [
     ({}, {"personality": {"domain": "LINUX32"}}, "personality", 8),
     ({}, {"netDevices": {"a": {"name": "b"}, "c": {}}}, "net_devices", {"a": "b", "c": "c"}),
     ({}, {"cgroupsPath": "/x"}, "cgroups_path", "/x"),
+    ({}, {"resources": {"pids": {"limit": 0}}}, "resources", {"pids": {"limit": 0}}),
+    (
+        {"annotations": {"io.container.manager": "libpod"}},
+        {"resources": {"pids": {"limit": 0}}},
+        "resources",
+        {"pids": {"limit": -1}},
+    ),
 ]
 
 
@@ -148,9 +155,23 @@ def test_every_field_of_the_plan_has_a_test() -> None:
     made_elsewhere = {
         *("container_id", "bundle", "oci_version", "readiness", "warnings"),  # below and in the golden plan
         *("namespaces", "rootfs", "mounts", "devices"),
-        *("memory_policy", "resources", "intel_rdt"),
+        *("memory_policy", "intel_rdt"),
     }
     assert {*Plan.__annotations__} == {row[2] for row in SECTIONS} | made_elsewhere
+
+
+@pytest.mark.parametrize(("uid", "how"), [(0, "outside"), (1000, "bind")])
+def test_who_makes_the_devices_of_a_user_namespace(uid: int, how: str) -> None:
+    given = config()
+    given["linux"] |= {
+        "namespaces": [*given["linux"]["namespaces"], {"type": "user"}],
+        "uidMappings": [{"containerID": 0, "hostID": 1000, "size": 10}],
+        "gidMappings": [{"containerID": 0, "hostID": 2000, "size": 10}],
+        "devices": [{"path": "/dev/x", "type": "c", "major": 10, "minor": 229}],
+    }
+    facts = Facts(uid=uid, gid=uid, capabilities=(1 << 41) - 1, apparmor=True, selinux=True)
+    (device,) = (device for device in build(given, request(), facts).devices if device.path == "/dev/x")
+    assert device.how == how
 
 
 def test_readiness_needs_a_mount_namespace() -> None:

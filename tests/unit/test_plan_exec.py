@@ -19,6 +19,7 @@ from pyoci.wire.plan import ExecPlan, Plan, Process
 
 FACTS = Facts(uid=0, gid=0, capabilities=(1 << 41) - 1, apparmor=True, selinux=True)
 KILL, CHOWN = 1 << 5, 1 << 0
+LONG = "x" * 100
 
 # Each property of `process` with a value that is not the default one.
 OWN: dict[str, Any] = {
@@ -95,10 +96,40 @@ class TestCommandLine:
     def test_a_container_without_a_process(self) -> None:
         assert document(None, args=["x"]) == {"args": ["x"], "cwd": "/", "env": [], "terminal": False}
 
-    @pytest.mark.parametrize("words", [{"args": [""], "env": ["A"]}, {"args": []}, {"args": ["x"], "cwd": "relative"}])
-    def test_what_is_refused(self, words: dict[str, Any]) -> None:
-        with pytest.raises(ConfigError):
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            ({"args": ["x"], "env": ["A"]}, "option --env: must be NAME=value, not 'A'"),
+            ({"args": ["x"], "env": ["=A"]}, "option --env: must be NAME=value, not '=A'"),
+            ({"args": ["x"], "env": [LONG]}, f"option --env: must be NAME=value, not '{LONG[:80]}'"),
+            ({"args": []}, "/args: "),
+            ({"args": ["x"], "cwd": "relative"}, "option --cwd: must be an absolute path, not 'relative'"),
+            ({"args": ["x"], "cwd": LONG}, f"option --cwd: must be an absolute path, not '{LONG[:80]}'"),
+        ],
+    )
+    def test_what_is_refused(self, words: dict[str, Any], message: str) -> None:
+        with pytest.raises(ConfigError) as refusal:
             document(OWN, **words)
+        assert str(refusal.value).startswith(message)
+
+    @pytest.mark.parametrize("entry", ["A=", "A=B=C"])
+    def test_a_variable_may_be_empty_or_have_the_sign_in_its_value(self, entry: str) -> None:
+        assert document(OWN, args=["x"], env=[entry])["env"] == ["OWN=1", entry]
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (LONG, f"--user: must be UID or UID:GID in numbers, not '{LONG[:80]}'"),
+            ("5" * 100, f"--user: {'5' * 80} is greater than 4294967295, the greatest ID"),
+        ],
+    )
+    def test_a_message_about_a_user_is_short(self, text: str, message: str) -> None:
+        with pytest.raises(UsageError) as refusal:
+            exec_plan.parse_user(text)
+        assert str(refusal.value) == message
+
+    def test_the_greatest_user(self) -> None:
+        assert exec_plan.parse_user("4294967295:4294967294") == {"uid": 4294967295, "gid": 4294967294}
 
     @pytest.mark.parametrize(
         "text", ["root", "-1", "1:", ":1", "4294967296", "1:2:3", "٣", " 1", "1" * 5000, "00000000001"]
@@ -173,6 +204,14 @@ class TestDocument:
         with pytest.raises(ConfigError):
             document(OWN, document=file)
 
+    def test_a_config_is_not_the_document_of_a_process(self) -> None:
+        with pytest.raises(UsageError) as refusal:
+            document(OWN, document={"ociVersion": "1.2.0" + LONG, **self.FILE})
+        assert str(refusal.value) == (
+            f"option --process: the file is a config.json (ociVersion '1.2.0{LONG[:15]}'); "
+            "write its /process into a file of its own"
+        )
+
 
 class TestPlan:
     def test_all_of_it(self) -> None:
@@ -216,7 +255,23 @@ class TestPlan:
         """runc warns of it, too: it cannot raise the ambient capability."""
         config = {"process": {"cwd": "/", "capabilities": {"inheritable": inheritable}}}
         plan = planned(config, args=["x"], user=user, capabilities=["CAP_KILL"])
-        assert any(warning.startswith("--cap CAP_KILL: user ") for warning in plan.warnings) is warned
+        assert (
+            plan.warnings
+            == [
+                f"--cap CAP_KILL: user {user.partition(':')[0]} does not get it,"
+                " since it is not in /process/capabilities/inheritable of config.json"
+            ]
+            * warned
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "words"),
+        [("CAP_KIL", "'CAP_KIL'; did you mean CAP_KILL?"), (LONG, f"'{LONG[:80]}'")],
+    )
+    def test_a_capability_that_the_kernel_does_not_have(self, name: str, words: str) -> None:
+        plan = planned({"process": {"cwd": "/"}}, args=["x"], user="0", capabilities=[name, "CAP_KILL"])
+        assert plan.warnings == [f"option --cap: ignoring unknown capability {words}"]
+        assert plan.process.capabilities.permitted == KILL
 
     @pytest.mark.parametrize(
         ("resources", "limited"),

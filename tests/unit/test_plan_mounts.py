@@ -308,8 +308,9 @@ def test_options_of_a_kind_that_the_kernel_is_careless_with(kind: str, option: s
     key, _, value = option.partition("=")
     assert plan_one(NONE, type=kind, source=kind, options=[option, "sync"]).data == ((key, value),)
     for other in ("size=5m", "frobnicate", f"x{option}"):
-        assert f"/mounts/0/options: {other!r} cannot be applied to a mount of type {kind}" in refusal(
-            type=kind, source=kind, options=[other]
+        known = ", ".join(mounts._DATA_OF[kind])
+        assert refusal(type=kind, source=kind, options=[other]) == (
+            f"/mounts/0/options: {other!r} cannot be applied to a mount of type {kind}: its options are {known}"
         )
 
 
@@ -325,6 +326,8 @@ REMOUNTS: list[tuple[str, list[str], list[list[str]], list[tuple[str, ...]]]] = 
     ("tmpfs", ["sync"], [["remount", "bind", "ro"], ["remount", "rw"]], [(), ("async",)]),
     ("overlay", ["ro"], [["remount", "rw"]], [("rw",)]),
     ("overlay", ["ro"], [["remount", "bind", "rw"]], [()]),
+    ("overlay", ["ro"], [["remount", "rbind", "rw"]], [()]),
+    ("overlay", [], [["remount", "sync", "ro"]], [("sync", "ro")]),
     ("overlay", ["ro", "sync"], [["remount", "ro"]], [("ro", "async")]),
     ("overlay", [], [["remount", "ro"], ["remount", "nosuid"]], [("ro",), ("rw",)]),
     ("proc", ["ro"], [["remount", "rw"]], [()]),
@@ -361,7 +364,7 @@ def test_a_remount_has_the_last_word_about_a_tmpfs(
     entries: list[dict[str, Any]] = [{"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": options}]
     first, second = mounts.plan([*entries, {"destination": "/x", "options": remount}], "/bundle", NONE)
     assert first.read_only_last is late
-    assert bool(second.attributes_set & RDONLY) is now
+    assert second.attributes_set == (RDONLY if now else 0) | (NOSUID if "nosuid" in remount else 0)
 
 
 def test_a_remount_of_a_bind_mount_leaves_the_hosts_file_system() -> None:
@@ -404,6 +407,28 @@ def test_what_a_tmpfs_takes_from_the_folder_that_it_covers(
 ) -> None:
     mount = with_option("tmpfs", *options)
     assert (mount.mode_of_target, mount.owner_of_target) == (mode_of_target, owner)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("bind", "a bind mount"),
+        ("cgroup", "a cgroup mount"),
+        ("remount", "a remount"),
+        ("proc", "a new mount of type 'proc'"),
+    ],
+)
+def test_an_option_of_another_kind_is_refused_by_both_kinds(kind: str, words: str) -> None:
+    entry = KINDS[kind]
+    place = "/mounts/0/options"
+    told = {
+        "tmpcopyup": f"{place}: tmpcopyup needs a new mount of type tmpfs, not {words}",
+        "idmap": f"{place}: idmap needs a bind mount, not {words}",
+        "copy": f"{place}: copy needs a bind mount, not {words}",
+        "src-nofollow": f"{place}: src-nofollow needs a bind mount, not {words}",
+    }
+    for option in told if kind != "bind" else ["tmpcopyup"]:
+        assert refusal(**entry | {"options": [*entry["options"], option]}) == told[option]
 
 
 def test_no_other_kind_takes_a_mode() -> None:

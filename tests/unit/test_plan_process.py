@@ -65,6 +65,8 @@ TABLE: list[tuple[dict[str, Any], str, object]] = [
     ({"user": {"additionalGids": [7, 8]}}, "additional_gids", [7, 8]),
     ({"terminal": True}, "terminal", True),
     ({"terminal": True, "consoleSize": {"height": 5, "width": 6}}, "console_size", (5, 6)),
+    ({"terminal": True, "consoleSize": {"height": 5}}, "console_size", (5, 0)),
+    ({"terminal": True, "consoleSize": {"width": 6}}, "console_size", (0, 6)),
     ({"consoleSize": {"height": 5, "width": 6}}, "console_size", None),
     ({"noNewPrivileges": True}, "no_new_privileges", True),
     ({"oomScoreAdj": 0}, "oom_score_adj", 0),

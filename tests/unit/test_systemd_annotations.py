@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
 import pytest
 
+from pyoci.cgroups import systemd_annotations
 from pyoci.cgroups.systemd_annotations import ALLOWED, PREFIX, properties, read
 from pyoci.errors import CgroupError
 
@@ -120,7 +122,9 @@ def test_these_are_taken_in_their_type(name: str, signature: str) -> None:
     if signature == ALLOWED[name]:
         assert properties(given) == [(name, (signature, value))]
         return
-    with pytest.raises(CgroupError, match=f"^annotation {PREFIX}{name}: .* is of another type than the property"):
+    example = re.escape(systemd_annotations._EXAMPLES[ALLOWED[name]])
+    words = f"^annotation {PREFIX}{name}: .* is of another type than the property: it is written {example}$"
+    with pytest.raises(CgroupError, match=words):
         properties(given)
 
 
@@ -142,7 +146,9 @@ def test_long_values_are_cut_in_messages() -> None:
 
 
 def test_other_annotations_are_no_properties() -> None:
-    assert properties({"org.systemd.propertyX": "!", "a": "true"}) == []
+    others = {"org.systemd.propertyX": "!", "a": "true"}
+    assert properties(others) == []
+    assert properties({**others, f"{PREFIX}KillSignal": "15"}) == [("KillSignal", ("i", 15))]
 
 
 def test_seconds_become_microseconds() -> None:
@@ -189,7 +195,7 @@ def test_a_number_is_named_so(number: str) -> None:
 @pytest.mark.parametrize("name", ["Description", "Documentation", "After", "CollectMode", "TimeoutStopSec"])
 @pytest.mark.parametrize("array", [False, True])
 @pytest.mark.parametrize(
-    "end", ["\n", "\r", "\0", "\x7f", "\x1b", "\\n", "\\r", "\\u000a", "\\U0000000A", "\ud800", "\\ud800"]
+    "end", ["\n", "\r", "\0", "\x7f", "\x1b", "\\n", "\\r", "\\u000a", "\\U0000000A", "\ud800", "\\ud800", "\udfff"]
 )
 def test_a_string_adds_no_line_to_the_file_of_the_unit(name: str, array: bool, end: str) -> None:
     """At the next daemon-reload systemd would find `SuccessAction=poweroff-force` there."""
