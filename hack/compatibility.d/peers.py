@@ -100,10 +100,10 @@ LETTERS = {
 }
 # Left out on purpose.
 OPTION_REASONS = {
-    ("(global)", "usage"): "GNU argp has it for every program; `--help` says the same",
+    ("(global)", "usage"): "GNU argp adds it to every program; `--help` says the same",
     ("(global)", "systemd-log"): "youki writes to the journal with it; here `--log journald:NAME` does",
 }
-COMMAND_REASONS = {"info": "`pyoci doctor` tells more of the host"}
+COMMAND_REASONS = {"info": "`pyoci doctor` says more about the host"}
 
 ANNOTATIONS = {
     "io.kubernetes.cri.container-type": "c",
@@ -129,14 +129,14 @@ ANNOTATIONS = {
 # crun's, which we refuse by name: mount_setattr(2) has no such flags for the mounts below.
 MOUNT_OPTIONS_REFUSED = ("rasync", "rdirsync", "rmand", "rnomand", "rsync")
 ANNOTATION_REASONS = {
-    "io.kubernetes.cri.container-type": "crun asks it whether its own handler is meant; nothing depends on it here",
-    "krun.": "settings of a virtual machine, which is the work of another runtime",
-    "module.wasm.image/variant": "WebAssembly is the work of another runtime",
-    "run.oci.handler": "a virtual machine or WebAssembly is the work of another runtime; ignored with a warning",
+    "io.kubernetes.cri.container-type": "crun reads it to choose a handler; pyoci has none",
+    "krun.": "settings of crun's handler for virtual machines; pyoci has none",
+    "module.wasm.image/variant": "an image for crun's handler for WebAssembly; pyoci has none",
+    "run.oci.handler": "it names one of crun's handlers; pyoci has none; ignored with a warning",
     "run.oci.pidfd_receiver": "`--pidfd-socket` has replaced it; ignored with a warning",
     "run.oci.seccomp.plugins": "it loads code into the runtime; ignored with a warning",
     "run.oci.seccomp.receiver": "`linux.seccomp.listenerPath` has replaced it; ignored with a warning",
     "run.oci.seccomp_bpf_data": "it replaces the checked filter by unchecked bytes; ignored with a warning",
-    "run.oci.seccomp_fail_unknown_syscall": "`pyoci validate` tells unknown system calls; ignored with a warning",
-    "run.oci.timens_offset": "crun had it before `linux.timeOffsets`, 1.28 has it no more; ignored with a warning",
+    "run.oci.seccomp_fail_unknown_syscall": "`pyoci validate` names unknown system calls; ignored with a warning",
+    "run.oci.timens_offset": "`linux.timeOffsets` has replaced it, in crun 1.28 too; ignored with a warning",
 }

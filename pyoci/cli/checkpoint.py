@@ -32,7 +32,7 @@ BOTH = (
         name="network-lock",
         value="METHOD",
         choices=tuple(NETWORK_LOCKS),
-        help="hold back packets of open TCP connections by iptables (criu's default), nftables or skip: not at all",
+        help="block open TCP connections with iptables (criu's default) or nftables; skip: do not block them",
     ),
     Option(name="empty-ns", value="NAMESPACE", repeated=True, help="leave out what is in this namespace: network"),
     Option(name="auto-dedup", help="remove memory from an older image when a newer one has it"),

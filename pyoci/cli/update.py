@@ -28,7 +28,7 @@ OPTIONS = (
     Option(name="cpu-burst", value="US", help="CPU time saved for bursts in microseconds"),
     Option(name="cpu-share", value="SHARES", help="weight against other containers"),
     Option(name="cpu-rt-period", value="US", help="period of the realtime limit in microseconds"),
-    Option(name="cpu-rt-runtime", value="US", help="realtime in a period in microseconds"),
+    Option(name="cpu-rt-runtime", value="US", help="realtime CPU time in a period in microseconds"),
     Option(name="cpuset-cpus", value="LIST", help="CPUs to run on: 0-3,7"),
     Option(name="cpuset-mems", value="LIST", help="memory nodes to use"),
     Option(name="cpu-idle", value="0|1", help="1: run only when the CPU is idle (SCHED_IDLE)"),

@@ -111,18 +111,18 @@ def _user_namespaces(host: Host) -> Iterator[Check]:
         for name, value in host.sysctls.items()
         if name in _SWITCHES and value == _SWITCHES[name][0]
     ]
-    remedy = "; ".join(words for _, _, words in switches) or "a kernel with CONFIG_USER_NS; none is nested in a chroot"
+    remedy = "; ".join(words for _, _, words in switches) or "a kernel with CONFIG_USER_NS; none under chroot(2)"
     yield check(group, "create", MISSING if error else "", error or "works", remedy, needed=not host.root)
     for name, value, words in switches:
         if not error:
-            yield check(group, name, LIMITED, f"is {value}: ordinary users may not, or only by some programs", words)
+            yield check(group, name, LIMITED, f"is {value}: it restricts ordinary users", words)
     yield _subordinate_ids(host, group)
 
 
 def _subordinate_ids(host: Host, group: str) -> Check:
     name = "subordinate IDs"
     if host.root:
-        return check(group, name, "", "root maps any")
+        return check(group, name, "", "root may map all")
     lacking = [file for file, count in host.subordinate.items() if count < _SUBORDINATE_IDS]
     tools = [tool for tool in ("newuidmap", "newgidmap") if not host.tools[tool]]
     detail = ", ".join(f"{count} in /etc/{file}" for file, count in host.subordinate.items())
@@ -132,7 +132,7 @@ def _subordinate_ids(host: Host, group: str) -> Check:
     flags = {"subuid": "--add-subuids", "subgid": "--add-subgids"}
     remedies += [f"usermod {flags[file]} 100000-165535 {host.user}" for file in lacking]
     detail += f"; {' and '.join(tools)} not installed" if tools else ""
-    return check(group, name, LIMITED, f"{detail}: only the own user can be mapped", "; ".join(remedies))
+    return check(group, name, LIMITED, f"{detail}: only the user's own ID can be mapped", "; ".join(remedies))
 
 
 def _cgroups(host: Host) -> Iterator[Check]:
@@ -141,7 +141,7 @@ def _cgroups(host: Host) -> Iterator[Check]:
         remedy = "mount -t cgroup2 none /sys/fs/cgroup"
         yield check(group, "layout", MISSING, "none is mounted", remedy, needed=True)
         return
-    driver = "systemd or files (--systemd-cgroup)" if host.systemd else "files (no systemd here)"
+    driver = "systemd (with --systemd-cgroup) or cgroupfs" if host.systemd else "cgroupfs (no systemd here)"
     yield check(group, "layout", "", f"{host.layout}, driver: {driver}", needed=True)
     yield _making_a_group(host, group)
     controllers = [name for name in _CONTROLLERS if name in host.controllers]

@@ -40,10 +40,10 @@ them with that --root.
         """\
     0      success
     1      failure: one line on standard error says what failed, on which value, and why
-    130    interrupted
-    N      `run`, `exec` and `try`: the program's exit status, or 128 plus the number of the signal that ended it
     2      `explain --fail-on`: something of that level was found
+    130    interrupted
     255    `exec`: the program could not be run
+    N      `run`, `exec` and `try`: the program's exit status, or 128 plus the number of the signal that ended it
 """,
     ),
     "logs": (
@@ -94,9 +94,10 @@ After a reboot no container runs and /run is empty. A systemd service starts its
     [Install]
     WantedBy=multi-user.target
 
-To uninstall: delete the containers (pyoci list --quiet | xargs -n 1 pyoci delete --force), uninstall the package (pip
-uninstall pyoci-runtime), remove /run/pyoci, /run/pyoci-try and /run/pyoci-seccomp (compiled filters). Nothing else is
-kept anywhere.
+To uninstall: delete the containers (pyoci list --quiet | xargs -n 1 pyoci delete --force), uninstall the package
+(apt-get remove pyoci, rpm -e pyoci, pip uninstall pyoci-runtime) or remove the program, and remove /run/pyoci,
+/run/pyoci-try, /run/pyoci-bundles (of import pyoci) and /run/pyoci-seccomp (compiled filters). Nothing else is kept
+anywhere.
 """,
     ),
 }

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
 from helpers.runtime import TIME_LIMIT, Runtime
+
+from pyoci.manual.topics import TOPICS
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -39,11 +42,15 @@ def test_nothing_else_is_kept(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW"}
     bundle.process["args"] = ["/bin/true"]
     bundle.write()
-    script = f"$pyoci run --bundle {bundle.path} readme-one; $pyoci try -- true; ls /run"
+    library = f"import pyoci; pyoci.run(['/bin/true'], '{bundle.rootfs}')"
+    script = (
+        f'$pyoci run --bundle {bundle.path} readme-one; $pyoci try -- true; {sys.executable} -c "{library}"; ls /run'
+    )
     kept = alone(runtime, script).split()
-    assert {"pyoci", "pyoci-seccomp"} <= set(kept)
+    assert {"pyoci", "pyoci-seccomp", "pyoci-bundles"} <= set(kept)
     for name in kept:
         assert f"`/run/{name}`" in answer("Uninstall?")
+        assert re.search(rf"/run/{name}[ ,]", TOPICS["upgrade"][1])
 
 
 def test_where_states_are(runtime: Runtime, bundle: Bundle) -> None:
