@@ -78,7 +78,7 @@ def _receive(ours: _socket.socket, pid: int, what: str) -> int:
         except TimeoutError:
             break
         fds = scm_rights.received(ancillary)
-        if packet and _sender(ancillary) != pid:
+        if (packet or ancillary) and _sender(ancillary) != pid:  # an end of file has neither
             _close_all(fds)
             continue
         kind, _, text = packet.decode("utf-8", "surrogateescape").partition(" ")

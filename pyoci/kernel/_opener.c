@@ -13,6 +13,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,55 +38,70 @@
 #define OWN_ARCHITECTURE 0 /* of no call: the process can do nothing, and says so by its end */
 #endif
 
-struct opening {
-    long result; /* -EINPROGRESS until it is there */
-    char stack[8192] __attribute__((aligned(16)));
-};
-
-static int open_procfs(void *argument)
+/* An error number, as the exit status of the child. */
+static int open_procfs(void *nothing)
 {
-    struct opening *opening = argument;
-    long result = syscall(SYS_fsopen, "proc", 1 /* FSOPEN_CLOEXEC */);
-
-    __atomic_store_n(&opening->result, result < 0 ? -errno : result, __ATOMIC_RELEASE);
-    return 0;
+    (void)nothing;
+    return syscall(SYS_fsopen, "proc", 1 /* FSOPEN_CLOEXEC */) < 0 ? errno : 0;
 }
 
 static void pause_for(long nanoseconds)
 {
     struct timespec span = {0, nanoseconds};
 
-    clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL); /* does not touch errno, which the two share */
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL);
 }
 
-/* The descriptor, or -errno. The child is there for one call only; its memory and its descriptors are the caller's. */
-static long open_in_child(struct opening *opening)
+/* The descriptor that a call gets now, or -errno. */
+static int next_descriptor(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    close(fd);
+    return fd;
+}
+
+/* By the one call on a descriptor that the filter below allows: it is ENOTSOCK for a file system's. */
+static int is_open(int fd)
+{
+    struct msghdr nothing = {0};
+
+    return sendmsg(fd, &nothing, MSG_NOSIGNAL) >= 0 || errno != EBADF;
+}
+
+/* The descriptor `fd`, which has to be free, or -errno. The child is there for one call only. Its descriptors are the
+ * caller's, so that the new one is. Its memory is a copy: the caller is in the host's PID namespace, and whoever could
+ * write to its memory would have it signal the host's processes, or open the host's procfs. */
+static long open_in_child(int fd)
 {
     enum { PAUSES = 5000, ENDINGS = 100 };
-    long result = -EINPROGRESS;
+    int status = 0;
+    int ended = 0;
+    char stack[8192] __attribute__((aligned(16))); /* static data may be gone: launcher/memory.c */
+    int pid = clone(open_procfs, stack + sizeof stack, CLONE_FILES | SIGCHLD, NULL);
 
-    opening->result = -EINPROGRESS;
-    int pid = clone(open_procfs, opening->stack + sizeof opening->stack, CLONE_VM | CLONE_FILES | SIGCHLD, opening);
     if (pid < 0)
         return -errno;
-    for (int i = 0; i < PAUSES; i++) { /* at most 5 seconds */
+    for (int i = 0; i < PAUSES && !ended && !is_open(fd); i++) { /* at most 5 seconds */
         pause_for(i < 100 ? 20000 : 1000000);
-        result = __atomic_load_n(&opening->result, __ATOMIC_ACQUIRE);
-        if (result != -EINPROGRESS)
-            break;
+        ended = waitpid(pid, &status, WNOHANG) == pid;
     }
-    kill(pid, SIGKILL); /* it has nothing left to do */
-    for (int i = 0; i < ENDINGS && waitpid(pid, NULL, WNOHANG) == 0; i++)
+    if (!ended)
+        kill(pid, SIGKILL); /* it has nothing left to do */
+    for (int i = 0; i < ENDINGS && !ended && waitpid(pid, NULL, WNOHANG) == 0; i++)
         pause_for(i < 50 ? 20000 : 1000000);
-    return result == -EINPROGRESS ? -ETIMEDOUT : result;
+    if (is_open(fd))
+        return fd;
+    return ended && WIFEXITED(status) && WEXITSTATUS(status) ? -WEXITSTATUS(status) : -ETIMEDOUT;
 }
 
 PyObject *raw_open_procfs_in_child(PyObject *module, PyObject *nothing)
 {
-    static struct opening opening;
-
     (void)module, (void)nothing;
-    long result = open_in_child(&opening);
+    int fd = next_descriptor();
+    long result = fd < 0 ? fd : open_in_child(fd);
     if (result < 0) {
         errno = (int)-result;
         return PyErr_SetFromErrno(PyExc_OSError);
@@ -121,23 +138,22 @@ static int allow_only_what_opens(void)
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
 }
 
-/* The two processes share what is here, so a tracer of the child finds no more: no descriptor except the channel, an
- * empty root, and one capability (init/procfs_opener.py); nothing of Python's memory, and a filter. */
+/* The child has a copy of what is here, so a tracer of it finds no more: no descriptor except the channel, an empty root,
+ * and one capability (init/procfs_opener.py); nothing of Python's memory, and a filter. */
 PyObject *raw_end_with_procfs(PyObject *module, PyObject *argument)
 {
-    struct opening opening;
-
     (void)module;
     int channel = (int)PyLong_AsLong(argument);
     if (channel == -1 && PyErr_Occurred())
         return NULL;
     if (deferred_program.release_memory)
         deferred_program.release_memory();
+    int fd = next_descriptor();
     if (allow_only_what_opens() < 0) {
         say(channel, "ERROR ", "call load the filter of the process that opens a procfs (seccomp)", errno);
         _exit(1);
     }
-    long result = open_in_child(&opening);
+    long result = fd < 0 ? fd : open_in_child(fd);
     if (result < 0)
         say(channel, "ERROR ", "call open a procfs in the PID namespace (clone, fsopen)", -result);
     else

@@ -24,8 +24,8 @@ def clone3(flags: int, cgroup_fd: int = -1) -> tuple[int, int]:
 def open_procfs_in_child() -> int:
     """fsopen(2) of a procfs, made by a child in the PID namespace that this process has joined.
 
-    The child has this process's memory and descriptors, and is there for that call only. OSError, ETIMEDOUT when
-    somebody stops it for 5 seconds.
+    The child has this process's descriptors and a copy of its memory, and is there for that call only. OSError,
+    ETIMEDOUT when somebody stops it for 5 seconds.
     """
 
 def end_with_procfs(channel_fd: int, /) -> NoReturn:

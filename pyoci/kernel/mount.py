@@ -118,7 +118,7 @@ def open_procfs(pid_namespace: int) -> int | None:
 def open_procfs_in_child() -> int:
     """`open_procfs` before Linux 6.18, by a child in the namespace that this process has joined.
 
-    Whoever is in that namespace sees the child for one call, and it has this process's root and memory.
+    Whoever is in that namespace sees the child for one call. It has this process's root, and a copy of its memory.
     """
     try:
         return _raw.open_procfs_in_child()
@@ -127,6 +127,24 @@ def open_procfs_in_child() -> int:
             ": somebody in the PID namespace stops the process that opens it" if error.errno == errno.ETIMEDOUT else ""
         )
         raise SyscallError(error.errno or 0, f"mount type=proc{why}") from None
+
+
+def is_procfs(context: int) -> bool:
+    """Whether what fsopen(2) has returned is that of a procfs, which is not mounted yet.
+
+    It tells nobody, so it is asked for an option that only a procfs has (and resets it), and for one that no file
+    system has: those that leave the choice of options to mount(2) take both.
+    """
+    try:
+        syscall(SYS["fsconfig"], context, uapi.FSCONFIG_SET_STRING, b"hidepid", b"0", 0)
+    except OSError:
+        return False
+    try:
+        syscall(SYS["fsconfig"], context, uapi.FSCONFIG_SET_STRING, b"pyoci", b"0", 0)
+    except OSError:
+        _context_log(context)  # its words about that
+        return True
+    return False
 
 
 def _fsconfig(fd: int, fstype: str, command: int, key: str | None, value: str | None) -> None:

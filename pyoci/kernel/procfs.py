@@ -45,6 +45,11 @@ def _self(proc_fd: int) -> str:
         return ""
 
 
+def is_of_another_namespace(tree: int) -> bool:
+    """Whether the mount is a procfs in which this process has no number: of a PID namespace beside or below ours."""
+    return magic(tree) == uapi.PROC_SUPER_MAGIC and not _self(tree)
+
+
 def open_file(proc_fd: int, path: str, flags: int) -> int:
     """A file of procfs itself, e.g. `sys/net/ipv4/ip_forward`."""
     return openat2(proc_fd, path, flags | posix.O_NOFOLLOW, _STRICT)

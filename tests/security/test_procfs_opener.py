@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import time
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -22,9 +23,11 @@ from helpers.filtered import number
 from helpers.hostile import check, libc
 from helpers.runtime import TIME_LIMIT, reap
 
-from pyoci.errors import SyscallError
+from pyoci.errors import ContainerError, SyscallError
 from pyoci.host import procfs_opener
-from pyoci.kernel import _raw
+from pyoci.init.outside import new_filesystem
+from pyoci.kernel import _raw, mount
+from pyoci.wire.plan import Mount
 
 SEIZE, CONT, GET_FILTER = 0x4206, 7, 0x420C
 TRACE_FORK, TRACE_VFORK, TRACE_CLONE = 1 << 1, 1 << 2, 1 << 3
@@ -123,6 +126,55 @@ def test_a_tracer_cannot_have_it_make_another_call() -> None:
         reap()
 
 
+def written_to(pid: int) -> dict[int, bytes]:
+    """Some bytes of each stack and variable that the process may write to, by their addresses."""
+    spans = [line.split()[:2] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    places = [int(span.split("-")[0], 16) for span, rights in spans if rights.startswith("rw")]
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        return {place: os.pread(memory.fileno(), 16, place) for place in places}
+
+
+def test_what_is_written_to_its_memory_reaches_no_process_of_the_host() -> None:
+    """Its parent is in the host's PID namespace: led by its memory, it would signal the host's processes there, and
+    open the host's procfs.
+    """
+    traced = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.read(traced[0], 1)
+        _raw.open_procfs_in_child()
+        os._exit(0)
+    opener = 0
+    try:
+        opener = catch(pid, traced[1])
+        before = written_to(pid)
+        with open(f"/proc/{opener}/mem", "r+b", 0) as memory:
+            for place in written_to(opener):
+                os.pwrite(memory.fileno(), b"0123456789abcdef", place)
+        after = written_to(pid)
+        assert before
+        assert not [place for place, content in after.items() if content == b"0123456789abcdef"]
+    finally:
+        for process in filter(None, (opener, pid)):
+            os.kill(process, signal.SIGKILL)
+        for fd in traced:
+            os.close(fd)
+        reap()
+
+
+@pytest.mark.parametrize("fstype", ["tmpfs", "sysfs", "cgroup", "devtmpfs", "mqueue", "ramfs", "proc"])
+def test_another_file_system_in_its_place_is_refused(fstype: str) -> None:
+    """fsopen(2) takes a name from the memory of whoever calls it; `proc` here is the host's own."""
+    context = check(libc.syscall(number("fsopen"), fstype.encode(), 1), "fsopen")
+    assert mount.is_procfs(context) == (fstype == "proc")
+    with pytest.raises(ContainerError, match="something else"):
+        new_filesystem.make(
+            Mount(kind="filesystem", destination="/proc", fstype="proc", source="proc"), (), lambda: context
+        )
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(context)
+
+
 def test_what_another_process_sends_is_ignored() -> None:
     """A tracer may copy the socket of the opener (pidfd_getfd(2)) and be faster."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -130,7 +182,7 @@ def test_what_another_process_sends_is_ignored() -> None:
     false, true = os.memfd_create("false"), os.memfd_create("true")
     pid = os.fork()
     if pid == 0:  # the tracer
-        for text in (b"PROCFS ", b"ERROR error lies", b"PROCFS "):
+        for text in (b"", b"PROCFS ", b"ERROR error lies", b"PROCFS "):
             socket.send_fds(theirs, [text], [false])
         os._exit(0)
     os.waitpid(pid, 0)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import posix
 
-from pyoci.errors import SyscallError, UnsupportedError
+from pyoci.errors import ContainerError, SyscallError, UnsupportedError
 from pyoci.init.outside import staging
-from pyoci.kernel import mount, namespace, process, uapi
+from pyoci.kernel import mount, namespace, process, procfs, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.kernel.call import encode, shown
 from pyoci.wire.inherited import Inherited
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Data = tuple[tuple[str, str | None], ...]
 
+_INTERFERED = "mount type=proc: somebody in the PID namespace has had something else opened in the place of its procfs"
+
 
 def make(entry: Mount, data: Data, open_procfs: Callable[[], int] | None = None) -> int | None:
     """A detached mount with the entry's attributes; None when only mount(2) can make it, see `make_on`.
@@ -31,8 +33,9 @@ def make(entry: Mount, data: Data, open_procfs: Callable[[], int] | None = None)
     """
     if not entry.classic_flags:
         if not _is_long(entry.source) and not any(_is_long(value or "") for _, value in data):
-            context = open_procfs() if entry.fstype == "proc" and open_procfs is not None else -1
-            return mount.filesystem(entry.fstype, entry.source, entry.superblock, data, entry.attributes_set, context)
+            if entry.fstype == "proc" and open_procfs is not None:
+                return _procfs(entry, data, open_procfs())
+            return mount.filesystem(entry.fstype, entry.source, entry.superblock, data, entry.attributes_set)
         if entry.fstype == "overlay" and not _is_long(entry.source):
             return _overlay(entry, data)
     if entry.fstype == "proc" and open_procfs is not None:
@@ -59,6 +62,20 @@ def open_procfs(inherited: Inherited, pid_namespace: int) -> int:
     namespace.join(pid_namespace, uapi.CLONE_NEWPID, "pid namespace")
     process.forget_caller()
     return mount.open_procfs_in_child()
+
+
+def _procfs(entry: Mount, data: Data, context: int) -> int:
+    """Before Linux 6.18 somebody in the PID namespace may have led the process that opened the context to something
+    else: another file system is not made, and a procfs with the host's processes is not mounted.
+    """
+    if not mount.is_procfs(context):
+        posix.close(context)
+        raise ContainerError(_INTERFERED)
+    tree = mount.filesystem(entry.fstype, entry.source, entry.superblock, data, entry.attributes_set, context)
+    if not procfs.is_of_another_namespace(tree):
+        posix.close(tree)
+        raise ContainerError(_INTERFERED)
+    return tree
 
 
 def make_on(entry: Mount, data: Data, target: int, root: Root, what: str) -> int:
