@@ -73,10 +73,8 @@ def describe(result: HookResult) -> str:
         words = "killed: its timeout is over"
     elif result.kept:
         words = "ended, and a process that traces it does not let go of it"
-    elif result.status < 0:
-        words = f"killed by {signals.name(-result.status)}"
     else:
-        words = f"exited with status {result.status}"
+        words = signals.ending(result.status).removeprefix("was ")
     output = result.output.decode("utf-8", "replace").strip()
     return f"{words}: {output}" if output else words
 

@@ -13,6 +13,7 @@ from pyoci import phase
 from pyoci.criu import codec, rpc
 from pyoci.errors import CriuError, PyociError, SyscallError, UnsupportedError, reason
 from pyoci.kernel import LATE_SIGNAL, process, scm_rights, signals
+from pyoci.kernel.pidfd import how_ended
 from pyoci.kernel.pidfd import wait as wait_for_exit
 from pyoci.wire import messages
 
@@ -156,7 +157,7 @@ class Conversation:
             if answer is None:
                 if failure is not None:
                     raise failure
-                raise CriuError("criu ended without an answer")
+                raise CriuError(f"criu {self._ending()} without an answer")
             if answer.get("type") != rpc.NOTIFY:
                 if fd >= 0:
                     posix.close(fd)
@@ -180,6 +181,10 @@ class Conversation:
             elif notify.get("script") == "pre-resume":
                 self._release_line()
             self._send({"type": rpc.NOTIFY, "notify_success": failure is None})
+
+    def _ending(self) -> str:
+        code = how_ended(self.pid, LATE_SIGNAL) if self.pid else None
+        return signals.ending(code) if code is not None and code < 0 else "ended"
 
     def _keep_line(self) -> None:
         """From now on criu hears no hang-up when we are killed.

@@ -15,7 +15,7 @@ from pyoci.cgroups import hierarchies
 from pyoci.doctor import engines
 from pyoci.doctor.model import Host
 from pyoci.errors import CgroupError, PyociError, reason
-from pyoci.kernel import beneath, child, keyring, mount, namespace, pidfd, proc_stat, process, seccomp, uapi
+from pyoci.kernel import beneath, child, keyring, mount, namespace, pidfd, proc_stat, process, seccomp, signals, uapi
 
 _SUBORDINATE = ("subuid", "subgid")
 _TOOLS = ("newuidmap", "newgidmap", "pasta", "slirp4netns", "criu")
@@ -82,7 +82,7 @@ def attempt(action: Callable[[], object], *, private: bool = False) -> str:
     with open(reader, "rb") as words_of_child:
         failure = words_of_child.read().decode("utf-8", "replace")
     _, status = os.waitpid(pid, 0)
-    return failure if status == 0 or failure else f"the attempt ended with {os.waitstatus_to_exitcode(status)}"
+    return failure if status == 0 or failure else f"the attempt {signals.ending(os.waitstatus_to_exitcode(status))}"
 
 
 def _failure(action: Callable[[], object], private: bool) -> str:
@@ -292,7 +292,7 @@ def _criu() -> str:
     except (OSError, subprocess.SubprocessError) as error:
         return f"criu check: {error}"
     lines = [line for line in (done.stderr + done.stdout).splitlines() if "Error" in line or "failed" in line]
-    return f"criu check: {lines[0].strip() if lines else f'exit status {done.returncode}'}" if done.returncode else ""
+    return f"criu check: {lines[0].strip() if lines else signals.ending(done.returncode)}" if done.returncode else ""
 
 
 def _state_error(root: str) -> str:

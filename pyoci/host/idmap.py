@@ -70,9 +70,8 @@ def _run(tool: str, pid: int, mappings: list[IdMapping]) -> None:
             posix.waitpid(child, 0)
         raise
     if status:
-        raise PyociError(
-            f"{shown(' '.join(arguments))}: exit status {posix.waitstatus_to_exitcode(status)}, see /etc/subuid"
-        )
+        ending = signals.ending(posix.waitstatus_to_exitcode(status))
+        raise PyociError(f"{shown(' '.join(arguments))} {ending}; /etc/subuid and /etc/subgid say what it allows")
 
 
 def namespace_of(user: UserNamespace, proc_fd: int) -> int:

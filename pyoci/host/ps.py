@@ -32,7 +32,7 @@ def table(pids: list[int], options: list[str]) -> str:
         raise PyociError(f"run ps: {reason(error)}; pyoci ps --format json does without") from None
     if status:
         message = words.decode("utf-8", "replace").strip().partition("\n")[0].strip()  # its usage follows
-        raise PyociError(f"ps {' '.join(options)}: exit status {status}: {message}; see ps(1)")
+        raise PyociError(f"ps {' '.join(options)} {signals.ending(status)}: {message}; see ps(1)")
     return select_rows(output.decode("utf-8", "surrogateescape"), set(pids))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posix
 
-from pyoci.errors import CriuError, SyscallError
+from pyoci.errors import ContainerError, CriuError, SyscallError
 from pyoci.kernel import child, mount, namespace, read_text, signals, uapi
 from pyoci.plan import mountinfo
 from pyoci.plan import restore as plans
@@ -59,8 +59,11 @@ def make_root_readonly(init: int) -> None:
     pid = child.run(lambda: _make_readonly_there(place))
     posix.close(place)
     number = posix.waitstatus_to_exitcode(posix.waitpid(pid, 0)[1])
+    what = f"make the root of restored process {init} read-only"
+    if number < 0:
+        raise ContainerError(f"{what}: the process for it {signals.ending(number)}")
     if number:
-        raise SyscallError(max(number, 0), f"make the root of restored process {init} read-only")
+        raise SyscallError(number, what)
 
 
 def _make_readonly_there(place: int) -> int:

@@ -130,6 +130,14 @@ def _watch(host: Channel, pid: int, group: Cgroup) -> None:
         return why_stuck.why(pid, group)
 
     host.watch(why_stuck)
+    host.how_ended = lambda: _how_ended(pid)
+
+
+def _how_ended(pid: int) -> str:
+    """Words when a signal has killed our child; it has said itself why else it ended."""
+    from pyoci.host import why_ended
+
+    return why_ended.of_child(pid)
 
 
 def _give_up(pid: int, host: Channel) -> None:
@@ -176,6 +184,7 @@ def replace(child: Child, text: str) -> None:
     posix.waitpid(child.pid, 0)
     posix.close(child.pidfd)
     child.pid, child.pidfd = pid, pidfd
+    child.channel.how_ended = lambda: _how_ended(pid)
 
 
 def enter(
@@ -212,6 +221,7 @@ def enter(
                     lambda channel: exec_sequence.execute_in(plan, inherited, channel),
                 )
         container.close()
+        host.how_ended = lambda: _how_ended(pid)
         if not waits_for_thaw:
             _watch(host, pid, group)
         posix.close(pidfd)
@@ -222,6 +232,7 @@ def enter(
         number = _number(text)
         pidfd = _own_child(number, pid)
         posix.waitpid(pid, 0)
+        host.how_ended = lambda: _how_ended(number)
         return Child(pid=number, pidfd=pidfd, channel=host)
     except BaseException:
         _give_up(pid, host)  # a second process, whose number has not come, ends with the channel
@@ -245,6 +256,7 @@ def change_mounts(plan: Plan, action: str, inherited: Inherited) -> Child:
             main.run_in(inherited, container, lambda channel: mounts_sequence.change(plan, action, inherited, channel))
     container.close()
     host.watch()
+    host.how_ended = lambda: _how_ended(pid)
     return Child(pid=pid, pidfd=pidfd, channel=host)
 
 

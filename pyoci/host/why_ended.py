@@ -9,6 +9,8 @@ import posix
 
 from pyoci import jsontext, log
 from pyoci.errors import PyociError
+from pyoci.kernel import pidfd, signals
+from pyoci.kernel.call import SYS
 from pyoci.state import status
 from pyoci.state.store import CONFIG_FILE, EXIT_FILE
 
@@ -25,6 +27,7 @@ OOM_KILLED, SECCOMP_KILLED = "org.pyoci.oom-killed", "org.pyoci.seccomp-killed"
 _BY_SIGNAL = 128
 _KILL, _SYS = 9, 31
 _RECORDS = 100_000  # of the kernel's log, whose longest is some 10 000 of these
+_A_MOMENT = 1.0  # seconds
 _CLOCK_ERROR = 1.0  # seconds: the stamps of audit are coarse
 _RECORD = 8192  # bytes, PRINTK_MESSAGE_MAX and the dictionary
 
@@ -42,6 +45,20 @@ def tell(exit_status: int, entry: Entry, pid: int) -> None:
         return  # somebody has deleted the container
     if words:
         log.warning(words)
+
+
+def of_child(pid: int) -> str:
+    """Words about a child of ours that a signal has killed, with the forbidden system call; else empty."""
+    code = pidfd.how_ended(pid, _A_MOMENT)
+    if code is None or code >= 0:
+        return ""
+    words = signals.ending(code)
+    if code != -_SYS:
+        return words
+    number = logged_call(_kernel_log(), pid)
+    name = next((name for name, other in SYS.items() if other == number), f"number {number}")
+    call = f"system call {name}" if number >= 0 else "system call"
+    return f"{words}, for a {call} that a seccomp filter forbids, /linux/seccomp or one around pyoci"
 
 
 def afterwards(entry: Entry, state: State) -> str:

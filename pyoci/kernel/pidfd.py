@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 else:
     import _signal
 
+_HOW = posix.WEXITED | posix.WNOHANG | posix.WNOWAIT
+
 
 def open(pid: int, start: int) -> int | None:
     """A close-on-exec descriptor of the process with this number and start time; None when it has exited.
@@ -64,6 +66,27 @@ def until_exit(child: int) -> None:
             pass
     finally:
         posix.close(fd)
+
+
+def how_ended(child: int, patience: float) -> int | None:
+    """The exit code, by posix.waitstatus_to_exitcode, of a child of ours, which stays to be waited for.
+
+    None when it has not ended after `patience` seconds, or a tracer keeps it to itself. A process closes its
+    descriptors before it has ended: who sees the end of a channel sees that a moment earlier.
+    """
+    try:
+        fd = posix.pidfd_open(child)
+    except OSError:
+        return None
+    try:
+        ended = posix.waitid(posix.P_PID, child, _HOW) if wait(fd, patience) else None
+    except ChildProcessError:
+        return None
+    finally:
+        posix.close(fd)
+    if ended is None:
+        return None
+    return ended.si_status if ended.si_code == posix.CLD_EXITED else -ended.si_status
 
 
 def reap(pid: int, patience: float) -> int | None:

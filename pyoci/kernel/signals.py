@@ -56,6 +56,11 @@ def name(number: int) -> str:
     return f"signal {number}"
 
 
+def ending(code: int) -> str:
+    """Words for the end of a process; `code` is what posix.waitstatus_to_exitcode tells."""
+    return f"was killed by {name(-code)}" if code < 0 else f"exited with status {code}"
+
+
 def end_when_asked() -> None:
     """Exit upon a signal that asks for it, as PID 1, too: the kernel drops what that has no handler for.
 

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from pyoci import errors
 from pyoci.errors import PyociError, SyscallError
+from pyoci.kernel import signals
 
 # What a service manager says to the caller is not for the container's program.
 _NOT_PASSED_ON = ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
@@ -60,7 +61,7 @@ def call(program: str, root: str, words: Iterable[str]) -> bytes:
             )
         error = _read_log(log)
         if done.returncode:
-            raise error or PyociError(f"pyoci {next(iter(words), '')}: exit status {done.returncode}")
+            raise error or PyociError(f"pyoci {next(iter(words), '')} {signals.ending(done.returncode)}")
         return os.pread(output, os.fstat(output).st_size, 0)
     finally:
         os.close(log)

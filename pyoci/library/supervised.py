@@ -12,7 +12,7 @@ from typing import Any
 
 from pyoci import errors
 from pyoci.errors import PyociError
-from pyoci.kernel import write_all
+from pyoci.kernel import signals, write_all
 from pyoci.library.outcome import Exit
 from pyoci.library.program import Stream, environment, starting, warn
 from pyoci.library.waiting import Deadline, until_readable
@@ -86,7 +86,7 @@ class Supervised:
             until_readable(self.report_fd, deadline or Deadline(None), "the program has not started", cancel)
             if self.note() is False and not self.pid:
                 status = self.popen.wait(_PATIENCE)
-                how = "was killed" if status in (0, -9) else f"ended without a message, exit status {status}"
+                how = "was killed" if status in (0, -9) else f"{signals.ending(status)} without a message"
                 raise SupervisorLost(f"pyoci {how}: the program has not started")
 
     def wait(self, deadline: Deadline | None = None, cancel: int = -1) -> Exit:

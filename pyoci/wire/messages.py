@@ -59,12 +59,13 @@ _KINDS: dict[str, type[PyociError]] = {
 class Channel:
     """One end of the pair."""
 
-    __slots__ = ("_socket", "_trouble", "on_debug")
+    __slots__ = ("_socket", "_trouble", "how_ended", "on_debug")
 
     def __init__(self, end: _socket.socket) -> None:
         self._socket = end
         self._trouble: Callable[[], str | None] | None = None
         self.on_debug: Callable[[str], None] | None = None
+        self.how_ended: Callable[[], str] | None = None  # of the other side, once it has; empty where nobody knows
 
     @property
     def fd(self) -> int:
@@ -77,7 +78,7 @@ class Channel:
         except BrokenPipeError:
             while self.receive()[0]:  # what it said before it ended: why
                 pass
-            raise ContainerError(f"container init exited unexpectedly (before {kind} was sent to it)") from None
+            raise ContainerError(f"container init {self._ending()} (before {kind} was sent to it)") from None
         except OSError as error:
             raise SyscallError(error.errno or 0, f"send {kind} to the other side") from None
 
@@ -151,10 +152,13 @@ class Channel:
         if kind not in kinds:
             if fd >= 0:
                 posix.close(fd)
-            what = f"sent {kind!r}" if kind else "exited"
+            what = f"sent {kind!r} unexpectedly" if kind else self._ending()
             waited = " or ".join(kind or "the program" for kind in kinds)
-            raise ContainerError(f"container init {what} unexpectedly (while waiting for {waited})")
+            raise ContainerError(f"container init {what} (while waiting for {waited})")
         return kind, text, fd
+
+    def _ending(self) -> str:
+        return (self.how_ended() if self.how_ended is not None else "") or "exited unexpectedly"
 
     def close(self) -> None:
         self._socket.close()

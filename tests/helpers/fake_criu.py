@@ -123,6 +123,8 @@ def undo():
 def misbehave(point):
     if does.get(point) == "die":
         os._exit(1)
+    if does.get(point) == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
     if does.get(point) == "wait":
         write(HERE, "reached", point)
         while not os.path.exists(HERE + "/go"):

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def full_listener(path: str) -> Iterator[None]:
+def full_listener(path: str) -> Iterator[socket.socket]:
     """At `path`, with as many connections waiting as it takes: connect(2) waits for room."""
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as waiting:
         listener.bind(path)
         listener.listen(0)
         waiting.connect(path)
-        yield
+        yield listener

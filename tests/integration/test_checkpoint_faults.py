@@ -277,7 +277,7 @@ def test_restore_in_the_foreground_ends_with_the_container(case: Case) -> None:
     assert case.runtime.call("state", name).status != 0
 
 
-@pytest.mark.parametrize("how", ["fail", "die", "garbage"])
+@pytest.mark.parametrize("how", ["fail", "die", "crash", "garbage"])
 def test_failed_restore_leaves_nothing(case: Case, how: str) -> None:
     case.make_images()
     case.criu.does(restore=how)
@@ -285,6 +285,8 @@ def test_failed_restore_leaves_nothing(case: Case, how: str) -> None:
     if how == "fail":
         assert "first; last" in words
         assert "restore.log" in words
+    if how == "crash":
+        assert "criu was killed by SIGSEGV without an answer" in words
 
 
 def test_criu_that_dies_once_all_is_restored_leaves_nothing(case: Case) -> None:

@@ -210,7 +210,7 @@ def tools(scratch: Path) -> Callable[[str], tuple[str, ...]]:
 
 @pytest.mark.beyond_runc("asks how pyoci waits")
 @pytest.mark.parametrize("birth", ["directly", "by another process"])
-@pytest.mark.parametrize("how", ["hangs", "fails"])
+@pytest.mark.parametrize("how", ["hangs", "fails", "is killed"])
 def test_a_tool_of_id_maps(
     runtime: Runtime, bundle: Bundle, home: Path, tools: Callable[[str], tuple[str, ...]], birth: str, how: str
 ) -> None:
@@ -220,12 +220,13 @@ def test_a_tool_of_id_maps(
     if birth != "directly":
         bundle.namespace("time")
     bundle.write()
+    scripts = {"hangs": "exec sleep 600", "fails": "exit 7", "is killed": "kill -SEGV $$"}
     name = runtime.new_id()
     before = {*children()}
     null = subprocess.DEVNULL
     words = ("run", "--bundle", str(bundle.path), name)
     process = subprocess.Popen(
-        [*tools("exec sleep 600" if how == "hangs" else "exit 7"), *runtime.command, *words],
+        [*tools(scripts[how]), *runtime.command, *words],
         stdin=null,
         stdout=null,
         stderr=subprocess.PIPE,
@@ -238,7 +239,8 @@ def test_a_tool_of_id_maps(
     if how == "hangs":
         assert process.returncode == 128 + signal.SIGTERM, said
     else:
-        assert "exit status 7, see /etc/subuid" in said
+        ending = "exited with status 7" if how == "fails" else "was killed by SIGSEGV"
+        assert f"{ending}; /etc/subuid and /etc/subgid say what it allows" in said
     assert not list(home.glob(f"*/*{name}*"))
     until(lambda: {*children()} <= before, "no process is left")
 

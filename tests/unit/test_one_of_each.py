@@ -68,6 +68,11 @@ FORMS = {
         | {"cli/update.py"},
         "kernel.read_all or read_text",
     ),
+    "how a child ended": (
+        r"exit status \{|\{(os|posix)\.waitstatus_to_exitcode|killed by \{",
+        {"kernel/signals.py", "library/outcome.py"},  # the one; whose reader has asked for the status of a program
+        "kernel.signals.ending, which names the signal",
+    ),
     "a path of mountinfo": (r"\[:3\], 8\)|\\040\"", {"kernel/uapi.py"}, "uapi.unescape"),
     "a list of CPUs": (r"partition\(\"-\"\)", {"number_list.py", "spec/patterns.py"}, "number_list.parse"),
     "the number of SIGKILL": (
