@@ -5,18 +5,15 @@ The words that engines look for stay as they are, at the beginning. Nothing here
 
 from __future__ import annotations
 
-import _stat as stat
 import errno
 import posix
 
 from pyoci import errors, jsontext, log
 from pyoci.errors import ContainerExists, ExecutableError, HookError, PyociError
-from pyoci.host import config_warnings, why_program, why_sysctl
-from pyoci.host.config_warnings import FILE_SYSTEM_OPTIONS
+from pyoci.host import why_mount, why_program, why_sysctl
 from pyoci.host.rootfs_view import View
 from pyoci.host.why_program import Wanted
 from pyoci.kernel.call import encode, shown
-from pyoci.plan import mounts
 from pyoci.record import Record
 from pyoci.spec.words import TRY, did_you_mean, show
 from pyoci.state import status
@@ -53,6 +50,8 @@ _MODULES = (
     "vfat",
     "xfs",
 )
+# Properties that a message about one of their calls need not name; of a mount, it has the destination.
+_NAMED = ("/process/", "/linux/", "/hostname", "/domainname")
 MEMORY_OF_INIT = 8 << 20  # what `create` takes at most, measured: tests/integration/test_mistakes.py tries it
 
 
@@ -127,6 +126,15 @@ def _lead(error: PyociError, context: Context) -> None:
         _lead_on(error, context)
     except Exception as trouble:  # noqa: BLE001  # whatever it is: the error itself is what counts
         log.debug(f"what to do about it is not known: {trouble!r}")
+    _name_property(error)
+
+
+def _name_property(error: PyociError) -> None:
+    """The kernel says EINVAL or EPERM of a call, and a person has written a property."""
+    place = error.place
+    is_named = place in str(error) or (place.startswith("/linux/sysctl/") and place[14:] in str(error))
+    if place.startswith(_NAMED) and not is_named:
+        error.lead_on(f"{place} asks for it")
 
 
 def _lead_on(error: PyociError, context: Context) -> None:
@@ -212,37 +220,8 @@ def _mount(error: PyociError, context: Context) -> str:
         return f"losetup --find --show {shown(source)} makes a device of a file" if source else ""
     if entry.get("type") == "bind" or {"bind", "rbind"} & {*(entry.get("options") or ())}:
         path = source if source.startswith("/") else f"{context.bundle}/{source}"
-        return _unlike(path, shown(entry["destination"]), str(error)) if error.errno == errno.ENOTDIR else ""
-    return _refused_option(str(error), entry, context.config)
-
-
-def _refused_option(text: str, entry: dict[str, Any], config: dict[str, Any]) -> str:
-    """The kernel names the option or does not (since 6.8 for devpts), so config.json is looked at."""
-    linux = config.get("linux") or {}
-    for option in entry.get("options") or ():
-        kind, _, number = option.partition("=")
-        mappings = linux.get(f"{kind}Mappings") if kind in ("uid", "gid") else None
-        if mappings and number.isdigit() and not _is_mapped(int(number), mappings):
-            mapped = ", ".join(
-                f"{mapping['containerID']}-{mapping['containerID'] + mapping['size'] - 1}" for mapping in mappings[:5]
-            )
-            return (
-                f"{kind} {number} is not mapped in the container's user namespace: /linux/{kind}Mappings has {mapped}"
-            )
-    name = text.partition("Unknown parameter '")[2].partition("'")[0]
-    kind = entry.get("type") or ""
-    if kind == "overlay" and not any(option.startswith("lowerdir") for option in entry.get("options") or ()):
-        return "overlay takes the option lowerdir=DIR:DIR, and upperdir= with workdir= to be written to"
-    known = (*mounts.OPTIONS, *FILE_SYSTEM_OPTIONS.get(kind, ()))
-    if name in known:
-        return f"this kernel has no option {show(name)} of {kind}"
-    if name:
-        return f"neither pyoci nor the file system has an option {show(name)}{did_you_mean(name, known)}"
-    return next(config_warnings.unknown_mount_options({"mounts": [entry]}), "").partition(": ")[2]
-
-
-def _is_mapped(number: int, mappings: list[dict[str, int]]) -> bool:
-    return any(0 <= number - mapping["containerID"] < mapping["size"] for mapping in mappings)
+        return why_mount.unlike(path, shown(entry["destination"]), str(error)) if error.errno == errno.ENOTDIR else ""
+    return why_mount.refused_option(str(error), entry, context.config)
 
 
 def _no_file_system(name: str) -> str:
@@ -286,6 +265,10 @@ def _takes(capability: str, number: int = errno.EPERM) -> Judge:
     return lambda error, _: f"it takes {capability}, which the caller lacks" if error.errno == number else ""
 
 
+def _loopback(error: PyociError, context: Context) -> str:
+    return _takes("CAP_NET_ADMIN")(error, context) if "loopback" in str(error) else ""
+
+
 def _scheduler(error: PyociError, _: Context) -> str:
     if error.errno == errno.EBUSY:
         return "the CPUs have not so much time left for SCHED_DEADLINE"
@@ -319,19 +302,6 @@ def _rootfs(error: PyociError, context: Context) -> str:
     archive = "; an archive must be unpacked into a folder" if is_archive else ""
     shell = "; ~ is the shell's: write the whole path" if path.startswith("~") else ""
     return f"/root/path of config.json is {show(path)}{below}{archive}{shell}"
-
-
-def _unlike(source: str, place: str, text: str) -> str:
-    """Of a bind mount: a file on a folder, or the other way round (mount(2), ENOTDIR)."""
-    try:
-        kind = "folder" if stat.S_ISDIR(posix.stat(source).st_mode) else "file"
-    except OSError:
-        return ""
-    if "make directory" in text and kind == "file":
-        return f"{place} in the container is below a file"
-    other = "file" if kind == "folder" else "folder"
-    below = ", or lies below one" if "make directory" in text else ""
-    return f"{shown(source)} is a {kind}, and {place} in the container is a {other}{below}: both must be the same"
 
 
 def _console(_error: PyociError, _: Context) -> str:
@@ -371,7 +341,7 @@ _JUDGES: dict[str, Judge] = {
     "/process/rlimits": _rlimit,
     "/process/oomScoreAdj": _takes("CAP_SYS_RESOURCE", errno.EACCES),
     "/process/capabilities/bounding": _takes("CAP_SETPCAP"),
-    "/linux/namespaces": _takes("CAP_NET_ADMIN"),
+    "/linux/namespaces": _loopback,
     "/process/scheduler": _scheduler,
     "/process/ioPriority": _takes("CAP_SYS_NICE"),
     "/process/execCPUAffinity": _affinity,

@@ -41,7 +41,9 @@ def _write(pid: int, name: str, mappings: list[IdMapping], proc_fd: int) -> None
     try:
         procfs.write(proc_fd, f"{pid}/{name}", as_text(mappings))
     except SyscallError as error:
-        raise SyscallError(error.errno, f"write {name} {shown(as_text(mappings).strip())!r}") from None
+        raise SyscallError(error.errno, f"write {name} {shown(as_text(mappings).strip())!r}").at(
+            f"/linux/{name.removesuffix('_map')}Mappings"
+        ) from None
 
 
 def _run(tool: str, pid: int, mappings: list[IdMapping]) -> None:

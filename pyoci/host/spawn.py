@@ -56,9 +56,7 @@ def spawn(
     # the kernel does not let a process enter a group that its cgroup namespace does not show (nsdelegate,
     # cgroup_procs_write_permission): the host moves it afterwards
     cgroup_fd = -1 if namespaces.joins("cgroup") else group.clone_fd()
-    host, container = messages.pair()
-    if log.is_verbose():
-        host.on_debug = _tell_calls()
+    host, container = _pair()
     birth, visit = _way(namespaces)
     pid = pidfd = -1
     try:
@@ -90,6 +88,14 @@ def spawn(
         raise
     finally:
         _close(cgroup_fd)
+
+
+def _pair() -> tuple[Channel, Channel]:
+    """The host's end, which tells the calls of the other side with --debug, and the container's."""
+    host, container = messages.pair()
+    if log.is_verbose():
+        host.on_debug = _tell_calls()
+    return host, container
 
 
 def _close(fd: int) -> None:
@@ -202,9 +208,7 @@ def enter(
     """
     phase("clone")
     process.set_dumpable(False)
-    host, container = messages.pair()
-    if log.is_verbose():
-        host.on_debug = _tell_calls()
+    host, container = _pair()
     # The second process begins where the first one is. Not where its number would be one too many for a moment, and
     # where the caller's CPUs count until the process is in its cgroup.
     cgroup_fd = -1 if plan.pids_limited or plan.process.cpu_affinity else group.clone_fd()
@@ -246,9 +250,7 @@ def change_mounts(plan: Plan, action: str, inherited: Inherited) -> Child:
     from pyoci.init import mounts_sequence  # here, since no other command needs it, and before the fork
 
     process.set_dumpable(False)
-    host, container = messages.pair()
-    if log.is_verbose():
-        host.on_debug = _tell_calls()
+    host, container = _pair()
     with signals.Delayed():
         pid, pidfd = process.clone(0, -1)
         if pid == 0:

@@ -60,7 +60,7 @@ def start(entry: Entry) -> Readiness | None:
     except (HookError, Interrupted):
         _give_up(entry, state)
         raise
-    except ExecutableError as error:
+    except (ContainerError, ExecutableError) as error:
         from pyoci.host import advice
 
         advice.of_start(error, entry, state)

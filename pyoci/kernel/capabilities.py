@@ -14,6 +14,7 @@ from pyoci.kernel.call import SYS, syscall
 from pyoci.kernel.deferred import Call
 from pyoci.kernel.process import prctl
 
+_PLACE = "/process/capabilities"
 _VERSION_3 = 0x20080522
 _LAST = 63
 
@@ -45,7 +46,7 @@ def capset(effective: int, permitted: int, inheritable: int) -> Call:
         inheritable >> high,
     )
     words = f"capset effective={effective:#x} permitted={permitted:#x} inheritable={inheritable:#x}"
-    return Call(name="capset", arguments=(_struct.pack("=Ii", _VERSION_3, 0), data), words=words)
+    return Call(name="capset", arguments=(_struct.pack("=Ii", _VERSION_3, 0), data), words=words, place=_PLACE)
 
 
 def bounding() -> int:
@@ -79,7 +80,7 @@ def limit_bounding(keep: int) -> None:
 def ambient(mask: int) -> list[Call]:
     """The calls that make `mask` the ambient set."""
     clear = (uapi.PR_CAP_AMBIENT, uapi.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    calls = [Call(name="prctl", arguments=clear, words="clear the ambient set")]
+    calls = [Call(name="prctl", arguments=clear, words="clear the ambient set", place=f"{_PLACE}/ambient")]
     for number in range(_LAST):
         if mask >> number & 1:
             calls.append(
@@ -87,6 +88,7 @@ def ambient(mask: int) -> list[Call]:
                     name="prctl",
                     arguments=(uapi.PR_CAP_AMBIENT, uapi.PR_CAP_AMBIENT_RAISE, number, 0, 0),
                     words=f"raise {uapi.CAPABILITIES[number]} in the ambient set",
+                    place=f"{_PLACE}/ambient",
                 )
             )
     return calls

@@ -27,7 +27,8 @@ def set_apparmor_exec(proc_fd: int, profile: str) -> None:
         # before Linux 5.8 AppArmor has only the file that it shares with SELinux
         fd = procfs.open_self(proc_fd, "attr/exec", posix.O_WRONLY)
     what = f"set AppArmor profile {shown(profile)!r} for the next exec"
-    _write(fd, f"exec {profile}", what, {errno.ENOENT: "is the profile loaded? aa-status lists those that are"})
+    place = "/process/apparmorProfile"
+    _write(fd, f"exec {profile}", what, place, {errno.ENOENT: "is the profile loaded? aa-status lists those that are"})
 
 
 def set_selinux_exec(proc_fd: int, label: str) -> None:
@@ -49,21 +50,29 @@ def set_selinux_directory(fd: int, label: str) -> None:
         finally:
             posix.close(real)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"set SELinux label {label!r} of a mount") from None
+        raise SyscallError(error.errno or 0, f"set SELinux label {label!r} of a mount").at(
+            "/linux/mountLabel"
+        ) from None
 
 
 def _write_context(proc_fd: int, path: str, label: str, what: str) -> None:
     fd = procfs.open_self(proc_fd, path, posix.O_WRONLY)
-    _write(fd, label, what, {errno.EINVAL: "the policy does not know this label, or SELinux is off"})
+    _write(
+        fd,
+        label,
+        what,
+        "/process/selinuxLabel",
+        {errno.EINVAL: "the policy does not know this label, or SELinux is off"},
+    )
 
 
-def _write(fd: int, text: str, what: str, hints: dict[int, str]) -> None:
+def _write(fd: int, text: str, what: str, place: str, hints: dict[int, str]) -> None:
     """One write: the kernel takes a label whole or not at all."""
     try:
         posix.write(fd, encode(text))
     except OSError as error:
         number = error.errno or 0
         hint = f" ({hints[number]})" if number in hints else ""
-        raise SyscallError(number, what + hint) from None
+        raise SyscallError(number, what + hint).at(place) from None
     finally:
         posix.close(fd)

@@ -10,6 +10,8 @@ from pyoci.kernel import uapi
 from pyoci.kernel.call import SYS, syscall
 from pyoci.kernel.mount import magic
 
+_PLACE = "/linux/namespaces"
+
 
 def open_path(path: str, kind: str) -> int:
     """A descriptor of the namespace at `path`, checked to be of type `kind` (config-linux.md, "Namespaces")."""
@@ -17,7 +19,7 @@ def open_path(path: str, kind: str) -> int:
         # O_NONBLOCK: a FIFO in its place must not hang the runtime
         fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"open {kind} namespace {path}") from None
+        raise SyscallError(error.errno or 0, f"open {kind} namespace {path}").at(_PLACE) from None
     actual_type = namespace_type(fd)
     if actual_type != uapi.NAMESPACE_FLAGS[kind]:
         posix.close(fd)
@@ -25,7 +27,7 @@ def open_path(path: str, kind: str) -> int:
         raise UnsupportedError(
             f"join {kind} namespace {path}: it is "
             f"{f'a {names[actual_type]} namespace' if actual_type else 'not a namespace'}"
-        )
+        ).at(_PLACE)
     return fd
 
 
@@ -45,11 +47,11 @@ def join(fd: int, flag: int, what: str) -> None:
     try:
         syscall(SYS["setns"], fd, flag)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"join {what}") from None
+        raise SyscallError(error.errno or 0, f"join {what}").at(_PLACE) from None
 
 
 def unshare(flags: int, what: str) -> None:
     try:
         syscall(SYS["unshare"], flags)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"unshare {what}") from None
+        raise SyscallError(error.errno or 0, f"unshare {what}").at(_PLACE) from None

@@ -27,7 +27,8 @@ def clone(flags: int, cgroup_fd: int = -1) -> tuple[int, int]:
         return _raw.clone3(flags, cgroup_fd)
     except OSError as error:
         names = {flag: name for name, flag in uapi.NAMESPACE_FLAGS.items()} | {uapi.CLONE_PARENT: "parent"}
-        raise SyscallError(error.errno or 0, f"clone3 namespaces={uapi.flag_names(flags, names)}") from None
+        what = f"clone3 namespaces={uapi.flag_names(flags, names)}"
+        raise SyscallError(error.errno or 0, what).at("/linux/namespaces") from None
 
 
 def set_name(name: str) -> None:
@@ -114,7 +115,7 @@ def raise_hard_limit(number: int, soft: int, hard: int, name: str, pid: int = 0)
     """Make room for `own_rlimit`, which needs no privilege then; the soft limit of the process stays. `soft` is for the
     words of a failure.
     """
-    soft_now, hard_now = get_rlimit(number, pid)
+    soft_now, hard_now = get_rlimit(number, pid, RLIMITS)
     if hard <= hard_now:
         return
     try:
@@ -130,12 +131,12 @@ def own_rlimit(number: int, soft: int, hard: int, name: str) -> Call:
     return Call(name="prlimit64", arguments=(0, number, limit, 0), words=words, place=RLIMITS)
 
 
-def get_rlimit(number: int, pid: int = 0) -> tuple[int, int]:
+def get_rlimit(number: int, pid: int = 0, place: str = "") -> tuple[int, int]:
     buffer = bytearray(16)
     try:
         syscall(SYS["prlimit64"], pid, number, None, buffer)
     except OSError as error:
-        raise SyscallError(error.errno or 0, "get a resource limit") from None
+        raise SyscallError(error.errno or 0, "get a resource limit").at(place) from None
     soft, hard = _struct.unpack("=QQ", buffer)
     return soft, hard
 
@@ -167,14 +168,14 @@ def set_memory_policy(mode: int, nodemask: bytes, maximum: int, what: str) -> No
     try:
         syscall(SYS["set_mempolicy"], mode, nodemask or None, maximum)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"set memory policy {what}") from None
+        raise SyscallError(error.errno or 0, f"set memory policy {what}").at("/linux/memoryPolicy") from None
 
 
 def set_personality(domain: int) -> None:
     try:
         syscall(SYS["personality"], domain)
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"set personality {domain:#x}") from None
+        raise SyscallError(error.errno or 0, f"set personality {domain:#x}").at("/linux/personality") from None
 
 
 def reset_cpu_affinity() -> None:
@@ -201,7 +202,7 @@ def set_host_name(name: str) -> None:
     try:
         syscall(SYS["sethostname"], encoded, len(encoded))
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"set hostname {name!r}") from None
+        raise SyscallError(error.errno or 0, f"set hostname {name!r}").at("/hostname") from None
 
 
 def set_domain_name(name: str) -> None:
@@ -209,4 +210,4 @@ def set_domain_name(name: str) -> None:
     try:
         syscall(SYS["setdomainname"], encoded, len(encoded))
     except OSError as error:
-        raise SyscallError(error.errno or 0, f"set domainname {name!r}") from None
+        raise SyscallError(error.errno or 0, f"set domainname {name!r}").at("/domainname") from None

@@ -10,6 +10,7 @@ from pyoci.kernel import uapi
 from pyoci.kernel.call import SYS, syscall
 from pyoci.kernel.deferred import Call, Vector
 
+_PLACE = "/linux/seccomp"
 _SET_MODE_FILTER = 1
 _GET_ACTION_AVAIL = 2
 
@@ -28,16 +29,16 @@ def load(program: bytes, flags: int) -> Call:
         raise UnsupportedError(
             f"load the seccomp filter: {len(program)} bytes are not 1 to {uapi.BPF_MAXINSNS} instructions;"
             " a profile that is this long must be split or shortened"
-        )
+        ).at(_PLACE)
     missing = flags & ~supported_flags() if flags else 0
     if missing:
         raise UnsupportedError(
             f"load the seccomp filter: this kernel has no flag {uapi.flag_names(missing, _FLAG_NAMES)}"
-        )
+        ).at(_PLACE)
     # struct sock_fprog, with the native alignment of its pointer
     header = Vector(head=_struct.pack("H0P", length), strings=[program])
     words = f"load the seccomp filter instructions={length} flags={uapi.flag_names(flags, _FLAG_NAMES)}"
-    return Call(name="seccomp", arguments=(_SET_MODE_FILTER, flags, header), words=words)
+    return Call(name="seccomp", arguments=(_SET_MODE_FILTER, flags, header), words=words, place=_PLACE)
 
 
 def supported_flags() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import resource
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -95,6 +96,74 @@ def test_clone3_with_a_pid_namespace_that_is_joined(
     second.namespace("pid", f"/proc/{pid}/ns/pid")
     second.process["args"] = ["/bin/echo", "hello"]
     assert runtime.run(second, preexec=refusing("clone3", answer)).stdout == "hello\n"
+
+
+def process(**properties: Any) -> Callable[[Bundle], None]:
+    return lambda bundle: bundle.process.update(properties)
+
+
+def linux(**properties: Any) -> Callable[[Bundle], None]:
+    return lambda bundle: bundle.linux.update(properties)
+
+
+def root(**properties: Any) -> Callable[[Bundle], None]:
+    return lambda bundle: bundle.config.update(properties)
+
+
+FILTER = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["swapon"], "action": "SCMP_ACT_ERRNO"}]}
+PR_CAP_AMBIENT, PR_CAPBSET_DROP = 47, 24
+KILLS = {key: ["CAP_KILL"] for key in ("bounding", "effective", "permitted", "inheritable", "ambient")}
+# property -> a config that has it, the call that it takes, an argument by which to know that call, and who makes it
+OF_A_PROPERTY: dict[str, tuple[Callable[[Bundle], Any], str, tuple[int, int] | None, str]] = {
+    "/process/scheduler": (process(scheduler={"policy": "SCHED_BATCH"}), "sched_setattr", None, "both"),
+    "/process/ioPriority": (process(ioPriority={"class": "IOPRIO_CLASS_BE"}), "ioprio_set", None, "both"),
+    "/process/execCPUAffinity": (process(execCPUAffinity={"initial": "0"}), "sched_setaffinity", None, "exec"),
+    "/process/rlimits": (
+        process(rlimits=[{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}]), "prlimit64",
+        (1, resource.RLIMIT_CORE), "both",
+    ),
+    "/process/user": (process(user={"uid": 7, "gid": 7}), "setresuid", (0, 7), "both"),
+    "/process/capabilities/bounding": (process(capabilities=KILLS), "prctl", (0, PR_CAPBSET_DROP), "both"),
+    "/process/capabilities/ambient": (process(capabilities=KILLS), "prctl", (0, PR_CAP_AMBIENT), "both"),
+    "/process/capabilities": (process(capabilities=KILLS), "capset", None, "both"),
+    "/linux/memoryPolicy": (linux(memoryPolicy={"mode": "MPOL_BIND", "nodes": "0"}), "set_mempolicy", None, "both"),
+    "/linux/personality": (linux(personality={"domain": "LINUX"}), "personality", None, "both"),
+    "/linux/seccomp": (linux(seccomp=FILTER), "seccomp", (0, 1), "both"),
+    "/linux/namespaces": (lambda _: None, "clone3", None, "create"),
+    "/linux/namespaces joined": (
+        lambda bundle: bundle.namespace("network", "/proc/1/ns/net"), "setns", None, "create",
+    ),
+    "/linux/namespaces made": (lambda bundle: bundle.namespace("cgroup"), "unshare", None, "create"),
+    "/hostname": (root(hostname="x"), "sethostname", None, "create"),
+    "/domainname": (root(domainname="x"), "setdomainname", None, "create"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", [errno.EINVAL, errno.EACCES], ids=errno.errorcode.get)
+@pytest.mark.parametrize("key", OF_A_PROPERTY)
+def test_a_call_of_a_property_names_it(
+    runtime: Runtime, new_bundle: Callable[[], Bundle], key: str, answer: int
+) -> None:
+    """The kernel's EINVAL says nothing: a person has written the property, and not the call."""
+    change, call, argument, commands = OF_A_PROPERTY[key]
+    if key == "/process/capabilities/bounding" and answer == errno.EINVAL:
+        pytest.skip("this number is one past the last capability then")
+    bundle, other = new_bundle(), new_bundle()
+    for made in (bundle, other):
+        change(made)
+        made.sleeps()
+    filtered = refusing(call, answer, argument)
+    said = []
+    if commands != "exec":
+        name = runtime.add(bundle)
+        result = runtime.call("create", "--bundle", str(bundle.path), name, preexec=filtered)
+        if result.status == 0:  # it is one of the calls that are made last
+            result = runtime.call("start", name, preexec=filtered)
+        said.append(result.stderr)
+    if commands != "create":
+        said.append(runtime.fails("exec", runtime.start(other).id, "true", preexec=filtered))
+    for words in said:
+        assert key.partition(" ")[0] in words
 
 
 NEEDED = (

@@ -14,6 +14,7 @@ from pyoci.kernel.mount import magic
 from pyoci.kernel.uapi import KERNEL_FILESYSTEMS
 from pyoci.wire.plan import Process
 
+_PLACE = "/process/user"
 _PASSWD_MAX = 1 << 20
 _HOME_MAX = 4095  # PATH_MAX without its NUL
 _UNCHANGED = (1 << 32) - 1  # -1 to setresuid(2) and setresgid(2) is "leave it": the program would stay root
@@ -74,7 +75,9 @@ def become(process: Process, proc_fd: int) -> None:
     else:
         posix.umask(0o022)
     if _UNCHANGED in (process.uid, process.gid):
-        raise SyscallError(errno.EINVAL, f"become user {process.uid}:{process.gid}: {_UNCHANGED} is not an ID")
+        raise SyscallError(errno.EINVAL, f"become user {process.uid}:{process.gid}: {_UNCHANGED} is not an ID").at(
+            _PLACE
+        )
     streams.give(process.uid)
     try:
         if not process.keep_groups and (process.additional_gids or _setgroups_allowed(proc_fd)):
@@ -83,7 +86,7 @@ def become(process: Process, proc_fd: int) -> None:
         posix.setresuid(process.uid, process.uid, process.uid)
     except OSError as error:
         gids = f" additionalGids={shown(str(process.additional_gids))}" if process.additional_gids else ""
-        raise SyscallError(error.errno or 0, f"become user {process.uid}:{process.gid}{gids}") from None
+        raise SyscallError(error.errno or 0, f"become user {process.uid}:{process.gid}{gids}").at(_PLACE) from None
 
 
 def _setgroups_allowed(proc_fd: int) -> bool:
