@@ -290,8 +290,8 @@ def _refuse_what_does_not_fit(mount: Mount, options: _Options, where: str) -> No
     """An option that this kind of mount cannot have is an error: a mount without it is not what was asked for."""
     place = f"{where}/options"
     is_bind = mount.kind == "bind" or (mount.kind == "remount" and {"bind", "rbind"} & set(options.words))
-    if is_bind or mount.kind in ("cgroup", "change"):
-        name = {"cgroup": "a cgroup mount", "change": "a change of propagation"}.get(mount.kind, "a bind mount")
+    if is_bind or mount.kind == "cgroup":
+        name = "a bind mount" if is_bind else "a cgroup mount"
         for key, value in mount.data:
             from pyoci.spec.words import did_you_mean
 

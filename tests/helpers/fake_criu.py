@@ -158,6 +158,9 @@ write(work, options[10][0], log)
 
 if kind in (DUMP, PRE_DUMP):
     write(folder(1), "pages-1.img", "memory")
+    if does.get("freezes"):
+        unified = os.path.exists(options[44][0] + "/cgroup.freeze")
+        write(options[44][0], *(("cgroup.freeze", "1") if unified else ("freezer.state", "FROZEN")))
     misbehave("dump")
     for script in does.get("scripts", ["pre-dump", "network-lock"]):
         if not notify(script):

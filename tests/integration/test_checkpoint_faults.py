@@ -80,6 +80,14 @@ def test_failed_checkpoint_leaves_the_container_and_nothing_on_disk(case: Case, 
         assert "FAILED" not in words
 
 
+@pytest.mark.parametrize("how", ["fail", "die"])
+def test_a_container_that_criu_left_frozen_goes_on(case: Case, how: str) -> None:
+    container = case.start()
+    case.criu.does(dump=how, freezes=True)
+    case.checkpoint_fails(container.id)
+    assert container.status == "running"
+
+
 def test_failed_checkpoint_leaves_the_files_of_before(case: Case) -> None:
     container = case.start()
     case.images.mkdir(mode=0o700)

@@ -93,6 +93,12 @@ def test_the_network_of_a_new_namespace_is_only_loopback(runtime: Runtime, bundl
     assert runtime.sh(bundle, "ls /sys/class/net") == "lo"
 
 
+def test_loopback_is_up_in_a_new_network_namespace(runtime: Runtime, bundle: Bundle) -> None:
+    """Programs that speak to themselves need it, and without CAP_NET_ADMIN they cannot bring it up."""
+    assert "LOOPBACK,UP" in runtime.sh(bundle, "ip addr show lo")
+    assert "inet 127.0.0.1/8" in runtime.sh(bundle, "ip addr show lo")
+
+
 @pytest.mark.parametrize("kind", FILES)
 def test_a_path_of_another_type_is_refused(runtime: Runtime, bundle: Bundle, kind: str) -> None:
     other = "uts" if kind != "uts" else "ipc"

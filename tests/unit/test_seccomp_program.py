@@ -378,6 +378,15 @@ def test_the_oldest_entries_make_room(cache: str) -> None:
     assert len(left) == 33 and f"{63:064x}" in left and f"{0:064x}" not in left
 
 
+def test_entries_that_another_pyoci_takes_away_at_once_are_none(cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkdir(cache, 0o700)
+    list_all = posix.listdir
+    monkeypatch.setattr(posix, "listdir", lambda folder: [*list_all(folder), *(f"gone{i}" for i in range(64))])
+    made = compiled(cache, syscalls=[rule("read")])
+    monkeypatch.undo()
+    assert not made.warnings and len(entries(cache)) == 1
+
+
 def test_a_full_disk_leaves_no_half_entry(cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = iter([posix.write])
 
