@@ -63,6 +63,10 @@ def destroy(entry: Entry, state: State, killed: bool = False) -> None:
         from pyoci.host import rootfs_mount
 
         rootfs_mount.detach(state.rootfs, state.rootfs_mount)
+    if state.work_folder:
+        from pyoci.host import image_folder
+
+        image_folder.remove_yards(state.work_folder)
     phase("remove the state")
     _remove(entry)
     hooks = state.hooks.get("poststop")

@@ -151,6 +151,19 @@ def open(path: str, what: str) -> Folder:
     return _open(path, what, [])
 
 
+def remove_yards(path: str) -> None:
+    """Those of a restore that was killed. What cannot be removed is a warning."""
+    try:
+        folder = open(path, "work folder")
+    except (SyscallError, UnsupportedError) as error:
+        log.debug(str(error))  # it may be gone, or somebody else's by now
+        return
+    try:
+        folder.remove_yards()
+    finally:
+        folder.close()
+
+
 def _open(path: str, what: str, new_folders: list[str]) -> Folder:
     try:
         fd = posix.open(path, _FLAGS)

@@ -102,6 +102,7 @@ def _make(work: Restore, text: bytes) -> Created:
             adopted=work.leaves_groups_to_criu,
         )
         container = Container(entry=entry, state=creation.first_state(plan, options, group), group=group)
+        container.state.work_folder = _path_of(work.logs)
         entry.write(container.state)
         entry.write_file(CONFIG_FILE, text)
         if plan.readiness:
@@ -123,6 +124,16 @@ def _make(work: Restore, text: bytes) -> Created:
     except BaseException:
         creation.undo(entry)
         raise
+
+
+def _path_of(folder: Folder) -> str:
+    """Its whole path, for the record; empty where JSON cannot hold it."""
+    path = posix.readlink(f"/proc/self/fd/{folder.fd}")
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return ""
+    return path
 
 
 def _owner(plan: Plan) -> tuple[int, int] | None:
@@ -203,6 +214,7 @@ def _finish(work: Restore, container: Container, pid: int) -> Created:
     # Once an engine can know of the container, a signal is the container's: `relay.wait` lets it through.
     signals.hold()
     container.state.restored_pid = container.state.restored_start = 0
+    container.state.work_folder = ""
     container.entry.write(container.state)
     report_pid(pid, pidfd, work.options.pid_file, work.options.pidfd_socket)
     container.entry.unlock()  # a hook may call pyoci for this very container

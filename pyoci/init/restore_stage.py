@@ -12,6 +12,7 @@ import _stat as stat
 import posix
 
 from pyoci.errors import SyscallError
+from pyoci.init import terminal
 from pyoci.init.outside import devices, masked_paths, mounts, readonly_paths, rootfs
 from pyoci.kernel import mount, namespace, read_text, uapi
 from pyoci.kernel.beneath import Root, openat2
@@ -99,7 +100,7 @@ def _build(plan: Plan, inherited: Inherited, root: Root) -> list[str]:
     _, own_mounts = mounts.apply(plan, inherited, root, inherited.sources.__getitem__)  # all of them are open
     devices.apply(plan, inherited, root, own_mounts)
     if plan.process is not None and plan.process.terminal:
-        posix.close(root.make_file("/dev/console"))
+        posix.close(terminal.console_place(root))  # criu mounts there by the path
     readonly_paths.apply(plan.readonly_paths, root)
     masked_paths.apply(plan.masked_paths, "", root)
     return [entry.destination for entry in plan.mounts if entry.kind == "bind"]

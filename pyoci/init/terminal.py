@@ -53,7 +53,7 @@ def _open_master(root: Root) -> int:
 
 def _bind_console(slave: int, root: Root) -> None:
     tree = mount.open_tree(slave, "")
-    target = _console_place(root)
+    target = console_place(root)
     try:
         mount.move(tree, target, f"mount the terminal on {_CONSOLE}")
     finally:
@@ -61,8 +61,8 @@ def _bind_console(slave: int, root: Root) -> None:
         posix.close(tree)
 
 
-def _console_place(root: Root) -> int:
-    """A link of the image must not choose the place, which may be a file of /proc."""
+def console_place(root: Root) -> int:
+    """A descriptor of it. A link of the image must not choose the place, which may be a file of /proc."""
     target = root.open_entry(_CONSOLE)
     if target is None:
         _make_console(root)

@@ -122,6 +122,11 @@ def lead(why: str) -> str:
     """Advice about an error of criu's, as the end of a message; empty where its words are all there is to say."""
     if "No mapping for " in why:  # its number of the mount is one that nobody can look up any more
         return "; config.json lacks a mount that the container had at the checkpoint, such as one of `mounts add`"
+    if "Can't restore file pos: Illegal seek" in why:
+        return (
+            "; a file that was open at the checkpoint is a pipe or a terminal now: by a mount of config.json, or a "
+            "change of the rootfs"
+        )
     return ""
 
 

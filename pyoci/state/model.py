@@ -30,6 +30,7 @@ class State(Record):
     pid, pid_start          its init: number as create sees it, start in ticks since boot; 0 while creating
     creator_pid, ...start   the create command, to tell `creating` from a create that was killed
     restored_pid, ...start  its init while `restore` is at work: what `pid` becomes when that command has been killed
+    work_folder             of criu's while `restore` is at work: killed, it leaves an empty folder in it
     boot_id                 of the boot in which these numbers mean something
     cgroup                  what `pyoci.cgroups.reopen` takes; empty when there is none
     resctrl                 what `pyoci.cgroups.resctrl` takes; empty without linux.intelRdt
@@ -50,6 +51,7 @@ class State(Record):
     pid_start: int = 0
     restored_pid: int = 0
     restored_start: int = 0
+    work_folder: str = ""
     boot_id: str = ""
     creator_pid: int = 0
     creator_start: int = 0
@@ -74,6 +76,7 @@ _TYPES = {
     "pid_start": int,
     "restored_pid": int,
     "restored_start": int,
+    "work_folder": str,
     "boot_id": str,
     "creator_pid": int,
     "creator_start": int,
@@ -87,7 +90,7 @@ _TYPES = {
 }
 
 # What records of this format did not have at first: containers outlive an upgrade of pyoci.
-ADDED = {"restored_pid": 0, "restored_start": 0}
+ADDED = {"restored_pid": 0, "restored_start": 0, "work_folder": ""}
 
 _NAMES = {int: "an integer", str: "a string", bool: "true or false", dict: "an object"}
 

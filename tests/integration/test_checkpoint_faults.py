@@ -344,6 +344,37 @@ def test_killed_restore_leaves_only_what_delete_removes(case: Case, point: str) 
     assert not [group for group in cgroup.named(MARK) if group.name != MARK]
 
 
+@pytest.mark.parametrize("where", ["images", "work"])
+@pytest.mark.parametrize("command", ["delete", "delete --force"])
+def test_delete_removes_the_yard_of_a_killed_restore(case: Case, where: str, command: str) -> None:
+    """The empty folder on which criu mounts its view of the cgroups: as long as its caller lives, that removes it."""
+    case.make_images()
+    case.work.mkdir(mode=0o700)
+    case.criu.does(restore="hang")
+    name = case.runtime.add(case.bundle)
+    words = case.restore_words(*(("--work-path", str(case.work)) if where == "work" else ()))
+    process = case.runtime.popen(*words, name, options=case.options)
+    until(lambda: case.criu.reached, "criu is at work")
+    folder = case.work if where == "work" else case.images
+    (folder / ".criu.cgyard.Ab12Cd").mkdir()
+    (folder / ".criu.cgyard.Ef34Gh").mkdir()
+    (folder / ".criu.cgyard.Ef34Gh/kept").write_text("of somebody else")
+    kill_process(process)
+    said = case.runtime.expect(*command.split(), name).stderr
+    reap()
+    assert not (folder / ".criu.cgyard.Ab12Cd").exists()
+    assert (folder / ".criu.cgyard.Ef34Gh/kept").exists()
+    assert "cgyard.Ef34Gh: directory not empty" in said
+
+
+def test_delete_of_a_restored_container_looks_into_no_folder(case: Case) -> None:
+    case.make_images()
+    name = case.restore()
+    (case.images / ".criu.cgyard.Ab12Cd").mkdir()
+    case.runtime.expect("delete", "--force", name)
+    assert (case.images / ".criu.cgyard.Ab12Cd").exists()
+
+
 # criu fails after it has seized what it restored: it waits for init, which waits until its tracer has reaped the other.
 HOLD = """
 import ctypes, os, sys, time
@@ -483,6 +514,25 @@ def test_terminal_of_a_detached_restore_needs_a_socket(case: Case) -> None:
     case.bundle.process["terminal"] = True
     case.make_images()
     assert "--console-socket" in case.restore_fails()
+
+
+@pytest.mark.parametrize("kind", ["link", "folder"])
+@pytest.mark.parametrize("target", ["/proc/sys/kernel/core_pattern", "/made"])
+def test_the_console_of_a_restore_is_no_link(case: Case, scratch: Path, kind: str, target: str) -> None:
+    """criu mounts the terminal by the path: over what a link of the image leads to, a file of /proc, for one."""
+    mounts = case.bundle.config["mounts"]
+    case.bundle.config["mounts"] = [entry for entry in mounts if not entry["destination"].startswith("/dev")]
+    case.bundle.process["terminal"] = True
+    console = case.bundle.rootfs / "dev/console"
+    if kind == "folder":
+        console.mkdir()
+    else:
+        console.symlink_to(target)
+    case.make_images()
+    words = case.restore_fails("--console-socket", str(scratch / "nobody.sock"))
+    assert f"mount the terminal on /dev/console: the rootfs has a {kind} there" in words
+    assert case.criu.requests(RESTORE) == []
+    assert not (case.bundle.rootfs / "made").exists()
 
 
 def test_strict_cgroups_are_left_to_criu(case: Case) -> None:

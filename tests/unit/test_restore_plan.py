@@ -461,4 +461,5 @@ def test_words_of_a_log_are_bounded() -> None:
 
 def test_a_mount_that_config_json_lacks_is_told() -> None:
     assert "such as one of `mounts add`" in restore.lead("mnt: No mapping for 160:(null) mountpoint")
+    assert "is a pipe or a terminal now" in restore.lead("Can't restore file pos: Illegal seek; last")
     assert restore.lead("mnt: Can't mount at ./proc") == ""
