@@ -52,7 +52,7 @@ def load(options: Options) -> tuple[Plan, bytes]:
     problems = rules.check(config)
     if problems:
         raise ConfigError(problems)
-    for words in rules.warnings(config):
+    for words in rules.first_warnings(config):
         log.warning(words)
     phase("plan")
     request = Request(

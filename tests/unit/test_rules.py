@@ -597,6 +597,18 @@ def test_advice(name: str, document: dict[str, Any], place: str) -> None:
     assert rules.check(document) == []
 
 
+def test_advice_that_many_values_get_is_one_line() -> None:
+    null = {"type": "c", "major": 1, "minor": 3}
+    devices = [{**null, "path": f"/dev/null{number}"} for number in range(500)]
+    document = config(linux={"devices": devices}, mounts=[{"destination": "tmp"}, {"destination": "/data"}])
+    assert len(rules.warnings(document)) == 500 + 1  # `validate` has all of them
+    relative, repeated = sorted(
+        line for line in rules.first_warnings(document) if line.startswith(("/linux/devices", "/mounts/"))
+    )[::-1]
+    assert repeated == "/linux/devices/1: should not repeat a device (498 more: see `pyoci validate`)"
+    assert relative == next(line for line in rules.warnings(document) if line.startswith("/mounts/0/destination"))
+
+
 @pytest.mark.parametrize("document", NOT_WARNED, ids=range(len(NOT_WARNED)))
 def test_advice_is_silent(document: dict[str, Any]) -> None:
     check_document(document, "config")

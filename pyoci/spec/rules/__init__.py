@@ -59,9 +59,28 @@ def check_what_can_be(config: Config) -> list[str]:
 
 def warnings(config: Config) -> list[str]:
     """Deprecated and suspicious values, a line each."""
+    return lines(_suspicions(config))
+
+
+def first_warnings(config: Config) -> list[str]:
+    """The first of `warnings` for each requirement, with the number of the others: there may be hundreds."""
+    rows = list(_suspicions(config))
+    if not rows:
+        return []
+    first: dict[str, Problem] = {}
+    for row in rows:
+        first.setdefault(row[2], row)
+    numbers = [sum(row[2] == expected for row in rows) - 1 for expected in first]
+    return [
+        f"{line} ({number} more: see `pyoci validate`)" if number else line
+        for line, number in zip(lines(first.values()), numbers, strict=True)
+    ]
+
+
+def _suspicions(config: Config) -> Iterator[Problem]:
     from pyoci.spec.rules import advice
 
-    return lines(problem for rule in advice.RULES for problem in rule(config))
+    return (problem for rule in advice.RULES for problem in rule(config))
 
 
 def check_process(process: dict[str, Any]) -> list[str]:
