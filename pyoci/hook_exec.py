@@ -10,7 +10,7 @@ import posix
 import select
 import time
 
-from pyoci.errors import SyscallError, reason
+from pyoci.errors import HOOK_FAILED, HookError, SyscallError, reason
 from pyoci.kernel import LATE_SIGNAL, deferred, pidfd, process, signals, write_all
 from pyoci.record import Record
 
@@ -51,6 +51,7 @@ class HookResult(Record):
     timed_out  it was killed because its time was over
     kept       it has ended, and a process that traces it keeps from us how
     refused    why it could not even be executed; empty when it was
+    errno      of the call that was refused then
     output     the tail of what it wrote to standard output and error
     """
 
@@ -58,11 +59,19 @@ class HookResult(Record):
     timed_out: bool = False
     kept: bool = False
     refused: str = ""
+    errno: int = 0
     output: bytes = b""
 
     @property
     def succeeded(self) -> bool:
         return self.status == 0 and not self.timed_out and not self.kept and not self.refused
+
+
+def error_of(kind: str, index: int, path: str, result: HookResult) -> HookError:
+    """The error of the hook `path` at /hooks/KIND/INDEX of config.json, which has not succeeded."""
+    error = HookError(f"{HOOK_FAILED} {kind} hook #{index}: {path}: {describe(result)}")
+    error.errno = result.errno
+    return error.at(f"/hooks/{kind}/{index}")
 
 
 def describe(result: HookResult) -> str:
@@ -112,13 +121,14 @@ def run_hook(program: Program, stdin: bytes, timeout: float | None = None) -> Ho
             return HookResult(status=_FAILED, timed_out=timed_out, kept=True, output=tail)
         status = posix.waitstatus_to_exitcode(ended)
         # Closed by execve; a descendant cannot hold it, but a tracer can (pidfd_getfd(2)): this does not wait.
-        refused = _read(failure)[:TAIL].decode("utf-8", "replace")
+        number, _, refused = _read(failure)[:TAIL].decode("utf-8", "replace").partition(" ")
+        errno = int(number) if number.isdecimal() else 0  # a tracer can write there, too
     except OSError as error:
         raise SyscallError(error.errno or 0, f"run hook {program.path!r}") from None
     finally:
         for fd in opened:
             posix.close(fd)
-    return HookResult(status=status, timed_out=timed_out, refused=refused, output=tail)
+    return HookResult(status=status, timed_out=timed_out, refused=refused, errno=errno, output=tail)
 
 
 def _document(content: bytes, opened: list[int]) -> int:
@@ -159,7 +169,7 @@ def _child(runtime: int, program: Program, document: int, output: int, failure: 
             program.before_exec()
         execve.make()
     except BaseException as error:  # noqa: BLE001  # this copy of the runtime must end here
-        posix.write(failure, _words(error).encode("utf-8", "replace"))
+        posix.write(failure, f"{getattr(error, 'errno', 0) or 0} {_words(error)}".encode("utf-8", "replace"))
     finally:
         posix._exit(_FAILED)
 

@@ -1,6 +1,10 @@
 """Advice about an error of the kernel's, worked out once it has happened: words that follow it.
 
 The words that engines look for stay as they are, at the beginning. Nothing here is loaded unless something has failed.
+
+The error's class, errno and place choose the advice. Three things are only in its words: the option that the kernel's
+log names, the call behind a limit of the machine (kernel_limits), since the container's side sends words for it, and
+that a process was killed, perhaps by a seccomp filter (SIGNS_OF_A_FILTER).
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ import errno
 import posix
 
 from pyoci import errors, jsontext, log
-from pyoci.errors import ContainerExists, ExecutableError, HookError, PyociError
+from pyoci.errors import ContainerExists, ExecutableError, PyociError
 from pyoci.host import why_mount, why_program, why_sysctl
 from pyoci.host.rootfs_view import View
 from pyoci.host.why_program import Wanted
@@ -161,9 +165,6 @@ def _lead_on(error: PyociError, context: Context) -> None:
     if isinstance(error, ExecutableError):
         error.lead_on(_too_long(context) if error.errno == errno.E2BIG else _why_program(context))
         return
-    if isinstance(error, HookError):
-        error.lead_on(_why_hook(text))
-        return
     for place, judge in _JUDGES.items():
         if error.place == place or (place.endswith("/") and error.place.startswith(place)):
             error.lead_on(judge(error, context))
@@ -199,10 +200,11 @@ def _too_long(context: Context) -> str:
     return f"/process/args and /process/env have {size} bytes, and the kernel takes {limit}"
 
 
-def _why_hook(text: str) -> str:
-    """Of a hook that is there, and that the kernel does not execute."""
-    path = text.partition(" hook ")[2].partition(" ")[2].partition(": cannot be executed: ")[0]
-    if not path.startswith("/") or "startContainer hook" in text or not posix.access(path, posix.F_OK):
+def _why_hook(error: PyociError, context: Context) -> str:
+    """Of a hook that is there, among the host's files, and that the kernel does not execute."""
+    _, _, kind, index = error.place.split("/")
+    path = context.config["hooks"][kind][int(index)]["path"]
+    if not error.errno or kind == "startContainer" or not posix.access(path, posix.F_OK):
         return ""
     return why_program.why(View("/", "/", []), Wanted(args=[path], env=[], cwd="/", uid=0, gid=0))
 
@@ -219,8 +221,11 @@ def _mount(error: PyociError, context: Context) -> str:
     if error.errno == errno.ENOTBLK:
         return f"losetup --find --show {shown(source)} makes a device of a file" if source else ""
     if entry.get("type") == "bind" or {"bind", "rbind"} & {*(entry.get("options") or ())}:
+        if error.errno != errno.ENOTDIR:
+            return ""
         path = source if source.startswith("/") else f"{context.bundle}/{source}"
-        return why_mount.unlike(path, shown(entry["destination"]), str(error)) if error.errno == errno.ENOTDIR else ""
+        view = View(context.rootfs, context.bundle, [*entries[: int(number)]])  # as it was when the mount was tried
+        return why_mount.unlike(path, entry["destination"], view)
     return why_mount.refused_option(str(error), entry, context.config)
 
 
@@ -335,6 +340,7 @@ def _closed_folder(context: Context) -> str:
 
 # The place of an error (`PyociError.place`), or with a slash at the end its beginning, and the words about it.
 _JUDGES: dict[str, Judge] = {
+    "/hooks/": _why_hook,
     "/mounts/": _mount,
     "/root/path": _rootfs,
     "/process/cwd": _cwd,

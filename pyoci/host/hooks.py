@@ -9,7 +9,7 @@ import _stat as stat
 import posix
 
 from pyoci import hook_exec, jsontext, log
-from pyoci.errors import HOOK_FAILED, HookError, PyociError, UnsupportedError
+from pyoci.errors import PyociError, UnsupportedError
 from pyoci.host.interrupt import undo_when_asked_to_end
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ def run(hooks: list[dict[str, Any]], state_document: dict[str, Any], kind: str, 
     content = jsontext.dumps(state_document).encode("ascii")
     output = _output(state_document)
     for index, hook in enumerate(hooks):
-        _run_one(hook, content, f"{kind} hook #{index}", cwd, output)
+        _run_one(hook, content, kind, index, cwd, output)
 
 
 def run_all(hooks: list[dict[str, Any]], state_document: dict[str, Any], kind: str, cwd: str) -> None:
@@ -36,13 +36,13 @@ def run_all(hooks: list[dict[str, Any]], state_document: dict[str, Any], kind: s
     output = _output(state_document)
     for index, hook in enumerate(hooks):
         try:
-            _run_one(hook, content, f"{kind} hook #{index}", cwd, output)
+            _run_one(hook, content, kind, index, cwd, output)
         except PyociError as error:
             log.warning(str(error))
 
 
-def _run_one(hook: dict[str, Any], content: bytes, name: str, cwd: str, output: Output) -> None:
-    path = hook["path"]
+def _run_one(hook: dict[str, Any], content: bytes, kind: str, index: int, cwd: str, output: Output) -> None:
+    name, path = f"{kind} hook #{index}", hook["path"]
     log.debug(f"run {name} {path}")
     undo_when_asked_to_end("its hooks were ended")
     program = hook_exec.Program(
@@ -54,7 +54,7 @@ def _run_one(hook: dict[str, Any], content: bytes, name: str, cwd: str, output: 
     )
     result = hook_exec.run_hook(program, content, hook.get("timeout"))
     if not result.succeeded:
-        raise HookError(f"{HOOK_FAILED} {name}: {path}: {hook_exec.describe(result)}")
+        raise hook_exec.error_of(kind, index, path, result)
     if result.output:
         log.debug(f"{name} {path} wrote: {result.output.decode('utf-8', 'replace').strip()}")
 

@@ -7,6 +7,7 @@ import posix
 
 from pyoci.host import config_warnings
 from pyoci.host.config_warnings import FILE_SYSTEM_OPTIONS
+from pyoci.host.rootfs_view import Unseen
 from pyoci.kernel.call import shown
 from pyoci.plan import mounts
 from pyoci.spec.words import did_you_mean, show
@@ -14,6 +15,8 @@ from pyoci.spec.words import did_you_mean, show
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from pyoci.host.rootfs_view import View
 
 
 def refused_option(text: str, entry: dict[str, Any], config: dict[str, Any]) -> str:
@@ -45,14 +48,19 @@ def _is_mapped(number: int, mappings: list[dict[str, int]]) -> bool:
     return any(0 <= number - mapping["containerID"] < mapping["size"] for mapping in mappings)
 
 
-def unlike(source: str, place: str, text: str) -> str:
-    """Of a bind mount: a file on a folder, or the other way round (mount(2), ENOTDIR)."""
+def unlike(source: str, destination: str, view: View) -> str:
+    """Of a bind mount: a file on a folder, or the other way round, or a place below a file (mount(2), ENOTDIR)."""
+    place = f"{shown(destination)} in the container"
     try:
         kind = "folder" if stat.S_ISDIR(posix.stat(source).st_mode) else "file"
     except OSError:
         return ""
-    if "make directory" in text and kind == "file":
-        return f"{place} in the container is below a file"
-    other = "file" if kind == "folder" else "folder"
-    below = ", or lies below one" if "make directory" in text else ""
-    return f"{shown(source)} is a {kind}, and {place} in the container is a {other}{below}: both must be the same"
+    try:
+        fd = view.open(destination)
+    except Unseen:
+        return f"{shown(source)} is a {kind}: {place} must be one, too"
+    if fd is None:
+        return f"{place} is below a file"
+    other = "folder" if stat.S_ISDIR(posix.fstat(fd).st_mode) else "file"
+    posix.close(fd)
+    return f"{shown(source)} is a {kind}, and {place} is a {other}: both must be the same" if other != kind else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import posix
 
 from pyoci import hook_exec, jsontext
-from pyoci.errors import HOOK_FAILED, HookError
 from pyoci.kernel.beneath import Root
 from pyoci.wire.plan import Plan
 
@@ -42,7 +41,7 @@ def run(
         )
         result = hook_exec.run_hook(program, content, hook.get("timeout"))
         if not result.succeeded:
-            raise HookError(f"{HOOK_FAILED} {kind} hook #{index}: {hook['path']}: {hook_exec.describe(result)}")
+            raise hook_exec.error_of(kind, index, hook["path"], result)
 
 
 def create_container(plan: Plan, root: Root, umask: int, document: dict[str, Any]) -> None:

@@ -198,6 +198,7 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     ),
     "a file mounted on a folder": (bound("/etc/passwd", "/bin"), ("/etc/passwd is a file, and /bin in the container",)),
     "a folder mounted on a file": (bound("/etc", "/bin/busybox"), ("/etc is a folder, and /bin/busybox in the",)),
+    "a mount below a file": (bound("/etc", "/bin/busybox/etc"), ("/bin/busybox/etc in the container is below a file",)),
     "a working directory that is a file": (
         changed(cwd="/bin/sh"),
         ('chdir to cwd ("/bin/sh") failed: not a directory', "/process/cwd of config.json names it"),
@@ -394,7 +395,7 @@ class TestCommands:
         bundle.sleeps()
         container = runtime.start(bundle)
         words = runtime.fails("ps", container.id, "--nosuch")
-        check(words, ("ps --nosuch: exit status 1: ", "; see ps(1)"))
+        check(words, ("ps --nosuch exited with status 1: ", "; see ps(1)"))
         assert "\\n" not in words
 
     @pytest.mark.parametrize("value", ["0-500", "abc"])

@@ -173,3 +173,47 @@ def test_advice_does_not_look_at_the_words() -> None:
     error = errors.SyscallError(errno.ENOENT, "other words").at("/root/path")
     advice.of_create(error, b'{"root": {"path": "~/x"}}', "/bundle", "/bundle/~/x")
     assert '; /root/path of config.json is "~/x", a path below the bundle; ~ is the shell' in str(error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "is_led_on"),
+    [
+        ("createRuntime", errno.ENOEXEC, True),
+        ("createRuntime", 0, False),  # it ran, and failed
+        ("startContainer", errno.ENOEXEC, False),  # its path is the container's
+    ],
+)
+def test_advice_about_a_hook_is_by_its_place(tmp_path: Path, kind: str, number: int, is_led_on: bool) -> None:
+    (tmp_path / "hook").write_text("")
+    (tmp_path / "hook").chmod(0o755)
+    hooks = {"hooks": {kind: [{"path": "/bin/true"}, {"path": f"{tmp_path}/hook"}]}}
+    error = errors.HookError("other words").at(f"/hooks/{kind}/1")
+    error.errno = number
+    advice.of_create(error, json.dumps(hooks).encode(), "/bundle", "/rootfs")
+    assert str(error) == f"other words; {tmp_path}/hook is empty" if is_led_on else "other words"
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "words"),
+    [
+        ("folder", "/folder", ""),
+        ("folder", "/file", "folder is a folder, and /file in the container is a file: both must be the same"),
+        ("file", "/folder", "file is a file, and /folder in the container is a folder: both must be the same"),
+        ("folder", "/file/x", "/file/x in the container is below a file"),
+        ("file", "/file/x", "/file/x in the container is below a file"),
+        ("file", "/tmp/x", "file is a file: /tmp/x in the container must be one, too"),
+        ("missing", "/file", ""),
+    ],
+)
+def test_advice_about_a_bind_mount_looks_at_the_files(
+    tmp_path: Path, source: str, destination: str, words: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    mounts = [
+        {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"},
+        {"destination": destination, "type": "bind", "source": f"{tmp_path}/{source}"},
+    ]
+    error = errors.SyscallError(errno.ENOTDIR, "a call").at("/mounts/1")
+    advice.of_create(error, json.dumps({"mounts": mounts}).encode(), str(tmp_path), str(tmp_path))
+    assert str(error).replace(f"{tmp_path}/", "") == f"a call: not a directory (ENOTDIR){'; ' if words else ''}{words}"
