@@ -252,11 +252,21 @@ def test_a_configuration_file_of_elsewhere_is_refused(case: Case, scratch: Path)
     assert container.status == "running"
 
 
+def test_criu_hears_where_a_bind_mount_lies_and_what_config_json_calls_it(case: Case, scratch: Path) -> None:
+    """A link of the image has led it to another place."""
+    (case.bundle.rootfs / "place").mkdir()
+    (case.bundle.rootfs / "link").symlink_to("/place")
+    (scratch / "volume").mkdir()
+    case.bundle.bind(scratch / "volume", "/link")
+    case.checkpoint(case.start().id)
+    assert "mnt[/place]:/link" in case.criu.requests(DUMP)[0]["37"]
+
+
 def test_streams_are_written_down(case: Case) -> None:
     container = case.start()
     case.checkpoint(container.id)
     names = json.loads((case.images / "descriptors.json").read_text())
-    assert all(name.startswith("file[") for name in names)
+    assert len(names) == 3 and all(name.startswith("file[") for name in names)
     assert set(names) <= set(case.criu.requests(DUMP)[0]["37"])
 
 
@@ -482,14 +492,18 @@ def test_restore_finds_its_rootfs_and_volumes_at_places_of_our_own(case: Case, s
     volume = scratch / "volume"
     volume.mkdir()
     case.bundle.bind(volume, "/new/volume")
+    (scratch / "file").write_text("")
+    case.bundle.bind(scratch / "file", "/new/file")
     case.make_images()
     case.restore()
     (asked,) = case.criu.requests(RESTORE)
     assert asked["13"] == ["/tmp/pyoci-root"]
     sources = dict(word.removeprefix("mnt[").split("]:") for word in asked["37"])
-    assert sources["/new/volume"].startswith("/tmp/pyoci-sources/")
     assert (case.bundle.rootfs / "new/volume").is_dir()
-    assert f" {sources['/new/volume']} " in case.criu.mounts(RESTORE)
+    assert (case.bundle.rootfs / "new/file").is_file()
+    for place in ("/new/volume", "/new/file"):
+        assert sources[place].startswith("/tmp/pyoci-sources/")
+        assert f" {sources[place]} " in case.criu.mounts(RESTORE)
     assert "/tmp/pyoci-root" not in Path("/proc/self/mountinfo").read_text()
 
 

@@ -397,6 +397,26 @@ REFUSED = [
         config(process_scheduler={"policy": "SCHED_DEADLINE", "runtime": 1, "deadline": 1}),
         "/process/scheduler/runtime",
     ),
+    (
+        "scheduler_fits_policy",
+        config(process_scheduler={"policy": "SCHED_DEADLINE", "runtime": 1}),
+        "/process/scheduler",
+    ),
+    (
+        "scheduler_fits_policy",
+        config(process_scheduler={"policy": "SCHED_DEADLINE", "deadline": 2000}),
+        "/process/scheduler",
+    ),
+    (
+        "scheduler_fits_policy",
+        config(process_scheduler={"policy": "SCHED_RR", "priority": 100}),
+        "/process/scheduler/priority",
+    ),
+    (
+        "scheduler_flags_have_an_effect",
+        config(process_scheduler={"policy": "SCHED_RR", "priority": 1, "flags": ["SCHED_FLAG_KEEP_PARAMS"]}),
+        "/process/scheduler/flags/0",
+    ),
     ("unified_names_files", config(resources_unified={"": ""}), "/linux/resources/unified/"),
     ("sysctl_is_the_containers", config(linux_sysctl={"net..x": "1"}), "/linux/sysctl/net..x"),
     (
@@ -478,6 +498,13 @@ ACCEPTED = [
     config(process_scheduler={"policy": "SCHED_RR", "priority": 99}),
     config(process_scheduler={"policy": "SCHED_DEADLINE", "runtime": 1024, "deadline": 2000, "period": 3000}),
     config(process_scheduler={"policy": "SCHED_DEADLINE", "runtime": 1024, "deadline": 2000}),
+    *(
+        config(process_scheduler={"policy": "SCHED_DEADLINE", "runtime": 1024, **times})
+        for times in (
+            {"deadline": (1 << 63) - 1, "period": (1 << 63) - 1},
+            {"deadline": 1024, "flags": ["SCHED_FLAG_RECLAIM", "SCHED_FLAG_DL_OVERRUN"]},
+        )
+    ),
     config(process_execCPUAffinity={"initial": "0-3, 7", "final": ""}),
     config(linux_devices=[device(), device(), {"path": "/dev/pipe", "type": "p"}]),
     config(linux_devices=[device(fileMode=0o020666), device(type="b", path="/dev/b", fileMode=0o060600)]),
