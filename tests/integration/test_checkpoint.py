@@ -478,9 +478,7 @@ def test_limits_are_those_of_the_config(counter: Counter) -> None:
     counter.stop(counter.begin())
     counter.bundle.linux["resources"] = {**counter.bundle.linux.get("resources", {}), "pids": {"limit": 77}}
     name = counter.go_on()
-    group = [
-        path for path in cgroup.named(counter.bundle.cgroups_path.rpartition("/")[2]) if (path / "pids.max").exists()
-    ]
+    group = [path for path in cgroup.named(counter.bundle.cgroups_path.strip("/")) if (path / "pids.max").exists()]
     assert (group[0] / "pids.max").read_text() == "77\n", name
 
 

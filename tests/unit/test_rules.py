@@ -610,6 +610,14 @@ def test_rule_refuses(name: str, document: dict[str, Any], place: str) -> None:
     assert told == [place], "is the section in _LINUX_SECTIONS or _RESOURCES of spec/rules/__init__.py?"
 
 
+def test_the_sections_that_load_more_rules_are_those_of_the_cases() -> None:
+    """One too many would load rules that have nothing to look at."""
+    names = {rule.__name__ for rule in (*linux.RULES, *resources.RULES)}
+    places = [place.split("/")[1:] for name, _, place in REFUSED if name in names]
+    assert {place[1] for place in places if place[1] != "resources"} == {*rules._LINUX_SECTIONS}
+    assert {place[2] for place in places if place[1] == "resources"} == {*rules._RESOURCES}
+
+
 @pytest.mark.parametrize("document", ACCEPTED, ids=range(len(ACCEPTED)))
 def test_rules_accept(document: dict[str, Any]) -> None:
     check_document(document, "config")

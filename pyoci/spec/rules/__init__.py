@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     Problem = tuple[str, object, str]
     Rule = Callable[[Config], Iterator[Problem]]
 
-# The sections that rules/linux.py and rules/resources.py look at.
+# The sections that rules/linux.py and rules/resources.py look at. A table, since asking the rules would load them for
+# every config; tests/unit/test_rules.py fails where one is missing or too many.
 _RESOURCES = ("blockIO", "cpu", "hugepageLimits", "memory", "rdma", "unified")
 _LINUX_SECTIONS = (
     "cgroupsPath",
