@@ -191,7 +191,7 @@ def raise_reported(text: str) -> NoReturn:
     number, _, place = rest.partition("|")
     if name in (FAILED_CALL, FAILED_PROGRAM):
         raise _refused(name, words).at(place)
-    error = _KINDS.get(name, ContainerError)(words)
+    error = _KINDS.get(name, ContainerError)(words or "container init gives no reason")
     error.errno = _number(number)
     raise error.at(place[:_PLACE_MAX])
 

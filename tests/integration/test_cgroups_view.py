@@ -86,8 +86,8 @@ def test_a_writable_mount_in_a_namespace_gives_the_group_to_the_containers_user(
 def test_otherwise_it_stays_the_runtimes(runtime: Runtime, bundle: Bundle, options: list[str], namespace: bool) -> None:
     bundle.user_namespace(host_id=100000)
     runtime.create(with_cgroups(bundle, *options, namespace=namespace))
-    for group in cgroup_files.every(bundle.cgroups_path):
-        assert set(owners(group).values()) == {os.geteuid()}
+    groups = cgroup_files.every(bundle.cgroups_path)
+    assert {uid for group in groups for uid in owners(group).values()} == {os.geteuid()}
 
 
 def test_v1_is_never_given_away(runtime: Runtime, bundle: Bundle) -> None:

@@ -16,7 +16,7 @@ from helpers import fake_init, fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyoci.errors import ContainerError, PyociError
+from pyoci.errors import ContainerError, HookError, PyociError
 from pyoci.host import handshake, send_fd, source_in_turn, spawn, start
 from pyoci.init import waiting
 from pyoci.kernel import proc_stat
@@ -202,8 +202,18 @@ def test_what_stands_for_the_console_socket(tmp_path: Path, monkeypatch: pytest.
         kept.close()
 
 
-@pytest.mark.parametrize("answer", [b"", b"ERROR hook x", b"ERROR", b"READY", b"x" * 59_000])
-def test_what_start_hears_from_init(tmp_path: Path, answer: bytes) -> None:
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (b"", None, ""),
+        (b"ERROR hook x", HookError, "^x$"),
+        (b"ERROR nobody x", ContainerError, "^x$"),
+        (b"ERROR", ContainerError, "^container init gives no reason$"),
+        (b"READY", ContainerError, r"^container init sent 'READY' unexpectedly \(while waiting for the program\)$"),
+        (b"x" * 59_000, ContainerError, r"^container init sent 'x{1,500}\.\.\.x{1,500}' unexpectedly"),
+    ],
+)
+def test_what_start_hears_from_init(tmp_path: Path, answer: bytes, kind: type[PyociError] | None, words: str) -> None:
     with fake_init.published(Store(str(tmp_path)), "x") as entry:
 
         def say(fd: int) -> None:
@@ -211,5 +221,10 @@ def test_what_start_hears_from_init(tmp_path: Path, answer: bytes) -> None:
 
         init = fake_init.FakeInit(entry, say)
         entry.write(fake_init.state("x", pid=init.pid, pid_start=init.start))
-        clean(lambda: start.start(entry))
+        if kind is None:
+            start.start(entry)
+        else:
+            with pytest.raises(PyociError, match=words) as refusal:
+                start.start(entry)
+            assert type(refusal.value) is kind
         init.reap()
