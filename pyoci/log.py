@@ -75,16 +75,39 @@ def setup(path: str | None, format: str = TEXT, debug: bool = False, level: str 
             f" (a file of this name: file:{path[:200]} or ./{path[:200]})"
         )
     # O_NONBLOCK: a FIFO that nobody reads must not hold the command up, neither now nor when it is full
-    flags = posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NONBLOCK
     try:
-        try:
-            _sink.fd = posix.open(path, posix.O_WRONLY | flags, 0o644)
-        except OSError as error:
-            if error.errno != errno.ENXIO:
-                raise
-            _sink.fd = posix.open(path, posix.O_RDWR | flags, 0o644)  # fifo(7): does not wait for a reader
+        # O_NONBLOCK: a FIFO that nobody reads must not hold the command up, neither now nor when it is full
+        _sink.fd = open_written(path, posix.O_APPEND | posix.O_NONBLOCK)
     except (OSError, ValueError) as error:
         raise PyociError(f"open log file {path!r}: {reason(error)}") from None
+
+
+def open_written(path: str, flags: int) -> int:
+    """Open a file that the caller names, to write to it; it is made when missing. Raises OSError, PyociError.
+
+    A link is followed unless it is another user's: that user would choose the file that root writes to.
+    """
+    flags |= posix.O_CREAT | posix.O_NOCTTY | posix.O_CLOEXEC
+    try:
+        return _open(path, flags | posix.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+    from pyoci.kernel import foreign_link
+
+    maker = foreign_link.maker(path)
+    if maker:
+        raise PyociError(f"open {path!r}: {foreign_link.words(maker)}")
+    return _open(path, flags)
+
+
+def _open(path: str, flags: int) -> int:
+    try:
+        return posix.open(path, posix.O_WRONLY | flags, 0o644)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return posix.open(path, posix.O_RDWR | flags, 0o644)  # fifo(7): does not wait for a reader
 
 
 def send_to(send: Callable[[str, str], None]) -> None:

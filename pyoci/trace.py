@@ -153,7 +153,7 @@ def _parse(line: bytes) -> Mark:
 
 
 def _write(path: str, data: bytes) -> None:
-    fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_NOCTTY | posix.O_CLOEXEC, 0o644)
+    fd = log.open_written(path, posix.O_TRUNC)
     try:
         write_all(fd, data)
     finally:

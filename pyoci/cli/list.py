@@ -85,7 +85,7 @@ def _documents(store: Store) -> list[dict[str, Any]]:
     names: dict[int, str] = {}  # getpwuid(3) reads files
     for container_id in store.ids():
         try:
-            with store.open(container_id) as entry:
+            with store.look(container_id) as entry:
                 document = state_document(entry)
                 document["owner"] = document["owner"] or _owner(entry, names)
                 documents.append(document)
@@ -100,7 +100,7 @@ def _documents(store: Store) -> list[dict[str, Any]]:
 def _is_of_another_runtime(store: Store, container_id: str) -> bool:
     """Engines give all runtimes one root: runc's containers are not pyoci's to show, nor to warn of."""
     try:
-        with store.open(container_id) as entry:
+        with store.look(container_id) as entry:
             return others.are_in(entry.dirfd)
     except (OSError, PyociError):
         return False

@@ -14,7 +14,7 @@ OPTIONS = ()
 
 def run(call: Call) -> int:
     options.expect_args(call, 1, 1, "one container id")
-    with Store(call.settings.root).open(call.args[0]) as entry:
+    with Store(call.settings.root).look(call.args[0]) as entry:
         document = state_document(entry)
     output.write(jsontext.pretty(document) + "\n")
     return 0

@@ -114,7 +114,7 @@ def of_taken_id(error: ContainerExists, store: Store) -> None:
     """Say in which status the container is that has the ID, and how to remove it."""
     name = error.container_id
     try:
-        with store.open(name) as entry:
+        with store.look(name) as entry:
             state, current = status.look(entry)
     except PyociError:
         return  # it is gone again, or nobody can read it

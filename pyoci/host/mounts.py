@@ -10,7 +10,7 @@ from __future__ import annotations
 import posix
 
 from pyoci import jsontext, log, phase
-from pyoci.errors import NOT_RUNNING, ConfigError, StateError, UnsupportedError
+from pyoci.errors import NOT_RUNNING, ConfigError, StateError, UnsupportedError, reason
 from pyoci.host import open_for_init, spawn
 from pyoci.host.interrupt import undo_when_asked_to_end
 from pyoci.kernel import namespace, pidfd, procfs, signals, uapi
@@ -82,11 +82,19 @@ def _record(entry: Entry, config: dict[str, Any], remover: spawn.Child | None) -
         remover.channel.send(messages.GO)
         remover.channel.expect(messages.READY)
     try:
-        entry.rename(NEXT_CONFIG_FILE, CONFIG_FILE)
+        replace_config(entry)
     except StateError as error:
         if remover is None:
             raise
         log.warning(f"mounts remove: done, but {error}")
+
+
+def replace_config(entry: Entry) -> None:
+    """Let the config that was written beside the entry's take its place. Raises StateError."""
+    try:
+        posix.rename(NEXT_CONFIG_FILE, CONFIG_FILE, src_dir_fd=entry.dirfd, dst_dir_fd=entry.dirfd)
+    except OSError as error:
+        raise StateError(f"write {entry.path}/{CONFIG_FILE}: {reason(error)}") from None
 
 
 def _ended(action: str, state: State) -> StateError:

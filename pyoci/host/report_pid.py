@@ -46,12 +46,16 @@ def _write_pid_file(path: str, pid: int) -> None:
 
 
 def _is_no_file(path: str) -> bool:
-    """Whether a FIFO, a socket or a device is there (`>(...)`, /dev/null); a link is followed."""
+    """Whether a FIFO, a socket or a device is there (`>(...)`, /dev/null); only another user's link is not followed."""
     try:
         kind = stat.S_IFMT(posix.stat(path).st_mode)
+        if kind in (stat.S_IFREG, stat.S_IFDIR):
+            return False
+        from pyoci.kernel import foreign_link  # of few containers
+
+        return not foreign_link.maker(path)
     except OSError:
         return False
-    return kind not in (stat.S_IFREG, stat.S_IFDIR)
 
 
 def _write_to(path: str, pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _stat as stat
 import posix
 
 from pyoci.errors import PyociError, reason
@@ -14,6 +15,12 @@ def send_descriptor(path: str, fd: int, name: bytes, what: str = "", option: str
     `what` is the name for people, where they differ; `option` has `path` as its value.
     """
     try:
+        if stat.S_ISLNK(posix.stat(path, follow_symlinks=False).st_mode):
+            from pyoci.kernel import foreign_link  # of few callers
+
+            maker = foreign_link.maker(path)
+            if maker:
+                raise PyociError(f"connect to socket {path}: {foreign_link.words(maker)}")
         connection = scm_rights.connect(path)
         try:
             scm_rights.send(connection, name, fd)

@@ -1,12 +1,17 @@
-"""Containers of other runtimes: engines give all runtimes one root, and pyoci leaves those of others alone."""
+"""Entries of other runtimes, which engines give the same root, and of other users: pyoci leaves them alone."""
 
 from __future__ import annotations
 
+import errno
 import posix
 
 from pyoci import jsontext
-from pyoci.errors import ConfigError
+from pyoci.errors import ConfigError, StateError
 from pyoci.kernel import read_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyoci.state.store import Entry
 
 _MARKS = ("status", "youki_config.json")  # crun's record, and what youki has beside its own
 _STATE_FILE = "state.json"  # runc's, too
@@ -55,3 +60,29 @@ def _is_another_state(folder: int) -> bool:
     finally:
         posix.close(fd)
     return type(document) is dict and "id" in document and "format" not in document
+
+
+def take_over(entry: Entry) -> None:
+    """Empty the folder of a `create` that was killed before it published its entry. Raises StateError."""
+    status = posix.fstat(entry.dirfd)
+    if status.st_uid != posix.geteuid() or status.st_mode & 0o077:
+        raise StateError(f"make {entry.path}: {entry.place} belongs to another user; remove it")
+    for name in posix.listdir(entry.dirfd):
+        entry.unlink(name)
+
+
+def refuse(entry: Entry) -> None:
+    """Raise StateError for an entry that is not the caller's own, or that others may write to."""
+    with entry:
+        status = posix.fstat(entry.dirfd)
+    why = f"others may write to it (mode {status.st_mode & 0o7777:04o}), and could exchange what it says"
+    if status.st_uid != posix.geteuid():
+        why = f"it belongs to user {status.st_uid}; call pyoci as that user"
+    raise StateError(f"open {entry.path}: {why}")
+
+
+def hint(error: OSError) -> str:
+    """For an ordinary user without a session, whose states would be beside root's."""
+    if error.errno != errno.EACCES or posix.geteuid() == 0:
+        return ""
+    return "; an ordinary user has states in $XDG_RUNTIME_DIR/pyoci, or where --root DIR says"

@@ -16,6 +16,10 @@ from pyoci.kernel import read_all, write_all
 from pyoci.state import model
 from pyoci.state.model import State
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
 STATE_FILE = "state.json"
 CONFIG_FILE = "config.json"
 START_SOCKET = "start"
@@ -71,8 +75,8 @@ class Store:
         try:
             if not (entry.try_lock() and entry.is_at(path)):
                 raise ContainerExists(container_id)
-            if not is_new:
-                entry.take_over()
+            if not is_new or not entry.is_ours():  # a user who may write to the state root can have exchanged it
+                _cold().take_over(entry)
         except BaseException:
             entry.close()
             raise
@@ -95,11 +99,18 @@ class Store:
         except FileExistsError:
             return False
         except OSError as error:
-            raise StateError(f"make {self.root}/{container_id}: {reason(error)}{_hint(error)}") from None
+            raise StateError(f"make {self.root}/{container_id}: {reason(error)}{_cold().hint(error)}") from None
         return True
 
     def open(self, container_id: str) -> Entry:
-        """The entry of an existing container. Raises ContainerNotFound, InvalidId, StateError."""
+        """The entry of a container that is the caller's. Raises ContainerNotFound, InvalidId, StateError."""
+        entry = self.look(container_id)
+        if not entry.is_ours():
+            _cold().refuse(entry)
+        return entry
+
+    def look(self, container_id: str) -> Entry:
+        """`open` for what only shows the container: it may be another user's."""
         check_id(container_id)
         path = f"{self.root}/{container_id}"
         try:
@@ -107,7 +118,7 @@ class Store:
         except FileNotFoundError:
             raise ContainerNotFound(container_id) from None
         except OSError as error:
-            raise StateError(f"open {path}: {reason(error)}{_hint(error)}") from None
+            raise StateError(f"open {path}: {reason(error)}{_cold().hint(error)}") from None
 
     def remove_half_made(self, container_id: str) -> None:
         """Remove what a `create` that was killed before it published its entry has left. Raises StateError."""
@@ -128,20 +139,20 @@ class Store:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise StateError(f"list {self.root}: {reason(error)}{_hint(error)}") from None
+            raise StateError(f"list {self.root}: {reason(error)}{_cold().hint(error)}") from None
 
 
 class Entry:
     """One container's folder, held open by `dirfd` until `close` (or the end of a `with`)."""
 
-    __slots__ = ("_place", "dirfd", "id", "path", "root")
+    __slots__ = ("dirfd", "id", "path", "place", "root")
 
     def __init__(self, container_id: str, root: str, dirfd: int, place: str) -> None:
         self.id = container_id
         self.root = root
         self.path = f"{root}/{container_id}"
         self.dirfd = dirfd
-        self._place = place  # where the folder is: elsewhere than at `path` until it is published
+        self.place = place  # where the folder is: elsewhere than at `path` until it is published
 
     def __enter__(self) -> Entry:
         return self
@@ -218,24 +229,21 @@ class Entry:
             return False
         return (status.st_dev, status.st_ino) == (opened.st_dev, opened.st_ino)
 
-    def take_over(self) -> None:
-        """Empty the folder of a `create` that was killed before it published its entry. Raises StateError."""
+    def is_ours(self) -> bool:
+        """Whether the folder is the caller's own, and nobody else may write to it."""
         status = posix.fstat(self.dirfd)
-        if status.st_uid != posix.geteuid() or status.st_mode & 0o077:
-            raise StateError(f"make {self.path}: {self._place} belongs to another user; remove it")
-        for name in posix.listdir(self.dirfd):
-            self.unlink(name)
+        return status.st_uid == posix.geteuid() and not status.st_mode & 0o022
 
     def publish(self) -> None:
         """Let others find the entry, with all that was written. Raises ContainerExists, StateError."""
         try:
             # An empty folder in its place is replaced: of a `delete` that was killed before its last step.
-            posix.rename(self._place, self.path)
+            posix.rename(self.place, self.path)
         except OSError as error:
             if error.errno in _TAKEN:
                 raise ContainerExists(self.id) from None
             raise StateError(f"make {self.path}: {reason(error)}") from None
-        self._place = self.path
+        self.place = self.path
 
     def read(self) -> State:
         """The container's state.
@@ -297,13 +305,6 @@ class Entry:
                 pass  # as read-only as the rest
             raise StateError(f"write {self.path}/{name}: {reason(error)}") from None
 
-    def rename(self, name: str, new_name: str) -> None:
-        """Replace the file `new_name` of this entry by another one. Raises StateError."""
-        try:
-            posix.rename(name, new_name, src_dir_fd=self.dirfd, dst_dir_fd=self.dirfd)
-        except OSError as error:
-            raise StateError(f"write {self.path}/{new_name}: {reason(error)}") from None
-
     def make_folder(self, name: str) -> None:
         """A folder that every user may look into, who can reach it. Raises StateError."""
         try:
@@ -333,10 +334,10 @@ class Entry:
             self._unlink(STATE_FILE)
             # Another folder in this place is of a `create` that has replaced ours, and not empty.
             if not self.is_removed():
-                posix.rmdir(self._place)
+                posix.rmdir(self.place)
         except OSError as error:
             if not self.is_removed():
-                raise StateError(f"remove {self._place}: {reason(error)}") from None
+                raise StateError(f"remove {self.place}: {reason(error)}") from None
 
     def _names(self) -> list[str]:
         """The names in the folder. A `create` that has failed for lack of descriptors has none to look into it."""
@@ -362,9 +363,7 @@ class Entry:
             pass
 
     def _way_out(self) -> str:
-        from pyoci.state import others
-
-        return others.way_out(self.dirfd, self.id, NAMES)
+        return str(_cold().way_out(self.dirfd, self.id, NAMES))
 
 
 def _place_while_made(root: str, container_id: str) -> str:
@@ -393,8 +392,8 @@ def _is_entry(item: posix.DirEntry[str]) -> bool:
     return item.is_dir(follow_symlinks=False)
 
 
-def _hint(error: OSError) -> str:
-    """For an ordinary user without a session, whose states would be beside root's."""
-    if error.errno != errno.EACCES or posix.geteuid() == 0:
-        return ""
-    return "; an ordinary user has states in $XDG_RUNTIME_DIR/pyoci, or where --root DIR says"
+def _cold() -> ModuleType:
+    """The module with words that only errors need."""
+    from pyoci.state import others
+
+    return others

@@ -29,7 +29,7 @@ class Watch:
     def check(self) -> None:
         """Raises ContainerNotFound for an ID that there is not."""
         for container_id in self._ids:
-            self._store.open(container_id).close()
+            self._store.look(container_id).close()
 
     def rows(self) -> list[Row]:
         samples = {}
@@ -43,7 +43,7 @@ class Watch:
         return rows
 
     def _sample(self, container_id: str) -> Sample:
-        with self._store.open(container_id) as entry:
+        with self._store.look(container_id) as entry:
             state = entry.read()
             current = statuses.status(entry, state)
         now = time.monotonic()

@@ -20,7 +20,7 @@ GROUND = {"record", "jsontext", "number_list"}
 TABLE = {
     "errors": set(),
     "build": set(),
-    "log": {"errors"} | GROUND,
+    "log": {"errors", "kernel"} | GROUND,
     "record": {"_record"},  # its constructor, in C
     "number_list": set(),
     "jsontext": {"errors", "plainjson"},

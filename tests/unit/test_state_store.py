@@ -12,8 +12,9 @@ import pytest
 from helpers import fake_init
 
 from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateError, SyscallError
+from pyoci.host import mounts
 from pyoci.state import others
-from pyoci.state.store import CONFIG_FILE, NEXT_CONFIG_FILE, STATE_FILE, Entry, Store, check_id
+from pyoci.state.store import STATE_FILE, Entry, Store, check_id
 
 
 @pytest.fixture
@@ -232,7 +233,7 @@ def test_failed_write_keeps_the_old_state(entry: Entry, monkeypatch: pytest.Monk
 
 def test_a_rename_that_fails_names_the_file(entry: Entry) -> None:
     with pytest.raises(StateError, match=rf"^write {entry.path}/config\.json: no such file"):
-        entry.rename(NEXT_CONFIG_FILE, CONFIG_FILE)
+        mounts.replace_config(entry)
 
 
 def test_missing_state_says_how_to_clean_up(entry: Entry) -> None:
