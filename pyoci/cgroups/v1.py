@@ -222,10 +222,12 @@ class LegacyCgroup:
         self._kill(signal, nested=True)
 
     def thaw_killed(self) -> None:
-        if self.is_frozen():
+        held = self.is_frozen()
+        if held:
             self.freeze(False)
+            held = self.is_frozen()  # by a parent
         group = self.group_of("freezer")
-        if group is not None and group.has_frozen_below():
+        if group is not None and (held or group.has_frozen_below()):
             # all of them, so that none is left that would freeze others again
             self._kill(files.SIGKILL, nested=True)
 

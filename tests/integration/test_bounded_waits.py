@@ -127,8 +127,34 @@ def test_a_running_container_below_a_cgroup_that_others_freeze(runtime: Runtime,
         assert time.monotonic() - begun < SOON
         assert (result.status != 0) == bool(refusal), result.stderr
         assert refusal in result.stderr
-        container.delete("--force")  # v1 lets nobody die that it holds, so killing alone does not suffice there
+        if command.endswith("KILL"):  # v1 lets nobody die that it holds: they are moved out, to die
+            assert container.wait() == -signal.SIGKILL
+            until(lambda: container.status == "stopped", "nothing of it is left")
+            container.delete()
+            return
+        container.delete("--force")
         assert container.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("own_pid_namespace", [True, False], ids=["own", "the host's"])
+def test_all_of_a_container_below_a_frozen_cgroup_dies_when_killed(
+    runtime: Runtime, bundle: Bundle, own_pid_namespace: bool
+) -> None:
+    parent = f"{bundle.cgroups_path}-frozen"
+    bundle.linux["cgroupsPath"] = f"{parent}/container"
+    if not own_pid_namespace:
+        bundle.no_namespace("pid")
+    bundle.sh("(while :; do sleep 1; done) & while :; do sleep 1; done")
+    container = runtime.start(bundle)
+    place = cgroup_files.place("cgroup" if cgroup.is_v2() else "freezer", bundle.cgroups_path)
+    procs = place / "cgroup.procs"
+    until(lambda: len(procs.read_text().split()) > 1, "it forks")
+    with frozen(parent), in_time():
+        container.kill("KILL")
+        container.wait()
+        reap()
+        until(lambda: not procs.read_text().split(), "they are dead")
+        container.delete()
 
 
 def test_exec_in_a_container_that_is_paused_meanwhile(runtime: Runtime, bundle: Bundle) -> None:
