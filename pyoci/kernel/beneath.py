@@ -62,6 +62,15 @@ class Root:
                 return None
             raise
 
+    def find_unlinked(self, path: str) -> int | None:
+        """Like `find`, where no link leads to it: it lies at `path` then, as the kernel has it."""
+        try:
+            return openat2(self.fd, path.lstrip("/") or ".", _O_PATH, _IN_ROOT | uapi.RESOLVE_NO_SYMLINKS)
+        except SyscallError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return None
+            raise
+
     def find_for(self, path: str, purpose: str) -> int | None:
         """Like `find`; the words of a SyscallError say what the path was wanted for."""
         try:

@@ -124,14 +124,11 @@ def attach_bind(entry: Mount, tree: int, context: Context, what: str) -> bool:
     if stat.S_ISLNK(kind) and entry.source_link == "copy":
         _copy_link(entry, tree, context.root)
         return False
-    target = _target(entry, stat.S_ISDIR(kind), context.root)
+    target, name = _target(entry, stat.S_ISDIR(kind), context)
     try:
-        # of a directory `make_directory` has made sure
-        if (entry.target_nofollow or not stat.S_ISDIR(kind)) and (
-            stat.S_ISDIR(kind) != stat.S_ISDIR(posix.fstat(target).st_mode)
-        ):
+        if stat.S_ISDIR(kind) != stat.S_ISDIR(posix.fstat(target).st_mode):
             raise SyscallError(errno.ENOTDIR, what)
-        places.check(entry, tree, context.places.name(target), what)
+        places.check(entry, tree, name, what)
         source_flags = posix.fstatvfs(tree).f_flag if context.user_namespace else None
         if entry.attributes_set or entry.attributes_clear:
             _set_attributes(entry, tree, source_flags, what)
@@ -155,9 +152,9 @@ def attach_bind(entry: Mount, tree: int, context: Context, what: str) -> bool:
 
 def attach_filesystem(entry: Mount, context: Context, what: str, ready: int = -1) -> int:
     """Make a new file system at its destination, or attach one that is `ready`; a descriptor of its root."""
-    target, mode = _directory(entry, context.root, what)
+    target, mode, name = _directory(entry, context, what)
     try:
-        places.check(entry, -1, context.places.name(target), what)
+        places.check(entry, -1, name, what)
         data = entry.data
         if entry.mode_of_target and mode is not None:
             # as with runc; over none it is the kernel's, 1777
@@ -206,27 +203,37 @@ def _make(entry: Mount, index: int, inherited: Inherited, context: Context, what
     return -1
 
 
-def _target(entry: Mount, directory: bool, root: Root) -> int:
+def _target(entry: Mount, directory: bool, context: Context) -> tuple[int, str]:
+    """Where a bind mount goes, and the name of that place (`Places.name`)."""
+    root, path = context.root, entry.destination
     if entry.target_nofollow:
-        fd = root.open_entry(entry.destination)
-        if fd is not None:
-            return fd
-    return root.make_directory(entry.destination) if directory else root.make_file(entry.destination)
-
-
-def _directory(entry: Mount, root: Root, what: str) -> tuple[int, int | None]:
-    """Where a new file system goes, and its permissions if it was there already. It is looked up once."""
-    if entry.fstype in _ON_REAL_DIRECTORIES:
-        fd = root.open_entry(entry.destination)
+        fd = root.open_entry(path)
     else:
-        fd = root.find(entry.destination)
+        fd = root.find_unlinked(path)
+        if fd is not None:
+            return fd, path
     if fd is None:
-        return root.make_directory(entry.destination), None
+        fd = root.make_directory(path) if directory else root.make_file(path)
+    return fd, context.places.name(fd)
+
+
+def _directory(entry: Mount, context: Context, what: str) -> tuple[int, int | None, str]:
+    """Where a new file system goes, its permissions if it was there already, and its name. It is looked up once."""
+    root, path = context.root, entry.destination
+    on_real_directory = entry.fstype in _ON_REAL_DIRECTORIES
+    fd = root.find_unlinked(path)
+    name = path
+    if fd is None:
+        fd = root.open_entry(path) if on_real_directory else root.find(path)
+        if fd is None:
+            fd = root.make_directory(path)
+            return fd, None, context.places.name(fd)
+        name = context.places.name(fd)
     mode = posix.fstat(fd).st_mode
     if stat.S_ISDIR(mode):
-        return fd, stat.S_IMODE(mode)
+        return fd, stat.S_IMODE(mode), name
     posix.close(fd)
-    if entry.fstype in _ON_REAL_DIRECTORIES:
+    if on_real_directory:
         raise UnsupportedError(f"{what}: it must be a directory in the rootfs, not a link or a file")
     raise SyscallError(errno.ENOTDIR, what)
 
