@@ -6,6 +6,7 @@ import itertools
 import json
 import shutil
 import statistics
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ CONCURRENT = 300
 PYTHON = "python3 -I -S"  # the bare interpreter, measured once a round
 _ENDS = 25  # containers at each end of the row that are compared
 _HELD = 10  # containers whose memory is measured together
+_SETTLED = 0.2  # seconds: `create` has ended before its init gives back what it does not need to wait
 _WARM_UP = 2  # rounds that do not count
 
 # Name on the command line: rounds unless told otherwise, and what is done.
@@ -210,6 +212,7 @@ class Bench:
                 self._delete(runtime, name)
 
     def _set_held(self, state: str, runtime: Runtime, programs: list[int]) -> None:
+        time.sleep(_SETTLED)
         held = [pid for pid in machine.descendants() if pid not in programs]
         kib = sum(map(machine.proportional_memory, held))
         self.samples.set(f"held per {state} container, KiB PSS", runtime.name, round(kib / _HELD))
