@@ -65,7 +65,8 @@ class Bundle:
         unpacked = image.Image.open(layout, reference, platform)
         target = values.source(path, "path")
         try:
-            os.mkdir(target, 0o755)
+            # A set-user-ID program of the image is none for the other users of this machine (CVE-2021-41091).
+            os.mkdir(target, 0o700)
         except FileExistsError:
             raise PyociError(f"unpack into {target}: it exists; the bundle needs a new folder") from None
         except OSError as error:

@@ -15,6 +15,7 @@ from pyoci.errors import ConfigError, PyociError, SyscallError, UnsupportedError
 from pyoci.kernel import beneath
 from pyoci.library import layer_bytes, layers, values
 from pyoci.library.config import Config
+from pyoci.library.program import warn
 
 _DOCUMENT_MAX = 8 << 20
 _PASSWD_MAX = 1 << 20
@@ -32,6 +33,11 @@ _ANNOTATIONS = {
     "author": "author",
     "created": "created",
 }
+
+
+# What the runtime does as annotations say (spec/rules/advice.py, plan/criu.py, cgroups/systemd_annotations.py): whoever
+# writes an image gives no orders, such as to keep the groups of the process that calls us.
+_ORDERS = ("run.oci.", "org.systemd.property.", "org.criu.")
 
 
 class Image:
@@ -75,7 +81,7 @@ class Image:
         target = values.source(rootfs, "rootfs")
         if not os.path.isdir(target):
             raise SyscallError(errno.ENOTDIR if os.path.lexists(target) else errno.ENOENT, f"unpack into {target}")
-        digests = list((self.config.get("rootfs") or {}).get("diff_ids") or ())
+        digests = _texts(_part(self.config, "rootfs", dict), "diff_ids")
         entries = _member(self.manifest, "layers", list, "manifest")
         if len(digests) != len(entries):
             raise ConfigError(f"image: has {len(entries)} layers and {len(digests)} diff_ids")
@@ -90,15 +96,15 @@ class Image:
 
         `rootfs` is where it was unpacked, whose passwd names the user. Raises ConfigError.
         """
-        process = self.config.get("config") or {}
-        args = [*(process.get("Entrypoint") or ()), *(process.get("Cmd") or ())]
+        process = _part(self.config, "config", dict)
+        args = [*_texts(process, "Entrypoint"), *_texts(process, "Cmd")]
         changed = config.with_args(*args) if args else config
-        if env := dict(entry.partition("=")[::2] for entry in process.get("Env") or ()):
+        if env := dict(entry.partition("=")[::2] for entry in _texts(process, "Env")):
             changed = changed.with_env(env)
-        if process.get("WorkingDir"):
-            changed = changed.with_cwd(process["WorkingDir"])
-        if process.get("User"):
-            uid, gid, groups = user_of(process["User"], rootfs)
+        if cwd := _part(process, "WorkingDir", str):
+            changed = changed.with_cwd(cwd)
+        if user := _part(process, "User", str):
+            uid, gid, groups = user_of(user, rootfs)
             changed = changed.with_user((uid, gid), groups)
         return changed.with_annotations(self._annotations(process))
 
@@ -109,9 +115,14 @@ class Image:
         }
         if process.get("StopSignal"):
             annotations[f"{prefix}.stopSignal"] = str(process["StopSignal"])
-        if process.get("ExposedPorts"):
-            annotations[f"{prefix}.exposedPorts"] = ",".join(process["ExposedPorts"])
-        return {**annotations, **{str(name): str(value) for name, value in (process.get("Labels") or {}).items()}}
+        if ports := _part(process, "ExposedPorts", dict):
+            annotations[f"{prefix}.exposedPorts"] = ",".join(ports)
+        labels = _part(process, "Labels", dict)
+        orders = sorted(name for name in labels if name.startswith(_ORDERS))
+        if orders:
+            words = ", ".join(orders)[:200]
+            warn(f"image: its labels {words} are not taken: only the caller gives such annotations")
+        return {**annotations, **{name: str(value) for name, value in labels.items() if name not in orders}}
 
 
 def user_of(text: str, rootfs: str | os.PathLike[str]) -> tuple[int, int, Sequence[int]]:
@@ -176,7 +187,7 @@ def _select(
     entries = [entry for entry in _member(index, "manifests", list, "index") if isinstance(entry, dict)]
     every = _names(entries)
     if reference is not None:
-        entries = [entry for entry in entries if (entry.get("annotations") or {}).get(_NAME) == reference]
+        entries = [entry for entry in entries if _reference(entry) == reference]
     entries = [entry for entry in entries if _media_type(entry) in (*_INDEXES, *_MANIFESTS)]
     fitting = [entry for entry in entries if _fits(entry.get("platform"), platform)]
     if not fitting:
@@ -194,7 +205,7 @@ def _select(
 
 def _names(entries: Sequence[Mapping[str, Any]]) -> str:
     """Of an index: the references that images have in it."""
-    names = {str((entry.get("annotations") or {}).get(_NAME, "(no name)")) for entry in entries}
+    names = {_reference(entry) or "(no name)" for entry in entries}
     return ", ".join(sorted(names))[:500]
 
 
@@ -267,11 +278,35 @@ def _parse(data: bytes, what: str) -> dict[str, Any]:
     return document
 
 
-def _member(document: Mapping[str, Any], name: str, kind: type[Any], what: str) -> Any:
-    value = document.get(name)
+def _member(document: Any, name: str, kind: type[Any], what: str) -> Any:
+    value = document.get(name) if isinstance(document, dict) else None
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ConfigError(f"image: {name!r} of its {what} is missing, or has the wrong type")
     return value
+
+
+def _part(document: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
+    """A member of the image's config, empty where it has none."""
+    value = document.get(name)
+    if value is None:
+        return kind()
+    if not isinstance(value, kind):
+        raise ConfigError(f"image: {name!r} of its config has the wrong type")
+    return value
+
+
+def _texts(document: Mapping[str, Any], name: str) -> list[str]:
+    texts: list[str] = _part(document, name, list)
+    if not all(isinstance(text, str) for text in texts):
+        raise ConfigError(f"image: {name!r} of its config must have strings only")
+    return texts
+
+
+def _reference(entry: Mapping[str, Any]) -> str | None:
+    """The name of an image in its index."""
+    annotations = entry.get("annotations")
+    name = annotations.get(_NAME) if isinstance(annotations, dict) else None
+    return None if name is None else str(name)
 
 
 def _media_type(descriptor: Any) -> str:

@@ -6,11 +6,12 @@ import gzip
 from importlib import import_module
 from typing import IO, Any, Protocol, cast
 
-from pyoci.errors import PyociError, UnsupportedError
+from pyoci.errors import ConfigError, PyociError, UnsupportedError
 
 MAX_BYTES = 32 << 30
 MAX_FILES = 2_000_000
 CHUNK = 1 << 20
+HEADERS_MAX = 1 << 22  # bytes of one entry of an archive before its content: tarfile keeps them in memory
 
 
 class Reader(Protocol):
@@ -42,10 +43,19 @@ class Plain:
         self._source = source
         self._digest = digest
         self._limits = limits
+        self._headers: int | None = None
+
+    def expect_headers(self, expected: bool) -> None:
+        """Whether what is read from now on is headers: an archive may have any number of them, of any size."""
+        self._headers = HEADERS_MAX if expected else None
 
     def read(self, size: int = CHUNK) -> bytes:
         data = self._source.read(size)
         self._limits.take(len(data))
+        if self._headers is not None:
+            self._headers -= len(data)
+            if self._headers < 0:
+                raise ConfigError(f"image: an entry of a layer has headers of more than {HEADERS_MAX} bytes")
         self._digest.update(data)
         return data
 

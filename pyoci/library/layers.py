@@ -21,6 +21,7 @@ from pyoci.library.layer_bytes import CHUNK, Limits, Plain, Reader, decompressed
 
 _HEADER_MAX = 1 << 18  # of a pax header and a GNU long name, which tarfile keeps in memory
 _PATH_MAX = 4096
+_TIMES_MAX = 1 << 26  # characters of the paths of folders that wait for their times
 _DEPTH_MAX = 200  # folders: what removes them holds a descriptor for each
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
@@ -51,11 +52,15 @@ def unpack(blob: Reader, media_type: str, target: str, diff_id: str, limits: Lim
     try:
         with _refusals_named(diff_id):
             stream = cast(IO[bytes], plain)
+            plain.expect_headers(True)
             with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member, errorlevel=2) as archive:
                 layer = _Layer(root, limits, devices=devices)
                 while (member := archive.next()) is not None:
+                    plain.expect_headers(False)
                     layer.add(archive, member)
                     cast(Any, archive).members.clear()  # it would keep all headers in memory
+                    plain.expect_headers(True)
+                plain.expect_headers(False)
                 layer.finish()
             plain.drain()
     finally:
@@ -68,6 +73,8 @@ def unpack(blob: Reader, media_type: str, target: str, diff_id: str, limits: Lim
 def _refusals_named(diff_id: str) -> Iterator[None]:
     try:
         yield
+    except RecursionError:  # of tarfile's: header upon header, and no entry
+        raise ConfigError(f"image: layer {diff_id} cannot be read: too many headers before one entry") from None
     except (tarfile.TarError, EOFError, zlib.error, ValueError, UnicodeError, OverflowError) as error:
         raise ConfigError(f"image: layer {diff_id} cannot be read: {str(error)[:200]}") from None
     except OSError as error:
@@ -84,10 +91,20 @@ class _Member(tarfile.TarInfo):
             raise tarfile.ReadError("a size below zero")
         if self.type in _HEADERS and self.size > _HEADER_MAX:
             raise tarfile.ReadError(f"a header of {self.size} bytes")
+        if self.type == tarfile.XGLTYPE:
+            _count_global(archive, self.size)
         member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]  # the stubs leave it out
         if member.size < 0:
             raise tarfile.ReadError("a size below zero")
         return member
+
+
+def _count_global(archive: tarfile.TarFile, size: int) -> None:
+    """Those for all later entries stay in memory, and are copied for each of these."""
+    total = getattr(archive, "global_bytes", 0) + size
+    if total > _HEADER_MAX:
+        raise tarfile.ReadError(f"headers for all entries of {total} bytes")
+    archive.global_bytes = total  # type: ignore[attr-defined]
 
 
 class _Layer:
@@ -101,6 +118,7 @@ class _Layer:
         self._base = os.readlink(f"/proc/self/fd/{root}").count("/")
         self._own: set[int] = set()  # inodes of this layer, which its whiteouts do not remove
         self._times: dict[str, int] = {}
+        self._times_size = 0
 
     def add(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         self._limits.take_file()
@@ -123,7 +141,8 @@ class _Layer:
 
     def finish(self) -> None:
         """A folder's time is that of its last change: it is set once all is in it."""
-        for path, mtime in self._times.items():
+        times, self._times, self._times_size = self._times, {}, 0
+        for path, mtime in times.items():
             fd = self._root.find(path)
             if fd is not None:
                 try:
@@ -155,6 +174,9 @@ class _Layer:
         if member.isdir():
             fd = self._make_folder(parent, name)
             self._times[path] = int(member.mtime * 1e9)
+            self._times_size += len(path)
+            if self._times_size > _TIMES_MAX:
+                self.finish()
             self._dress(fd, member)
             return
         self._remove(parent, name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import gzip
 import hashlib
 import io
@@ -16,9 +18,12 @@ from typing import Any
 import pytest
 
 from pyoci import Bundle, Config, ConfigError, Image, PyociError, SyscallError, UnsupportedError
+from pyoci.cgroups.systemd_annotations import PREFIX
 from pyoci.library import layers
 from pyoci.library.image import user_of
 from pyoci.library.layer_bytes import Limits
+from pyoci.plan.criu import CONFIG_ANNOTATION
+from pyoci.spec.rules.advice import APPLIED
 
 TAR = "application/vnd.oci.image.layer.v1.tar"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -315,6 +320,39 @@ def test_broken_layers(unpack: Callable[..., Path], data: bytes) -> None:
         unpack(data)
 
 
+GLOBAL = tarfile.TarInfo.create_pax_global_header
+
+
+def sparse_with_a_long_map() -> bytes:
+    member = bytearray(header("sparse", 0, tarfile.GNUTYPE_SPARSE))
+    member[482] = 1  # more of the map follows
+    member[148:156] = b" " * 8
+    member[148:156] = b"%06o\0 " % sum(member)
+    part = b"00000000001\0" * 42 + b"\1" + b"\0" * 7
+    return bytes(member) + part * 10_000 + part[:504] + b"\0" * 8
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        GLOBAL({"a": "b"}) * 3000 + tar(file("a")),
+        b"".join(GLOBAL({f"k{number}": "v" * 100_000}) + header(f"d{number}", 0, b"5") for number in range(20)),
+        sparse_with_a_long_map(),
+    ],
+    ids=["one after the other", "for all entries", "sparse"],
+)
+def test_headers_that_tarfile_keeps_are_bounded(unpack: Callable[..., Path], data: bytes) -> None:
+    with pytest.raises(ConfigError, match="headers"):
+        unpack(data + bytes(1024))
+
+
+def test_times_of_many_folders(layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "_TIMES_MAX", 20)
+    layout.image(tar(*(folder(f"folder{number}", mtime=1000 + number) for number in range(10))))
+    root = Path(Bundle.from_image(layout.write(), tmp_path / "bundle").rootfs)
+    assert [int((root / f"folder{number}").stat().st_mtime) for number in range(10)] == [*range(1000, 1010)]
+
+
 def test_links_do_not_lead_deeper_than_can_be_removed(layout: Layout, tmp_path: Path) -> None:
     steps = []
     for number in range(20):
@@ -459,6 +497,72 @@ def test_a_bundle_of_an_image(layout: Layout, tmp_path: Path) -> None:
     }
     with pytest.raises(PyociError, match="needs a new folder"):
         Bundle.from_image(layout.path, tmp_path / "bundle")
+
+
+def test_no_other_user_gets_into_an_unpacked_image(layout: Layout, tmp_path: Path) -> None:
+    layout.image(tar(file("su", b"", mode=0o4755)))
+    bundle = Bundle.from_image(layout.write(), tmp_path / "bundle")
+    assert stat.S_IMODE(os.stat(bundle).st_mode) == 0o700
+
+
+@pytest.mark.parametrize("name", [*APPLIED, CONFIG_ANNOTATION, f"{PREFIX}SuccessAction"])
+def test_a_label_gives_the_runtime_no_orders(layout: Layout, tmp_path: Path, name: str) -> None:
+    layout.image(tar(file("a")), config={"Labels": {name: "1", "who": "me"}})
+    bundle = Bundle.from_image(layout.write(), tmp_path / "bundle")
+    annotations = bundle.config.document["annotations"]
+    assert annotations["who"] == "me"
+    assert name not in annotations
+
+
+def places(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [way, *(place for key, item in items for place in places(item, (*way, key)))]
+
+
+OF_IMAGE: dict[str, Any] = {
+    "os": "linux",
+    "architecture": "amd64",
+    "rootfs": {"diff_ids": []},
+    "config": {"Entrypoint": ["/a"], "Cmd": ["b"], "Env": ["A=b"], "WorkingDir": "/", "User": "0", "Labels": {"a": "b"},
+               "ExposedPorts": {"80": {}}, "StopSignal": "TERM"},
+}  # fmt: skip
+OF_MANIFEST: dict[str, Any] = {"schemaVersion": 2, "config": {}, "layers": []}
+
+
+@pytest.mark.parametrize("value", [None, True, 5, 1.5, "x", "", [], [5], {}, {"a": 5}], ids=repr)
+@pytest.mark.parametrize("place", places(OF_IMAGE)[1:], ids=repr)
+def test_a_config_of_another_shape_is_refused_by_its_own_error(
+    layout: Layout, tmp_path: Path, place: tuple[Any, ...], value: object
+) -> None:
+    document = copy.deepcopy(OF_IMAGE)
+    inner: Any = document
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    manifest = {**OF_MANIFEST, "config": layout.document(document, "application/vnd.oci.image.config.v1+json")}
+    layout.manifests.append(layout.document(manifest, MANIFEST))
+    with contextlib.suppress(PyociError):
+        Bundle.from_image(layout.write(), tmp_path / "bundle")
+
+
+@pytest.mark.parametrize("value", [None, True, 5, 1.5, "x", "", [], [5], {}, {"a": 5}], ids=repr)
+@pytest.mark.parametrize("name", ["config", "layers", "annotations", "platform", "layer", "digest", "size"])
+def test_an_index_and_a_manifest_of_another_shape(layout: Layout, tmp_path: Path, name: str, value: object) -> None:
+    entry = layout.image(tar(file("a")), name="x")
+    manifest = json.loads((layout.path / "blobs/sha256" / entry["digest"].partition(":")[2]).read_bytes())
+    if name in ("config", "layers"):
+        manifest[name] = value
+    elif name == "layer":
+        manifest["layers"] = [value]
+    elif name in ("digest", "size"):
+        manifest["layers"][0][name] = value
+    changed = {**entry, **layout.document(manifest, MANIFEST)}
+    if name in ("annotations", "platform"):
+        changed[name] = value
+    layout.manifests = [changed]
+    for reference in ("x", None):
+        with contextlib.suppress(PyociError):
+            Bundle.from_image(layout.write(), tmp_path / f"bundle-{reference}", reference=reference)
 
 
 def test_a_failure_leaves_nothing(layout: Layout, tmp_path: Path) -> None:
