@@ -158,11 +158,7 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
     while True:
         if not poller.poll(_STOP_CHECK):
             process_stat = proc_stat.stat(child.pid)
-            if (
-                process_stat is None
-                or process_stat[0] in proc_stat.DEAD
-                or not proc_stat.is_named(child.pid, "pyoci:exec")
-            ):
+            if process_stat is None or process_stat[0] in proc_stat.DEAD or proc_stat.has_executed(child.pid):
                 return
             if process_stat[0] in proc_stat.STOPPED:
                 stops += 1

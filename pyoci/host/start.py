@@ -112,7 +112,7 @@ def _why_stuck(state: State) -> str | None:
     from pyoci.kernel.call import SYS
 
     process_stat = proc_stat.stat(state.pid)
-    if process_stat is None or process_stat[0] in proc_stat.DEAD or not proc_stat.is_named(state.pid, "pyoci:init"):
+    if process_stat is None or process_stat[0] in proc_stat.DEAD or proc_stat.has_executed(state.pid):
         return None
     words = why_stuck.why(state.pid, status.cgroup(state))
     if not words and proc_stat.is_in(state.pid, SYS["recvmsg"]):

@@ -7,6 +7,7 @@ import posix
 from pyoci.errors import SyscallError
 
 STOPPED = "Tt"  # by a signal, by a tracer: proc_pid_stat(5)
+_PF_FORKNOEXEC = 0x40  # of the field `flags`, linux/sched.h
 DEAD = "XZx"  # dead or a zombie: it has exited, whether or not its parent has noticed
 
 
@@ -16,33 +17,36 @@ def stat(pid: int) -> tuple[str, int] | None:
     A pid alone may be reused; together with the start time it names one process of this boot.
     Raises SyscallError.
     """
+    line = _line(pid)
+    if not line:
+        return None
+    fields = _fields(line)
+    return fields[0].decode(), int(fields[19])  # fields 3 and 22
+
+
+def _line(pid: int) -> bytes:
+    """Empty when there is no such process."""
     try:
         fd = posix.open(f"/proc/{pid}/stat", posix.O_RDONLY | posix.O_CLOEXEC)
         try:
-            line = posix.read(fd, 4096)
+            return posix.read(fd, 4096)
         finally:
             posix.close(fd)
     except (FileNotFoundError, ProcessLookupError):
-        return None
+        return b""
     except OSError as error:
         raise SyscallError(error.errno or 0, f"read /proc/{pid}/stat") from None
-    # The name in parentheses is the process's own choice and may hold spaces and parentheses.
-    fields = line[line.rindex(b")") + 2 :].split()
-    return fields[0].decode(), int(fields[19])  # fields 3 and 22
+
+
+def _fields(line: bytes) -> list[bytes]:
+    """From the third one on: the name before them is the process's own choice and may hold spaces and parentheses."""
+    return line[line.rindex(b")") + 2 :].split()
 
 
 def exit_status(pid: int) -> int:
     """Of a zombie, as waitpid(2) would tell it; 0 when there is none. Raises SyscallError."""
-    try:
-        fd = posix.open(f"/proc/{pid}/stat", posix.O_RDONLY | posix.O_CLOEXEC)
-        try:
-            return int(posix.read(fd, 4096).split()[-1])  # field 52, the last one
-        finally:
-            posix.close(fd)
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    except OSError as error:
-        raise SyscallError(error.errno or 0, f"read /proc/{pid}/stat") from None
+    line = _line(pid)
+    return int(line.split()[-1]) if line else 0  # field 52, the last one
 
 
 def start_time(pid: int) -> int:
@@ -57,9 +61,13 @@ def is_alive(pid: int, start: int) -> bool:
     return entry is not None and entry[1] == start and entry[0] not in DEAD
 
 
-def is_named(pid: int, name: str) -> bool:
-    """Whether the process has this name: prctl(2) gives it, execve(2) takes it away."""
-    return _first_word(pid, "comm") == name
+def has_executed(pid: int) -> bool:
+    """Whether the process has made an execve(2) since it was forked; True when there is none. Raises SyscallError.
+
+    Not its name, nor what it holds: the program may take the name of the runtime, and another process keep the rest.
+    """
+    line = _line(pid)
+    return not line or not int(_fields(line)[6]) & _PF_FORKNOEXEC  # field 9
 
 
 def is_in(pid: int, call: int) -> bool:

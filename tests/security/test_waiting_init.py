@@ -176,8 +176,13 @@ def test_the_sockets_are_kept(runtime: Runtime, pod: Container, created: Contain
         runtime.expect("delete", "--force", created.id)
 
 
-def test_the_socket_of_start_is_kept_while_a_hook_runs(runtime: Runtime, pod: Container, second: Bundle) -> None:
-    """The program has begun, and `start` sees no end of file."""
+@pytest.mark.parametrize("name", ["", "pyoci:init"])
+def test_the_socket_of_start_is_kept_while_a_hook_runs(
+    runtime: Runtime, pod: Container, second: Bundle, name: str
+) -> None:
+    """The program has begun, and `start` sees no end of file. Its name is the program's own choice."""
+    if name:
+        second.process["args"] = ["/bin/sh", "-c", f"printf {name} >/proc/self/comm; while :; do sleep 0.1; done"]
     second.hook("startContainer", "while ! test -e /tmp/taken; do sleep 0.01; done")
     created = runtime.create(second)
 

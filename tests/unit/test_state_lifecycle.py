@@ -607,3 +607,23 @@ def test_kill_by_a_regular_expression(store: Store, init: FakeInit) -> None:
     assert result.returncode == 1
     assert "container not running: 'xx'" in result.stderr, "one that has stopped is told, and the next one follows"
     assert os.waitstatus_to_exitcode(os.waitpid(init.pid, 0)[1]) == -TERM
+
+
+def test_whether_a_process_has_executed_a_program_is_not_told_by_its_name() -> None:
+    forked = os.fork()
+    if forked == 0:
+        time.sleep(60)
+        os._exit(0)
+    executed = subprocess.Popen(
+        ["sh", "-c", "printf pyoci:init >/proc/$$/comm; echo; sleep 60"], stdout=subprocess.PIPE
+    )
+    try:
+        assert executed.stdout is not None
+        executed.stdout.readline()
+        assert Path(f"/proc/{executed.pid}/comm").read_text() == "pyoci:init\n"
+        assert [proc_stat.has_executed(pid) for pid in (forked, executed.pid)] == [False, True]
+    finally:
+        os.kill(forked, KILL)
+        os.waitpid(forked, 0)
+        executed.kill()
+        executed.communicate()
