@@ -19,6 +19,7 @@ DEFAULT = "checkpoint"  # the images of a checkpoint that names no folder
 PARENT = "parent"  # the link that criu makes to the images of the pre-dump before
 _NAMES = (PARENT, criu.DUMP_LOG, criu.DESCRIPTORS_FILE, "stats-dump", "irmap-cache")  # those that do not end in .img
 _YARD = ".criu.cgyard."
+_ACL = "system.posix_acl_access"
 _PARENTS_MAX = 64
 _STEPS_MAX = 256
 _FLAGS = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC
@@ -208,7 +209,7 @@ def check_way(start: int, way: str, what: str) -> None:
             folder = posix.fstat(fd)
             entry = posix.stat(name, dir_fd=fd, follow_symlinks=False)
             is_kept = bool(folder.st_mode & stat.S_ISVTX) and _is_trusted(entry.st_uid)
-            if not _is_trusted(folder.st_uid) or (_others_write(folder) and not is_kept and name != ".."):
+            if not _is_trusted(folder.st_uid) or (_others_write(folder, fd) and not is_kept and name != ".."):
                 raise UnsupportedError(f"{what}: another user may change where {way!r} leads, at {name!r}")
             if not stat.S_ISLNK(entry.st_mode):
                 below = posix.open(name, _FLAGS | posix.O_NOFOLLOW, dir_fd=fd)
@@ -233,20 +234,31 @@ def _is_trusted(uid: int) -> bool:
     return uid in (0, posix.geteuid())
 
 
-def _others_write(facts: posix.stat_result) -> bool:
-    return bool(facts.st_mode & 0o002 or (facts.st_mode & 0o020 and facts.st_gid != 0))
+def _others_write(facts: posix.stat_result, place: int | str) -> bool:
+    """`place`: a descriptor of it, or a path that leads to it."""
+    if facts.st_mode & 0o002:
+        return True
+    # where there is an access control list, the group's bits are the most that any user in it has (acl(5))
+    return bool(facts.st_mode & 0o020) and (facts.st_gid != 0 or _has_list(place))
+
+
+def _has_list(place: int | str) -> bool:
+    try:
+        return bool(posix.getxattr(place, _ACL, follow_symlinks=isinstance(place, int)))
+    except OSError:
+        return False  # ENODATA; EOPNOTSUPP: a file system without them
 
 
 def _check_owner(fd: int, what: str) -> None:
-    _check_facts(posix.fstat(fd), what)
+    _check_facts(posix.fstat(fd), fd, what)
 
 
-def _check_facts(facts: posix.stat_result, what: str) -> None:
+def _check_facts(facts: posix.stat_result, place: int | str, what: str) -> None:
     if not _is_trusted(facts.st_uid):
         raise UnsupportedError(
             f"{what}: it belongs to user {facts.st_uid}, who could change what root restores; chown it to root"
         )
-    if _others_write(facts):
+    if _others_write(facts, place):
         raise UnsupportedError(f"{what}: others may write to it (mode {facts.st_mode & 0o7777:04o}); chmod go-w it")
 
 
@@ -263,7 +275,7 @@ def _check_entries(fd: int, path: str) -> bool:
                 f"image folder {path}: {name!r} is not a plain file; criu would follow it, so it must not be there"
             )
         elif kind == stat.S_IFREG:
-            _check_facts(facts, f"image folder {path}: {name!r}")
+            _check_facts(facts, f"/proc/self/fd/{fd}/{name}", f"image folder {path}: {name!r}")
     return has_parent
 
 

@@ -615,7 +615,7 @@ def test_whether_a_process_has_executed_a_program_is_not_told_by_its_name() -> N
         time.sleep(60)
         os._exit(0)
     executed = subprocess.Popen(
-        ["sh", "-c", "printf pyoci:init >/proc/$$/comm; echo; sleep 60"], stdout=subprocess.PIPE
+        ["sh", "-c", "printf pyoci:init >/proc/$$/comm; echo; read line"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
         assert executed.stdout is not None
