@@ -65,7 +65,7 @@ class Bundle:
         unpacked = image.Image.open(layout, reference, platform)
         target = values.source(path, "path")
         try:
-            # A set-user-ID program of the image is none for the other users of this machine (CVE-2021-41091).
+            # No other user of this machine runs a set-user-ID program of the image (CVE-2021-41091).
             os.mkdir(target, 0o700)
         except FileExistsError:
             raise PyociError(f"unpack into {target}: it exists; the bundle needs a new folder") from None
