@@ -15,6 +15,7 @@ from pyoci.cgroups import hierarchies
 from pyoci.doctor import engines
 from pyoci.doctor.model import Host
 from pyoci.errors import CgroupError, PyociError, reason
+from pyoci.host.file_text import beginning
 from pyoci.kernel import beneath, child, keyring, mount, namespace, pidfd, proc_stat, process, seccomp, signals, uapi
 
 _SUBORDINATE = ("subuid", "subgid")
@@ -47,13 +48,13 @@ def look(state_root: str, version: str) -> Host:
         subordinate={file: _subordinate_ids(f"/etc/{file}", user) for file in _SUBORDINATE},
         tools={tool: shutil.which(tool) is not None for tool in _TOOLS},
         tun=os.path.exists("/dev/net/tun"),
-        sysctls={name: value for name in _SYSCTLS if (value := _read(f"/proc/sys/{name.replace('.', '/')}"))},
+        sysctls={name: value for name in _SYSCTLS if (value := beginning(f"/proc/sys/{name.replace('.', '/')}"))},
         libraries={
             **{name: _loads(name) for name in ("jsonschema", "jeepney", "pyroute2", "prctl", "rich")},
             "libseccomp": _libseccomp(),
             "the standard library": _loads("ctypes", "json", "socket", "tomllib"),
         },
-        lsm=tuple(name for name in _read("/sys/kernel/security/lsm").split(",") if name),
+        lsm=tuple(name for name in beginning("/sys/kernel/security/lsm").split(",") if name),
         seccomp_actions=tuple(name for name, number in uapi.SECCOMP_RET.items() if seccomp.has_action(number)),
         resctrl=_resctrl(),
         criu=_criu(),
@@ -204,7 +205,7 @@ def _try_overlay() -> str:
 
 
 def _in_user_namespace() -> bool:
-    return _read("/proc/self/uid_map").split() != ["0", "0", "4294967295"]
+    return beginning("/proc/self/uid_map").split() != ["0", "0", "4294967295"]
 
 
 def _cgroups() -> tuple[str, tuple[str, ...], str]:
@@ -219,7 +220,7 @@ def _cgroups() -> tuple[str, tuple[str, ...], str]:
         return "", (), "no cgroup file system is mounted"
     if unified:
         place = "/sys/fs/cgroup" + own_groups.get("", "/").rpartition("/")[0]
-        names = _read(f"{place}/cgroup.controllers").split()
+        names = beginning(f"{place}/cgroup.controllers").split()
         # Part of the core of v2, and by BPF.
         return "v2", (*names, "freezer", "devices"), attempt(lambda: _make_group(place))
     names = [name for hierarchy in mounted for name in hierarchy.controllers.split(",")]
@@ -249,7 +250,7 @@ def _user() -> str:
 def _subordinate_ids(file: str, user: str) -> int:
     """How many IDs the user has in /etc/subuid or /etc/subgid: subuid(5)."""
     total = 0
-    for line in _read(file).split("\n"):
+    for line in beginning(file).split("\n"):
         fields = line.split(":")
         if len(fields) == 3 and fields[0] in (user, str(os.geteuid())) and fields[2].isdigit():
             total += int(fields[2])
@@ -276,7 +277,7 @@ def _libseccomp() -> str:
 
 
 def _resctrl() -> str:
-    if "resctrl" not in _read("/proc/filesystems").split():
+    if "resctrl" not in beginning("/proc/filesystems").split():
         return ""
     return "mounted" if os.path.exists("/sys/fs/resctrl/schemata") else "in the kernel, not mounted"
 
@@ -315,15 +316,7 @@ def _package_version() -> str:
     import pyoci
 
     for folder in pyoci.__path__:
-        match = re.search(r'^VERSION = "([^"]+)"', _read(f"{folder}/cli/main.py"), re.MULTILINE)
+        match = re.search(r'^VERSION = "([^"]+)"', beginning(f"{folder}/cli/main.py"), re.MULTILINE)
         if match:
             return match[1]
     return ""
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 20).strip()
-    except OSError:
-        return ""

@@ -15,6 +15,7 @@ import posix
 from pyoci import errors, jsontext, log
 from pyoci.errors import ContainerExists, ExecutableError, PyociError
 from pyoci.host import why_mount, why_program, why_sysctl
+from pyoci.host.file_text import beginning
 from pyoci.host.rootfs_view import View
 from pyoci.host.why_program import Wanted
 from pyoci.kernel.call import encode, shown
@@ -94,7 +95,7 @@ def of_exec(error: PyociError, entry: Entry, state: State, process: Process, *, 
 def of_update(error: PyociError) -> None:
     for place, what, present in (("/cpu/cpus", "CPUs", _CPUS), ("/cpu/mems", "memory nodes", _NODES)):
         if error.place == place:
-            error.lead_on(f"this host has the {what} {file(present) or '0'}")
+            error.lead_on(f"this host has the {what} {beginning(present) or '0'}")
 
 
 def of_mounts(error: PyociError) -> None:
@@ -151,7 +152,7 @@ def _lead_on(error: PyociError, context: Context) -> None:
     if error.errno in (errno.ENOSPC, errno.EAGAIN):
         from pyoci.host import kernel_limits
 
-        reached = kernel_limits.words(text, file)
+        reached = kernel_limits.words(text, beginning)
         if reached:
             error.lead_on(reached)
             return
@@ -230,7 +231,7 @@ def _mount(error: PyociError, context: Context) -> str:
 
 
 def _no_file_system(name: str) -> str:
-    known = [line.split("\t")[-1] for line in file("/proc/filesystems").splitlines()]
+    known = [line.split("\t")[-1] for line in beginning("/proc/filesystems").splitlines()]
     if name in known:
         return ""
     if name in _MODULES:
@@ -240,12 +241,12 @@ def _no_file_system(name: str) -> str:
 
 def _cpus(_: PyociError, context: Context) -> str:
     asked = context.config["linux"]["resources"]["cpu"]["cpus"]
-    return f"/linux/resources/cpu/cpus is {show(asked)}, and this host has the CPUs {file(_CPUS)}"
+    return f"/linux/resources/cpu/cpus is {show(asked)}, and this host has the CPUs {beginning(_CPUS)}"
 
 
 def _nodes(_: PyociError, context: Context) -> str:
     asked = context.config["linux"]["resources"]["cpu"]["mems"]
-    return f"/linux/resources/cpu/mems is {show(asked)}, and this host has the memory nodes {file(_NODES) or '0'}"
+    return f"/linux/resources/cpu/mems is {show(asked)}, and this host has the memory nodes {beginning(_NODES) or '0'}"
 
 
 def _memory(_: PyociError, context: Context) -> str:
@@ -259,7 +260,7 @@ def _rlimit(error: PyociError, _: Context) -> str:
     if error.errno != errno.EPERM:
         return ""
     text = str(error)
-    most = file("/proc/sys/fs/nr_open").strip()
+    most = beginning("/proc/sys/fs/nr_open")
     asked = text.partition(" hard=")[2].split(":")[0]
     if "RLIMIT_NOFILE" in text and most.isdigit() and asked.isdigit() and int(asked) > int(most):
         return f"the kernel allows at most {most}, as /proc/sys/fs/nr_open says: /process/rlimits asks for more"
@@ -292,7 +293,7 @@ def _clock(error: PyociError, _: Context) -> str:
 
 
 def _affinity(_error: PyociError, _: Context) -> str:
-    return f"/process/execCPUAffinity must name CPUs that the container has; this host has the CPUs {file(_CPUS)}"
+    return f"/process/execCPUAffinity must name CPUs that the container has; this host has the CPUs {beginning(_CPUS)}"
 
 
 def _keyring(error: PyociError, _: Context) -> str:
@@ -360,15 +361,3 @@ _JUDGES: dict[str, Judge] = {
     "--pidfd-socket": _pidfd,
     "--no-new-keyring": _keyring,
 }
-
-
-def file(path: str) -> str:
-    """The beginning of a file of the kernel's; empty when there is none."""
-    try:
-        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        return posix.read(fd, 4096).decode("ascii", "replace").strip()
-    finally:
-        posix.close(fd)

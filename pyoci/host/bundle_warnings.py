@@ -7,6 +7,7 @@ import posix
 from pyoci import number_list
 from pyoci.errors import PyociError, reason
 from pyoci.host import advice, why_program, why_sysctl
+from pyoci.host.file_text import beginning
 from pyoci.host.rootfs_view import View
 from pyoci.host.why_program import Wanted
 from pyoci.spec.rules.linux import sysctl_path
@@ -98,7 +99,7 @@ def _memory(config: dict[str, Any]) -> Iterator[str]:
 
 def _file_systems(config: dict[str, Any]) -> Iterator[str]:
     """Also one whose module the kernel would load is not missing: a warning."""
-    known = [line.split("\t")[-1].strip() for line in advice.file("/proc/filesystems").splitlines()]
+    known = [line.split("\t")[-1] for line in beginning("/proc/filesystems").splitlines()]
     for index, mount in enumerate(config.get("mounts") or ()):
         kind = mount.get("type") or ""
         binds = {"bind", "rbind", "remount"} & set(mount.get("options") or ())

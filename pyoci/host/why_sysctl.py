@@ -6,11 +6,10 @@ import errno
 import posix
 
 from pyoci.errors import PyociError
+from pyoci.host.file_text import beginning
 from pyoci.kernel.call import shown
 from pyoci.spec.rules.linux import with_slashes
 from pyoci.spec.words import did_you_mean
-
-_READ = 4096
 
 
 def words(error: PyociError) -> str:
@@ -18,21 +17,8 @@ def words(error: PyociError) -> str:
     name = error.place.removeprefix("/linux/sysctl/")
     if error.errno == errno.ENOENT:
         return unknown(name)
-    value = _value(name)
+    value = beginning(f"/proc/sys/{with_slashes(name)}").replace("\t", " ")
     return f"the host has {shown(value)!r} there: the value must have that form, and be in its range" if value else ""
-
-
-def _value(name: str) -> str:
-    try:
-        fd = posix.open(f"/proc/sys/{with_slashes(name)}", posix.O_RDONLY | posix.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        return posix.read(fd, _READ).decode("ascii", "replace").strip().replace("\t", " ")
-    except OSError:
-        return ""
-    finally:
-        posix.close(fd)
 
 
 def unknown(name: str) -> str:

@@ -14,6 +14,7 @@ import os
 import zlib
 
 from pyoci.errors import PyociError, reason
+from pyoci.host.file_text import beginning
 from pyoci.kernel import namespace, uapi
 from pyoci.throwaway import folder as folders
 from pyoci.throwaway import plan
@@ -92,7 +93,7 @@ def settle(place: str) -> None:
 
 def resolv_conf() -> str:
     """The text for the container's /etc/resolv.conf; empty when the host has no server that it can reach."""
-    return plan.resolv_conf(_read("/etc/resolv.conf"), _read(_SYSTEMD_SERVERS))
+    return plan.resolv_conf(beginning("/etc/resolv.conf"), beginning(_SYSTEMD_SERVERS))
 
 
 def _slot(place: str, name: str, routes: list[tuple[int, int]], here: int) -> int:
@@ -150,7 +151,7 @@ def _translate(place: str, here: int) -> None:
     note = f"{place}/nat-{here}"
     if os.path.exists(note):
         return  # another call's; it was made whole, under the same lock
-    former = _read(_FORWARD).strip()
+    former = beginning(_FORWARD)
     with open(note + ".new", "w") as file:
         file.write(former)
     os.rename(note + ".new", note)
@@ -197,14 +198,6 @@ def _quietly(call: Any, *arguments: str, **keywords: Any) -> None:
 def _inode() -> int:
     """The network namespace of this process, as a number."""
     return os.stat("/proc/self/ns/net").st_ino
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 16)
-    except OSError:
-        return ""
 
 
 def _write(path: str, text: str) -> None:

@@ -8,6 +8,7 @@ import shutil
 
 from pyoci.errors import PyociError, SyscallError
 from pyoci.host import idmap
+from pyoci.host.file_text import beginning
 from pyoci.kernel import child, namespace, uapi
 from pyoci.record import Record
 from pyoci.wire.plan import IdMapping
@@ -100,13 +101,5 @@ def _ranges(uid: int) -> tuple[Subordinate, Subordinate] | None:
         names: tuple[str, ...] = (pwd.getpwuid(uid).pw_name, str(uid))
     except KeyError:
         names = (str(uid),)
-    uids, gids = (subordinate(_read(f"/etc/{name}"), names) for name in ("subuid", "subgid"))
+    uids, gids = (subordinate(beginning(f"/etc/{name}"), names) for name in ("subuid", "subgid"))
     return (uids, gids) if uids is not None and gids is not None else None
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 20)
-    except OSError:
-        return ""

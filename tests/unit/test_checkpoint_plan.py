@@ -5,34 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers import plans
 
 from pyoci.errors import CriuError, UnsupportedError, UsageError
 from pyoci.kernel import uapi
 from pyoci.plan import checkpoint, criu
-from pyoci.plan.build import build
 from pyoci.plan.checkpoint import Found, Wanted
-from pyoci.plan.facts import Facts
 from pyoci.plan.mountinfo import parse
-from pyoci.plan.request import Request
 from pyoci.wire.plan import Plan
 
 KINDS = ("pid", "mount", "network", "ipc", "uts")
-FACTS = Facts(uid=0, gid=0, capabilities=(1 << 41) - 1, apparmor=True, selinux=False)
 ROOT = "20 10 8:1 /images/rootfs / rw - ext4 /dev/sda1 rw"
 PROC = "21 20 0:30 / /proc rw - proc proc rw"
 
 
 def plan_of(**changes: Any) -> Plan:
-    linux = {"namespaces": [{"type": kind} for kind in KINDS], **changes.pop("linux", {})}
-    config = {
-        "ociVersion": "1.0.0",
-        "root": {"path": "rootfs"},
-        "process": {"args": ["sh"], "cwd": "/", "user": {"uid": 0, "gid": 0}, **changes.pop("process", {})},
-        "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
-        "linux": linux,
-        **changes,
-    }
-    return build(config, Request(container_id="c", bundle="/bundle"), FACTS)
+    proc = {"destination": "/proc", "type": "proc", "source": "proc"}
+    return plans.plan_of(KINDS, **{"mounts": [proc], **changes})
 
 
 def found(*lines: str, placed: dict[str, int] | None = None, **more: Any) -> Found:

@@ -260,7 +260,7 @@ def test_attempt_tells_why_it_failed() -> None:
     assert probe.attempt(lambda: None) == ""
     assert probe.attempt(refuse) == "because"
     assert "No such file" in probe.attempt(lambda: os.stat("/no/such/file"))
-    assert probe.attempt(lambda: os._exit(3)) == "the attempt ended with 3"
+    assert probe.attempt(lambda: os._exit(3)) == "the attempt exited with status 3"
 
 
 def test_everything_that_is_judged_is_tried() -> None:

@@ -5,30 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers import plans
 
 from pyoci.criu import swrk
 from pyoci.errors import CriuError, UnsupportedError, UsageError
 from pyoci.plan import mountinfo, mounts, restore
-from pyoci.plan.build import build
-from pyoci.plan.facts import Facts
-from pyoci.plan.request import Request
 from pyoci.plan.restore import Confinement, Found, Process, Wanted
 from pyoci.wire.plan import Plan
 
-FACTS = Facts(uid=0, gid=0, capabilities=(1 << 41) - 1, apparmor=True, selinux=False)
 KINDS = ("pid", "mount", "network", "ipc", "uts", "time", "cgroup")
 
 
 def plan_of(**changes: Any) -> Plan:
-    linux = {"namespaces": [{"type": kind} for kind in KINDS], **changes.pop("linux", {})}
-    config = {
-        "ociVersion": "1.0.0",
-        "root": {"path": "rootfs"},
-        "process": {"args": ["sh"], "cwd": "/", "user": {"uid": 0, "gid": 0}, **changes.pop("process", {})},
-        "linux": linux,
-        **changes,
-    }
-    return build(config, Request(container_id="c", bundle="/bundle"), FACTS)
+    return plans.plan_of(KINDS, **changes)
 
 
 def found(**more: Any) -> Found:

@@ -52,17 +52,6 @@ KILL, TERM, CONT = 9, 15, 18
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "root"))
-
-
-@pytest.fixture
-def entry(store: Store) -> Iterator[Entry]:
-    with fake_init.published(store, "x") as made:
-        yield made
-
-
-@pytest.fixture
 def init(entry: Entry) -> Iterator[FakeInit]:
     """A created container."""
     process = FakeInit(entry)

@@ -26,12 +26,6 @@ NOBODY = 4_194_303  # above any pid_max that a test machine has
 
 
 @pytest.fixture
-def entry(tmp_path: Path) -> Iterator[Entry]:
-    with fake_init.published(Store(str(tmp_path)), "x") as made:
-        yield made
-
-
-@pytest.fixture
 def init(entry: Entry) -> Iterator[FakeInit]:
     process = FakeInit(entry)
     yield process

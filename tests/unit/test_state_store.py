@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import posix
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,6 @@ from pyoci.errors import ContainerExists, ContainerNotFound, InvalidId, StateErr
 from pyoci.host import mounts
 from pyoci.state import others
 from pyoci.state.store import STATE_FILE, Entry, Store, check_id
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "root"))
-
-
-@pytest.fixture
-def entry(store: Store) -> Iterator[Entry]:
-    with fake_init.published(store, "x") as made:
-        yield made
 
 
 @pytest.mark.parametrize("name", ["a", "A_b+c.d-9", "..a", ".hidden", "x" * 255])
