@@ -283,6 +283,23 @@ def test_restored_container_is_a_container(case: Case, scratch: Path) -> None:
     case.runtime.expect("delete", name)
 
 
+@pytest.mark.skipif(
+    len(Path("/proc/swaps").read_text().splitlines()) > 1, reason="a limit is not reached soon: it swaps"
+)
+def test_restore_in_the_foreground_tells_why_the_kernel_killed(case: Case, scratch: Path) -> None:
+    case.bundle.linux["resources"]["memory"] = {"limit": 16 << 20}
+    case.make_images()
+    name = case.runtime.add(case.bundle)
+    words = [word for word in case.restore_words() if word != "--detach"]
+    with open(scratch / "said", "wb") as said:
+        process = case.runtime.popen(*words, name, options=case.options, stderr=said)
+        until(lambda: case.runtime.call("state", name).status == 0 and case.runtime.state(name)["status"] == "running")
+        assert case.runtime.exec(name, "sh", "-c", "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done").status == 137
+        case.runtime.expect("kill", name, "KILL")
+        assert process.wait(TIME_LIMIT) == 137
+    assert "for lack of memory (OOM killer)" in (scratch / "said").read_text()
+
+
 def test_restore_in_the_foreground_ends_with_the_container(case: Case) -> None:
     case.make_images()
     name = case.runtime.add(case.bundle)

@@ -28,7 +28,14 @@ DENY_ALL: dict[str, Any] = {"allow": False, "access": "rwm"}
 
 numbers = st.one_of(st.none(), st.integers(0, 2))
 access = st.sampled_from(["r", "w", "m", "rw", "rm", "wm", "rwm"])
-rules = st.lists(st.tuples(st.booleans(), st.sampled_from(["b", "c"]), numbers, numbers, access), max_size=8)
+single = st.tuples(st.booleans(), st.sampled_from(["b", "c"]), numbers, numbers, access)
+# For all devices of both types: by chance they would never stand beside each other.
+reset = st.tuples(st.booleans(), st.permutations(["b", "c"])).map(
+    lambda drawn: [(drawn[0], kind, None, None, "rwm") for kind in drawn[1]]
+)
+rules = st.lists(st.one_of(single.map(lambda rule: [rule]), reset), max_size=8).map(
+    lambda parts: [rule for part in parts for rule in part]
+)
 requests = st.tuples(st.sampled_from(["b", "c"]), st.integers(0, 2), st.integers(0, 2), access)
 Request = tuple[str, int, int, str]
 
@@ -130,6 +137,14 @@ def test_steps_lead_from_any_list_to_any_other(before: list[Rule], after: list[R
         if has:
             exceptions[key] = "".join(bit for bit in "rwm" if bit in has)
     assert (by_default, exceptions) == (target.by_default, target.exceptions)
+
+
+def test_a_group_whose_default_changes_begins_with_all_or_nothing() -> None:
+    nothing, everything = Allowed(False, {("c", 1, 3): "r"}), Allowed(True, {("b", 8, 0): "w"})
+    assert devices.steps_v1(nothing, everything) == [("devices.allow", "a"), ("devices.deny", "b 8:0 w")]
+    for current in (everything, None):
+        assert devices.steps_v1(current, nothing) == [("devices.deny", "a"), ("devices.allow", "c 1:3 r")]
+    assert devices.steps_v1(everything, everything) == []
 
 
 def test_without_rules_only_the_default_devices_can_be_used() -> None:
