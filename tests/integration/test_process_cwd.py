@@ -57,4 +57,4 @@ def test_a_descriptor_of_the_runtime_is_no_way_out(runtime: Runtime, bundle: Bun
     bundle.process["cwd"] = f"/proc/self/fd/{number}"
     bundle.sh("ls -d /proc/self/cwd/../../../../work 2>/dev/null || echo in")
     result = runtime.run(bundle)
-    assert result.status != 0 or result.stdout.strip() == "in"
+    assert result.status != 0 or (result.stdout.strip() == "in" and not runtime.is_pyoci)

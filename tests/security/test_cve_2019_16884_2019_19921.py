@@ -69,9 +69,9 @@ def test_proc_is_swapped_meanwhile(runtime: Runtime, bundle: Bundle, fake: FakeP
     image = FakeProc(bundle.rootfs / "fake")
     (bundle.rootfs / "swap").symlink_to("/fake")
     with swapping(bundle.rootfs / "proc", bundle.rootfs / "swap"):
-        made = [real_or_refused(runtime, bundle, fake) for _ in range(TRIES)]
+        for _ in range(TRIES):
+            real_or_refused(runtime, bundle, fake)
         image.check()
-    assert any(made) or not all(made)
 
 
 @pytest.mark.parametrize("kind", ["apparmorProfile", "selinuxLabel"])
