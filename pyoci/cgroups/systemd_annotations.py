@@ -185,7 +185,7 @@ class _Reader:
 
     def _array(self, signature: str) -> list[Any]:
         if not self._next("["):
-            raise ValueError("an array begins with [")
+            raise ValueError("an array must begin with [")
         members: list[Any] = []
         while not self._next("]"):
             if members and not self._next(","):
@@ -197,7 +197,7 @@ class _Reader:
         self._space()
         quote = self.text[self.position : self.position + 1]
         if quote not in ("'", '"'):
-            raise ValueError("a string stands in quotes")
+            raise ValueError("a string must be in quotes")
         self.position += 1
         pieces: list[str] = []  # joined at the end: added up one by one they take minutes for half a megabyte
         while (character := self.text[self.position : self.position + 1]) != quote:
@@ -208,9 +208,9 @@ class _Reader:
         self.position += 1
         text = "".join(pieces)
         if text.endswith("\\") or any(_is_forbidden(character) for character in text):
-            raise ValueError("a string of a unit has no control characters, and no backslash at its end")
+            raise ValueError("a string of a unit must not have control characters, nor a backslash at its end")
         if text != text.strip(" \t"):
-            raise ValueError("a string of a unit has no spaces at its ends, which systemd drops when it reloads")
+            raise ValueError("a string of a unit must not have spaces at its ends: systemd drops them when it reloads")
         return text
 
     def _escaped(self) -> str:

@@ -172,9 +172,8 @@ class LegacyCgroup:
             try:
                 files.write_raw("cgroup.procs", text, fd)
             except OSError as error:
-                place = f"{group.path}/{self.leaves[name]}" if self.leaves.get(name) else group.path
                 why = _why_not_in(error, name)
-                raise CgroupError(f"move process {pid} into {place}: {reason(error)}{why}") from None
+                raise CgroupError(f"move process {pid} into {self._entered(name)}: {reason(error)}{why}") from None
             finally:
                 posix.close(fd)
 
@@ -294,10 +293,15 @@ class LegacyCgroup:
             name = group.mount.rpartition("/")[2]
             options = f"none,{controllers}" if controllers.startswith("name=") else controllers
             fstype = "cgroup" if controllers else "cgroup2"
-            place = f"{group.path}/{self.leaves[controllers]}" if self.leaves.get(controllers) else group.path
+            place = self._entered(controllers)
             entries.append(CgroupMount(name=name, host_path=place, fstype=fstype, options=options))
             links += [(part, name) for part in controllers.split(",") if "," in controllers and part != name]
         return CgroupMounts(tmpfs=True, fresh=cgroup_namespace, entries=tuple(entries), links=tuple(links))
+
+    def _entered(self, name: str) -> str:
+        """The folder that processes enter in the hierarchy `name`: the group, or the leaf below it."""
+        leaf = self.leaves.get(name)
+        return f"{self.groups[name].path}/{leaf}" if leaf else self.groups[name].path
 
     def _make(self, name: str) -> None:
         group = self.groups[name]

@@ -187,7 +187,7 @@ def _mount_id(path: str) -> int:
         key, _, value = line.partition(":")
         if key == "mnt_id":
             return int(value)
-    raise CriuError(f"{path} does not tell mnt_id")
+    raise CriuError(f"{path} has no mnt_id")
 
 
 def _namespace_inode(path: str, kind: str) -> int:

@@ -94,7 +94,7 @@ def listen(entry: Entry, state: State) -> Readiness | None:
     try:
         _connect(manager).close()
     except OSError as error:
-        log.warning(f"{_shown(manager)}: {reason(error)}; pyoci reports READY=1 to nobody")
+        log.warning(f"{_shown(manager)}: {reason(error)}; pyoci does not pass READY=1 on")
         return None
     name = f"{READINESS_FOLDER}/{SOCKET}"
     entry.unlink(name)  # of a start that was killed before it could say START

@@ -176,6 +176,6 @@ def check(switches: Wanted) -> None:
     if switches.lazy_pages and switches.page_server is None:
         raise UsageError("option --lazy-pages needs --page-server ADDRESS:PORT, where the pages are fetched from")
     if switches.status_fd >= 0 and not switches.lazy_pages:
-        raise UsageError("option --status-fd is of use with --lazy-pages only")
+        raise UsageError("option --status-fd needs --lazy-pages")
     if switches.pre_dump and switches.lazy_pages:
         raise UsageError("options --pre-dump and --lazy-pages exclude each other")

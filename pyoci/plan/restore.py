@@ -106,7 +106,7 @@ def streams(text: Any) -> list[str]:
     processes get, so they may contain a number only.
     """
     if not isinstance(text, list) or len(text) > 3 or not all(isinstance(name, str) for name in text):
-        raise CriuError(f"{criu.DESCRIPTORS_FILE} of the image: not an array of three texts")
+        raise CriuError(f"{criu.DESCRIPTORS_FILE} of the image: must be an array of three strings")
     return [name if _is_stream(name) else "" for name in text]
 
 

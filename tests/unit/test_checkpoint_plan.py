@@ -109,8 +109,8 @@ def test_lazy_pages_wait_at_an_address() -> None:
             {"lazy_pages": True},
             "option --lazy-pages needs --page-server ADDRESS:PORT, where the pages are fetched from",
         ),
-        ({"status_fd": 0}, "option --status-fd is of use with --lazy-pages only"),
-        ({"status_fd": 3}, "option --status-fd is of use with --lazy-pages only"),
+        ({"status_fd": 0}, "option --status-fd needs --lazy-pages"),
+        ({"status_fd": 3}, "option --status-fd needs --lazy-pages"),
         (
             {"pre_dump": True, "lazy_pages": True, "page_server": ("a", 1)},
             "options --pre-dump and --lazy-pages exclude each other",

@@ -200,19 +200,19 @@ def test_a_number_is_named_so(number: str) -> None:
 def test_a_string_adds_no_line_to_the_file_of_the_unit(name: str, array: bool, end: str) -> None:
     """At the next daemon-reload systemd would find `SuccessAction=poweroff-force` there."""
     text = f"'x{end}SuccessAction=poweroff-force'"
-    with pytest.raises(CgroupError, match="no control characters"):
+    with pytest.raises(CgroupError, match="must not have control characters"):
         properties({f"{PREFIX}{name}": f"['y', {text}]" if array else text})
 
 
 def test_a_string_takes_no_line_away_from_the_file_of_the_unit() -> None:
     """A line that ends with a backslash goes on in the next one, which may be a limit."""
-    with pytest.raises(CgroupError, match="no backslash at its end"):
+    with pytest.raises(CgroupError, match="nor a backslash at its end"):
         properties({f"{PREFIX}Description": r"'x\\'"})
 
 
 @pytest.mark.parametrize("text", ["' x'", "'x '", "'x\t'", "' '", "['x', 'y ']", r"'x\u0020'"])
 def test_a_string_has_no_spaces_that_a_reload_of_systemd_drops(text: str) -> None:
-    with pytest.raises(CgroupError, match="no spaces at its ends"):
+    with pytest.raises(CgroupError, match="must not have spaces at its ends"):
         properties({f"{PREFIX}Description": text})
 
 
