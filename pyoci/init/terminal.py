@@ -41,12 +41,8 @@ def _open_master(root: Root) -> int:
     try:
         if mount.magic(folder) != uapi.DEVPTS_SUPER_MAGIC:
             raise UnsupportedError("open a terminal: /dev/pts is not a devpts; mount one there in config.json")
-        return openat2(
-            folder,
-            "ptmx",
-            posix.O_RDWR | posix.O_NOCTTY,
-            uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_XDEV | uapi.RESOLVE_NO_SYMLINKS,
-        )
+        # a devpts has no links, and what is mounted on its ptmx is not its own
+        return openat2(folder, "ptmx", posix.O_RDWR | posix.O_NOCTTY, uapi.RESOLVE_NO_XDEV)
     finally:
         posix.close(folder)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,23 @@ def test_too_few_descriptors_leave_nothing(runtime: Runtime, bundle: Bundle, cou
     assert runtime.call("state", name).status != 0
     assert not (runtime.root / name).exists()
     assert not cgroup_files.every(bundle.cgroups_path)
+
+
+@pytest.mark.beyond_runc("asks what pyoci's init holds")
+@pytest.mark.parametrize("joined", [False, True], ids=["new", "joined"])
+def test_an_init_that_sets_itself_up_holds_nothing_of_the_runtime(
+    runtime: Runtime, bundle: Bundle, scratch: Path, namespace_holder: Callable[..., int], joined: bool
+) -> None:
+    """No log, no record, no cgroup: a link of procfs to one of them would lead to the host (CVE-2024-21626)."""
+    if joined:
+        bundle.namespace("uts", f"/proc/{namespace_holder('uts')}/ns/uts")
+    bundle.no_namespace("pid")
+    bundle.hook("createContainer", f"ls -l /proc/$PPID/fd > {scratch}/held")
+    with open(scratch / "callers", "w") as of_the_caller:
+        fd = os.dup2(of_the_caller.fileno(), 150, inheritable=True)
+        runtime.create(bundle, options=["--log", str(scratch / "log"), "--debug"], pass_fds=(fd,))
+        os.close(fd)
+    held = (scratch / "held").read_text()
+    assert "/proc" in held or "socket:" in held
+    for place in (runtime.root, scratch / "log", scratch / "callers", "/sys/fs/cgroup", "uts:"):
+        assert f"-> {place}" not in held, held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -183,3 +184,27 @@ def test_private_does_not_hear_of_the_host_in_a_bind_mount(runtime: Runtime, bun
     container = runtime.create(bundle)
     sandbox.mount("-t", "tmpfs", "tmpfs", volume / "sub")
     assert "/mnt/sub" not in container.mounts()
+
+
+# In a namespace of its own, whose mounts are all shared: a runtime with a bug must not unmount the machine's.
+SHARED = """
+mount --make-rshared / && mount -t tmpfs outer "$1" && mkdir "$1/inner" && mount -t tmpfs inner "$1/inner"
+cut -d" " -f5 /proc/self/mountinfo > "$2"; shift 2
+"$@"; status=$?
+cut -d" " -f5 /proc/self/mountinfo; exit $status
+"""
+
+
+@pytest.mark.parametrize("how", ["private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable", None])
+def test_the_old_root_goes_unheard(runtime: Runtime, bundle: Bundle, scratch: Path, how: str | None) -> None:
+    if how:
+        bundle.linux["rootfsPropagation"] = how
+    bundle.process["args"] = ["/bin/true"]
+    (scratch / "outer").mkdir()
+    command = runtime.arguments("run", "--bundle", str(bundle.path), runtime.add(bundle))
+    places = (str(scratch / "outer"), str(scratch / "before"))
+    words = ("unshare", "--mount", "--propagation", "private", "sh", "-c", SHARED, "sh", *places, *command)
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.split("\n")) == sorted((scratch / "before").read_text().split("\n"))
+    assert places[0] + "/inner" in done.stdout

@@ -78,6 +78,22 @@ def test_ptmx_of_the_image(
     outside.check()
 
 
+@pytest.mark.parametrize("kind", ["the host's ptmx", "a terminal", "a file"])
+def test_ptmx_is_a_mount(runtime: Runtime, bundle: Bundle, console: ConsoleSocket, scratch: Path, kind: str) -> None:
+    """A volume over the file of the devpts: the terminal would be one of the host's."""
+    with_devpts(bundle)
+    source = Path("/dev/pts/ptmx") if kind == "the host's ptmx" else scratch / "file"
+    source.touch()
+    if kind == "a terminal":
+        source = Path("/dev/tty")
+    bundle.bind(source, "/dev/pts/ptmx")
+    said = runtime.fails(
+        "create", "--bundle", str(bundle.path), "--console-socket", str(console.path), runtime.add(bundle)
+    )
+    # that what was opened is no terminal's master would be no proof
+    assert "invalid cross-device link (EXDEV)" in said or not runtime.is_pyoci
+
+
 @pytest.mark.parametrize("target", ["outside", "climbing", "/etc/victim", "/proc/version", "/new"])
 def test_console_is_a_link(
     runtime: Runtime, bundle: Bundle, console: ConsoleSocket, outside: Outside, target: str

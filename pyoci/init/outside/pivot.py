@@ -47,9 +47,8 @@ def _pivot_root() -> None:
     old = posix.open("/", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     try:
         mount.pivot_root_here()
-        # The old root lies on top of the new one now. Private: its going must not be heard on the host.
+        # The old root lies on top of the new one now. Its going is not heard on the host: rootfs.stop_propagation.
         posix.fchdir(old)
-        mount.setattr(old, propagation=uapi.MS_PRIVATE, recursive=True)
         mount.detach_here()
     finally:
         posix.close(old)
