@@ -9,10 +9,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from helpers import cgroup, cgroup_files
+from helpers import cgroup, cgroup_files, late_signal
 from helpers.bundle import Bundle
 from helpers.checkpoint import Case
 from helpers.fake_criu import FakeCriu
@@ -369,6 +370,27 @@ def test_killed_restore_leaves_only_what_delete_removes(case: Case, point: str) 
     reap()
     assert case.runtime.call("state", name).status != 0
     assert not [group for group in cgroup.named(MARK) if group.name != MARK]
+
+
+@pytest.mark.skipif(not late_signal.IS_POSSIBLE, reason="knows the registers of x86_64")
+@pytest.mark.parametrize("command", ["checkpoint", "restore"])
+def test_a_signal_right_before_the_wait_for_criu_ends_it(case: Case, command: str) -> None:
+    """Python calls its handler after the call in which it waits for an answer."""
+    if command == "restore":
+        case.make_images()
+        name = case.runtime.add(case.bundle)
+        words = [*case.restore_words(), name]
+    else:
+        name = case.start().id
+        words = [*case.words(), name]
+    case.criu.does(**{"restore" if command == "restore" else "dump": "hang"})
+    process = case.runtime.popen(*words, options=case.options, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    until(lambda: case.criu.reached, "criu is at work")
+    time.sleep(0.3)
+    late_signal.send_before_the_call(process.pid, signal.SIGTERM)
+    said = process.communicate(timeout=20)[1].decode()  # criu itself waits for 30 s
+    assert "interrupted by SIGTERM" in said
+    assert process.returncode == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("where", ["images", "work"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -11,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers import late_signal
 from helpers.bundle import Bundle
 from helpers.hostile import USUAL, check, error_of, inside, libc
-from helpers.runtime import TIME_LIMIT, Container, Runtime, until
+from helpers.runtime import TIME_LIMIT, Container, Runtime, sleeps, until
 from helpers.sandbox import MARK
 
 INSIDE = "/run/notify/notify.sock"
@@ -396,3 +398,21 @@ def test_a_service_of_systemd(runtime: Runtime, bundle: Bundle, service: Service
     until(lambda: service.show("ActiveState") == "active", "the service is active")
     assert (int(service.show("MainPID")) == pid) == detach
     assert service.show("ActiveState") == "active"
+
+
+@pytest.mark.skipif(not late_signal.IS_POSSIBLE, reason="knows the registers of x86_64")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_right_before_the_wait_ends_it(
+    runtime: Runtime, bundle: Bundle, manager: Manager, number: signal.Signals
+) -> None:
+    """Python calls its handler after the call in which `start` waits for a program that never is ready."""
+    bundle.sleeps()
+    created = runtime.create(bundle, env=manager.env)
+    null = subprocess.DEVNULL
+    words = runtime.arguments("start", created.id)
+    process = subprocess.Popen(words, env=manager.env, stdin=null, stdout=null, stderr=null)
+    running(runtime, created.id)
+    until(lambda: sleeps(process.pid), "it waits")
+    time.sleep(0.5)
+    late_signal.send_before_the_call(process.pid, number)
+    assert process.wait(TIME_LIMIT / 4) in (-number, 128 + number)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers import late_signal
 from helpers.bundle import Bundle
 from helpers.filtered import before_linux_6_18
 from helpers.leaks import children
@@ -210,7 +211,7 @@ def tools(scratch: Path) -> Callable[[str], tuple[str, ...]]:
 
 @pytest.mark.beyond_runc("asks how pyoci waits")
 @pytest.mark.parametrize("birth", ["directly", "by another process"])
-@pytest.mark.parametrize("how", ["hangs", "fails", "is killed"])
+@pytest.mark.parametrize("how", ["hangs", "hangs, signalled late", "fails", "is killed"])
 def test_a_tool_of_id_maps(
     runtime: Runtime, bundle: Bundle, home: Path, tools: Callable[[str], tuple[str, ...]], birth: str, how: str
 ) -> None:
@@ -226,17 +227,19 @@ def test_a_tool_of_id_maps(
     null = subprocess.DEVNULL
     words = ("run", "--bundle", str(bundle.path), name)
     process = subprocess.Popen(
-        [*tools(scripts[how]), *runtime.command, *words],
+        [*tools(scripts[how.partition(",")[0]]), *runtime.command, *words],
         stdin=null,
         stdout=null,
         stderr=subprocess.PIPE,
         env={"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home)},
     )
-    if how == "hangs":
+    hangs = how.startswith("hangs")
+    if hangs:
         until(lambda: "sleep" in map(name_of, descendants(process.pid)), "the tool waits")
-        process.send_signal(signal.SIGTERM)
+        send = late_signal.send_before_the_call if "late" in how else os.kill
+        send(process.pid, signal.SIGTERM)
     said = process.communicate(timeout=TIME_LIMIT)[1].decode()
-    if how == "hangs":
+    if hangs:
         assert process.returncode == 128 + signal.SIGTERM, said
     else:
         ending = "exited with status 7" if how == "fails" else "was killed by SIGSEGV"
