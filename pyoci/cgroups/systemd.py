@@ -169,14 +169,16 @@ class SystemdCgroup:
         former = self._inner.apply_update(planned)
         if not properties:
             return
-        with _manager(self._user) as manager:
-            try:
+        try:
+            with _manager(self._user) as manager:
                 manager.call("SetUnitProperties", "sba(sv)", self._unit, True, properties)
-            except Refused as error:
-                from pyoci.cgroups import writes
+        except BaseException as error:  # no answer, too, and a signal that ends the wait for one
+            from pyoci.cgroups import writes
 
-                writes.write_back(former)
+            writes.write_back(former)
+            if isinstance(error, Refused):
                 raise CgroupError(f"change limits of {self._unit}: systemd: {error}") from None
+            raise
         self._inner.apply_update(planned)
 
     def freeze(self, frozen: bool) -> None:
