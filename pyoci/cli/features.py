@@ -30,6 +30,7 @@ def document(criu: str = "") -> dict[str, Any]:
     from pyoci.kernel.uapi import CAPABILITIES, NAMESPACE_FLAGS
     from pyoci.plan.criu import CONFIG_ANNOTATION
     from pyoci.plan.mounts import OPTIONS as MOUNT_OPTIONS
+    from pyoci.plan.podman import MANAGER
     from pyoci.plan.process import MEMORY_FLAGS, MEMORY_MODES
     from pyoci.spec._generated_schema import CONFIG
     from pyoci.spec.rules.advice import APPLIED
@@ -54,7 +55,7 @@ def document(criu: str = "") -> dict[str, Any]:
             "netDevices": {"enabled": True},
         },
         "annotations": {**_annotations(), **_checkpoint(criu)},
-        "potentiallyUnsafeConfigAnnotations": sorted([*APPLIED, CONFIG_ANNOTATION, PREFIX]),
+        "potentiallyUnsafeConfigAnnotations": sorted([*APPLIED, CONFIG_ANNOTATION, MANAGER, PREFIX]),
     }
 
 

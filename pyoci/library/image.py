@@ -37,7 +37,7 @@ _ANNOTATIONS = {
 
 # What the runtime does as annotations say (spec/rules/advice.py, plan/criu.py, cgroups/systemd_annotations.py): whoever
 # writes an image gives no orders, such as to keep the groups of the process that calls us.
-_ORDERS = ("run.oci.", "org.systemd.property.", "org.criu.")
+_ORDERS = ("run.oci.", "org.systemd.property.", "org.criu.", "io.container.manager")
 
 
 class Image:

@@ -9,13 +9,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+MANAGER = "io.container.manager"
+
 
 def resources(limits: dict[str, Any] | None, annotations: dict[str, str]) -> dict[str, Any] | None:
     """`linux.resources`, with -1 for a limit of 0 in a container that podman has made."""
-    if (
-        annotations.get("io.container.manager") != "libpod"
-        or not limits
-        or (limits.get("pids") or {}).get("limit") != 0
-    ):
+    if annotations.get(MANAGER) != "libpod" or not limits or (limits.get("pids") or {}).get("limit") != 0:
         return limits
     return {**limits, "pids": {"limit": -1}}

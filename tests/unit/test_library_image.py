@@ -23,6 +23,7 @@ from pyoci.library import layers
 from pyoci.library.image import user_of
 from pyoci.library.layer_bytes import Limits
 from pyoci.plan.criu import CONFIG_ANNOTATION
+from pyoci.plan.podman import MANAGER
 from pyoci.spec.rules.advice import APPLIED
 
 TAR = "application/vnd.oci.image.layer.v1.tar"
@@ -505,7 +506,7 @@ def test_no_other_user_gets_into_an_unpacked_image(layout: Layout, tmp_path: Pat
     assert stat.S_IMODE(os.stat(bundle).st_mode) == 0o700
 
 
-@pytest.mark.parametrize("name", [*APPLIED, CONFIG_ANNOTATION, f"{PREFIX}SuccessAction"])
+@pytest.mark.parametrize("name", [*APPLIED, CONFIG_ANNOTATION, MANAGER, f"{PREFIX}SuccessAction"])
 def test_a_label_gives_the_runtime_no_orders(layout: Layout, tmp_path: Path, name: str) -> None:
     layout.image(tar(file("a")), config={"Labels": {name: "1", "who": "me"}})
     bundle = Bundle.from_image(layout.write(), tmp_path / "bundle")

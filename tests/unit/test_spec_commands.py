@@ -280,7 +280,7 @@ def test_features_are_those_of_the_specification() -> None:
 def test_features_name_every_annotation_that_changes_what_is_done() -> None:
     package = Path(features.__file__).parent.parent
     sources = "".join(file.read_text() for file in package.rglob("*.py") if file.parent.name in ("plan", "cgroups"))
-    read = set(re.findall(r'"((?:run\.oci|org\.criu|org\.systemd)\.[a-z_.0-9-]+)"', sources))
+    read = set(re.findall(r'"((?:run\.oci|org\.criu|org\.systemd|io\.container)\.[a-z_.0-9-]+)"', sources))
     assert read == set(document()["potentiallyUnsafeConfigAnnotations"])
 
 
