@@ -262,6 +262,10 @@ def _delegate(plan: Plan, state: State, pid: int, owner: tuple[int, int] | None)
 def _open_in_turn(plan: Plan, index: str, child: spawn.Child, opened: Inherited) -> int:
     from pyoci.host import source_in_turn
 
+    number = next((number for number in opened.asked if str(number) == index), None)
+    if number is None:
+        raise ContainerError(f"container side asked for the source of mount {index[:20]!r}, whose turn it is not")
+    opened.asked = tuple(other for other in opened.asked if other != number)
     return source_in_turn.open_for(plan, index, child.pid, opened.proc_fd)
 
 

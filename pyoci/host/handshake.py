@@ -66,11 +66,16 @@ def until_ready(
 
     `open_source` opens the source of the mount with that index. An init that is born unseen takes the place of the
     child that has prepared it.
+
+    Nothing is answered that the plan does not ask for, and nothing twice: a tracer in a PID namespace that was there
+    before may have a copy of init's end (pidfd_getfd(2)), and would have sources of volumes opened for itself.
     """
     end = messages.PID if plan.namespaces.birth == UNSEEN else messages.READY
+    awaited = _awaited(plan)
     while True:
         phase("wait for init")
-        kind, text, fd = child.channel.expect(messages.SOURCE, messages.HOOKS, messages.TERMINAL, messages.SECCOMP, end)
+        kind, text, fd = child.channel.expect(messages.SOURCE, *awaited, end)
+        awaited.discard(kind)
         if kind == messages.READY:
             return
         if kind == messages.PID:
@@ -87,6 +92,21 @@ def until_ready(
             on_terminal(fd, text)
         else:
             _hand_over_listener(plan.process, fd, child.pid, state_document)
+
+
+def _awaited(plan: Plan) -> set[str]:
+    """What init asks for on its way, besides sources."""
+    kinds = set()
+    if plan.hooks.get("prestart") or plan.hooks.get("createRuntime"):
+        kinds.add(messages.HOOKS)
+    if plan.process is not None and plan.process.terminal:
+        kinds.add(messages.TERMINAL)
+    return kinds | _of_filter(plan.process)
+
+
+def _of_filter(process: Process | None) -> set[str]:
+    has_listener = process is not None and process.seccomp is not None and process.seccomp.uses_notify
+    return {messages.SECCOMP} if has_listener else set()
 
 
 def _run_hooks(hooks: dict[str, list[dict[str, Any]]], state_document: dict[str, Any]) -> None:
@@ -153,6 +173,7 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
     from pyoci.host import why_stuck
 
     stops = stuck = 0
+    awaited = _of_filter(process)
     poller = select.poll()
     poller.register(child.channel.fd, select.POLLIN)
     while True:
@@ -170,7 +191,8 @@ def until_executed(process: Process, child: Child, state_document: dict[str, Any
             if stuck > _STUCK_MAX:
                 raise ContainerError(words)
             continue
-        kind, _, fd = child.channel.expect(messages.SECCOMP, "")
+        kind, _, fd = child.channel.expect(*awaited, "")
         if not kind:
             return
+        awaited.clear()
         _hand_over_listener(process, fd, child.pid, state_document)

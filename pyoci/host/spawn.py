@@ -229,7 +229,7 @@ def enter(
         if not waits_for_thaw:
             _watch(host, pid, group)
         posix.close(pidfd)
-        kind, text, fd = host.expect(messages.TERMINAL, messages.PID)
+        kind, text, fd = host.expect(*((messages.TERMINAL,) if plan.process.terminal else ()), messages.PID)
         if kind == messages.TERMINAL:
             on_terminal(fd, text)
             _, text, _ = host.expect(messages.PID)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import array
+import contextlib
+import copy
 import os
 import socket
 import subprocess
@@ -17,12 +19,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyoci.errors import ContainerError, HookError, PyociError
-from pyoci.host import handshake, send_fd, source_in_turn, spawn, start
+from pyoci.host import create, handshake, send_fd, source_in_turn, spawn, start
 from pyoci.init import waiting
 from pyoci.kernel import proc_stat
 from pyoci.state import status
 from pyoci.state.store import START_SOCKET, Store
 from pyoci.wire import messages
+from pyoci.wire.inherited import Inherited
 from pyoci.wire.plan import Namespaces, Plan, Rootfs
 
 KINDS = [getattr(messages, name) for name in "PID MAP GO HOOKS TERMINAL SECCOMP READY ERROR START".split()]
@@ -109,6 +112,45 @@ def test_a_hostile_init(packets: list[tuple[bytes, int]]) -> None:
         send(theirs, packets)
         theirs.shutdown(socket.SHUT_WR)
         clean(lambda: handshake.until_ready(PLAN, child, {"bundle": "/"}, lambda fd, _name: os.close(fd), no_source))
+
+
+def answers(plan: Plan, packets: list[tuple[bytes, int]]) -> str:
+    """What a copy of init's end gets in answer, until the host has had enough."""
+    ours, theirs = ends()
+    child = spawn.Child(pid=4_000_000, pidfd=-1, channel=ours)
+    opened = Inherited(proc_fd=-1, sources={}, namespaces=[], asked=(1,))
+    given = ""
+    with no_descriptor_left(ours, theirs):
+        send(theirs, packets)
+        theirs.shutdown(socket.SHUT_WR)
+        with pytest.raises(ContainerError):
+            handshake.until_ready(
+                plan,
+                child,
+                {"bundle": "/"},
+                lambda fd, _name: os.close(fd),
+                lambda index: create._open_in_turn(plan, index, child, opened),
+            )
+        with contextlib.suppress(OSError):
+            while True:
+                packet, fds, _, _ = socket.recv_fds(theirs, 100, 5)
+                given += packet.decode()
+                for fd in fds:
+                    os.close(fd)
+    return given.strip()
+
+
+def test_nothing_is_answered_that_nobody_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tracer that has copied the end of an init: a source is a volume, with all rights."""
+    monkeypatch.setattr(source_in_turn, "open_for", lambda *_: os.open("/", os.O_PATH))
+    monkeypatch.setattr(handshake, "_run_hooks", lambda *_: None)
+    hooks = copy.copy(PLAN)
+    hooks.hooks = {"prestart": [{}]}
+    assert answers(PLAN, [(b"SOURCE 0", 0)]) == ""
+    assert answers(PLAN, [(b"SOURCE 1", 0), (b"SOURCE 1", 0)]) == "TREE"
+    assert answers(PLAN, [(b"HOOKS ", 0)]) == ""
+    assert answers(hooks, [(b"HOOKS ", 0), (b"HOOKS ", 0)]) == "GO"
+    assert answers(PLAN, [(b"TERMINAL x", 1)]) == ""
 
 
 @fuzz.budget(200)
