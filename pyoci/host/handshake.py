@@ -95,7 +95,7 @@ def until_ready(
 
 
 def _awaited(plan: Plan) -> set[str]:
-    """What init asks for on its way, besides sources."""
+    """The messages that init sends on its way, besides those about sources."""
     kinds = set()
     if plan.hooks.get("prestart") or plan.hooks.get("createRuntime"):
         kinds.add(messages.HOOKS)
