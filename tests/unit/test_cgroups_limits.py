@@ -154,8 +154,16 @@ def test_what_a_hybrid_layout_has_in_its_cgroup2(hugetlb: bool) -> None:
 def test_systemd_gets_a_whole_quota_on_v1(
     cpu: dict[str, int], in_force: dict[str, str], in_second: int, period: int
 ) -> None:
-    planned = limits.of_update({"cpu": cpu}, {}, unified=False)
-    assert systemd_units.properties(planned.batches, False, in_force) == [
+    planned = limits.of_update({"cpu": cpu, "pids": {"limit": 5}}, {}, unified=False)
+    assert sorted(systemd_units.properties(planned.batches, False, in_force)) == [
         ("CPUQuotaPerSecUSec", ("t", in_second)),
         ("CPUQuotaPeriodUSec", ("t", period)),
+        ("TasksMax", ("t", 5)),
     ]
+
+
+def test_systemd_gets_no_amount_that_it_does_not_know() -> None:
+    """The file takes a unit, or another alphabet's digits are refused by it: either is not systemd's to read."""
+    for value in ("16M", "١"):
+        assert systemd_units._amount("MemoryHigh", value) == []
+    assert systemd_units._amount("IOWeight", "default 7") == [("IOWeight", ("t", 7))]

@@ -167,6 +167,8 @@ def test_less_confined_by_apparmor(label: str, allowed: Confinement) -> None:
 @pytest.mark.parametrize(
     ("label", "why"),
     [
+        ("", "no AppArmor profile confines it"),
+        ("unconfined", "no AppArmor profile confines it"),
         ("mine (enforce)", ""),
         ("mine//child (enforce)", ""),
         ("mine2 (enforce)", "its AppArmor profile is 'mine2', not 'mine'; --lsm-profile names another one"),
