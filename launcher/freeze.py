@@ -37,7 +37,8 @@ COLD = (
     # of few containers, or of errors
     "pyoci.cgroups.resctrl", "pyoci.cli.mistakes", "pyoci.host.advice", "pyoci.host.file_text",
     "pyoci.host.net_devices", "pyoci.host.rootfs_view", "pyoci.host.seccomp_warnings", "pyoci.host.why_mount",
-    "pyoci.host.why_program", "pyoci.kernel.foreign_link", "pyoci.plainjson", "pyoci.plan.idmap_option", "pyoci.trace",
+    "pyoci.host.why_program", "pyoci.host.why_user_namespace", "pyoci.kernel.foreign_link", "pyoci.plainjson",
+    "pyoci.plan.idmap_option", "pyoci.trace",
 )  # fmt: skip
 
 # It stands for no module: those that follow it in the table are cold (boot.load_all).

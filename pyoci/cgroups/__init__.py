@@ -200,7 +200,8 @@ def is_unified() -> bool:
     try:
         fd = posix.open(ROOT, posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
     except OSError as error:
-        raise CgroupError(f"open {ROOT}: {reason(error)}; mount a cgroup file system there") from None
+        hint = "; mount a cgroup file system there" if isinstance(error, FileNotFoundError) else ""
+        raise CgroupError(f"open {ROOT}: {reason(error)}{hint}") from None
     try:
         return magic(fd) == uapi.CGROUP2_SUPER_MAGIC
     finally:

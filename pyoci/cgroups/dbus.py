@@ -135,7 +135,8 @@ def _connect(user: bool) -> tuple[socket.socket, str]:
         except OSError as error:
             connection.close()
             why += f"; {path}: {reason(error)}"
-    raise CgroupError(f"connect to systemd{why}; is this system run by systemd?")
+    session = "; the systemd of a user has them in $XDG_RUNTIME_DIR, in a session" if user else ""
+    raise CgroupError(f"connect to systemd{why}; is this system run by systemd?{session}")
 
 
 def _authenticate(connection: socket.socket, path: str) -> None:

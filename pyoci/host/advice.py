@@ -14,7 +14,7 @@ import posix
 
 from pyoci import errors, jsontext, log
 from pyoci.errors import ContainerExists, ExecutableError, PyociError
-from pyoci.host import why_mount, why_program, why_sysctl
+from pyoci.host import why_mount, why_program, why_sysctl, why_user_namespace
 from pyoci.host.file_text import beginning
 from pyoci.host.rootfs_view import View
 from pyoci.host.why_program import Wanted
@@ -222,11 +222,15 @@ def _mount(error: PyociError, context: Context) -> str:
     if error.errno == errno.ENOTBLK:
         return f"losetup --find --show {shown(source)} makes a device of a file" if source else ""
     if entry.get("type") == "bind" or {"bind", "rbind"} & {*(entry.get("options") or ())}:
+        if error.errno == errno.EPERM:
+            return why_user_namespace.of_bind(entry, context.config)
         if error.errno != errno.ENOTDIR:
             return ""
         path = source if source.startswith("/") else f"{context.bundle}/{source}"
         view = View(context.rootfs, context.bundle, [*entries[: int(number)]])  # as it was when the mount was tried
         return why_mount.unlike(path, entry["destination"], view)
+    if error.errno == errno.EPERM:
+        return why_user_namespace.of_mount(entry, context.config)
     return why_mount.refused_option(str(error), entry, context.config)
 
 
@@ -271,8 +275,14 @@ def _takes(capability: str, number: int = errno.EPERM) -> Judge:
     return lambda error, _: f"it takes {capability}, which the caller lacks" if error.errno == number else ""
 
 
-def _loopback(error: PyociError, context: Context) -> str:
-    return _takes("CAP_NET_ADMIN")(error, context) if "loopback" in str(error) else ""
+def _namespaces(error: PyociError, context: Context) -> str:
+    if "loopback" in str(error):
+        return _takes("CAP_NET_ADMIN")(error, context)
+    return why_user_namespace.of_join(str(error), context.config) if error.errno == errno.EPERM else ""
+
+
+def _user(error: PyociError, context: Context) -> str:
+    return why_user_namespace.of_user(error.errno, context.config)
 
 
 def _scheduler(error: PyociError, _: Context) -> str:
@@ -348,7 +358,8 @@ _JUDGES: dict[str, Judge] = {
     "/process/rlimits": _rlimit,
     "/process/oomScoreAdj": _takes("CAP_SYS_RESOURCE", errno.EACCES),
     "/process/capabilities/bounding": _takes("CAP_SETPCAP"),
-    "/linux/namespaces": _loopback,
+    "/linux/namespaces": _namespaces,
+    "/process/user": _user,
     "/process/scheduler": _scheduler,
     "/process/ioPriority": _takes("CAP_SYS_NICE"),
     "/process/execCPUAffinity": _affinity,

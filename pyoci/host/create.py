@@ -309,9 +309,18 @@ def _abandon(child: spawn.Child, group: Cgroup) -> None:
     except UnsupportedError:
         pass  # there is no cgroup
     except CgroupError as error:
-        log.warning(str(error))
+        _warn(error)
     spawn.destroy(child)
     _destroy_group(group)
+
+
+def _warn(error: CgroupError) -> None:
+    """Of undoing, unless it is the reason of the failure itself: a systemd that does not answer is asked again."""
+    cause = error.__context__
+    while cause is not None and str(cause) != str(error):
+        cause = cause.__context__
+    if cause is None:
+        log.warning(str(error))
 
 
 def _destroy_group(group: Cgroup) -> None:
@@ -319,7 +328,7 @@ def _destroy_group(group: Cgroup) -> None:
     try:
         group.destroy(cgroups.NOBODY)
     except CgroupError as error:
-        log.warning(str(error))
+        _warn(error)
 
 
 def _remove_resctrl(state: State) -> None:

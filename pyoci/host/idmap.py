@@ -9,6 +9,9 @@ from pyoci.kernel import namespace, pidfd, process, procfs, signals, uapi
 from pyoci.kernel.call import shown
 from pyoci.wire.plan import IdMapping, UserNamespace
 
+# The last three are NixOS's and Guix's, where the others are empty.
+_FOLDERS = ("/usr/bin", "/usr/local/bin", "/bin", "/run/wrappers/bin", "/run/privileged/bin", "/run/setuid-programs")
+
 
 def write_maps(pid: int, user: UserNamespace, proc_fd: int) -> None:
     """Give the new user namespace of `pid` its mappings. Groups first: newuidmap may end our privilege."""
@@ -51,29 +54,46 @@ def _run(tool: str, pid: int, mappings: list[IdMapping]) -> None:
     arguments = [tool, str(pid)]
     for entry in mappings:
         arguments += [str(entry.container_id), str(entry.host_id), str(entry.size)]
-    for directory in ("/usr/bin", "/usr/local/bin", "/bin"):
-        if posix.access(f"{directory}/{tool}", posix.X_OK):
-            break
-    else:
+    path = next((f"{folder}/{tool}" for folder in _FOLDERS if posix.access(f"{folder}/{tool}", posix.X_OK)), "")
+    if not path:
         raise PyociError(f"map ids {shown(as_text(mappings).strip())!r}: {tool} is not installed (package uidmap)")
     child = -1
+    reader, writer = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
     try:
         with signals.Delayed():
             # without the mask, which Delayed has changed, and without what Python ignores
             environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+            actions = [(posix.POSIX_SPAWN_DUP2, writer, 2)]
             child = posix.posix_spawn(
-                f"{directory}/{tool}", arguments, environment, setsigmask=(), setsigdef=signals.BY_PYTHON
+                path, arguments, environment, file_actions=actions, setsigmask=(), setsigdef=signals.BY_PYTHON
             )
         pidfd.until_exit(child)
         _, status = posix.waitpid(child, 0)
+        words = _words_of(reader)
     except BaseException:  # it asks a directory service that does not answer, and a signal has asked us to end
         if child > 0:
             posix.kill(child, signals.KILL)  # setuid, but its real user is ours
             posix.waitpid(child, 0)
         raise
+    finally:
+        posix.close(reader)
+        posix.close(writer)
     if status:
         ending = signals.ending(posix.waitstatus_to_exitcode(status))
-        raise PyociError(f"{shown(' '.join(arguments))} {ending}; /etc/subuid and /etc/subgid say what it allows")
+        kind = tool[3:6]
+        raise PyociError(
+            f"{shown(' '.join(arguments))} {ending}{words}; /etc/sub{kind} says what it allows to user "
+            f"{posix.geteuid()}, and /linux/{kind}Mappings what is asked for"
+        )
+
+
+def _words_of(reader: int) -> str:
+    """The words of the tool on standard error, as a part of our own message: an engine reads the log alone."""
+    try:
+        text = posix.read(reader, 400).decode("utf-8", "replace")
+    except BlockingIOError:
+        return ""
+    return f" ({shown(' '.join(text.split()))})" if text.strip() else ""
 
 
 def namespace_of(user: UserNamespace, proc_fd: int) -> int:

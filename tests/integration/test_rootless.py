@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import late_signal
@@ -243,7 +245,7 @@ def test_a_tool_of_id_maps(
         assert process.returncode == 128 + signal.SIGTERM, said
     else:
         ending = "exited with status 7" if how == "fails" else "was killed by SIGSEGV"
-        assert f"{ending}; /etc/subuid and /etc/subgid say what it allows" in said
+        assert f"{ending}; /etc/subgid says what it allows to user {USER}" in said
     assert not list(home.glob(f"*/*{name}*"))
     until(lambda: {*children()} <= before, "no process is left")
 
@@ -261,3 +263,124 @@ def name_of(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
+
+
+def mount(**entry: Any) -> Callable[[Bundle], None]:
+    return lambda bundle: bundle.config["mounts"].append({"destination": "/mnt", **entry})
+
+
+def without(kind: str, then: Callable[[Bundle], None]) -> Callable[[Bundle], None]:
+    def change(bundle: Bundle) -> None:
+        bundle.no_namespace(kind)
+        then(bundle)
+
+    return change
+
+
+@contextlib.contextmanager
+def holder() -> Iterator[int]:
+    """A process of USER in a user namespace and a network namespace of its own."""
+    command = ["unshare", "--user", "--map-root-user", "--net", "--fork", "--kill-child", "sleep", "300"]
+    process = subprocess.Popen(command, user=USER, group=USER, extra_groups=[])
+    try:
+        yield until(lambda: descendants(process.pid), "unshare forks")[0]
+    finally:
+        kill_process(process)
+
+
+REFUSED: dict[str, tuple[Callable[[Bundle], None], str]] = {
+    "ids of a mount": (
+        mount(type="bind", source="/usr", options=["bind", "idmap"]),
+        "to map the ids of a mount takes CAP_SYS_ADMIN over its file system",
+    ),
+    "a procfs": (
+        without("pid", lambda _: None),
+        "in a user namespace proc takes a namespace of type pid",
+    ),
+    "a queue": (
+        without("ipc", mount(type="mqueue", source="mqueue")),
+        "in a user namespace mqueue takes a namespace of type ipc",
+    ),
+    "a file system": (
+        mount(type="debugfs", source="debugfs"),
+        "the kernel lets no user namespace mount debugfs",
+    ),
+}
+
+
+@pytest.mark.beyond_runc("the words are pyoci's")
+@pytest.mark.parametrize("kind", REFUSED)
+def test_says_why(runtime: Runtime, bundle: Bundle, home: Path, kind: str) -> None:
+    change, words = REFUSED[kind]
+    change(bundle)
+    bundle.write()
+    said = call(runtime, home, "run", "--bundle", str(bundle.path), runtime.new_id()).stderr
+    assert said.count(words) == 1, said
+
+
+@pytest.mark.beyond_runc("the words are pyoci's")
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ({"uid": 1000, "gid": 0}, "has only the ids that are mapped: the uid_map and gid_map of /proc/"),
+        ({"uid": 0, "gid": 0, "additionalGids": [0]}, "supplementary groups need setgroups(2)"),
+    ],
+)
+def test_a_user_of_a_namespace_that_is_joined(
+    runtime: Runtime,
+    bundle: Bundle,
+    home: Path,
+    user: dict[str, Any],
+    words: str,
+) -> None:
+    with holder() as pid:
+        bundle.namespace("user", f"/proc/{pid}/ns/user")
+        del bundle.linux["uidMappings"], bundle.linux["gidMappings"]
+        bundle.process["user"] = user
+        bundle.write()
+        said = call(runtime, home, "run", "--bundle", str(bundle.path), runtime.new_id()).stderr
+        assert said.count(words) == 1, said
+
+
+@pytest.mark.beyond_runc("the words are pyoci's")
+def test_a_namespace_of_another_user_namespace(runtime: Runtime, bundle: Bundle, home: Path) -> None:
+    with holder() as pid:
+        path = f"/proc/{pid}/ns/net"
+        bundle.namespace("network", path)
+        bundle.write()
+        said = call(runtime, home, "run", "--bundle", str(bundle.path), runtime.new_id()).stderr
+        assert f"{path} belongs to another user namespace" in said
+        assert "join that one, too" in said
+
+
+@pytest.mark.beyond_runc("the words are pyoci's")
+@pytest.mark.parametrize("name", ["uid", "gid"])
+def test_a_tool_of_id_maps_says_why(
+    runtime: Runtime,
+    bundle: Bundle,
+    home: Path,
+    tools: Callable[[str], tuple[str, ...]],
+    name: str,
+) -> None:
+    """Its words are in our message, which an engine finds in the log, and not beside it."""
+    bundle.linux[f"{name}Mappings"] = [{"containerID": 0, "hostID": 100000, "size": 2}]
+    bundle.write()
+    log = home / "log"
+    words = ("run", "--bundle", str(bundle.path), runtime.new_id())
+    done = subprocess.run(
+        [*tools("echo '1 is not allowed' >&2; exit 7"), *runtime.command, "--log", str(log), *words],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home)},
+    )
+    (line,) = done.stderr.splitlines()
+    assert f"exited with status 7 (1 is not allowed); /etc/sub{name} says what it allows to user {USER}" in line
+    assert "1 is not allowed" in log.read_text()
+
+
+@pytest.mark.beyond_runc("the words are pyoci's")
+def test_systemd_that_is_not_there(runtime: Runtime, bundle: Bundle, home: Path) -> None:
+    bundle.write()
+    words = ("--systemd-cgroup", "run", "--bundle", str(bundle.path), runtime.new_id())
+    (line,) = call(runtime, home, *words).stderr.splitlines()
+    assert "connect to systemd" in line and "$XDG_RUNTIME_DIR" in line
