@@ -122,6 +122,7 @@ def _by_python() -> list[tuple[str, Callable[[], object]]]:
         ("chdir", lambda: posix.chdir("")),
         ("fchdir", lambda: posix.fchdir(_CLOSED_FD)),
         ("fcntl", lambda: fcntl.fcntl(_CLOSED_FD, fcntl.F_GETFD)),
+        ("dup2", lambda: posix.dup2(_CLOSED_FD, 0)),
         ("flock", lambda: fcntl.flock(_CLOSED_FD, fcntl.LOCK_UN)),
         ("getdents64", lambda: posix.listdir("/")),
         ("kill", lambda: posix.kill(number, 0)),

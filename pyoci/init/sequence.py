@@ -164,6 +164,8 @@ def _become_program(
         first.append(terminal.control())
         if not unseen:
             _make(first[-1:])
+    else:
+        user.take_null_device(root, inherited.proc_fd, needed=False)
     if not plan.namespaces.has("user"):
         limits.raise_hard_limits(planned)
     rights = confine.prepare(planned, inherited.proc_fd, inherited.seccomp_filter)

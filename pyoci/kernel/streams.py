@@ -17,18 +17,45 @@ _NULL = posix.makedev(1, 3)
 def give(uid: int, *, devices: bool = True) -> None:
     """Let the container's user reopen its own standard streams (/dev/stdout), as runc does.
 
-    The null device is the host's and is never touched, terminals only with `devices`. What the user owns already or
-    cannot be given stays as it is.
+    Devices are the host's and are never touched, except for terminals, and these only with `devices`. What the user
+    owns already or cannot be given stays as it is.
     """
     for fd in (0, 1, 2):
         try:
             status = posix.fstat(fd)
-            if status.st_uid == uid or status.st_rdev == _NULL or (stat.S_ISCHR(status.st_mode) and not devices):
+            if status.st_uid == uid or stat.S_ISBLK(status.st_mode):
+                continue
+            if stat.S_ISCHR(status.st_mode) and not (devices and posix.isatty(fd)):
                 continue
             posix.fchown(fd, uid, -1)
         except OSError as error:
             if error.errno not in (errno.EBADF, errno.EINVAL, errno.EPERM, errno.EROFS):
                 raise
+
+
+def null_devices() -> list[int]:
+    """Those of the standard streams that are a null device."""
+    streams = []
+    for fd in (0, 1, 2):
+        try:
+            status = posix.fstat(fd)
+        except OSError:
+            continue  # closed
+        if is_null(status):
+            streams.append(fd)
+    return streams
+
+
+def is_null(status: posix.stat_result) -> bool:
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == _NULL  # a block device 1:3 is a ramdisk
+
+
+def replace(fd: int, place: int, proc_fd: int) -> None:
+    """Open `place` as the stream `fd` was opened, in its stead. Raises OSError."""
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL) & (posix.O_ACCMODE | posix.O_APPEND | posix.O_NONBLOCK)
+    stream = posix.open(f"self/fd/{place}", flags | posix.O_NOCTTY | posix.O_CLOEXEC, dir_fd=proc_fd)
+    posix.dup2(stream, fd)
+    posix.close(stream)
 
 
 def peer(master: int) -> int:

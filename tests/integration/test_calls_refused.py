@@ -46,7 +46,7 @@ OF_THE_LIBRARIES = set(
 )
 # The others that create, start, exec, run and delete make, as strace(1) sees them: test_every_call_is_in_the_table.
 CALLS = (
-    "bind capget capset chdir clone3 close_range connect execveat faccessat2 fchdir fcntl flock fsconfig fsmount "
+    "bind capget capset chdir clone3 close_range connect dup2 execveat faccessat2 fchdir fcntl flock fsconfig fsmount "
     "fsopen fstatfs getcwd getdents64 getsockopt ioctl keyctl memfd_create mkdir mkdirat mknodat mount_setattr "
     "move_mount open_tree openat2 pidfd_open pipe2 pivot_root poll prctl prlimit64 readlinkat recvfrom recvmsg "
     "rename renameat rmdir rt_sigaction rt_sigprocmask sched_setaffinity seccomp sendmsg setgroups sethostname "

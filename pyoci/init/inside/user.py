@@ -6,7 +6,7 @@ import _stat as stat
 import errno
 import posix
 
-from pyoci.errors import SyscallError
+from pyoci.errors import SyscallError, UnsupportedError
 from pyoci.kernel import procfs, streams
 from pyoci.kernel.beneath import Root
 from pyoci.kernel.call import shown
@@ -17,6 +17,10 @@ from pyoci.wire.plan import Process
 _PLACE = "/process/user"
 _PASSWD_MAX = 1 << 20
 _HOME_MAX = 4095  # PATH_MAX without its NUL
+_NO_NULL = (
+    "reopen /dev/null inside the container, for a standard stream: it is not the null device there: give exec "
+    "other streams, or make it again: mknod -m 666 /dev/null c 1 3"
+)
 _UNCHANGED = (1 << 32) - 1  # -1 to setresuid(2) and setresgid(2) is "leave it": the program would stay root
 
 
@@ -66,6 +70,28 @@ def _read(root: Root, path: str, proc_fd: int) -> bytes:
         return b""
     finally:
         posix.close(place)
+
+
+def take_null_device(root: Root, proc_fd: int, *, needed: bool) -> None:
+    """Standard streams that are the host's null device become the container's own, as with runc.
+
+    A process with a descriptor of the host's can change its mode and owner; root of a container needs no capability.
+    A container may have taken its own away by now (`needed`); where config.json gave it none, the streams stay.
+    """
+    streams_of_host = streams.null_devices()
+    place = root.find("/dev/null") if streams_of_host else None
+    try:
+        if place is not None and streams.is_null(posix.fstat(place)):
+            for fd in streams_of_host:
+                streams.replace(fd, place, proc_fd)
+        elif streams_of_host and needed:
+            raise UnsupportedError(_NO_NULL)
+    except OSError as error:
+        what = f"reopen /dev/null inside the container, for descriptors {streams_of_host}"
+        raise SyscallError(error.errno or 0, what) from None
+    finally:
+        if place is not None:
+            posix.close(place)
 
 
 def become(process: Process, proc_fd: int) -> None:

@@ -11,11 +11,9 @@ import _stat as stat
 import posix
 
 from pyoci.errors import UnsupportedError
-from pyoci.kernel import mount, uapi
+from pyoci.kernel import mount, streams, uapi
 from pyoci.kernel.beneath import Root
 from pyoci.kernel.call import shown
-
-_NULL = posix.makedev(1, 3)
 
 
 def apply(paths: list[str], label: str, root: Root) -> None:
@@ -52,13 +50,9 @@ def _open_null(root: Root) -> int:
         null: int | None = posix.open("/dev/null", posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC)
     except FileNotFoundError:
         null = root.find("/dev/null")  # a host without it: the container has one by default
-    if null is None or not _is_null(posix.fstat(null)):
+    if null is None or not streams.is_null(posix.fstat(null)):
         raise UnsupportedError("mask paths: /dev/null must be the null device, on the host or in the container")
     return null
-
-
-def _is_null(status: posix.stat_result) -> bool:
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev == _NULL  # a block device 1:3 is a ramdisk
 
 
 def _null_device(null: int) -> int:
