@@ -94,3 +94,4 @@ def test_rootless(runtime: Runtime, bundle: Bundle, scratch: Path, own: bool) ->
     found = inside(pid, refusals)
     assert found, "it has no mount of cgroups"
     assert {code for codes in found.values() for code in codes} <= {errno.EROFS, errno.EACCES, errno.EPERM}, found
+    runtime.expect("delete", "--force", name, preexec=become_user)  # root's pyoci leaves it alone
