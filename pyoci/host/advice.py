@@ -57,6 +57,15 @@ _MODULES = (
 )
 # Properties that a message about one of their calls need not name; of a mount, it has the destination.
 _NAMED = ("/process/", "/linux/", "/hostname", "/domainname")
+_OPTIONS_OF_EXEC = {
+    "/process/apparmorProfile": "--apparmor",
+    "/process/capabilities": "--cap",
+    "/process/cwd": "--cwd",
+    "/process/noNewPrivileges": "--no-new-privs",
+    "/process/selinuxLabel": "--process-label",
+    "/process/user": "--user",
+    "/process/user/additionalGids": "--additional-gids",
+}
 MEMORY_OF_INIT = 8 << 20  # what `create` takes at most, measured: tests/integration/test_mistakes.py tries it
 
 
@@ -131,15 +140,18 @@ def _lead(error: PyociError, context: Context) -> None:
         _lead_on(error, context)
     except Exception as trouble:  # noqa: BLE001  # whatever it is: the error itself is what counts
         log.debug(f"what to do about it is not known: {trouble!r}")
-    _name_property(error)
+    _name_property(error, typed=context.wanted is not None and context.wanted.is_typed)
 
 
-def _name_property(error: PyociError) -> None:
-    """The kernel says EINVAL or EPERM of a call, and a person has written a property."""
+def _name_property(error: PyociError, *, typed: bool) -> None:
+    """The kernel says EINVAL or EPERM of a call; a person has written a property, or an option of `exec` (`typed`)."""
     place = error.place
+    option = _OPTIONS_OF_EXEC.get(place, "") if typed else ""
+    if option and option in str(error):
+        return
     is_named = place in str(error) or (place.startswith("/linux/sysctl/") and place[14:] in str(error))
     if place.startswith(_NAMED) and not is_named:
-        error.lead_on(f"{place} asks for it")
+        error.lead_on(f"{place}{option and ' or '}{option} asks for it")
 
 
 def _lead_on(error: PyociError, context: Context) -> None:

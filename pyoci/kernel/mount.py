@@ -97,8 +97,8 @@ def _fsopen(fstype: str) -> int:
     try:
         return syscall(SYS["fsopen"], encode(fstype), uapi.FSOPEN_CLOEXEC)
     except OSError as error:
-        what = f"mount type={shown(fstype)} (is the file system in this kernel?)"
-        raise SyscallError(error.errno or 0, what) from None
+        question = " (is the file system in this kernel?)" if error.errno == errno.ENODEV else ""
+        raise SyscallError(error.errno or 0, f"mount type={shown(fstype)}{question}") from None
 
 
 def open_procfs(pid_namespace: int) -> int | None:

@@ -405,6 +405,14 @@ class TestCommands:
         words = runtime.fails("update", "--cpuset-cpus", value, container.id)
         check(words, (f"write '{value}'", "; this host has the CPUs 0"))
 
+    def test_a_user_of_exec_that_is_not_mapped(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.sleeps()
+        bundle.user_namespace()
+        container = runtime.start(bundle)
+        words = runtime.fails("exec", "--user", "4000000", container.id, "/bin/true")
+        assert words.count("4000000") == 1, words
+        check(words, ("; /process/user or --user asks for it",))
+
     def test_a_mount_where_nothing_can_be_made(self, runtime: Runtime, bundle: Bundle, scratch: Path) -> None:
         bundle.sleeps()
         bundle.config["root"]["readonly"] = True
