@@ -67,7 +67,7 @@ def _become_program(plan: ExecPlan, inherited: Inherited, channel: Channel) -> N
         terminal.connect(terminal.open_console(root, planned, channel, device=False))
         first.append(terminal.control())
     else:
-        user.take_null_device(root, inherited.proc_fd, needed=True)
+        user.take_null_device(root, inherited.proc_fd)
     limits.personality(plan.personality)
     limits.place_memory(plan.memory_policy)
     limits.prioritize_io(planned)

@@ -165,7 +165,7 @@ def _become_program(
         if not unseen:
             _make(first[-1:])
     else:
-        user.take_null_device(root, inherited.proc_fd, needed=False)
+        user.take_null_device(root, inherited.proc_fd)
     if not plan.namespaces.has("user"):
         limits.raise_hard_limits(planned)
     rights = confine.prepare(planned, inherited.proc_fd, inherited.seccomp_filter)

@@ -50,12 +50,26 @@ def is_null(status: posix.stat_result) -> bool:
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == _NULL  # a block device 1:3 is a ramdisk
 
 
-def replace(fd: int, place: int, proc_fd: int) -> None:
-    """Open `place` as the stream `fd` was opened, in its stead. Raises OSError."""
+def make_null(folder: int) -> int:
+    """A null device in this folder of ours: its descriptor (O_PATH). Raises OSError."""
+    posix.mknod("null", stat.S_IFCHR | 0o666, _NULL, dir_fd=folder)
+    return posix.open("null", posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC, dir_fd=folder)
+
+
+def open_like(fd: int, place: int, proc_fd: int) -> int:
+    """Open `place` as the stream `fd` was opened. Raises OSError."""
     flags = fcntl.fcntl(fd, fcntl.F_GETFL) & (posix.O_ACCMODE | posix.O_APPEND | posix.O_NONBLOCK)
-    stream = posix.open(f"self/fd/{place}", flags | posix.O_NOCTTY | posix.O_CLOEXEC, dir_fd=proc_fd)
-    posix.dup2(stream, fd)
-    posix.close(stream)
+    return posix.open(f"self/fd/{place}", flags | posix.O_NOCTTY | posix.O_CLOEXEC, dir_fd=proc_fd)
+
+
+def replace(fd: int, stream: int) -> None:
+    """Put `stream`, which is closed, in the place of the standard stream `fd`. Raises SyscallError."""
+    try:
+        posix.dup2(stream, fd)
+    except OSError as error:
+        raise SyscallError(error.errno or 0, f"replace standard stream {fd}") from None
+    finally:
+        posix.close(stream)
 
 
 def peer(master: int) -> int:

@@ -20,6 +20,7 @@ IS_POSSIBLE = os.uname().machine == "x86_64"
 _GETREGS, _SETREGS, _DETACH, _SEIZE, _INTERRUPT = 12, 13, 17, 0x4206, 0x4207
 _REGISTERS, _RAX, _ORIG_RAX, _RIP = 27, 10, 15, 16  # struct user_regs_struct, sys/user.h
 _NO_CALL = 2**64 - 1  # in orig_rax: it is not in a call
+_CLONES = (56, 57, 58, 435)  # clone, fork, vfork, clone3: once more would make one process more
 _SYSCALL_LENGTH = 2  # bytes of the instruction
 
 
@@ -33,7 +34,7 @@ def send_before_the_call(pid: int, number: signal.Signals) -> None:
         ptrace(_INTERRUPT, pid)
         os.waitpid(pid, 0)
         ptrace(_GETREGS, pid, place)
-        if registers[_ORIG_RAX] != _NO_CALL:
+        if registers[_ORIG_RAX] not in (_NO_CALL, *_CLONES):
             break
         ptrace(_DETACH, pid)
         assert time.monotonic() < deadline, "it never waits"

@@ -129,7 +129,7 @@ def test_a_tracer_cannot_have_it_make_another_call() -> None:
 def written_to(pid: int) -> dict[int, bytes]:
     """Some bytes of each stack and variable that the process may write to, by their addresses."""
     spans = [line.split()[:2] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
-    places = [int(span.split("-")[0], 16) for span, rights in spans if rights.startswith("rw")]
+    places = [int(span.split("-")[0], 16) for span, rights in spans if rights == "rw-p"]
     with open(f"/proc/{pid}/mem", "rb", 0) as memory:
         return {place: os.pread(memory.fileno(), 16, place) for place in places}
 

@@ -46,7 +46,7 @@ MODULES = [
 # What the config names, and what runtime-linux.md makes a runtime look at.
 NAMED = re.compile(
     r"""^(/|\.|self|\.\.?|/?etc/passwd|/?bin(/\w+)?|/bin/sh|/inside|inside|dev/console|console|dev/pts/ptmx|dev/pts|dev
-    |proc/sys|sys/net/ipv4/ip_unprivileged_port_start|\d+/(setgroups|attr/.*|loginuid)|self/ns/mnt|late|)$""",
+    |dev/null|self/fd/\d+|proc/sys|sys/net/ipv4/ip_unprivileged_port_start|\d+/(setgroups|attr/.*|loginuid)|self/ns/mnt|late|)$""",
     re.VERBOSE,
 )
 

@@ -6,8 +6,8 @@ import _stat as stat
 import errno
 import posix
 
-from pyoci.errors import SyscallError, UnsupportedError
-from pyoci.kernel import procfs, streams
+from pyoci.errors import SyscallError
+from pyoci.kernel import mount, procfs, streams
 from pyoci.kernel.beneath import Root
 from pyoci.kernel.call import shown
 from pyoci.kernel.mount import magic
@@ -17,10 +17,6 @@ from pyoci.wire.plan import Process
 _PLACE = "/process/user"
 _PASSWD_MAX = 1 << 20
 _HOME_MAX = 4095  # PATH_MAX without its NUL
-_NO_NULL = (
-    "reopen /dev/null inside the container, for a standard stream: it is not the null device there: give exec "
-    "other streams, or make it again: mknod -m 666 /dev/null c 1 3"
-)
 _UNCHANGED = (1 << 32) - 1  # -1 to setresuid(2) and setresgid(2) is "leave it": the program would stay root
 
 
@@ -72,26 +68,55 @@ def _read(root: Root, path: str, proc_fd: int) -> bytes:
         posix.close(place)
 
 
-def take_null_device(root: Root, proc_fd: int, *, needed: bool) -> None:
+def take_null_device(root: Root, proc_fd: int) -> None:
     """Standard streams that are the host's null device become the container's own, as with runc.
 
     A process with a descriptor of the host's can change its mode and owner; root of a container needs no capability.
-    A container may have taken its own away by now (`needed`); where config.json gave it none, the streams stay.
+    Where the container has no null device (any more), they become one that nobody else has.
     """
     streams_of_host = streams.null_devices()
-    place = root.find("/dev/null") if streams_of_host else None
+    if streams_of_host and not _replace(streams_of_host, _null_device(root), proc_fd):
+        # False: in a user namespace, where the host's has an owner that is not mapped, so that nobody can change it
+        _replace(streams_of_host, _own_null_device(), proc_fd)
+
+
+def _replace(fds: list[int], null: int | None, proc_fd: int) -> bool:
+    if null is None:
+        return False
     try:
-        if place is not None and streams.is_null(posix.fstat(place)):
-            for fd in streams_of_host:
-                streams.replace(fd, place, proc_fd)
-        elif streams_of_host and needed:
-            raise UnsupportedError(_NO_NULL)
-    except OSError as error:
-        what = f"reopen /dev/null inside the container, for descriptors {streams_of_host}"
-        raise SyscallError(error.errno or 0, what) from None
+        for fd in fds:
+            try:
+                stream = streams.open_like(fd, null, proc_fd)
+            except OSError:
+                return False  # its mount has `nodev`, or its cgroup no such device
+            streams.replace(fd, stream)
+        return True
     finally:
-        if place is not None:
-            posix.close(place)
+        posix.close(null)
+
+
+def _null_device(root: Root) -> int | None:
+    try:
+        null = root.find("/dev/null")
+    except SyscallError:
+        return None
+    if null is None or streams.is_null(posix.fstat(null)):
+        return null
+    posix.close(null)
+    return None
+
+
+def _own_null_device() -> int | None:
+    try:
+        tree = mount.filesystem("tmpfs", "null", (), (("mode", "755"), ("nr_inodes", "2")))
+    except SyscallError:
+        return None
+    try:
+        return streams.make_null(tree)
+    except OSError:
+        return None
+    finally:
+        posix.close(tree)
 
 
 def become(process: Process, proc_fd: int) -> None:
