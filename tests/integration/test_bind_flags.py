@@ -180,6 +180,18 @@ def test_a_remount_undoes_no_locked_flag(
             sandbox.unmount(bundle.rootfs / "mnt")
 
 
+@pytest.mark.parametrize("kind", ["bind", "none", "tmpfs"])
+def test_a_remount_leaves_the_file_system_of_the_source_as_it_is(
+    runtime: Runtime, bundle: Bundle, source: Source, kind: str
+) -> None:
+    """mount(2) with MS_REMOUNT and without MS_BIND changes the superblock, which is the host's."""
+    folder = source("rw")
+    bundle.bind(folder, "/mnt")
+    bundle.mount("/mnt", kind, ["remount", "ro"], source="none")
+    assert "ro" in runtime.create(bundle).mounts()["/mnt"].options
+    (folder / "still-writable").touch()
+
+
 def test_a_remount_undoes_what_the_config_has_set(runtime: Runtime, bundle: Bundle, source: Source) -> None:
     bundle.user_namespace()
     bundle.bind(source("nodev"), "/mnt", "ro", "nosuid")
