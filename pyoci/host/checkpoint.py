@@ -67,7 +67,7 @@ def checkpoint(entry: Entry, switches: Wanted, program: str) -> None:
     # Read before the lock, which `create` holds while its hooks may call us; what was made does not change any more.
     state = status.made(entry, "cannot checkpoint container")
     entry.lock()
-    with freezer_lock.take(entry) as freezer:
+    with freezer_lock.take(entry, makes_it=True) as freezer:
         was_frozen = _check_status(entry, state)
         init = status.hold_init(state)
         if init is None:

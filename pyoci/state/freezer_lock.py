@@ -15,19 +15,20 @@ _FLAGS = posix.O_RDONLY | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_NONBLOCK | 
 _FOLDER = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC
 
 
-def take(entry: Entry) -> Entry:
+def take(entry: Entry, *, makes_it: bool = False) -> Entry:
     """The lock, as an entry whose descriptor is that of its file: held until that is closed, by children, too.
 
-    Waits as `Entry.lock` does, and raises what that raises.
+    Waits as `Entry.lock` does, and raises what that raises. Where its file cannot be made, nobody else has made it, and
+    no lock is needed; for a checkpoint that is an error (`makes_it`).
     """
     try:
         fd = posix.open(FREEZER_LOCK, _FLAGS, 0o600, dir_fd=entry.dirfd)
     except FileNotFoundError:
         raise ContainerNotFound(entry.id) from None  # its folder was deleted
     except OSError as error:
-        if error.errno not in (errno.EROFS, errno.ENOSPC, errno.EDQUOT):
+        if makes_it or error.errno not in (errno.EROFS, errno.ENOSPC, errno.EDQUOT):
             raise SyscallError(error.errno or 0, f"open {entry.path}/{FREEZER_LOCK}") from None
-        # No checkpoint can be at work here: it makes this file first.
+        # no checkpoint can be at work here: it makes this file first
         return Entry(entry.id, entry.root, posix.open(".", _FOLDER, dir_fd=entry.dirfd), entry.path)
     lock = Entry(entry.id, entry.root, fd, entry.path)
     try:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import cgroup, cgroup_files, late_signal
+from helpers import cgroup, cgroup_files, late_signal, sandbox
 from helpers.bundle import Bundle
 from helpers.checkpoint import Case
 from helpers.fake_criu import FakeCriu
@@ -79,6 +79,18 @@ def test_failed_checkpoint_leaves_the_container_and_nothing_on_disk(case: Case, 
     if how == "fail":
         assert "first; last" in words
         assert "FAILED" not in words
+
+
+def test_no_checkpoint_without_the_lock_of_who_freezes(case: Case) -> None:
+    """`pause` goes on without the lock where its file cannot be made: a checkpoint has made it, if one is at work."""
+    container = case.start()
+    root = case.runtime.root
+    with sandbox.mounted("--bind", str(root), at=root):
+        sandbox.mount("-o", "remount,bind,ro", root)
+        words = case.checkpoint_fails(container.id)
+    assert f"open {root}/{container.id}/freezer: read-only file system" in words
+    assert container.status == "running"
+    assert not case.images.exists()
 
 
 @pytest.mark.parametrize("how", ["fail", "die"])
