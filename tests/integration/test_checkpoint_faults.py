@@ -234,6 +234,7 @@ def test_options_of_a_restore_that_criu_need_not_know(case: Case, option: str) -
     process = case.runtime.popen(*words, name, options=case.options, stdin=subprocess.DEVNULL)
     until(pid_file.exists)
     assert case.runtime.state(name)["status"] == "running"
+    until((case.bundle.rootfs / "ran").exists)  # a first process has no handler before, and the kernel drops the signal
     process.send_signal(signal.SIGTERM)
     assert process.wait(TIME_LIMIT) == 7
     assert case.runtime.call("state", name).status != 0
@@ -320,6 +321,7 @@ def test_restore_in_the_foreground_ends_with_the_container(case: Case) -> None:
     words = [word for word in case.restore_words() if word != "--detach"]
     process = case.runtime.popen(*words, name, options=case.options)
     until(lambda: case.runtime.call("state", name).status == 0 and case.runtime.state(name)["status"] == "running")
+    until((case.bundle.rootfs / "ran").exists)
     process.send_signal(signal.SIGTERM)
     # it may end pyoci, which then ends what it has restored
     assert process.wait(TIME_LIMIT) in (7, 128 + signal.SIGTERM, -signal.SIGTERM)
