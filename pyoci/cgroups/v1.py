@@ -442,17 +442,18 @@ def _fill_cpuset(path: str, mount: str) -> None:
 
     Parents that are empty, too (whoever made them), are filled first. Raises OSError.
     """
-    empty: list[tuple[str, list[str]]] = []
-    while path != mount:
-        names = [name for name in ("cpuset.cpus", "cpuset.mems") if not files.read_raw(f"{path}/{name}").strip()]
-        if not names:
+    empty: list[tuple[str, dict[str, str]]] = []
+    while True:
+        values = {name: files.read_raw(f"{path}/{name}").strip() for name in ("cpuset.cpus", "cpuset.mems")}
+        if path == mount or all(values.values()):
             break
-        empty.append((path, names))
+        empty.append((path, values))
         path = path[: path.rindex("/")]
-    for place, names in reversed(empty):
-        parent = place[: place.rindex("/")]
-        for name in names:
-            files.write_raw(f"{place}/{name}", files.read_raw(f"{parent}/{name}").strip())
+    for place, own in reversed(empty):
+        for name, value in own.items():
+            if not value:
+                files.write_raw(f"{place}/{name}", values[name])
+        values = {name: value or values[name] for name, value in own.items()}
 
 
 def _why_not_in(error: OSError, controllers: str) -> str:

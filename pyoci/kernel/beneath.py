@@ -87,6 +87,10 @@ class Root:
                 return fd
             posix.close(fd)
             raise SyscallError(errno.ENOTDIR, f"make directory {shown(path)}")
+        return self.make_missing_directory(path, mode)
+
+    def make_missing_directory(self, path: str, mode: int = 0o755) -> int:
+        """`make_directory` after `find` has found nothing."""
         return self._walk(_components(path), mode, path)
 
     def make_file(self, path: str) -> int:

@@ -226,7 +226,7 @@ def _directory(entry: Mount, context: Context, what: str) -> tuple[int, int | No
     if fd is None:
         fd = root.open_entry(path) if on_real_directory else root.find(path)
         if fd is None:
-            fd = root.make_directory(path)
+            fd = root.make_missing_directory(path)
             return fd, None, context.places.name(fd)
         name = context.places.name(fd)
     mode = posix.fstat(fd).st_mode
