@@ -449,11 +449,11 @@ def _fill_cpuset(path: str, mount: str) -> None:
             break
         empty.append((path, values))
         path = path[: path.rindex("/")]
-    for place, own in reversed(empty):
-        for name, value in own.items():
+    for place, former in reversed(empty):
+        for name, value in former.items():
             if not value:
                 files.write_raw(f"{place}/{name}", values[name])
-        values = {name: value or values[name] for name, value in own.items()}
+        values = {name: value or values[name] for name, value in former.items()}
 
 
 def _why_not_in(error: OSError, controllers: str) -> str:

@@ -188,6 +188,7 @@ def test_no_module_of_the_machines_c_library_is_loaded(tmp_path: Path, program: 
         {program} {root} create --bundle {bundle} one </dev/null >{tmp_path}/out 2>&1
         chown 54321 {tmp_path}/state/one
         strace -f -e trace=openat -o {tmp_path}/trace {program} {root} list || status=$?
+        chown 0 {tmp_path}/state/one
         {program} {root} delete --force one
         exit ${{status:-0}}
     """
