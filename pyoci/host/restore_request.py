@@ -103,7 +103,7 @@ def run_criu(work: Restore, container: Container, on_notify: Callable[[str, int,
     inherited = _open(work.plan, container)
     streams = _streams(work.images)
     # of the same file system, but a mount that criu's mount namespace can have
-    folder = mount.open_tree(work.logs.fd, "")
+    folder = mount.open_tree(work.logs.fd, "", what="bind the folder for criu's log")
     work.logs.unlink(criu.RESTORE_LOG)
     try:
         folders = {"images_dir_fd": work.images.fd, "work_dir_fd": folder}

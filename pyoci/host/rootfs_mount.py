@@ -40,7 +40,7 @@ def attach(plan: Plan, inherited: Inherited, record: Callable[[int], None]) -> N
     except OSError as error:
         raise SyscallError(error.errno or 0, f"open rootfs {shown(path)}").at("/root/path") from None
     try:
-        tree = mount.open_tree(target, "", recursive=True)
+        tree = mount.open_tree(target, "", recursive=True, what=f"bind rootfs {shown(path)}")
         mount.setattr(tree, propagation=propagation, recursive=True)
         mount.setattr(tree, propagation=plan.rootfs.first_propagation)
         record(mount.mount_id(tree))

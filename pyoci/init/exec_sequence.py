@@ -76,12 +76,12 @@ def _become_program(plan: ExecPlan, inherited: Inherited, channel: Channel) -> N
         first += limits.own(planned)
     env = user.environment(planned, root, inherited.proc_fd)
     rights = confine.prepare(planned, inherited.proc_fd, inherited.seccomp_filter)
-    entered = working_directory.enter_early(planned, root)
+    entered = working_directory.enter_early(planned, root, for_another=True)
     user.become(planned, inherited.proc_fd)
     rights.reduce(schedules=bool(scheduling))
     process.set_dumpable(False)  # the change of ids has set it to what /proc/sys/fs/suid_dumpable says
     if not entered:
-        working_directory.enter(planned, root)
+        working_directory.enter(planned, root, for_another=True)
     path = execute.look_up(planned.args[0], env)
     posix.close(root.fd)
     phase("continue in the PID namespace")

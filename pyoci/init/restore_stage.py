@@ -159,7 +159,7 @@ def _mount_id(fd: int) -> int:
 
 def _put(fd: int, sources: int, number: str) -> None:
     """A copy of the mount itself, without what lies on it: that has a name of its own."""
-    copy = mount.open_tree(fd, "")
+    copy = mount.open_tree(fd, "", what=f"bind source {number} of the restore")
     if stat.S_ISDIR(posix.fstat(fd).st_mode):
         posix.mkdir(number, 0o755, dir_fd=sources)
     else:

@@ -48,7 +48,7 @@ def _open_master(root: Root) -> int:
 
 
 def _bind_console(slave: int, root: Root) -> None:
-    tree = mount.open_tree(slave, "")
+    tree = mount.open_tree(slave, "", what="bind the terminal")
     target = console_place(root)
     try:
         mount.move(tree, target, f"mount the terminal on {_CONSOLE}")

@@ -20,8 +20,13 @@ FSCONFIG_STRING_MAX = 255
 CLASSIC_DATA_MAX = 4095
 
 
-def open_tree(dirfd: int, path: str, *, clone: bool = True, recursive: bool = False, follow: bool = True) -> int:
-    """A detached copy of the mount at `path` (`clone`), or a descriptor to the place."""
+def open_tree(
+    dirfd: int, path: str, *, clone: bool = True, recursive: bool = False, follow: bool = True, what: str = ""
+) -> int:
+    """A detached copy of the mount at `path` (`clone`), or a descriptor to the place.
+
+    Without `path` it is what `dirfd` is open on; then `what` are the words for a failure.
+    """
     flags = uapi.OPEN_TREE_CLOEXEC | uapi.AT_NO_AUTOMOUNT
     flags |= uapi.OPEN_TREE_CLONE if clone else 0
     flags |= uapi.AT_RECURSIVE if recursive else 0
@@ -30,8 +35,8 @@ def open_tree(dirfd: int, path: str, *, clone: bool = True, recursive: bool = Fa
     try:
         return syscall(SYS["open_tree"], dirfd, encode(path), flags)
     except OSError as error:
-        kind = "bind" if clone else "open"
-        raise SyscallError(error.errno or 0, f"{kind} {shown(path) or 'descriptor'}") from None
+        why = f"{'bind' if clone else 'open'} {shown(path)}" if path else what
+        raise SyscallError(error.errno or 0, why) from None
 
 
 def setattr(

@@ -55,14 +55,14 @@ def die_with_parent(signal: int, parent: int = 0) -> None:
         posix.kill(posix.getpid(), signal)
 
 
-def is_reachable() -> bool:
-    """Whether the working directory is beneath this process's root. Raises OSError.
+def working_directory() -> bytes:
+    """Its path beneath this process's root; empty when it is outside of it. Raises OSError.
 
     getcwd(2) says "(unreachable)" of a directory outside of it; Python's wrapper hides that.
     """
     buffer = bytearray(4097)
-    syscall(SYS["getcwd"], buffer, len(buffer))
-    return buffer.startswith(b"/")
+    length = syscall(SYS["getcwd"], buffer, len(buffer))
+    return bytes(buffer[: length - 1]) if buffer.startswith(b"/") else b""
 
 
 def forget_caller() -> None:

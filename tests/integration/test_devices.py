@@ -148,3 +148,47 @@ def test_an_owner_that_is_not_mapped_is_refused(runtime: Runtime, bundle: Bundle
     bundle.user_namespace(size=10)
     bundle.linux["devices"] = [device("/dev/thing", "c", 1, 3, uid=11)]
     assert "thing" in runtime.refuses(bundle)
+
+
+def bind_at_dev(bundle: Bundle, folder: Path, *options: str) -> None:
+    mounts = bundle.config["mounts"]
+    bundle.config["mounts"] = [entry for entry in mounts if not entry["destination"].startswith("/dev")]
+    bundle.bind(folder, "/dev", *options)
+
+
+MISSING = [device("/dev/thing", "c", 1, 3), device("/dev/new/thing", "c", 1, 3), device("/dev/pipe", "p")]
+
+
+@pytest.mark.beyond_runc("runc and crun leave the device out without a word")
+@pytest.mark.parametrize("how", ["rbind", "read-only", "user namespace"])
+@pytest.mark.parametrize("missing", MISSING, ids=lambda entry: str(entry["path"]))
+def test_nothing_is_made_in_a_folder_that_is_bound_at_dev(
+    runtime: Runtime, bundle: Bundle, scratch: Path, how: str, missing: Config
+) -> None:
+    """It is most often the host's /dev, and outlives the container."""
+    (scratch / "nodes").mkdir()
+    os.mknod(scratch / "nodes/null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    if how == "user namespace":
+        bundle.user_namespace()
+        os.chown(scratch / "nodes", 100000, 100000)
+    options = ["ro"] if how == "read-only" else []
+    bind_at_dev(bundle, scratch / "nodes", *options)
+    bundle.linux["devices"] = [missing]
+    message = runtime.refuses(bundle)
+    assert missing["path"] in message and "bound at /dev" in message
+    assert os.listdir(scratch / "nodes") == ["null"]
+    bundle.linux["devices"] = [device("/dev/null", "c", 1, 3)]
+    runtime.create(bundle)
+    assert os.listdir(scratch / "nodes") == ["null"]
+
+
+def test_a_filesystem_of_the_container_in_a_bound_dev_takes_devices(
+    runtime: Runtime, bundle: Bundle, scratch: Path
+) -> None:
+    (scratch / "nodes/shm").mkdir(parents=True)
+    bind_at_dev(bundle, scratch / "nodes")
+    bundle.mount("/dev/shm", "tmpfs")
+    bundle.linux["devices"] = [device("/dev/shm/thing", "c", 1, 3)]
+    if runtime.is_pyoci:  # others make nothing there
+        assert stat.S_ISCHR(runtime.create(bundle).path("/dev/shm/thing").stat().st_mode)
+    assert os.listdir(scratch / "nodes/shm") == []

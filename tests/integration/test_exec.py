@@ -51,6 +51,23 @@ class TestWorkingDirectory:
         assert "no such file or directory" in result.stderr
         assert not container.path("/no").exists()
 
+    @pytest.mark.beyond_runc("runc follows it: its process is the one that enters")
+    @pytest.mark.parametrize("cwd", ["/proc/self", "/proc/thread-self", "/proc/self/task", "/link"])
+    @pytest.mark.parametrize("namespace", ["own", "none"])
+    def test_that_of_the_entering_process_is_refused(
+        self, runtime: Runtime, bundle: Bundle, cwd: str, namespace: str
+    ) -> None:
+        """It ends before the program begins, which would stand in the folder of a dead process."""
+        if namespace == "none":
+            bundle.no_namespace("pid")
+        bundle.sleeps()
+        (bundle.rootfs / "link").symlink_to("/proc/self")
+        container = runtime.start(bundle)
+        result = runtime.call("exec", "--cwd", cwd, container.id, "/bin/true")
+        assert result.status == STATUS and cwd in result.stderr
+        for other in ("/proc", "/proc/1"):
+            runtime.expect("exec", "--cwd", other, container.id, "/bin/sh", "-c", "pwd -P")
+
 
 class TestOomScore:
     """The caller may be an engine that the kernel spares: whoever forgets this spares what runs in containers."""

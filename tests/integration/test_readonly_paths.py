@@ -49,3 +49,16 @@ def test_a_path_that_does_not_exist_is_no_error(runtime: Runtime, bundle: Bundle
 def test_a_relative_path_is_refused(runtime: Runtime, bundle: Bundle) -> None:
     bundle.linux["readonlyPaths"] = ["etc"]
     assert "readonlyPaths" in runtime.refuses(bundle)
+
+
+@pytest.mark.parametrize("options, path", [(["unbindable"], "/mnt/in"), (["unbindable"], "/mnt")])
+def test_a_path_in_an_unbindable_mount_is_named(
+    runtime: Runtime, bundle: Bundle, options: list[str], path: str
+) -> None:
+    bundle.mount("/mnt", "tmpfs", options)
+    bundle.mount("/mnt/in/deep", "tmpfs")
+    bundle.linux["readonlyPaths"] = [path]
+    message = runtime.refuses(bundle)
+    assert path in message
+    if runtime.is_pyoci:
+        assert "unbindable" in message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers import sandbox
 from helpers.bundle import Bundle
 from helpers.runtime import Runtime
 
@@ -53,6 +54,14 @@ def test_readonly_leaves_the_folder_writable_outside(runtime: Runtime, bundle: B
     bundle.config["root"]["readonly"] = True
     runtime.create(bundle)
     (bundle.rootfs / "etc/fact").write_text("")
+
+
+@pytest.mark.beyond_runc("runc clears them")
+def test_readonly_keeps_the_flags_of_the_mount_that_it_lies_on(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.config["root"]["readonly"] = True
+    with sandbox.mounted("--bind", str(bundle.rootfs), at=bundle.rootfs):
+        sandbox.mount("-o", "remount,bind,nosuid,nodev", bundle.rootfs)
+        assert {"ro", "nosuid", "nodev"} <= runtime.create(bundle).mounts()["/"].options
 
 
 def test_a_folder_that_does_not_exist_is_refused(runtime: Runtime, bundle: Bundle) -> None:

@@ -329,3 +329,17 @@ def test_debug_is_a_level(tmp_path: Path) -> None:
     log.setup(str(tmp_path / "log"), debug=True)
     log.debug("step")
     assert "step" in (tmp_path / "log").read_text()
+
+
+def test_a_mount_that_is_known_by_its_descriptor_has_words_for_a_failure() -> None:
+    calls = (
+        node
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if "open_tree(" in (text := path.read_text())
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "mount.open_tree"
+    )
+    by_descriptor = [node for node in calls if ast.unparse(node.args[1]) == "''"]
+    assert by_descriptor
+    without = [ast.unparse(node) for node in by_descriptor if not any(word.arg == "what" for word in node.keywords)]
+    assert not without

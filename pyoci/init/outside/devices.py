@@ -34,9 +34,10 @@ def apply(plan: Plan, inherited: Inherited, root: Root, own_mounts: set[int]) ->
         for index, device in enumerate(plan.devices):
             path, _, name = device.path.rpartition("/")
             if path not in directories:
-                directories[path] = _directory(path, plan, inherited, root, own_mounts)
+                directories[path] = _directory(device, path, plan, inherited, root, own_mounts)
             existing = _existing(device, directories[path], name)
             if existing is None:
+                _refuse_in_bound_dev(device, directories[path], plan, own_mounts)
                 _supply(device, index, directories[path], name, inherited)
                 continue
             try:
@@ -54,7 +55,7 @@ def apply(plan: Plan, inherited: Inherited, root: Root, own_mounts: set[int]) ->
             posix.close(outside)
 
 
-def _directory(path: str, plan: Plan, inherited: Inherited, root: Root, own_mounts: set[int]) -> int:
+def _directory(device: Device, path: str, plan: Plan, inherited: Inherited, root: Root, own_mounts: set[int]) -> int:
     """Where devices of that folder go: a link of the image must not lead them into a volume of the host."""
     there, above = path, None
     while there and (above := root.find(there)) is None:
@@ -62,6 +63,8 @@ def _directory(path: str, plan: Plan, inherited: Inherited, root: Root, own_moun
     if above is not None:  # before a folder is made: by the part of the path that is there
         try:
             _refuse_led_away(there, above, inherited, root, own_mounts)
+            if there != path:
+                _refuse_in_bound_dev(device, above, plan, own_mounts)
         finally:
             posix.close(above)
     fd = root.make_directory(path or "/")
@@ -86,6 +89,16 @@ def _refuse_led_away(path: str, fd: int, inherited: Inherited, root: Root, own_m
             f"devices: {shown(path)} is a link in the rootfs, to {shown(name)}, which is a bind mount of the host's: "
             "name that path in the config"
         )
+
+
+def _refuse_in_bound_dev(device: Device, fd: int, plan: Plan, own_mounts: set[int]) -> None:
+    """A device that is missing where /dev is a bind mount: most often the host's own, in which nothing is made."""
+    if plan.rootfs.set_up_dev or not device.path.startswith("/dev/") or mount.mount_id(fd) in own_mounts:
+        return
+    raise UnsupportedError(
+        f"device {shown(device.path)}: it is not in the folder that is bound at /dev, where nothing is made: "
+        "make it there, mount a tmpfs on /dev, or leave it out"
+    )
 
 
 def _supply(device: Device, index: int, directory: int, name: str, inherited: Inherited) -> None:

@@ -29,14 +29,15 @@ def apply(paths: list[str], label: str, root: Root) -> None:
         status = posix.fstat(target)
         if (status.st_ino, status.st_dev) == (top.st_ino, top.st_dev):
             raise UnsupportedError(f"masked path {shown(path)}: it leads to the root, which cannot be masked")
+        what = f"mask path {shown(path)}"
         # the first of a kind is set up, the others are copies of it, which is attached by then
         if stat.S_ISDIR(status.st_mode):
-            tree = mount.open_tree(empty, "") if empty >= 0 else _empty_directory(label)
+            tree = mount.open_tree(empty, "", what=what) if empty >= 0 else _empty_directory(label)
             first, empty = empty < 0, tree if empty < 0 else empty
         else:
-            tree = mount.open_tree(device, "") if device >= 0 else _null_device(null)
+            tree = mount.open_tree(device, "", what=what) if device >= 0 else _null_device(null)
             first, device = device < 0, tree if device < 0 else device
-        mount.move(tree, target, f"mask path {shown(path)}")
+        mount.move(tree, target, what)
         if not first:
             posix.close(tree)
         posix.close(target)
@@ -56,7 +57,7 @@ def _open_null(root: Root) -> int:
 
 
 def _null_device(null: int) -> int:
-    tree = mount.open_tree(null, "")
+    tree = mount.open_tree(null, "", what="mask paths: bind /dev/null")
     mount.setattr(tree, set=uapi.MOUNT_ATTR_RDONLY, propagation=uapi.MS_PRIVATE)
     return tree
 

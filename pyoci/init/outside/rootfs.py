@@ -28,7 +28,7 @@ def attach(plan: Plan, inherited: Inherited) -> int:
         tree = inherited.rootfs_fd
         if tree < 0:
             try:
-                tree = mount.open_tree(target, "", recursive=True)
+                tree = mount.open_tree(target, "", recursive=True, what=f"bind rootfs {shown(plan.rootfs.path)}")
             except SyscallError as error:
                 if error.errno != errno.EPERM or plan.rootfs.pivot != "chroot":
                     raise
