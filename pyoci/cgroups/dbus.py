@@ -66,6 +66,15 @@ class Manager:
         """Call a method of the manager. Raises Refused, CgroupError when there is no answer."""
         return self._call(new_method_call(_MANAGER, method, signature, values))
 
+    def tell(self, method: str, signature: str, *values: Any) -> None:
+        """Call a method after the calls before it, without waiting for the answer. Raises CgroupError."""
+        self._serial += 1
+        try:
+            self._socket.settimeout(_SECONDS)
+            self._socket.sendall(new_method_call(_MANAGER, method, signature, values).serialise(self._serial))
+        except OSError as error:
+            raise CgroupError(f"tell systemd {method}: {reason(error)}") from None
+
     def property(self, path: str, interface: str, name: str) -> Any:
         """A property of an object of systemd. Raises as `call` does."""
         address = DBusAddress(path, _NAME, _PROPERTIES)

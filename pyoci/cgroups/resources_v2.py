@@ -47,7 +47,8 @@ def plan(resources: dict[str, Any], facts: Facts) -> list[list[Write]]:
         limits = resources.get(section)
         if limits:
             batches += planned(limits)
-    return [batch for batch in batches if batch]
+    # Below what is in use memory.max kills, which no later refusal takes back.
+    return sorted(filter(None, batches), key=lambda batch: batch[0].targets[0][0] == "memory.max")
 
 
 def _lacking(name: str, value: object) -> CgroupError:
@@ -203,6 +204,8 @@ def _unified(files: dict[str, str]) -> list[list[Write]]:
             raise CgroupError(f"{name}: not the name of a file of a cgroup: CONTROLLER.NAME")
         if controller == "cgroup" and file not in _CORE_LIMITS:
             raise CgroupError(f"{name}: it moves, stops or ends processes, or changes the group, and limits nothing")
+        if file.endswith(".pressure") and file not in _CORE_LIMITS:
+            raise CgroupError(f"{name}: it sets an alarm for the process that keeps the file open, and limits nothing")
         # The kernel reads one line a write where a file has a line for each device.
         for line in value.splitlines() or [""]:
             _check_numbers(name, line)

@@ -156,30 +156,40 @@ class SystemdCgroup:
             self._pending = False
             self._start(pid)
             # What systemd has no property for; and on v1 the hierarchies that it does not manage.
-            self._inner.create(self._owner)
-            self._inner.add(pid)
-            self._inner.enable_leaf()
+            try:
+                self._inner.create(self._owner)
+                self._inner.add(pid)
+                self._inner.enable_leaf()
+            except (CgroupError, OSError) as error:
+                raise self._ended_meanwhile(error) from None
             return
         self._inner.add(pid)
+
+    def _ended_meanwhile(self, error: CgroupError | OSError) -> CgroupError | OSError:
+        """The error, or that the unit is gone: an annotation may say so, or somebody else."""
+        with _manager(self._user) as manager:
+            state = _active_state(manager, self._unit)
+        if state in ("active", "activating", "reloading"):
+            return error
+        return CgroupError(f"start {self._unit} in {self._parent}: it is {state or 'gone'} by now{self._annotated()}")
 
     def update(self, resources: dict[str, Any]) -> None:
         planned = self._inner.plan_update(resources)
         properties = systemd_units.properties(planned.batches, is_unified(), self._in_force(planned))
-        # The kernel first: what it refuses must not stay in the unit. And again, since systemd writes in its own grain.
-        former = self._inner.apply_update(planned)
         if not properties:
+            self._inner.apply_update(planned)
             return
-        try:
-            with _manager(self._user) as manager:
-                manager.call("SetUnitProperties", "sba(sv)", self._unit, True, properties)
-        except BaseException as error:  # no answer, too, and a signal that ends the wait for one
-            from pyoci.cgroups import writes
+        from pyoci.cgroups import systemd_update
 
-            writes.write_back(former)
-            if isinstance(error, Refused):
-                raise CgroupError(f"change limits of {self._unit}: systemd: {error}") from None
-            raise
-        self._inner.apply_update(planned)
+        groups = [Group.from_saved(group).path for group in self._inner.save()["groups"].values()]
+        with _manager(self._user) as manager:
+            unit = systemd_update.Unit(manager, self._unit, groups)
+            systemd_update.update(
+                unit,
+                properties,
+                lambda: self._inner.apply_update(limits.Limits(batches=planned.batches)),
+                lambda: self._inner.apply_update(limits.Limits(batches=[], devices=planned.devices)),
+            )
 
     def freeze(self, frozen: bool) -> None:
         self._inner.freeze(frozen)

@@ -11,7 +11,7 @@ properties of units need: booleans, numbers, strings, and arrays of them, with o
 
 from __future__ import annotations
 
-from pyoci.cgroups import files
+from pyoci.cgroups import files, systemd_values
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False
@@ -95,6 +95,8 @@ def properties(annotations: dict[str, str]) -> list[Property]:
             raise CgroupError(
                 f"annotation {key}: {files.shown(text)} is of another type than the property: it is written {example}"
             )
+        if why := systemd_values.why_not(name, value):
+            raise CgroupError(f"annotation {key}: {why}")
         if any(name == before for before, _ in accepted):
             raise CgroupError(f"annotation {key}: the property {name} is set by another annotation, too")
         accepted.append((name, (signature, value)))

@@ -7,6 +7,7 @@ without the properties systemd would set its own defaults over them when it relo
 from __future__ import annotations
 
 from pyoci import number_list
+from pyoci.cgroups.systemd_values import UNIT_CHARACTERS, UNIT_MAX
 from pyoci.errors import CgroupError
 
 TYPE_CHECKING = False
@@ -22,8 +23,6 @@ INFINITY = 2**64 - 1  # CGROUP_LIMIT_MAX, USEC_INFINITY
 DEFAULT_PREFIX = "pyoci"
 _DEFAULT_PERIOD = 100000  # microseconds; of the kernel
 _PER_CENT = 10000  # microseconds of CPU time in a second
-_UNIT_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_.-\\@")
-_UNIT_MAX = 255
 
 
 def parse(cgroups_path: str | None, container_id: str, user: bool) -> tuple[str, str]:
@@ -54,10 +53,10 @@ def parse(cgroups_path: str | None, container_id: str, user: bool) -> tuple[str,
 
 def _check_unit(unit: str, suffix: str, what: str) -> None:
     stem = unit.removesuffix(suffix)
-    if stem == unit or not stem or len(unit) > _UNIT_MAX or not _UNIT_CHARACTERS.issuperset(unit):
+    if stem == unit or not stem or len(unit) > UNIT_MAX or not UNIT_CHARACTERS.issuperset(unit):
         raise CgroupError(
             f"{what}: {unit!r} is not the name of a {suffix[1:]} unit (letters, digits "
-            f"and : _ . - @, at most {_UNIT_MAX}, then {suffix})"
+            f"and : _ . - @, at most {UNIT_MAX}, then {suffix})"
         )
 
 
@@ -115,8 +114,10 @@ def _amount(name: str, value: str) -> list[Property]:
     word = value.removeprefix("default ")  # io.weight: of all devices
     if word in ("max", "-1"):
         return [(name, ("t", INFINITY))]
-    # systemd refuses what it does not know; the file has it
-    return [(name, ("t", int(word)))] if word.isascii() and word.isdigit() else []
+    # systemd refuses what it does not know, and names neither the value nor who asks; the file has it, or the kernel's
+    # refusal tells both
+    lowest, highest = _RANGES.get(name, (0, INFINITY))
+    return [(name, ("t", int(word)))] if word.isascii() and word.isdigit() and lowest <= int(word) <= highest else []
 
 
 def _cpu_max(value: str) -> list[Property]:
@@ -162,5 +163,11 @@ _V1 = {
     "cpu.shares": "CPUShares",
     "pids.max": "TasksMax",
     "blkio.weight": "BlockIOWeight",
+}
+# the values that systemd takes beside INFINITY; a CPUWeight of 0 would be an idle group
+_RANGES = {
+    "CPUWeight": (1, 10000),
+    "IOWeight": (1, 10000),
+    **dict.fromkeys(("MemoryHigh", "MemoryLimit", "MemoryMax", "TasksMax"), (1, INFINITY)),
 }
 _SETS = {"cpuset.cpus": "AllowedCPUs", "cpuset.mems": "AllowedMemoryNodes"}

@@ -47,6 +47,7 @@ _ADVICE: tuple[tuple[str, tuple[int, ...], str, tuple[str, ...]], ...] = (
     ("blkio.", (errno.ENODEV, errno.EINVAL), _NO_DISK, ()),
     ("io.", (errno.ENODEV,), _NO_DISK, ()),
     ("net_prio.", (errno.ENODEV,), "pyoci's caller has no network device of this name (ip link)", ()),
+    ("memory.reclaim", (errno.EAGAIN,), "the group has not so much to give back; it limits nothing: leave it out", ()),
     ("rdma.", (errno.ENODEV,), "this host has no RDMA device of this name (rdma dev)", ()),
 )
 
@@ -55,6 +56,8 @@ def advice(path: str, number: int) -> str:
     """Words to add to the refusal of a write to the file `path` of a group, empty for an error that says enough."""
     group, _, name = path.rpartition("/")
     for beginning, errors, words, facts in _ADVICE:
+        if "cpu.idle" in facts and _content(f"{group}/cpu.idle") == "0":
+            continue
         if name.startswith(beginning) and number in errors:
             return words.format(*_contents(group, facts))
     if number not in (errno.EINVAL, errno.ERANGE) or name.startswith("cpuset."):

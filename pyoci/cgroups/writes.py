@@ -39,8 +39,8 @@ def apply(batches: list[list[Write]], path_of: Callable[[Write], str | None], re
 
     Within a batch the kernel checks values against each other (limit <= memory+swap, burst <= quota), and
     which order is right depends on the former values: what it refuses is tried again after the others.
-    With `restore`, what had been written before something failed gets its former value back, where the file
-    holds a single value. Raises CgroupError that names the property, the file and the value.
+    With `restore`, what had been written before something failed gets its former value back. Raises CgroupError that
+    names the property, the file and the value.
     """
     former: Former | None = [] if restore else None
     try:
@@ -92,10 +92,10 @@ def _try(item: Write, path_of: Callable[[Write], str | None], former: Former | N
     for name, value in item.targets:
         path = f"{group}/{name}"
         try:
-            value_before = files.read_raw(path).rstrip("\n") if former is not None else ""
+            values = _values_before(path, value) if former is not None else []
             files.write_raw(path, value)
-            if former is not None and value_before and "\n" not in value_before:
-                former.append((path, value_before))
+            if former is not None:
+                former += values
             return None
         except FileNotFoundError:
             continue
@@ -110,6 +110,27 @@ def _try(item: Write, path_of: Callable[[Write], str | None], former: Former | N
 
     file = item.targets[0][0]
     raise CgroupError(f"{item.name}: this kernel has no {file} in {group}: {why_refused.missing(file)}")
+
+
+def _values_before(path: str, value: str) -> Former:
+    """Writes that put the file back, and others that it changes; none for one that can only be written. Raises
+    FileNotFoundError.
+    """
+    from pyoci.cgroups import former
+
+    group, _, name = path.rpartition("/")
+    values: Former = []
+    for other in former.BESIDES.get(name, ()):
+        text = files.read_optional(f"{group}/{other}")
+        if text is not None:
+            values.append((f"{group}/{other}", text.strip()))
+    try:
+        line = former.line(name, value, files.read_raw(path))
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return values
+    return [*values, (path, line)] if line is not None else values
 
 
 def _words(item: Write, error: OSError) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,18 @@ MIB = 1 << 20
 DISK = {"major": 7, "minor": 0}
 LIMITS = re.compile(
     r"limit_in_bytes|\.max|weight|shares|cfs_|rt_|cpuset\.(cpus|mems)$|swappiness|oom_control|throttle\.[rw]"
+    r"|idle|latency|memory\.(min|low|high|oom\.group)"
+)
+PROPERTIES = (
+    *("AllowedCPUs", "AllowedMemoryNodes", "BlockIOWeight", "CPUQuotaPeriodUSec", "CPUQuotaPerSecUSec", "CPUShares"),
+    *("CPUWeight", "IOWeight", "MemoryHigh", "MemoryLimit", "MemoryLow", "MemoryMax", "MemoryMin", "MemorySwapMax"),
+    "TasksMax",
+)
+# what the kernel refuses after it has taken the rest
+LATE = (
+    {"unified": {"cgroup.max.depth": "x"}}
+    if cgroup.is_v2()
+    else {"blockIO": {"throttleWriteIOPSDevice": [{"major": 4095, "minor": 0, "rate": 5}]}}
 )
 # option, file of v1 and its content, file of v2 and its content
 TAKEN = [
@@ -90,6 +103,11 @@ def limits(container: Container) -> dict[str, str]:
     for folder in groups - set(cgroup.hierarchies().values()):
         found |= {str(file): content(file) for file in folder.iterdir() if LIMITS.search(file.name) and file.is_file()}
     assert found
+    unit = cgroup.of_process(container.pid)["" if cgroup.is_v2() else "pids"].rpartition("/")[2]
+    if unit.endswith(".scope"):
+        command = ["systemctl", "show", *(f"--property={name}" for name in PROPERTIES), unit]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        found |= dict(line.split("=", 1) for line in shown.splitlines())
     return found
 
 
@@ -98,6 +116,95 @@ def content(file: Path) -> str:
         return file.read_text()
     except OSError as error:  # a file that can only be written
         return str(error)
+
+
+def disk() -> dict[str, int]:
+    """A disk of this machine that a group may have limits for."""
+    for block in sorted(Path("/sys/block").iterdir()):
+        if not block.name.startswith(("loop", "ram", "zram")) and int((block / "size").read_text()):
+            major, minor = (block / "dev").read_text().split(":")
+            return {"major": int(major), "minor": int(minor)}
+    pytest.skip("this machine has no disk")
+
+
+def changes() -> list[dict[str, Any]]:
+    """Something of each kind of limit; kernels lack some."""
+    throttled = {**disk(), "rate": 1 << 30}
+    number = "{major}:{minor}".format(**throttled)
+    throttle = {name: [throttled] for name in ("throttleReadBpsDevice", "throttleWriteBpsDevice")}
+    of_v2 = {
+        "memory.high": "1G",
+        "memory.oom.group": "1",
+        "io.latency": f"{number} target=9000",
+        "hugetlb.2MB.max": "0",
+    }
+    return [
+        {"memory": {"limit": 64 * MIB, "reservation": 32 * MIB}},
+        {"memory": {"limit": 64 * MIB, "swap": 96 * MIB}},
+        {"memory": {"disableOOMKiller": True}},
+        {"memory": {"swappiness": 7}},
+        {"cpu": {"shares": 300}},
+        {"cpu": {"quota": 33333, "burst": 7}},
+        {"cpu": {"period": 30000}},
+        {"cpu": {"cpus": "0"}},
+        {"cpu": {"mems": "0"}},
+        {"cpu": {"idle": 1}},
+        {"pids": {"limit": 9}},
+        {"blockIO": throttle},
+        {"blockIO": {"weight": 50, "weightDevice": [{**disk(), "weight": 30}]}},
+        {"hugepageLimits": [{"pageSize": "2MB", "limit": 2 * MIB}]},
+        *({"unified": {name: value}} for name, value in of_v2.items()),
+    ]
+
+
+def both(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """One document with the limits of two; those of the second come after those of the first."""
+    return first | {name: {**first.get(name, {}), **limit} for name, limit in second.items()}
+
+
+@pytest.mark.parametrize("systemd", MANAGERS)
+def test_what_is_refused_late_leaves_every_limit_as_it_was(
+    runtime: Runtime, bundle: Bundle, scratch: Path, systemd: bool
+) -> None:
+    container = begin(runtime, bundle, systemd=systemd)
+    file = scratch / "resources.json"
+    taken = []
+    for change in changes():
+        before = limits(container)
+        for document in (both(change, LATE), change):
+            file.write_text(json.dumps(document))
+            result = runtime.call("update", "--resources", str(file), container.id)
+            if document is change and result.status == 0:
+                if limits(container) != before:  # a group of v1 has all memory nodes in any case
+                    taken.append(change)
+            else:
+                assert result.status != 0, document
+                now = limits(container)  # with a controller that is enabled files appear
+                assert {name: now[name] for name in before} == before, (document, result.stderr)
+    assert len(taken) > len(changes()) // 2
+
+
+def test_what_an_update_does_not_name_stays_when_systemd_writes_all_files_of_a_controller(
+    runtime: Runtime, bundle: Bundle
+) -> None:
+    if not os.path.isdir("/run/systemd/system"):
+        pytest.skip("this system is not run by systemd")
+    bundle.linux["resources"]["cpu"] = {"quota": 33333, "burst": 7}
+    if cgroup.is_v2():
+        bundle.linux["resources"]["unified"] = {"memory.oom.group": "1"}
+    container = begin(runtime, bundle, systemd=True)
+    for option, changed in (
+        ("--cpu-share=512", r"cpu\.(shares|weight)|CPU(Shares|Weight)"),
+        ("--memory=67108864", r"memory\.(memsw\.)?limit|memory\.(swap\.)?max|Memory(Limit|Max|SwapMax)"),
+        ("--pids-limit=9", r"pids\.max|TasksMax"),
+        ("--cpuset-cpus=0", r"cpuset\.cpus|AllowedCPUs"),
+    ):
+        before = limits(container)
+        runtime.expect("update", option, container.id)
+        now = limits(container)
+        differing = {name: (before[name], now[name]) for name in before if before[name] != now[name]}
+        assert differing, option
+        assert not [name for name in differing if not re.search(changed, name)], (option, differing)
 
 
 @pytest.mark.parametrize("systemd", MANAGERS)

@@ -140,7 +140,6 @@ EVERYTHING_OF_V2: Resources = {
 def test_what_v2_has_is_converted() -> None:
     assert v2(EVERYTHING_OF_V2) == [
         ("memory.swap.max", "2000"),
-        ("memory.max", "1000"),
         ("memory.low", "max"),
         ("cpu.weight", "100"),
         ("cpu.idle", "0"),
@@ -161,6 +160,7 @@ def test_what_v2_has_is_converted() -> None:
         ("io.max", "8:0 rbps=1"),
         ("io.max", "8:16 wbps=2"),
         ("cpuset.cpus", ""),
+        ("memory.max", "1000"),
     ]
 
 
@@ -372,6 +372,14 @@ def test_unified_limits_and_does_not_act(file: str) -> None:
     with pytest.raises(CgroupError, match=rf"unified 'cgroup\.{file}': it moves, stops or ends processes"):
         v2({"unified": {f"cgroup.{file}": "1"}})
     assert v2({"unified": {"cgroup.max.descendants": "5"}}) == [("cgroup.max.descendants", "5")]
+
+
+@pytest.mark.parametrize("file", ["memory.pressure", "cpu.pressure", "io.pressure", "irq.pressure"])
+def test_an_alarm_is_no_limit(file: str) -> None:
+    """psi.rst: it lives as long as the file is open."""
+    with pytest.raises(CgroupError, match=rf"unified '{file}': it sets an alarm .*, and limits nothing"):
+        v2({"unified": {file: "some 150000 1000000"}})
+    assert v2({"unified": {"cgroup.pressure": "0"}}) == [("cgroup.pressure", "0")]
 
 
 def test_an_update_of_memory_alone_keeps_the_limit_of_both_together() -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from pyoci.cgroups import resources_v1, resources_v2, systemd
+from pyoci.cgroups import resources_v1, resources_v2
 from pyoci.cgroups import systemd_units as units
-from pyoci.cgroups.dbus_refusal import Refused
-from pyoci.cgroups.limits import Limits
-from pyoci.cgroups.writes import single_write
 from pyoci.errors import CgroupError
 
 
@@ -169,53 +165,3 @@ def test_a_list_of_cpus_as_a_mask(text: str, mask: bytes) -> None:
 def test_no_list_of_cpus(text: str) -> None:
     with pytest.raises(CgroupError, match=r"cpu.cpus"):
         units.cpu_mask(text, "cpu.cpus")
-
-
-class Inner:
-    """The groups of a container whose limit is a file."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def plan_update(self, _resources: dict[str, Any]) -> Limits:
-        return Limits(batches=[[single_write("pids", "pids.max", 7, "/pids/limit")]], devices=None)
-
-    def apply_update(self, _planned: Limits) -> list[tuple[str, str]]:
-        former = [(str(self.file), self.file.read_text())]
-        self.file.write_text("7")
-        return former
-
-
-class Trouble:
-    """A systemd that raises `error` when it is connected to, or asked."""
-
-    def __init__(self, error: BaseException, asked: bool) -> None:
-        self.error, self.asked = error, asked
-        if not asked:
-            raise error
-
-    def __enter__(self) -> Trouble:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        pass
-
-    def call(self, *_words: object) -> None:
-        raise self.error
-
-
-@pytest.mark.parametrize("asked", [False, True])
-@pytest.mark.parametrize(
-    "error", [Refused("x", "no"), CgroupError("no answer"), ImportError("jeepney"), KeyboardInterrupt()], ids=repr
-)
-def test_an_update_that_systemd_does_not_take_leaves_the_files_as_they_were(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, asked: bool
-) -> None:
-    monkeypatch.setattr(systemd, "_manager", lambda _user: Trouble(error, asked))
-    monkeypatch.setattr(systemd, "is_unified", lambda: True)
-    limit = tmp_path / "pids.max"
-    limit.write_text("3")
-    group = systemd.SystemdCgroup(cast(Any, Inner(limit)), "x.scope", "system.slice", False)
-    with pytest.raises((CgroupError, ImportError, KeyboardInterrupt)):
-        group.update({"pids": {"limit": 7}})
-    assert limit.read_text() == "3"

@@ -111,13 +111,20 @@ def test_other_properties_are_refused_by_name(name: str) -> None:
 
 
 VALUES = {"as": ("@as ['x']", ["x"]), "s": ("'x'", "x"), "b": ("true", True), "i": ("15", 15), "t": ("uint64 7", 7)}
+# where not every value of the type will do
+OF_PROPERTIES = {
+    "After": ("['a.mount']", ["a.mount"]),
+    "Before": ("['a.mount']", ["a.mount"]),
+    "CollectMode": ("'inactive'", "inactive"),
+    "Documentation": ("['man:x']", ["man:x"]),
+}
 
 
 @pytest.mark.parametrize("name", ALLOWED)
 @pytest.mark.parametrize("signature", VALUES)
 def test_these_are_taken_in_their_type(name: str, signature: str) -> None:
     """Of another type systemd says `Unexpected message contents`, and not of which property."""
-    text, value = VALUES[signature]
+    text, value = OF_PROPERTIES.get(name, VALUES[signature]) if signature == ALLOWED[name] else VALUES[signature]
     given = {PREFIX + name: text, "other": "x"}
     if signature == ALLOWED[name]:
         assert properties(given) == [(name, (signature, value))]
@@ -153,7 +160,7 @@ def test_other_annotations_are_no_properties() -> None:
 
 def test_seconds_become_microseconds() -> None:
     given = {"TimeoutStopSec": "10", "RuntimeMaxSec": "1.5"}
-    assert properties({f"{PREFIX}RuntimeMaxSec": "0"}) == [("RuntimeMaxUSec", ("t", 0))]
+    assert properties({f"{PREFIX}TimeoutStopSec": "0"}) == [("TimeoutStopUSec", ("t", 0))]
     assert properties({f"{PREFIX}RuntimeMaxSec": "uint64 1"}) == [("RuntimeMaxUSec", ("t", 1_000_000))]
     assert properties({PREFIX + name: text for name, text in given.items()}) == [
         ("TimeoutStopUSec", ("t", 10_000_000)),

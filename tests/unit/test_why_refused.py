@@ -30,6 +30,8 @@ TABLE = [
     ("cpu.max.burst", errno.EINVAL, {"cpu.max": "500 1000"}, "larger than the quota, in '500 1000'"),
     ("cpu.shares", errno.EINVAL, {"cpu.idle": "1"}, "its cpu.idle is 1"),
     ("cpu.weight", errno.EINVAL, {"cpu.idle": "1"}, "its cpu.idle is 1"),
+    ("cpu.weight", errno.EINVAL, {"cpu.idle": "0", "cpu.weight": "100"}, "cpu.weight takes values of another form"),
+    ("memory.reclaim", errno.EAGAIN, {}, "it limits nothing: leave it out"),
     ("cpuset.cpus", errno.EACCES, {"../cpuset.effective_cpus": "0-1"}, "those of the group above, '0-1'"),
     ("cpuset.mems", errno.EACCES, {"../cpuset.mems.effective": "0"}, "those of the group above, '0'"),
     ("blkio.throttle.read_bps_device", errno.ENODEV, {}, NO_DISK),
