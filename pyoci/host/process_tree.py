@@ -1,4 +1,4 @@
-"""A process and its descendants: end all of them."""
+"""A process and its descendants: name them, end all of them."""
 
 from __future__ import annotations
 
@@ -41,6 +41,14 @@ def kill(pid: int) -> None:
     finally:
         for fd in held.values():
             posix.close(fd)
+
+
+def descendants(pid: int) -> list[int]:
+    """The numbers of all processes that descend from `pid`, which stand still."""
+    numbers = [pid]
+    for number in numbers:
+        numbers += [child for child in _children(number) if child not in numbers]
+    return numbers[1:]
 
 
 def _hold_children(parent: int, held: dict[int, int]) -> dict[int, int]:

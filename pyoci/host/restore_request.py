@@ -164,7 +164,8 @@ def _ask_criu(
                 container.group.kill(signals.KILL)  # what is frozen does not undo its work
             if container.state.pid:
                 # criu holds them still, and takes no refusal any more: what it lets go must be dead
-                restored.kill(container.state.pid, container.group.pids(), work.criu)
+                init = container.state.pid, container.state.pid_start
+                restored.kill(*init, container.group, work.criu)
                 conversation.kill()
             raise
 

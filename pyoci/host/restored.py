@@ -5,7 +5,8 @@ from __future__ import annotations
 import posix
 
 from pyoci.errors import ContainerError, CriuError, SyscallError
-from pyoci.kernel import child, mount, namespace, read_text, signals, uapi
+from pyoci.host import process_tree
+from pyoci.kernel import child, mount, namespace, pidfd, proc_stat, read_text, signals, uapi
 from pyoci.plan import mountinfo
 from pyoci.plan import restore as plans
 from pyoci.plan.mountinfo import MountPoint
@@ -13,6 +14,7 @@ from pyoci.plan.restore import Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyoci.cgroups import Cgroup
     from pyoci.wire.plan import Plan
 
 
@@ -21,8 +23,10 @@ def check_place(plan: Plan, init: int, pids: list[int], criu: int) -> None:
 
     `pids` are those in the cgroup, where the process `criu` and its helpers work, too.
     """
-    if pids and init not in pids:
-        raise CriuError(f"restored process {init} is not in the container's cgroup")
+    for pid in (init, *process_tree.descendants(init)):
+        # an image names groups of its own for each process; `delete` and `kill` find all processes by the container's
+        if pids and pid not in pids and not _has_ended(pid):
+            raise CriuError(f"restored process {pid} is not in the container's cgroup")
     allowed = plans.confinement(plan)
     _check(plans.Confinement(namespaces=allowed.namespaces), init, pids, criu)
 
@@ -44,13 +48,35 @@ def check_mounts(plan: Plan, init: int, staged: list[tuple[bool, MountPoint]]) -
         raise CriuError(f"restored process {init} is not confined as config.json says: {why}")
 
 
-def kill(init: int, pids: list[int], criu: int) -> None:
-    """Kill the processes of the container, and not criu."""
-    for pid in {init, *_of_container(pids, criu)}:
-        try:
-            posix.kill(pid, signals.KILL)
-        except ProcessLookupError:
-            continue
+def kill(init: int, start: int, group: Cgroup, criu: int) -> None:
+    """Kill the processes of the container, and not criu: those of its group, and all that descend from its init.
+
+    By descriptors, since others may end a process meanwhile, and its number be another's. What is held counts when
+    it is found a second time.
+    """
+    held: dict[int, int] = {}
+    first = pidfd.open(init, start)
+    try:
+        for pid in _all_of_container(init, first, group, criu):
+            try:
+                held[pid] = posix.pidfd_open(pid)
+            except OSError:
+                continue  # it has ended
+        for pid in _all_of_container(init, first, group, criu).intersection(held):
+            pidfd.send(held[pid], signals.KILL)
+        if first is not None:
+            pidfd.send(first, signals.KILL)
+    finally:
+        for fd in (*held.values(), *([] if first is None else [first])):
+            posix.close(fd)
+
+
+def _all_of_container(init: int, held: int | None, group: Cgroup, criu: int) -> set[int]:
+    """Without init, which the descriptor `held` is of."""
+    below = process_tree.descendants(init) if held is not None else []
+    if held is not None and pidfd.wait(held, 0):
+        below = []  # the number is free by now
+    return {*_of_container(group.pids(), criu), *below} - {init}
 
 
 def make_root_readonly(init: int) -> None:
@@ -107,6 +133,12 @@ def _look(pid: int, of_the_host: dict[str, tuple[str, str]], users: str) -> Proc
         limits=read_text(f"/proc/{pid}/limits"),
         oom_score_adj=int(read_text(f"/proc/{pid}/oom_score_adj")),
     )
+
+
+def _has_ended(pid: int) -> bool:
+    """A zombie, which checkpoints have, too, is in no group's list."""
+    facts = proc_stat.stat(pid)
+    return facts is None or facts[0] in proc_stat.DEAD
 
 
 def _label(pid: int) -> str:

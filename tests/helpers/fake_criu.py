@@ -225,16 +225,27 @@ if pid == 0:
         libc.capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)(0, 0, 0, 0, 0, 0))
     if not does.get("may_gain"):
         libc.prctl(38, 1, 0, 0, 0)
+    if does.get("stray") and os.fork() == 0:
+        while True:
+            signal.pause()
     os.write(told, b"c")
     if os.read(go, 1) != b"g":
         os._exit(1)
     os.execv("/bin/busybox", ["sh", "-c", "trap 'exit 7' TERM; : > /ran; while :; do sleep 0.02; done"])
 os.close(go)
 os.read(confined, 1)
+if does.get("stray"):  # the file in which a group of the host has its processes
+    with open(f"/proc/{{pid}}/task/{{pid}}/children") as file:
+        stray = file.read().strip()
+    with open(f"/proc/{{os.getppid()}}/root{{does['stray']}}", "w") as file:
+        file.write(stray)
+    write(HERE, "stray", stray)
 
 
 def give_up():
     os.kill(pid, signal.SIGKILL)
+    if does.get("stray"):
+        os.kill(int(stray), signal.SIGKILL)
     answer(RESTORE, 0)
     sys.exit(1)
 

@@ -14,6 +14,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from helpers import cgroup
 from helpers.bundle import Bundle
 from helpers.checkpoint import Case, why_not
 from helpers.fake_criu import FakeCriu
@@ -314,6 +315,18 @@ def test_image_without_the_mounts(case: Case, scratch: Path, option: str) -> Non
     case.make_images()
     case.criu.does(mounts_nothing=True)
     assert "nothing is mounted there" in case.restore_fails()
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["own PID namespace", "the host's"])
+def test_image_with_a_process_outside_of_the_cgroup(case: Case, shared: bool) -> None:
+    """No limit would hold it, `pause` and `delete` would not find it, and nobody would look at it."""
+    if shared:
+        namespaces = case.bundle.linux["namespaces"]
+        namespaces[:] = [entry for entry in namespaces if entry["type"] != "pid"]
+    case.make_images()
+    top = cgroup.hierarchies()["" if cgroup.is_v2() else "freezer"]
+    case.criu.does(stray=str(top / "cgroup.procs"), without=["pid"] if shared else [])
+    assert "is not in the container's cgroup" in case.restore_fails()
 
 
 @pytest.mark.parametrize(("more", "said"), [("capable", "capabilities"), ("may_gain", "gain privileges")])
