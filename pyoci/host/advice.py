@@ -233,17 +233,21 @@ def _mount(error: PyociError, context: Context) -> str:
     source = entry.get("source") or ""
     if error.errno == errno.ENOTBLK:
         return f"losetup --find --show {shown(source)} makes a device of a file" if source else ""
-    if entry.get("type") == "bind" or {"bind", "rbind"} & {*(entry.get("options") or ())}:
-        if error.errno == errno.EPERM:
-            return why_user_namespace.of_bind(entry, context.config)
-        if error.errno != errno.ENOTDIR:
-            return ""
-        path = source if source.startswith("/") else f"{context.bundle}/{source}"
+    if error.errno == errno.ENOTDIR:
         view = View(context.rootfs, context.bundle, [*entries[: int(number)]])  # as it was when the mount was tried
+        if not _is_bind(entry):
+            return why_mount.on_a_file(entry["destination"], view)
+        path = source if source.startswith("/") else f"{context.bundle}/{source}"
         return why_mount.unlike(path, entry["destination"], view)
+    if _is_bind(entry):
+        return why_user_namespace.of_bind(entry, context.config) if error.errno == errno.EPERM else ""
     if error.errno == errno.EPERM:
         return why_user_namespace.of_mount(entry, context.config)
     return why_mount.refused_option(str(error), entry, context.config)
+
+
+def _is_bind(entry: dict[str, Any]) -> bool:
+    return entry.get("type") == "bind" or bool({"bind", "rbind"} & {*(entry.get("options") or ())})
 
 
 def _no_file_system(name: str) -> str:
@@ -376,7 +380,7 @@ _JUDGES: dict[str, Judge] = {
     "/process/ioPriority": _takes("CAP_SYS_NICE"),
     "/process/execCPUAffinity": _affinity,
     "/linux/timeOffsets/": _clock,
-    "/linux/sysctl/": lambda error, _: why_sysctl.words(error),
+    "/linux/sysctl/": lambda error, context: why_sysctl.words(error, context.config),
     "/linux/resources/cpu/cpus": _cpus,
     "/linux/resources/cpu/mems": _nodes,
     "/linux/resources/memory": _memory,

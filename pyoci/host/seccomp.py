@@ -188,7 +188,7 @@ def _compile(plan: SeccompPlan, warnings: tuple[str, ...]) -> tuple[SeccompProgr
         )
         for rule in plan.rules
     ]
-    code, unknown = library.compile(plan.default_action, plan.architectures, rules)
+    code, unknown = library.compile(plan.default_action, _named(plan.architectures), rules)
     if not _is_filter(code):
         # The prologue leaves a system call's number in the accumulator; the filter must not build on it.
         raise UnsupportedError(f"libseccomp {library.version_text()} made a filter that does not begin as expected")
@@ -196,6 +196,13 @@ def _compile(plan: SeccompPlan, warnings: tuple[str, ...]) -> tuple[SeccompProgr
         code = prologue(_limits(library, plan)) + code
     compiled = SeccompProgram(code=code, unknown=tuple(dict.fromkeys(unknown)), warnings=warnings)
     return compiled, _stamp(library.path())
+
+
+def _named(architectures: tuple[int, ...]) -> list[tuple[str, int]]:
+    from pyoci.plan.seccomp import ARCHS
+
+    names = {number: name for name, number in ARCHS.items()}
+    return [(names[number], number) for number in architectures]
 
 
 def _limits(library: Library, plan: SeccompPlan) -> dict[int, int]:

@@ -64,3 +64,17 @@ def unlike(source: str, destination: str, view: View) -> str:
     other = "folder" if stat.S_ISDIR(posix.fstat(fd).st_mode) else "file"
     posix.close(fd)
     return f"{shown(source)} is a {kind}, and {place} is a {other}: both must be the same" if other != kind else ""
+
+
+def on_a_file(destination: str, view: View) -> str:
+    """Of a file system, which is mounted on a folder (mount(2), ENOTDIR)."""
+    place = f"{shown(destination)} in the container"
+    try:
+        fd = view.open(destination)
+    except Unseen:
+        return ""
+    if fd is None:
+        return f"{place} is below a file"
+    is_file = not stat.S_ISDIR(posix.fstat(fd).st_mode)
+    posix.close(fd)
+    return f"{place} is a file: a file system is mounted on a folder" if is_file else ""

@@ -11,12 +11,25 @@ from pyoci.kernel.call import shown
 from pyoci.spec.rules.linux import with_slashes
 from pyoci.spec.words import did_you_mean
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def words(error: PyociError) -> str:
+
+def words(error: PyociError, config: dict[str, Any]) -> str:
     """Words to add to an error whose place is the sysctl."""
     name = error.place.removeprefix("/linux/sysctl/")
     if error.errno == errno.ENOENT:
         return unknown(name)
+    groups = (config.get("linux") or {}).get("gidMappings")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        if with_slashes(name) == "kernel/domainname":
+            return "it belongs to the host's root: set /domainname instead"
+        return "it belongs to the host's root" if groups else ""
+    if groups and error.errno == errno.EINVAL and with_slashes(name) == "net/ipv4/ping_group_range":
+        return "both numbers must be groups that /linux/gidMappings maps"
+    if error.errno not in (errno.EINVAL, errno.ERANGE):
+        return ""
     value = beginning(f"/proc/sys/{with_slashes(name)}").replace("\t", " ")
     return f"the host has {shown(value)!r} there: the value must have that form, and be in its range" if value else ""
 

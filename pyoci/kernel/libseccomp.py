@@ -79,7 +79,7 @@ class Library:
         return self._calls.resolve(name.encode("utf-8", "surrogateescape"), arch)
 
     def compile(
-        self, default_action: int, architectures: Sequence[int], rules: Sequence[Rule]
+        self, default_action: int, architectures: Sequence[tuple[str, int]], rules: Sequence[Rule]
     ) -> tuple[bytes, list[str]]:
         """The filter as an array of struct sock_filter, and the names of system calls that are unknown.
 
@@ -95,16 +95,17 @@ class Library:
         context = self._calls.new(default_action)
         if context is None:
             raise UnsupportedError(f"libseccomp {self.version_text()} refuses default action {default_action:#x}")
-        for arch in architectures:
-            self._add_architecture(context, arch)
+        for name, arch in architectures:
+            self._add_architecture(context, name, arch)
         unknown = self._add_rules(context, default_action, rules)
         return self._export(context), unknown
 
-    def _add_architecture(self, context: Context, arch: int) -> None:
+    def _add_architecture(self, context: Context, name: str, arch: int) -> None:
         error = self._calls.add_arch(context, arch)
         if error and error != _EEXIST:
             raise UnsupportedError(
-                f"libseccomp {self.version_text()} cannot add architecture {arch:#x} to a filter here: {reason(error)}"
+                f"/linux/seccomp/architectures: libseccomp {self.version_text()} cannot add {name} to a filter here:"
+                f" {reason(error)}"
             )
 
     def _add_rules(self, context: Context, default_action: int, rules: Sequence[Rule]) -> list[str]:

@@ -40,9 +40,9 @@ def resources(section: str, **values: object) -> Prepare:
     return lambda bundle: bundle.linux["resources"].update({section: values})
 
 
-def mount(kind: str, *options: str, source: str = "") -> Prepare:
+def mount(kind: str, *options: str, source: str = "", at: str = "/mnt") -> Prepare:
     def prepare(bundle: Bundle) -> None:
-        bundle.mount("/mnt", kind, list(options), source)
+        bundle.mount(at, kind, list(options), source)
 
     return prepare
 
@@ -117,6 +117,14 @@ def in_a_folder_closed_to_its_root(bundle: Bundle) -> None:
 def unmapped_terminal_group(bundle: Bundle) -> None:
     bundle.user_namespace(size=5)
     next(entry for entry in bundle.config["mounts"] if entry["type"] == "devpts")["options"].append("gid=5")
+
+
+def sysctl_of_a_user_namespace(name: str, value: str) -> Prepare:
+    def prepare(bundle: Bundle) -> None:
+        bundle.user_namespace(size=5)
+        bundle.linux.update(sysctl={name: value})
+
+    return prepare
 
 
 # What is wrong with the bundle, and the words of `run` about it.
@@ -198,6 +206,14 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
     ),
     "a file mounted on a folder": (bound("/etc/passwd", "/bin"), ("/etc/passwd is a file, and /bin in the container",)),
     "a folder mounted on a file": (bound("/etc", "/bin/busybox"), ("/etc is a folder, and /bin/busybox in the",)),
+    "a file system mounted on a file": (
+        mount("tmpfs", at="/bin/busybox"),
+        ("not a directory (ENOTDIR); /bin/busybox in the container is a file: a file system is mounted on a folder",),
+    ),
+    "a file system mounted below a file": (
+        mount("tmpfs", at="/bin/busybox/x"),
+        ("not a directory (ENOTDIR); /bin/busybox/x in the container is below a file",),
+    ),
     "a mount below a file": (bound("/etc", "/bin/busybox/etc"), ("/bin/busybox/etc in the container is below a file",)),
     "a working directory that is a file": (
         changed(cwd="/bin/sh"),
@@ -269,6 +285,14 @@ BUNDLES: dict[str, tuple[Prepare, tuple[str, ...]]] = {
             "set sysctl net.ipv4.ip_forward to 'x': invalid argument (EINVAL); the host has ",
             "there: the value must have that form",
         ),
+    ),
+    "a sysctl with groups that are not mapped": (
+        sysctl_of_a_user_namespace("net.ipv4.ping_group_range", "0 200"),
+        ("invalid argument (EINVAL); both numbers must be groups that /linux/gidMappings maps",),
+    ),
+    "a sysctl of the host's root": (
+        sysctl_of_a_user_namespace("kernel.domainname", "example"),
+        ("permission denied (EACCES); it belongs to the host's root: set /domainname instead",),
     ),
 }
 

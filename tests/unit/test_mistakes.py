@@ -240,6 +240,9 @@ def test_no_sysctl(name: str) -> None:
     ("number", "place", "words"),
     [
         (errno.EINVAL, "/linux/sysctl/kernel.shmmax", "; the host has '"),
+        (errno.EINVAL, "/linux/sysctl/net.ipv4.ping_group_range", "; the host has '"),
+        (errno.EACCES, "/linux/sysctl/kernel.domainname", "; it belongs to the host's root: set /domainname instead"),
+        (errno.EACCES, "/linux/sysctl/kernel/domainname", "; it belongs to the host's root: set /domainname instead"),
         (errno.EPERM, "/process/scheduler", "; it takes CAP_SYS_NICE, and a real-time policy in a group of cgroup v1"),
         (errno.EBUSY, "/process/scheduler", "; the CPUs have not so much time left"),
         (errno.EINVAL, "/process/execCPUAffinity", "; /process/execCPUAffinity must name CPUs that"),
@@ -252,6 +255,13 @@ def test_a_refusal_says_what_to_do(number: int, place: str, words: str) -> None:
     before = str(error)
     advice.of_create(error, b"{}", "/bundle", "/bundle/rootfs")
     assert str(error).startswith(before + words), error
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOMEM])
+def test_no_advice_about_the_value_of_a_sysctl_that_may_not_be_written(number: int) -> None:
+    error = SyscallError(number, "set it").at("/linux/sysctl/kernel.shmmax")
+    advice.of_create(error, b"{}", "/bundle", "/bundle/rootfs")
+    assert str(error) == f"{SyscallError(number, 'set it')}; /linux/sysctl/kernel.shmmax asks for it"
 
 
 # A command line, and the words after its error; DIR is a bundle, EMPTY a folder.
