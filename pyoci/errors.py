@@ -32,6 +32,12 @@ PERMISSION_DENIED = "permission denied"
 DOES_NOT_EXIST = "container does not exist"
 NOT_RUNNING = "container not running"
 
+# Such a container was made with --cgroup-manager disabled, or by a user who may not make groups.
+NO_CGROUP = (
+    "it was made without a cgroup; make it again without --cgroup-manager disabled, and as a user with "
+    "--systemd-cgroup, in a session of systemd"
+)
+
 # runc's words for what engines' users meet most; their scripts and suites search for them.
 CGROUP_NOT_EMPTY = "container's cgroup is not empty"
 CGROUP_FROZEN = "container's cgroup unexpectedly frozen"

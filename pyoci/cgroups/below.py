@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyoci.errors import CgroupError
+from pyoci.errors import NO_CGROUP, CgroupError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ def below(saved: dict[str, Any], asked: list[str]) -> dict[str, Any]:
     Raises CgroupError for a path that leads out, and for a controller in which the container has no group.
     """
     if not saved:
-        raise CgroupError(f"--cgroup {asked[0]}: the container has no cgroup")
+        raise CgroupError(f"--cgroup {asked[0]}: {NO_CGROUP}")
     # systemd made the scope; what is below it is the container's own affair
     changed = {key: value for key, value in saved.items() if key != "systemd"}
     leaves: dict[str, str] = dict(changed.get("leaves") or {})

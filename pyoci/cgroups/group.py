@@ -210,9 +210,9 @@ class Group:
         self.inode = posix.fstat(self._fd).st_ino
 
     def mark(self, container_id: str) -> None:
-        """Write the container's name on the group, where that is allowed."""
+        """Write the container's name on the group that `make` has opened, where that is allowed."""
         try:
-            posix.setxattr(self.path, MARK, container_id.encode())
+            posix.setxattr(self._fd, MARK, container_id.encode())
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EACCES, errno.ENOSPC):
                 raise CgroupError(f"mark cgroup {self.path}: {reason(error)}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyoci.errors import UnsupportedError
+from pyoci.errors import NO_CGROUP, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,4 +84,4 @@ class NoCgroup:
 
 
 def _refuse(what: str) -> NoReturn:
-    raise UnsupportedError(f"{what}: the container has no cgroup of its own")
+    raise UnsupportedError(f"{what}: {NO_CGROUP}")

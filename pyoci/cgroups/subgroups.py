@@ -17,7 +17,7 @@ import posix
 
 from pyoci.cgroups import DELEGATE, NAME_MAX, SUBGROUP, files
 from pyoci.cgroups.group import Group
-from pyoci.errors import CgroupError, reason
+from pyoci.errors import NO_CGROUP, CgroupError, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def hand_over(saved: dict[str, Any], name: str, pid: int, owner: tuple[int, int]
     gid) gets the new group; None: it stays the runtime's. Raises CgroupError.
     """
     if not saved:
-        raise CgroupError(f"annotation {DELEGATE}: the container has no cgroup of its own")
+        raise CgroupError(f"annotation {DELEGATE}: {NO_CGROUP}")
     group = Group.from_saved(saved["groups"][""])
     group.check()
     around = saved.get("leaf", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 
-from pyoci.errors import NOT_RUNNING, CgroupError, StateError, UnsupportedError
+from pyoci.errors import NO_CGROUP, NOT_RUNNING, CgroupError, StateError, UnsupportedError
 from pyoci.kernel import LONGEST_POLL, pidfd
 from pyoci.state import status
 
@@ -95,5 +95,5 @@ def _has_stopped(state: State) -> str:
 
 def _group(state: State) -> Cgroup:
     if not state.cgroup:
-        raise UnsupportedError(f"events {state.id}: it has no cgroup to take statistics from")
+        raise UnsupportedError(f"events {state.id}: {NO_CGROUP}")
     return status.cgroup(state)

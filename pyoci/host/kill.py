@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyoci import phase
-from pyoci.errors import NOT_RUNNING, CgroupError, StateError, UnsupportedError
+from pyoci.errors import NO_CGROUP, NOT_RUNNING, CgroupError, StateError, UnsupportedError
 from pyoci.kernel import pidfd, signals
 from pyoci.state import status
 
@@ -76,5 +76,5 @@ def _kill_without_init(entry: Entry, signal: int, everyone: bool) -> None:
 
 def _signal_group(state: State, signal: int) -> None:
     if not state.cgroup:
-        raise UnsupportedError(f"kill --all {state.id}: it has no cgroup to find its processes in")
+        raise UnsupportedError(f"kill --all {state.id}: {NO_CGROUP}")
     status.cgroup(state).kill(signal)

@@ -6,7 +6,7 @@ between does not let criu look into it.
 
 from __future__ import annotations
 
-from pyoci.errors import NOT_RUNNING, CgroupError, StateError, UnsupportedError
+from pyoci.errors import NO_CGROUP, NOT_RUNNING, CgroupError, StateError, UnsupportedError
 from pyoci.state import freezer_lock, status
 
 TYPE_CHECKING = False
@@ -61,5 +61,5 @@ def _refusal(state: State, current: str, action: str, why: str) -> str:
 
 def _group(state: State, action: str) -> Cgroup:
     if not state.cgroup:
-        raise UnsupportedError(f"{action} {state.id}: it has no cgroup")
+        raise UnsupportedError(f"{action} {state.id}: {NO_CGROUP}")
     return status.cgroup(state)

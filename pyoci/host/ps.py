@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posix
 
-from pyoci.errors import PyociError, UnsupportedError, UsageError, reason
+from pyoci.errors import NO_CGROUP, PyociError, UnsupportedError, UsageError, reason
 from pyoci.kernel import read_all, signals
 from pyoci.state import status
 
@@ -20,7 +20,7 @@ def pids(entry: Entry) -> list[int]:
     """
     state = status.made(entry, "cannot list the processes of container")
     if not state.cgroup:
-        raise UnsupportedError(f"ps {state.id}: it has no cgroup to find its processes in")
+        raise UnsupportedError(f"ps {state.id}: {NO_CGROUP}; pyoci exec {state.id} ps shows its processes")
     return status.cgroup(state).pids()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyoci import log
-from pyoci.errors import NOT_RUNNING, CgroupError, StateError, UnsupportedError
+from pyoci.errors import NO_CGROUP, NOT_RUNNING, CgroupError, StateError, UnsupportedError
 from pyoci.plan import podman
 from pyoci.state import status
 
@@ -31,7 +31,7 @@ def update(entry: Entry, resources: dict[str, Any], schemata: Sequence[str] = ()
         raise UnsupportedError(f"update {state.id}: it was made without /linux/intelRdt, so it has no resctrl group")
     if resources or not schemata:
         if not state.cgroup:
-            raise UnsupportedError(f"update {state.id}: it has no cgroup")
+            raise UnsupportedError(f"update {state.id}: {NO_CGROUP}")
     try:
         _apply(state, podman.resources(resources, state.annotations) or {}, schemata)
     except CgroupError as error:

@@ -25,11 +25,21 @@ def test_disabled_leaves_the_container_in_the_callers_cgroup(runtime: Runtime, b
     container.delete()
 
 
-@pytest.mark.parametrize("words", [["pause"], ["ps"], ["update", "--pids-limit", "5"], ["events", "--stats"]])
-def test_what_needs_a_cgroup_is_refused_by_name(runtime: Runtime, bundle: Bundle, words: list[str]) -> None:
+def test_what_needs_a_cgroup_is_refused_with_a_way_out(runtime: Runtime, bundle: Bundle) -> None:
     bundle.sleeps()
-    container = runtime.create(bundle, options=DISABLED)
-    assert "no cgroup" in runtime.fails(*words, container.id)
+    bundle.linux["namespaces"] = [entry for entry in bundle.linux["namespaces"] if entry["type"] != "pid"]
+    container = runtime.create(bundle, options=DISABLED).start()
+    for words in (
+        ["pause", container.id],
+        ["ps", container.id],
+        ["update", "--pids-limit", "5", container.id],
+        ["events", "--stats", container.id],
+        ["events", container.id],
+        ["kill", "--all", container.id, "TERM"],
+        ["exec", "--cgroup", "x", container.id, "/bin/true"],
+    ):
+        said = runtime.fails(*words)
+        assert "it was made without a cgroup; make it again without --cgroup-manager disabled" in said, (words, said)
     container.delete("--force")
     container.wait()
 

@@ -47,7 +47,7 @@ def test_below_a_scope() -> None:
 
 
 def test_without_a_cgroup() -> None:
-    with pytest.raises(CgroupError, match=r"--cgroup x: the container has no cgroup"):
+    with pytest.raises(CgroupError, match=r"--cgroup x: it was made without a cgroup; make it again"):
         below({}, ["x"])
 
 

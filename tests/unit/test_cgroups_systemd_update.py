@@ -52,6 +52,7 @@ class Systemd:
         self.folder = folder
         self.properties: dict[str, Any] = dict(OF_SYSTEMD)
         self.late: list[Any] = []
+        self.changes = 0  # that were asked for with an answer
         self.fails = fails
 
     def __enter__(self) -> Systemd:
@@ -64,6 +65,7 @@ class Systemd:
     def call(self, method: str, _signature: str, *values: Any) -> tuple[str]:
         if method == "SetUnitProperties":
             asked, self.asked = values[2], values[2]
+            self.changes += 1
             self.fails(self)
             self.set(asked)
         return ("/unit",)
@@ -145,7 +147,9 @@ def test_an_update_that_systemd_does_not_take_leaves_all_as_it_was(
         update(monkeypatch, manager, Inner(group), ASKED)
     if fails is refuses:
         assert str(raised.value) == "change limits of x.scope: systemd: no"
+        assert manager.late == []
     assert manager.properties == OF_SYSTEMD
+    assert manager.changes == 1, "it does not answer, or it has changed nothing"
     if not manager.late:
         assert contents(group) == BEFORE
     else:
@@ -157,6 +161,7 @@ def test_rules_of_devices_that_are_refused_leave_all_as_it_was(group: Path, monk
     manager = Systemd(group, does)
     with pytest.raises(CgroupError, match="bpf"):
         update(monkeypatch, manager, Inner(group, CgroupError("bpf")), ASKED | {"devices": [{"allow": False}]})
+    assert (manager.changes, manager.late) == (2, []), "what is written back comes after what systemd writes"
     assert manager.properties == OF_SYSTEMD
     assert contents(group) == BEFORE
 

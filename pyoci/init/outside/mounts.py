@@ -6,7 +6,7 @@ import _stat as stat
 import errno
 import posix
 
-from pyoci.errors import SyscallError, UnsupportedError
+from pyoci.errors import NO_CGROUP, SyscallError, UnsupportedError
 from pyoci.init.outside import cgroup_mount, locked, new_filesystem, places, tmpcopyup
 from pyoci.init.outside.places import Places
 from pyoci.kernel import lsm, mount, uapi
@@ -184,7 +184,7 @@ def _make(entry: Mount, index: int, inherited: Inherited, context: Context, what
     """The new mount's root; -1 where a link was made in its place."""
     if entry.kind == "cgroup":
         if inherited.cgroup is None:
-            raise UnsupportedError(f"{what}: the container has no cgroup")
+            raise UnsupportedError(f"{what}: there is no cgroup to show: {NO_CGROUP}")
         tree = cgroup_mount.apply(entry, inherited.cgroup, context.root, context.places, what)
         _propagation(tree, entry, context.shared)
         return tree
