@@ -20,6 +20,7 @@ SOURCES = (
     "launcher/pyoci.c",
     "launcher/memory.c",
     "launcher/seal.c",
+    "launcher/snapshot/huge_page.c",
     "launcher/snapshot/immortal.c",
     "launcher/snapshot/snapshot.c",
     "pyoci/_record.c",

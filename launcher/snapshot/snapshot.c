@@ -313,6 +313,7 @@ bool snapshot_wake(void)
     Py_tss_t unset = Py_tss_NEEDS_INIT;
     PyThreadState *thread = snapshot.thread;
 
+    snapshot_use_huge_page();
     thread->thread_id = _PyRuntime.main_thread = PyThread_get_thread_ident();
     thread->native_thread_id = PyThread_get_thread_native_id();
     *CURRENT_THREAD_KEY = unset;

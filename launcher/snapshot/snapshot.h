@@ -23,6 +23,9 @@ bool snapshot_is_there(void);
 /* Tell Python which process it is in, after whose start it has not asked. */
 bool snapshot_wake(void);
 
+/* Copy the pages that a command writes to all at once, before the first of them is (huge_page.c). */
+void snapshot_use_huge_page(void);
+
 /* Stop counting the references of all objects that there are (immortal.c). */
 bool snapshot_make_immortal(void);
 
