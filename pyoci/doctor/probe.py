@@ -16,6 +16,7 @@ from pyoci.doctor import engines
 from pyoci.doctor.model import Host
 from pyoci.errors import CgroupError, PyociError, reason
 from pyoci.host.file_text import beginning
+from pyoci.host.why_user_namespace import around_caller
 from pyoci.kernel import beneath, child, keyring, mount, namespace, pidfd, proc_stat, process, seccomp, signals, uapi
 
 _SUBORDINATE = ("subuid", "subgid")
@@ -180,11 +181,11 @@ def _try_idmapped_mount() -> None:
     from pyoci.kernel import procfs
     from pyoci.wire.plan import IdMapping, UserNamespace
 
-    if _in_user_namespace():
+    if around_caller():
         raise PyociError("only root of the host may map the IDs of a mount")
     mapping = [IdMapping(container_id=0, host_id=100000, size=1)]
     proc_fd = procfs.open_root()
-    user = idmap.namespace_of(UserNamespace(uid_mappings=mapping, gid_mappings=mapping), proc_fd)
+    user = idmap.namespace_of(UserNamespace(uid_mappings=mapping, gid_mappings=mapping), proc_fd, ("", ""))
     tree = mount.open_tree(uapi.AT_FDCWD, tempfile.gettempdir())
     mount.setattr(tree, set=uapi.MOUNT_ATTR_IDMAP, userns_fd=user)
 
@@ -198,14 +199,10 @@ def _try_overlay() -> str:
             for name in ("lower", "upper", "work"):
                 os.mkdir(f"{folder}/{name}")
             layers = tuple((f"{name}dir", f"{folder}/{name}") for name in ("lower", "upper", "work"))
-            options = (*layers, ("userxattr", None)) if _in_user_namespace() else layers
+            options = (*layers, ("userxattr", None)) if around_caller() else layers
             mount.filesystem("overlay", "overlay", (), options)
 
         return attempt(make, private=True)
-
-
-def _in_user_namespace() -> bool:
-    return beginning("/proc/self/uid_map").split() != ["0", "0", "4294967295"]
 
 
 def _cgroups() -> tuple[str, tuple[str, ...], str]:

@@ -223,6 +223,8 @@ def _why_hook(error: PyociError, context: Context) -> str:
 
 
 def _mount(error: PyociError, context: Context) -> str:
+    if error.place.endswith("Mappings"):
+        return why_user_namespace.of_maps(error.errno)
     entries = context.config.get("mounts") or ()
     number = error.place.rpartition("/")[2]
     if not number.isdecimal() or int(number) >= len(entries):
@@ -276,7 +278,7 @@ def _memory(_: PyociError, context: Context) -> str:
     return f"/linux/resources/memory/limit is {limit} bytes, and a container starts with {MEMORY_OF_INIT}"
 
 
-def _rlimit(error: PyociError, _: Context) -> str:
+def _rlimit(error: PyociError, context: Context) -> str:
     if error.errno != errno.EPERM:
         return ""
     text = str(error)
@@ -284,11 +286,14 @@ def _rlimit(error: PyociError, _: Context) -> str:
     asked = text.partition(" hard=")[2].split(":")[0]
     if "RLIMIT_NOFILE" in text and most.isdigit() and asked.isdigit() and int(asked) > int(most):
         return f"the kernel allows at most {most}, as /proc/sys/fs/nr_open says: /process/rlimits asks for more"
-    return "the caller's own hard limit is lower, and to raise it takes CAP_SYS_RESOURCE: /process/rlimits asks for it"
+    takes = why_user_namespace.of_capability("CAP_SYS_RESOURCE", context.config)
+    return f"the caller's own hard limit is lower, and to raise {takes}: /process/rlimits asks for it"
 
 
 def _takes(capability: str, number: int = errno.EPERM) -> Judge:
-    return lambda error, _: f"it takes {capability}, which the caller lacks" if error.errno == number else ""
+    return lambda error, context: (
+        why_user_namespace.of_capability(capability, context.config) if error.errno == number else ""
+    )
 
 
 def _namespaces(error: PyociError, context: Context) -> str:
@@ -301,13 +306,14 @@ def _user(error: PyociError, context: Context) -> str:
     return why_user_namespace.of_user(error.errno, context.config)
 
 
-def _scheduler(error: PyociError, _: Context) -> str:
+def _scheduler(error: PyociError, context: Context) -> str:
     if error.errno == errno.EBUSY:
         return "the CPUs have not so much time left for SCHED_DEADLINE"
     if error.errno != errno.EPERM:
         return ""
+    takes = why_user_namespace.of_capability("CAP_SYS_NICE", context.config, otherwise="")
     return (
-        "it takes CAP_SYS_NICE, and a real-time policy in a group of cgroup v1 takes real time for that group, too "
+        f"{takes}, and a real-time policy in a group of cgroup v1 takes real time for that group, too "
         "(/linux/resources/cpu/realtimeRuntime)"
     )
 
@@ -380,6 +386,8 @@ _JUDGES: dict[str, Judge] = {
     "/process/ioPriority": _takes("CAP_SYS_NICE"),
     "/process/execCPUAffinity": _affinity,
     "/linux/timeOffsets/": _clock,
+    "/linux/uidMappings": lambda error, _: why_user_namespace.of_maps(error.errno),
+    "/linux/gidMappings": lambda error, _: why_user_namespace.of_maps(error.errno),
     "/linux/sysctl/": lambda error, context: why_sysctl.words(error, context.config),
     "/linux/resources/cpu/cpus": _cpus,
     "/linux/resources/cpu/mems": _nodes,

@@ -9,25 +9,33 @@ from pyoci.kernel import namespace, pidfd, process, procfs, signals, uapi
 from pyoci.kernel.call import shown
 from pyoci.wire.plan import IdMapping, UserNamespace
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Places = tuple[str, str]  # where config.json has the mappings of users and of groups
+
 # The last three are NixOS's and Guix's, where the others are empty.
 _FOLDERS = ("/usr/bin", "/usr/local/bin", "/bin", "/run/wrappers/bin", "/run/privileged/bin", "/run/setuid-programs")
+OF_CONTAINER = ("/linux/uidMappings", "/linux/gidMappings")
 
 
-def write_maps(pid: int, user: UserNamespace, proc_fd: int) -> None:
-    """Give the new user namespace of `pid` its mappings. Groups first: newuidmap may end our privilege."""
+def write_maps(pid: int, user: UserNamespace, proc_fd: int, places: Places = OF_CONTAINER) -> None:
+    """Give the new user namespace of `pid` its mappings, which config.json has at `places`.
+
+    Groups first: newuidmap may end our privilege.
+    """
     if posix.geteuid() == 0:
-        _write(pid, "gid_map", user.gid_mappings, proc_fd)
-        _write(pid, "uid_map", user.uid_mappings, proc_fd)
+        _write(pid, "gid_map", user.gid_mappings, proc_fd, places[1])
+        _write(pid, "uid_map", user.uid_mappings, proc_fd, places[0])
         return
     own_gid, own_uid = _is_own(user.gid_mappings, posix.getegid()), _is_own(user.uid_mappings, posix.geteuid())
     if own_gid:
         # user_namespaces(7): an unprivileged process may map its own group only after giving up setgroups(2)
         procfs.write(proc_fd, f"{pid}/setgroups", "deny")
-        _write(pid, "gid_map", user.gid_mappings, proc_fd)
+        _write(pid, "gid_map", user.gid_mappings, proc_fd, places[1])
     else:
         _run("newgidmap", pid, user.gid_mappings)
     if own_uid:
-        _write(pid, "uid_map", user.uid_mappings, proc_fd)
+        _write(pid, "uid_map", user.uid_mappings, proc_fd, places[0])
     else:
         _run("newuidmap", pid, user.uid_mappings)
 
@@ -40,13 +48,11 @@ def _is_own(mappings: list[IdMapping], caller: int) -> bool:
     return len(mappings) == 1 and mappings[0].size == 1 and mappings[0].host_id == caller
 
 
-def _write(pid: int, name: str, mappings: list[IdMapping], proc_fd: int) -> None:
+def _write(pid: int, name: str, mappings: list[IdMapping], proc_fd: int, place: str) -> None:
     try:
         procfs.write(proc_fd, f"{pid}/{name}", as_text(mappings))
     except SyscallError as error:
-        raise SyscallError(error.errno, f"write {name} {shown(as_text(mappings).strip())!r}").at(
-            f"/linux/{name.removesuffix('_map')}Mappings"
-        ) from None
+        raise SyscallError(error.errno, f"write {name} {shown(as_text(mappings).strip())!r}").at(place) from None
 
 
 def _run(tool: str, pid: int, mappings: list[IdMapping]) -> None:
@@ -96,8 +102,8 @@ def _words_of(reader: int) -> str:
     return f" ({shown(' '.join(text.split()))})" if text.strip() else ""
 
 
-def namespace_of(user: UserNamespace, proc_fd: int) -> int:
-    """A descriptor of a user namespace with these mappings and nobody in it: for idmapped mounts."""
+def namespace_of(user: UserNamespace, proc_fd: int, places: Places) -> int:
+    """A descriptor of a user namespace with these mappings and nobody in it: for an idmapped mount."""
     reader, writer = posix.pipe()
     with signals.Delayed():
         pid, fd = process.clone(uapi.CLONE_NEWUSER)
@@ -109,7 +115,7 @@ def namespace_of(user: UserNamespace, proc_fd: int) -> int:
                 posix._exit(0)
     try:
         posix.close(reader)
-        write_maps(pid, user, proc_fd)
+        write_maps(pid, user, proc_fd, places)
         return namespace.open_path(f"/proc/{pid}/ns/user", "user")
     finally:
         posix.close(writer)

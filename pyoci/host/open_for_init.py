@@ -148,22 +148,26 @@ def open_source(entry: Mount, index: int, plan: Plan, proc_fd: int, place: int =
             raise ConfigError(
                 f"/mounts/{index}/options: {entry.idmap} needs uidMappings and gidMappings, here or of the container"
             )
-        _map_ids(tree, entry, user, proc_fd, what)
+        _map_ids(tree, entry, user, proc_fd, f"/mounts/{index}")
     return tree
 
 
-def _map_ids(tree: int, entry: Mount, user: UserNamespace, proc_fd: int, what: str) -> None:
+def _map_ids(tree: int, entry: Mount, user: UserNamespace, proc_fd: int, place: str) -> None:
     from pyoci.host import idmap
 
-    userns = idmap.namespace_of(user, proc_fd)
+    userns = -1
     try:
+        userns = idmap.namespace_of(user, proc_fd, (f"{place}/uidMappings", f"{place}/gidMappings"))
         mount.setattr(
             tree, set=uapi.MOUNT_ATTR_IDMAP, userns_fd=userns, recursive=entry.idmap == "ridmap" and entry.recursive
         )
     except SyscallError as error:
-        raise SyscallError(error.errno, f"{what} {entry.idmap}: {error.call}") from None
+        raise SyscallError(error.errno, f"{_words(entry)} {entry.idmap}: {error.call}").at(
+            error.place or place
+        ) from None
     finally:
-        posix.close(userns)
+        if userns >= 0:
+            posix.close(userns)
 
 
 def _clone(path: str, dirfd: int = uapi.AT_FDCWD, *, recursive: bool, propagation: int, follow: bool = True) -> int:

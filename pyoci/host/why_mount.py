@@ -5,7 +5,7 @@ from __future__ import annotations
 import _stat as stat
 import posix
 
-from pyoci.host import config_warnings
+from pyoci.host import config_warnings, why_user_namespace
 from pyoci.host.config_warnings import FILE_SYSTEM_OPTIONS
 from pyoci.host.rootfs_view import Unseen
 from pyoci.kernel.call import shown
@@ -21,17 +21,14 @@ if TYPE_CHECKING:
 
 def refused_option(text: str, entry: dict[str, Any], config: dict[str, Any]) -> str:
     """The kernel names the option or does not (since 6.8 for devpts), so config.json is looked at."""
-    linux = config.get("linux") or {}
     for option in entry.get("options") or ():
         kind, _, number = option.partition("=")
-        mappings = linux.get(f"{kind}Mappings") if kind in ("uid", "gid") else None
+        place, mappings = why_user_namespace.mappings(kind, config) if kind in ("uid", "gid") else ("", [])
         if mappings and number.isdigit() and not _is_mapped(int(number), mappings):
             mapped = ", ".join(
                 f"{mapping['containerID']}-{mapping['containerID'] + mapping['size'] - 1}" for mapping in mappings[:5]
             )
-            return (
-                f"{kind} {number} is not mapped in the container's user namespace: /linux/{kind}Mappings has {mapped}"
-            )
+            return f"{kind} {number} is not mapped in the container's user namespace: {place} has {mapped}"
     name = text.partition("Unknown parameter '")[2].partition("'")[0]
     kind = entry.get("type") or ""
     if kind == "overlay" and not any(option.startswith("lowerdir") for option in entry.get("options") or ()):

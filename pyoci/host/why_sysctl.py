@@ -6,6 +6,7 @@ import errno
 import posix
 
 from pyoci.errors import PyociError
+from pyoci.host import why_user_namespace
 from pyoci.host.file_text import beginning
 from pyoci.kernel.call import shown
 from pyoci.spec.rules.linux import with_slashes
@@ -21,13 +22,13 @@ def words(error: PyociError, config: dict[str, Any]) -> str:
     name = error.place.removeprefix("/linux/sysctl/")
     if error.errno == errno.ENOENT:
         return unknown(name)
-    groups = (config.get("linux") or {}).get("gidMappings")
+    place, groups = why_user_namespace.mappings("gid", config)
     if error.errno in (errno.EACCES, errno.EPERM):
         if with_slashes(name) == "kernel/domainname":
             return "it belongs to the host's root: set /domainname instead"
         return "it belongs to the host's root" if groups else ""
     if groups and error.errno == errno.EINVAL and with_slashes(name) == "net/ipv4/ping_group_range":
-        return "both numbers must be groups that /linux/gidMappings maps"
+        return f"both numbers must be groups that {place} maps"
     if error.errno not in (errno.EINVAL, errno.ERANGE):
         return ""
     value = beginning(f"/proc/sys/{with_slashes(name)}").replace("\t", " ")

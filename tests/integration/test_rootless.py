@@ -318,6 +318,88 @@ def test_says_why(runtime: Runtime, bundle: Bundle, home: Path, kind: str) -> No
     assert said.count(words) == 1, said
 
 
+def process(**properties: Any) -> Callable[[Bundle], None]:
+    return lambda bundle: bundle.process.update(properties)
+
+
+def mapped(bundle: Bundle) -> None:
+    bundle.namespace("user")
+    for kind in ("uidMappings", "gidMappings"):
+        bundle.linux[kind] = [{"containerID": 0, "hostID": 0, "size": 1}, {"containerID": 1, "hostID": 7, "size": 1}]
+
+
+def terminals(bundle: Bundle) -> None:
+    bundle.config["mounts"].append(
+        {"destination": "/mnt", "type": "devpts", "source": "devpts", "options": ["newinstance", "gid=5"]}
+    )
+
+
+ONE = [{"containerID": 0, "hostID": 0, "size": 1}]
+OTHER = [{"containerID": 0, "hostID": 7, "size": 1}]
+IDS = "/proc/self/uid_map and gid_map, which an engine makes of /etc/subuid and /etc/subgid"
+REFUSED_BELOW_AN_ENGINE: dict[str, tuple[Callable[[Bundle], None], str]] = {
+    **REFUSED,
+    "ids of a mount": (
+        mount(type="bind", source="/usr", options=["bind", "idmap"], uidMappings=ONE, gidMappings=ONE),
+        REFUSED["ids of a mount"][1],
+    ),
+    "ids of a mount that the caller lacks": (
+        mount(type="bind", source="/usr", options=["bind", "idmap"], uidMappings=ONE, gidMappings=OTHER),
+        f"a hostID is an id of the user namespace that pyoci was called in: {IDS}",
+    ),
+    "a user": (process(user={"uid": 7, "gid": 0}), f"has only the ids that are mapped: {IDS}"),
+    "groups": (process(user={"uid": 0, "gid": 0, "additionalGids": [0]}), f"without newgidmap: {IDS}"),
+    "id maps": (mapped, f"a hostID is an id of the user namespace that pyoci was called in: {IDS}"),
+    "a group of terminals": (
+        terminals,
+        "gid 5 is not mapped in the container's user namespace: /proc/self/gid_map has 0-0",
+    ),
+    "groups of ping": (
+        lambda bundle: bundle.linux.update(sysctl={"net.ipv4.ping_group_range": "0 5"}),
+        "both numbers must be groups that /proc/self/gid_map maps",
+    ),
+    "a sysctl of the host": (
+        lambda bundle: bundle.linux.update(sysctl={"kernel.domainname": "example"}),
+        "it belongs to the host's root: set /domainname instead",
+    ),
+    "less than the caller's": (
+        process(oomScoreAdj=-500),
+        "it takes CAP_SYS_RESOURCE over the host, which no user namespace has",
+    ),
+    "a class of I/O": (
+        process(ioPriority={"class": "IOPRIO_CLASS_RT", "priority": 1}),
+        "it takes CAP_SYS_NICE over the host, which no user namespace has",
+    ),
+    "a scheduler": (
+        process(scheduler={"policy": "SCHED_FIFO", "priority": 10}),
+        "it takes CAP_SYS_NICE over the host, which no user namespace has",
+    ),
+    "a limit": (
+        process(rlimits=[{"type": "RLIMIT_NPROC", "soft": 2**40, "hard": 2**40}]),
+        "to raise it takes CAP_SYS_RESOURCE over the host, which no user namespace has",
+    ),
+}
+
+
+@pytest.mark.beyond_runc("the words are pyoci's")
+@pytest.mark.parametrize("kind", REFUSED_BELOW_AN_ENGINE)
+def test_says_why_in_a_namespace_that_the_engine_has_made(
+    runtime: Runtime, bundle: Bundle, home: Path, kind: str
+) -> None:
+    """The config has no user namespace then, and the caller is root of one: neither may lead the advice astray."""
+    bundle.no_namespace("user")
+    for name in ("uidMappings", "gidMappings"):
+        del bundle.linux[name]
+    change, words = REFUSED_BELOW_AN_ENGINE[kind]
+    change(bundle)
+    bundle.write()
+    within = ("unshare", "--user", "--map-root-user", "--mount", "prlimit", "--nproc=4000:4000")
+    options = ("--root", str(home / "state"), "run", "--bundle", str(bundle.path), runtime.new_id())
+    said = call(runtime, home, *options, within=within).stderr
+    assert said.count(words) == 1, said
+    assert "the caller lacks" not in said
+
+
 @pytest.mark.beyond_runc("the words are pyoci's")
 @pytest.mark.parametrize(
     ("user", "words"),
