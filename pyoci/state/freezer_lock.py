@@ -19,7 +19,7 @@ def take(entry: Entry, *, makes_it: bool = False) -> Entry:
     """The lock, as an entry whose descriptor is that of its file: held until that is closed, by children, too.
 
     Waits as `Entry.lock` does, and raises what that raises. Where its file cannot be made, nobody else has made it, and
-    no lock is needed; for a checkpoint that is an error (`makes_it`).
+    that of the entry will do, even if another holds it; for a checkpoint that is an error (`makes_it`).
     """
     try:
         fd = posix.open(FREEZER_LOCK, _FLAGS, 0o600, dir_fd=entry.dirfd)
@@ -28,8 +28,11 @@ def take(entry: Entry, *, makes_it: bool = False) -> Entry:
     except OSError as error:
         if makes_it or error.errno not in (errno.EROFS, errno.ENOSPC, errno.EDQUOT):
             raise SyscallError(error.errno or 0, f"open {entry.path}/{FREEZER_LOCK}") from None
-        # no checkpoint can be at work here: it makes this file first
-        return Entry(entry.id, entry.root, posix.open(".", _FOLDER, dir_fd=entry.dirfd), entry.path)
+        # No checkpoint can be at work here: it makes this file first. One that begins once there is space again waits
+        # for the lock of the entry, which is ours now, or that of a `start` that waits.
+        folder = Entry(entry.id, entry.root, posix.open(".", _FOLDER, dir_fd=entry.dirfd), entry.path)
+        folder.try_lock()
+        return folder
     lock = Entry(entry.id, entry.root, fd, entry.path)
     try:
         lock.lock()
