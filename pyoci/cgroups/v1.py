@@ -248,11 +248,11 @@ class LegacyCgroup:
         from pyoci.cgroups import oom
 
         group = self.group_of("memory")
-        return oom.WatchV1(group.path) if group else None
+        return oom.WatchV1(group.path) if group is not None and group.is_there() else None
 
     def oom_kills(self) -> int:
         memory = self.group_of("memory")
-        if memory is None:
+        if memory is None or not memory.is_there():
             return 0
         return files.count(f"{memory.path}/memory.oom_control", "oom_kill") - self.earlier_oom_kills
 
@@ -260,7 +260,7 @@ class LegacyCgroup:
         from pyoci.cgroups import why_stuck
 
         memory = self.group_of("memory")
-        if memory is not None:
+        if memory is not None and memory.is_there():
             control = f"{memory.path}/memory.oom_control"
             if files.count(control, "under_oom") and files.count(control, "oom_kill_disable"):
                 return why_stuck.UNDER_OOM

@@ -252,11 +252,13 @@ class UnifiedCgroup:
     def oom_watch(self) -> OomWatch | None:
         from pyoci.cgroups import oom
 
-        if not posix.access(f"{self.group.path}/memory.events", posix.F_OK):
+        if not (self.group.is_there() and posix.access(f"{self.group.path}/memory.events", posix.F_OK)):
             return None
         return oom.WatchV2(self.group.path)
 
     def oom_kills(self) -> int:
+        if not self.group.is_there():
+            return 0
         return files.count(f"{self.group.path}/memory.events", "oom_kill") - self.earlier_oom_kills
 
     def why_stuck(self) -> str:
