@@ -88,6 +88,7 @@ def begin(entry: Entry, options: Options, on_terminal: Callable[[int, str], None
     try:
         _limit(plan, state, group, child, inherited)
         report_pid(child.pid, child.pidfd, options.pid_file, options.pidfd_socket, JOINED)
+        spawn.let_go(child)
         child.channel.send(messages.GO)
         phase("the process becomes the program")
         handshake.until_executed(

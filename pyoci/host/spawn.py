@@ -34,11 +34,15 @@ _P_PIDFD = 3  # waitid(2); posix does not have it everywhere
 
 
 class Child(Record):
-    """init, as the host sees it: blocked until the first GO. `net_devices` are to go back if it fails."""
+    """init, as the host sees it: blocked until the first GO. `net_devices` are to go back if it fails.
+
+    held   it executes nothing before `let_go` (kernel.tracing)
+    """
 
     pid: int
     pidfd: int
     channel: Channel
+    held: bool = False
     net_devices: Moved | None = None
 
 
@@ -205,14 +209,18 @@ def enter(
 
     A first process prepares it, which the container does not see (`init.exec_sequence`). On an error nothing is left.
     `waits_for_thaw`: the caller knows that the cgroup may be frozen, and waits.
+
+    The process is visible from its birth on. With CAP_SYS_PTRACE the container could have it fork before the host has
+    moved and limited it: so it is held until then, where no user namespace lies between (`plan.is_held`).
     """
     phase("clone")
     process.set_dumpable(False)
     host, container = _pair()
-    # The second process begins where the first one is. Not where its number would be one too many for a moment, and
-    # where the caller's CPUs count until the process is in its cgroup.
-    cgroup_fd = -1 if plan.pids_limited or plan.process.cpu_affinity else group.clone_fd()
-    pid = -1
+    # The second process begins where the first one is. Not where its number would be one too many for a moment, where
+    # the caller's CPUs count until it is in its cgroup, and where it is held: in a frozen group it would not be born.
+    is_outside = plan.pids_limited or plan.process.cpu_affinity or plan.is_held
+    cgroup_fd = -1 if is_outside else group.clone_fd()
+    pid = held = -1
     try:
         with signals.Delayed():
             pid, pidfd = process.clone(0, cgroup_fd)
@@ -229,20 +237,46 @@ def enter(
         if not waits_for_thaw:
             _watch(host, pid, group)
         posix.close(pidfd)
-        kind, text, fd = host.expect(*((messages.TERMINAL,) if plan.process.terminal else ()), messages.PID)
-        if kind == messages.TERMINAL:
+        if plan.process.terminal:
+            _, text, fd = host.expect(messages.TERMINAL)
             on_terminal(fd, text)
-            _, text, _ = host.expect(messages.PID)
-        number = _number(text)
-        pidfd = _own_child(number, pid)
-        posix.waitpid(pid, 0)
-        host.how_ended = lambda: _how_ended(number)
-        return Child(pid=number, pidfd=pidfd, channel=host)
+        if plan.is_held:
+            held = _hold(pid, host)
+        return _second(pid, host, held=held > 0)
     except BaseException:
+        if held > 0:
+            posix.kill(held, signals.KILL)  # our child, not waited for yet
         _give_up(pid, host)  # a second process, whose number has not come, ends with the channel
         raise
     finally:
         _close(cgroup_fd)
+
+
+def _second(first: int, host: Channel, *, held: bool) -> Child:
+    """The process that `first` has made before it ended."""
+    number = _number(host.expect(messages.PID)[1])
+    pidfd = _own_child(number, first)
+    posix.waitpid(first, 0)
+    host.how_ended = lambda: _how_ended(number)
+    return Child(pid=number, pidfd=pidfd, channel=host, held=held)
+
+
+def _hold(pid: int, host: Channel) -> int:
+    """The number of the child that `pid` makes now, held; -1 where nobody may trace it, nor the container."""
+    from pyoci.kernel import tracing
+
+    host.expect(messages.HOLD)
+    can_hold = tracing.hold_next_child(pid)
+    host.send(messages.GO)
+    return tracing.held_child(pid) if can_hold else -1
+
+
+def let_go(child: Child) -> None:
+    """Have a process that was held go on, to wait for GO."""
+    if child.held:
+        from pyoci.kernel import tracing
+
+        tracing.let_go(child.pid)
 
 
 def change_mounts(plan: Plan, action: str, inherited: Inherited) -> Child:

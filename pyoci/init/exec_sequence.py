@@ -15,6 +15,8 @@ from pyoci.init import bootstrap, main, terminal
 from pyoci.init.inside import confine, execute, limits, user, working_directory
 from pyoci.kernel import deferred, keyring, lsm, process, signals
 from pyoci.kernel.beneath import Root
+from pyoci.kernel.deferred import Call
+from pyoci.wire import messages
 from pyoci.wire.inherited import Inherited
 from pyoci.wire.messages import Channel
 from pyoci.wire.plan import ExecPlan
@@ -28,7 +30,12 @@ def execute_in(plan: ExecPlan, inherited: Inherited, channel: Channel) -> NoRetu
     """From the runtime's fork to the program's execve(2), which a child of this process makes."""
     _join(plan, inherited)
     main.forget_imports()
-    _become_program(plan, inherited, channel)
+    calls = _become_program(plan, inherited, channel)
+    if plan.is_held:
+        channel.send(messages.HOLD)
+        channel.expect(messages.GO)
+    process.forget_caller()
+    deferred.end_in_child(calls, channel.fd)
 
 
 def _join(plan: ExecPlan, inherited: Inherited) -> None:
@@ -53,8 +60,8 @@ def _join(plan: ExecPlan, inherited: Inherited) -> None:
         keyring.join_session(planned.keyring, others_may_search=in_user_namespace)
 
 
-def _become_program(plan: ExecPlan, inherited: Inherited, channel: Channel) -> NoReturn:
-    """Inside: every path is the container's, and hostile."""
+def _become_program(plan: ExecPlan, inherited: Inherited, channel: Channel) -> list[Call]:
+    """Inside: every path is the container's, and hostile. Returns what is left for the child to do."""
     phase("inside the root")
     planned = plan.process
     if inherited.rootfs_fd >= 0:
@@ -85,6 +92,4 @@ def _become_program(plan: ExecPlan, inherited: Inherited, channel: Channel) -> N
     path = execute.look_up(planned.args[0], env)
     posix.close(root.fd)
     phase("continue in the PID namespace")
-    calls = execute.prepare(path, planned, env, rights, channel.fd, first=[*first, *scheduling])
-    process.forget_caller()
-    deferred.end_in_child(calls, channel.fd)
+    return execute.prepare(path, planned, env, rights, channel.fd, first=[*first, *scheduling])

@@ -189,6 +189,8 @@ static void continue_in_child(int channel)
         ssize_t length = recv(channel, text, sizeof text, 0);
         if (length < 0 && errno == EINTR)
             continue;
+        if (length < 0)
+            say(channel, "ERROR ", "call receive GO", errno);
         if (length != 3 || memcmp(text, "GO ", 3) != 0)
             _exit(1); /* the host is gone */
         return;

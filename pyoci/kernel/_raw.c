@@ -34,8 +34,8 @@ static const struct {
     CALL(bpf), CALL(capget), CALL(capset), CALL(close), CALL(close_range), CALL(execve), CALL(fchownat),
     CALL(fsconfig), CALL(fsmount), CALL(fsopen), CALL(fspick), CALL(fstatfs), CALL(getcwd), CALL(getpid),
     CALL(getppid), CALL(ioctl), CALL(ioprio_set), CALL(keyctl), CALL(mount), CALL(mount_setattr), CALL(move_mount),
-    CALL(open_tree), CALL(openat2), CALL(personality), CALL(pivot_root), CALL(prctl), CALL(prlimit64), CALL(recvmsg),
-    CALL(sched_setaffinity), CALL(sched_setattr), CALL(seccomp), CALL(set_mempolicy), CALL(setdomainname),
+    CALL(open_tree), CALL(openat2), CALL(personality), CALL(pivot_root), CALL(prctl), CALL(prlimit64), CALL(ptrace),
+    CALL(recvmsg), CALL(sched_setaffinity), CALL(sched_setattr), CALL(seccomp), CALL(set_mempolicy), CALL(setdomainname),
     CALL(setfsgid), CALL(setfsuid), CALL(sethostname), CALL(setns), CALL(setsid), CALL(statmount), CALL(statx),
     CALL(umount2), CALL(unshare),
 };

@@ -52,6 +52,7 @@ _ARGUMENTS = {
     "pivot_root": "new_root put_old",
     "prctl": "option arg2 arg3 arg4 arg5",
     "prlimit64": "pid resource new_limit old_limit",
+    "ptrace": "request pid address data",
     "recvmsg": "sockfd msg flags",
     "sched_setaffinity": "pid size mask",
     "sched_setattr": "pid attr flags",
@@ -82,7 +83,7 @@ _FLAGS = {
     ("umount2", "flags"): "MNT_",
     ("unshare", "flags"): "CLONE_",
 }
-_VALUES = {("prctl", "option"): "PR_", ("fsconfig", "cmd"): "FSCONFIG_"}
+_VALUES = {("prctl", "option"): "PR_", ("ptrace", "request"): "PTRACE_", ("fsconfig", "cmd"): "FSCONFIG_"}
 _LENGTH = 200
 
 

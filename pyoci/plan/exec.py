@@ -77,6 +77,7 @@ def plan(config: dict[str, Any], changes: Changes, request: Request, facts: Fact
         personality=process_plan.personality(linux.get("personality")),
         memory_policy=process_plan.memory_policy(linux.get("memoryPolicy")),
         pids_limited=limit > 0,
+        is_held="pid" in kinds and "user" not in kinds,
         limits_itself="user" not in kinds and not facts.capabilities >> CAP_SYS_RESOURCE & 1,
         warnings=warnings,
     )

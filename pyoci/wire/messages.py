@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 PID = "PID"  # bootstrap -> host: the number of init
+HOLD = "HOLD"  # who prepares an exec -> host: my next child is the process, which must not go on before its GO
 MAP = "MAP"  # bootstrap -> host: my user namespace waits for its maps
 GO = "GO"  # host -> init: the next part may begin
 HOOKS = "HOOKS"  # init -> host: mounts are done, run prestart and createRuntime
@@ -105,8 +106,6 @@ class Channel:
             while packet.startswith(b"DEBUG ") and self.on_debug is not None and not ancillary:
                 self.on_debug(packet[6:].decode("utf-8", "replace"))
                 packet, ancillary, flags = self._wait()
-        except ConnectionResetError:
-            return "", "", -1
         except OSError as error:
             raise SyscallError(error.errno or 0, "receive from the other side") from None
         fd = _only_descriptor(ancillary)
@@ -131,6 +130,8 @@ class Channel:
         while True:
             try:
                 return self._socket.recvmsg(_TEXT_MAX + 1, _socket.CMSG_SPACE(4 * 4), _socket.MSG_CMSG_CLOEXEC)[:3]
+            except ConnectionResetError:
+                pass  # it has ended with a message of ours unread; what it said before comes next
             except BlockingIOError:
                 words = self._trouble() if self._trouble is not None else ""
                 if words is None:

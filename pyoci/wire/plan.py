@@ -215,6 +215,7 @@ class ExecPlan(Record):
     personality: int | None = None
     memory_policy: MemoryPolicy | None = None
     pids_limited: bool = False
+    is_held: bool = False  # from its birth until it is limited: the container sees it and may be able to trace it
     limits_itself: bool = False  # the process sets its rlimits: prlimit(2) lets the runtime set no other user's
     warnings: list[str]
 

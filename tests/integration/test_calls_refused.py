@@ -33,6 +33,7 @@ DISPENSABLE = {
     "memfd_create": "as long as the program can be a mount",
     "prlimit64": "exec without rlimits",
     "getsockopt": "the C library's and Python's own",
+    "ptrace": "exec's: where the runtime may trace nobody, the container may neither",
     "waitid": "exec's alone",
     "pidfd_open": "exec's, and of those that signal",
     "statx": "of a bind mount with options, and of a container without a mount namespace",
@@ -48,7 +49,7 @@ OF_THE_LIBRARIES = set(
 CALLS = (
     "bind capget capset chdir clone3 close_range connect dup2 execveat faccessat2 fchdir fcntl flock fsconfig fsmount "
     "fsopen fstatfs getcwd getdents64 getsockopt ioctl keyctl memfd_create mkdir mkdirat mknodat mount_setattr "
-    "move_mount open_tree openat2 pidfd_open pipe2 pivot_root poll prctl prlimit64 readlinkat recvfrom recvmsg "
+    "move_mount open_tree openat2 pidfd_open pipe2 pivot_root poll prctl prlimit64 ptrace readlinkat recvfrom recvmsg "
     "rename renameat rmdir rt_sigaction rt_sigprocmask sched_setaffinity seccomp sendmsg setgroups sethostname "
     "setns setresgid setresuid setsid setsockopt setxattr socket socketpair statfs statx symlinkat umount2 uname "
     "unlinkat wait4 waitid"

@@ -270,3 +270,15 @@ def test_what_start_hears_from_init(tmp_path: Path, answer: bytes, kind: type[Py
                 start.start(entry)
             assert type(refusal.value) is kind
         init.reap()
+
+
+def test_the_last_words_of_a_process_that_leaves_a_message_unread() -> None:
+    """recvmsg(2) says ECONNRESET before it gives what the other side has sent."""
+    ours, theirs = messages.pair()
+    theirs.send(messages.ERROR, "call receive GO 1")
+    ours.send(messages.GO)
+    theirs.close()
+    with pytest.raises(ContainerError, match="receive GO: operation not permitted"):
+        ours.receive()
+    assert ours.receive() == ("", "", -1)
+    ours.close()
