@@ -42,7 +42,7 @@ def held_child(pid: int) -> int:
     except ProcessLookupError:
         return 0
     except OSError as error:
-        raise SyscallError(error.errno or 0, "wait for the process that enters the container") from None
+        raise SyscallError(error.errno or 0, f"wait for the child of process {pid}") from None
     let_go(pid)
     return child
 
