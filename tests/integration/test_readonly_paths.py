@@ -62,3 +62,12 @@ def test_a_path_in_an_unbindable_mount_is_named(
     assert path in message
     if runtime.is_pyoci:
         assert "unbindable" in message
+
+
+@pytest.mark.beyond_runc("runc follows it")
+@pytest.mark.parametrize("kind", ["readonlyPaths", "maskedPaths"])
+@pytest.mark.parametrize("path", ["/dev/stdin", "/proc/self/fd/0", "/proc/self/root/etc", "/link"])
+def test_a_path_through_a_link_of_procfs_is_refused(runtime: Runtime, bundle: Bundle, kind: str, path: str) -> None:
+    (bundle.rootfs / "link").symlink_to("/proc/self/cwd")
+    bundle.linux[kind] = [path]
+    assert path in runtime.refuses(bundle)
