@@ -167,9 +167,12 @@ class SystemdCgroup:
 
     def _ended_meanwhile(self, error: CgroupError | OSError) -> CgroupError | OSError:
         """The error, or that the unit is gone: an annotation may say so, or somebody else."""
-        with _manager(self._user) as manager:
-            state = _active_state(manager, self._unit)
-        if state in ("active", "activating", "reloading"):
+        try:
+            with _manager(self._user) as manager:
+                state = _active_state(manager, self._unit)
+        except CgroupError:
+            return error  # the first one is the one to show
+        if state in ("active", "activating"):
             return error
         return CgroupError(f"start {self._unit} in {self._parent}: it is {state or 'gone'} by now{self._annotated()}")
 

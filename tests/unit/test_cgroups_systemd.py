@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from pyoci.cgroups import resources_v1, resources_v2
+from pyoci.cgroups import resources_v1, resources_v2, systemd
 from pyoci.cgroups import systemd_units as units
 from pyoci.errors import CgroupError
 
@@ -165,3 +165,49 @@ def test_a_list_of_cpus_as_a_mask(text: str, mask: bytes) -> None:
 def test_no_list_of_cpus(text: str) -> None:
     with pytest.raises(CgroupError, match=r"cpu.cpus"):
         units.cpu_mask(text, "cpu.cpus")
+
+
+class Ended:
+    """The manager of a unit that is in `state`; it does not answer when that is None."""
+
+    def __init__(self, state: str | None) -> None:
+        self.state = state
+
+    def __enter__(self) -> Ended:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        pass
+
+    def call(self, *_words: object) -> tuple[str]:
+        if self.state is None:
+            raise CgroupError("no answer")
+        return ("/unit",)
+
+    def property(self, *_words: object) -> str | None:
+        return self.state
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("failed", "start x.scope in system.slice: it is failed by now (annotations set RuntimeMaxUSec)"),
+        ("", "start x.scope in system.slice: it is gone by now (annotations set RuntimeMaxUSec)"),
+        ("active", "write to pids.max: refused"),
+        (None, "write to pids.max: refused"),
+    ],
+)
+def test_a_unit_that_ends_while_it_is_made_is_why(
+    monkeypatch: pytest.MonkeyPatch, state: str | None, words: str
+) -> None:
+    class Inner:
+        def create(self, _owner: object) -> None:
+            raise CgroupError("write to pids.max: refused")
+
+    monkeypatch.setattr(systemd, "_manager", lambda _user: Ended(state))
+    monkeypatch.setattr(systemd.SystemdCgroup, "_start", lambda *_: None)
+    asked: list[units.Property] = [("RuntimeMaxUSec", ("t", 1)), ("TasksMax", ("t", 1))]
+    group = systemd.SystemdCgroup(cast(Any, Inner()), "x.scope", "system.slice", False, asked=asked)
+    with pytest.raises(CgroupError) as raised:
+        group.create(None).add(7)
+    assert str(raised.value) == words
