@@ -24,10 +24,8 @@ def open_path(path: str, kind: str) -> int:
     if actual_type != uapi.NAMESPACE_FLAGS[kind]:
         posix.close(fd)
         names = {flag: name for name, flag in uapi.NAMESPACE_FLAGS.items()}
-        raise UnsupportedError(
-            f"join {kind} namespace {path}: it is "
-            f"{f'a {names[actual_type]} namespace' if actual_type else 'not a namespace'}"
-        ).at(_PLACE)
+        description = f"a namespace of type {names[actual_type]}" if actual_type else "not a namespace"
+        raise UnsupportedError(f"join {kind} namespace {path}: it is {description}").at(_PLACE)
     return fd
 
 

@@ -73,6 +73,22 @@ def test_another_file_at_the_path_is_refused(runtime: Runtime, bundle: Bundle) -
     assert "/opt/thing" in runtime.refuses(bundle)
 
 
+@pytest.mark.beyond_runc("runc makes the node where a link leads, and leaves a folder as it is")
+@pytest.mark.parametrize("kind", ["link to nothing", "link to a file", "folder"])
+def test_a_link_or_folder_at_the_path_is_refused(runtime: Runtime, bundle: Bundle, kind: str) -> None:
+    """config-linux.md, Devices: where a file is that is not the device, the runtime MUST generate an error."""
+    place = bundle.rootfs / "var/node"
+    place.parent.mkdir(exist_ok=True)
+    if kind == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to("/var/nothing" if kind == "link to nothing" else "/etc/passwd")
+    bundle.linux["devices"] = [{"path": "/var/node", "type": "c", "major": 1, "minor": 3}]
+    word = kind.partition(" ")[0]
+    assert f"device /var/node: a {word} that is not c 1:3 is already there" in runtime.refuses(bundle)
+    assert not (bundle.rootfs / "var/nothing").exists()
+
+
 def test_the_same_device_at_the_path_is_kept(runtime: Runtime, bundle: Bundle) -> None:
     (bundle.rootfs / "opt").mkdir()
     os.mknod(bundle.rootfs / "opt/thing", 0o600 | stat.S_IFCHR, os.makedev(10, 229))

@@ -173,3 +173,8 @@ def test_a_machine_that_allows_none_is_named(runtime: Runtime, bundle: Bundle, k
     script = f"echo 0 > /proc/sys/user/max_{kind}_namespaces; exec {command}"
     done = subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", script], capture_output=True)
     assert f"/proc/sys/user/max_{kind}_namespaces is 0" in done.stderr.decode()
+
+
+def test_a_namespace_of_another_type_is_named(runtime: Runtime, bundle: Bundle) -> None:
+    bundle.namespace("network", "/proc/self/ns/ipc")
+    assert "join network namespace /proc/self/ns/ipc: it is a namespace of type ipc;" in runtime.refuses(bundle)

@@ -38,6 +38,15 @@ def test_the_first_in_the_path_wins(runtime: Runtime, bundle: Bundle) -> None:
     assert runtime.run(bundle).stdout == "two\n"
 
 
+@pytest.mark.beyond_runc("runc, written in Go, runs nothing that it finds so")
+@pytest.mark.parametrize("path", [":/bin", "/bin:", "/bin::/nowhere", "."])
+def test_an_empty_entry_of_the_path_is_the_working_directory(runtime: Runtime, bundle: Bundle, path: str) -> None:
+    """As execvp(3)."""
+    tool(bundle, "opt/here/mytool")
+    bundle.process.update(env=[f"PATH={path}"], args=["mytool"], cwd="/opt/here")
+    assert runtime.run(bundle).stdout == "a tool\n"
+
+
 def test_what_is_not_executable_is_passed_over(runtime: Runtime, bundle: Bundle) -> None:
     tool(bundle, "opt/one/mytool").chmod(0o644)
     (bundle.rootfs / "opt/two/mytool").mkdir(parents=True)

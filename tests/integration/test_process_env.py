@@ -67,7 +67,7 @@ def test_a_passwd_that_links_out_of_the_rootfs_is_read_inside(runtime: Runtime, 
     assert "HOME=/root" in environment(runtime, bundle)
 
 
-@pytest.mark.parametrize("home", [b"/ro\0ot", b"/a" * 100_000], ids=["NUL", "too long"])
+@pytest.mark.parametrize("home", [b"/ro\0ot", b"/a" * 100_000, b""], ids=["NUL", "too long", "empty"])
 def test_a_home_that_no_program_can_have_is_none(runtime: Runtime, bundle: Bundle, home: bytes) -> None:
     """passwd(5) is the image's, or a container's that has changed it."""
     (bundle.rootfs / "etc/passwd").write_bytes(b"root:x:0:0:root:" + home + b":/bin/sh\n")
