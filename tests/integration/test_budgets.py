@@ -69,7 +69,7 @@ ON_V2, MORE_ON_V2 = {"select"}, 4
 # `delete` has some to spare: now and then the kernel refuses rmdir(2) once, until the last process is really gone.
 # Nine of each load the dynamic linker (launcher/entry.c), which the kernel does elsewhere; eight copy Python's objects
 # into a huge page (launcher/snapshot/huge_page.c), in place of some 300 page faults.
-SYSTEM_CALLS = {"create": 470, "state": 168, "start": 186, "exec": 588, "kill": 168, "delete": 196, "run": 930}
+SYSTEM_CALLS = {"create": 470, "state": 168, "start": 186, "exec": 592, "kill": 168, "delete": 196, "run": 930}
 
 # Over `python3 -I -S -c pass`, whatever the machine and the version of Python. A bare /bin/true has 0.006. The other
 # commands start with a sealed copy of the program, which valgrind cannot follow, and `kill` with pidfd_open(2), which
