@@ -11,6 +11,7 @@
  * load_elf_interp). A static program, which a release is, needs none.
  */
 #include <elf.h>
+#include <errno.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/mount.h>
@@ -85,11 +86,36 @@ static void seal(char **argv, char **environment)
 }
 
 #ifdef INTERPRETER
-__attribute__((noreturn)) static void fail(void)
+static void say(const char *words)
 {
-    static const char words[] = "pyoci: cannot load " INTERPRETER ", the dynamic linker that it was built with\n";
+    unsigned long length = 0;
 
-    call(SYS_write, 2, (long)words, sizeof words - 1, 0, 0, 0);
+    while (words[length])
+        length++;
+    call(SYS_write, 2, (long)words, (long)length, 0, 0, 0);
+}
+
+/* `error`: the number that a call has returned, or 0 for a file that is not one. */
+__attribute__((noreturn)) static void fail(long error)
+{
+    /* No pointers: each would be a relocation. */
+    static const struct {
+        long error;
+        char words[96];
+    } reasons[] = {
+        {0, "it is not a program of this machine"},
+        {-ENOENT, "no such file or directory (ENOENT)"},
+        {-EACCES, "permission denied (EACCES)"},
+        {-EMFILE, "too many open files (EMFILE); the caller's limit of open files is too low (ulimit -n)"},
+        {-ENOMEM, "cannot allocate memory (ENOMEM); is the caller's limit of memory too low (ulimit -v)?"},
+    };
+    unsigned long i = 0;
+
+    while (i < sizeof reasons / sizeof *reasons && reasons[i].error != error)
+        i++;
+    say("pyoci: cannot load " INTERPRETER ", the dynamic linker that it was built with: ");
+    say(i < sizeof reasons / sizeof *reasons ? reasons[i].words : "the kernel refuses it");
+    say("\n");
     call(SYS_exit_group, 127, 0, 0, 0, 0, 0);
     __builtin_unreachable();
 }
@@ -100,7 +126,7 @@ static unsigned long *place(Elf64_auxv_t *auxv, unsigned long type)
     for (; auxv->a_type != AT_NULL; auxv++)
         if (auxv->a_type == type)
             return &auxv->a_un.a_val;
-    fail();
+    fail(0);
 }
 
 static unsigned long map(unsigned long place, unsigned long size, int protection, int flags, long fd,
@@ -109,7 +135,7 @@ static unsigned long map(unsigned long place, unsigned long size, int protection
     long address = call(SYS_mmap, (long)place, (long)size, protection, MAP_PRIVATE | flags, fd, (long)offset);
 
     if (address < 0 && address > -(long)PAGE)
-        fail();
+        fail(address);
     return (unsigned long)address;
 }
 
@@ -136,7 +162,7 @@ static void map_segment(long fd, unsigned long base, const Elf64_Phdr *segment)
 static unsigned long seen_headers(const Elf64_Phdr *headers, unsigned long count)
 {
     if (count > PAGE / sizeof *headers)
-        fail();
+        fail(0);
     Elf64_Phdr *copy = (Elf64_Phdr *)map(0, PAGE, PROT_READ | PROT_WRITE, MAP_ANONYMOUS, -1, 0);
     for (unsigned long i = 0; i < count; i++) {
         copy[i] = headers[i];
@@ -155,12 +181,12 @@ static unsigned long load_interpreter(Elf64_auxv_t *auxv)
     char head[1024]; /* the dynamic linker reads 832 bytes of each library for the same */
     unsigned long size = 0;
     long fd = call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
-    long length = fd < 0 ? -1 : call(SYS_read, fd, (long)head, sizeof head, 0, 0, 0);
+    long length = fd < 0 ? fd : call(SYS_read, fd, (long)head, sizeof head, 0, 0, 0);
     const Elf64_Ehdr *elf = (const Elf64_Ehdr *)head;
 
     if (length < (long)sizeof *elf || elf->e_type != ET_DYN || elf->e_phoff > sizeof head ||
         elf->e_phnum > (sizeof head - elf->e_phoff) / sizeof(Elf64_Phdr))
-        fail();
+        fail(length < 0 ? length : 0);
     const Elf64_Phdr *segments = (const Elf64_Phdr *)(head + elf->e_phoff);
     for (int i = 0; i < elf->e_phnum; i++)
         if (segments[i].p_type == PT_LOAD)

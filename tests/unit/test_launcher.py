@@ -475,15 +475,42 @@ def test_the_c_library_starts_once_in_a_sealed_program(prefix: Path, tmp_path: P
     assert "execveat" not in names[again + 1 :]
 
 
+def _linker() -> str:
+    return str(snapshot.Program(Path(sys.executable).read_bytes()).interpreter())
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root for chroot(2)")
-def test_a_missing_dynamic_linker_is_named(prefix: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("there", "reason"),
+    [(None, "no such file or directory (ENOENT)"), (b"text", "it is not a program of this machine")],
+    ids=["missing", "text"],
+)
+def test_a_dynamic_linker_that_cannot_be_loaded_is_named(
+    prefix: Path, tmp_path: Path, there: bytes | None, reason: str
+) -> None:
     if not has_snapshot(prefix / "bin/pyoci"):
         pytest.skip("the kernel loads the dynamic linker of a program without a snapshot")
     shutil.copy2(prefix / "bin/pyoci", tmp_path / "pyoci")
+    linker = tmp_path / _linker().lstrip("/")
+    if there is not None:
+        linker.parent.mkdir(parents=True)
+        linker.write_bytes(there)
     refused = subprocess.run(["chroot", tmp_path, "/pyoci", "status", "42"], capture_output=True, text=True)
-    linker = snapshot.Program(Path(sys.executable).read_bytes()).interpreter()
-    assert refused.stderr == f"pyoci: cannot load {linker}, the dynamic linker that it was built with\n"
+    assert refused.stderr == f"pyoci: cannot load {_linker()}, the dynamic linker that it was built with: {reason}\n"
     assert refused.returncode == 127
+
+
+@pytest.mark.parametrize("limit", [0, 3])
+def test_too_few_descriptors_for_the_dynamic_linker(prefix: Path, limit: int) -> None:
+    """The file is there: to say that it cannot be loaded leads nowhere without the limit."""
+    if not has_snapshot(prefix / "bin/pyoci"):
+        pytest.skip("the kernel loads the dynamic linker of a program without a snapshot")
+    command = ["prlimit", f"--nofile={limit}:{limit}", prefix / "bin/pyoci", "status", "42"]
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert refused.stderr == (
+        f"pyoci: cannot load {_linker()}, the dynamic linker that it was built with: too many open files (EMFILE);"
+        f" the caller's limit of open files is too low (ulimit -n)\n"
+    )
 
 
 def test_the_first_instructions_call_no_library(tmp_path: Path) -> None:
