@@ -8,12 +8,15 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "frozen.h"
@@ -73,6 +76,34 @@ extern PyStatus _PyCodec_InitRegistry(PyInterpreterState *interpreter);
 #define IN_TWO_STEPS 0
 #endif
 
+/* Python does not start with a folder as a standard stream, and pyoci reads none: Python finds a file in memory there, and the
+ * container's program gets what the caller has given. */
+static void put_folders_aside(int aside[3])
+{
+    for (int fd = 0; fd < 3; fd++) {
+        struct stat st;
+
+        aside[fd] = -1;
+        if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
+            continue;
+        int file = memfd_create("pyoci:stream", MFD_CLOEXEC);
+        aside[fd] = file < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (aside[fd] >= 0)
+            dup2(file, fd);
+        if (file >= 0)
+            close(file);
+    }
+}
+
+static void put_folders_back(const int aside[3])
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (aside[fd] >= 0) {
+            dup2(aside[fd], fd);
+            close(aside[fd]);
+        }
+}
+
 static PyObject *second_step(PyObject *self, PyObject *nothing)
 {
     (void)self, (void)nothing;
@@ -82,7 +113,11 @@ static PyObject *second_step(PyObject *self, PyObject *nothing)
         return NULL;
 #endif
 #if IN_TWO_STEPS
+    int aside[3];
+
+    put_folders_aside(aside);
     PyStatus status = _Py_InitializeMain();
+    put_folders_back(aside);
     if (PyStatus_Exception(status))
         Py_ExitStatusException(status);
 #endif
@@ -279,7 +314,11 @@ static PyObject *start(void)
             Py_FatalError("Python does not wake up");
         return PyImport_ImportModule("_pyoci_boot");
     }
+    int aside[3];
+
+    put_folders_aside(aside);
     PyStatus status = start_python();
+    put_folders_back(aside);
     if (PyStatus_Exception(status))
         Py_ExitStatusException(status);
     PyObject *boot = PyImport_ImportModule("_pyoci_boot");

@@ -63,9 +63,11 @@ _OPTIONS_OF_EXEC = {
     "/process/cwd": "--cwd",
     "/process/noNewPrivileges": "--no-new-privs",
     "/process/selinuxLabel": "--process-label",
+    "/process/terminal": "--tty",
     "/process/user": "--user",
     "/process/user/additionalGids": "--additional-gids",
 }
+_OF_THE_PROCESS = ("/proc/self", "/proc/thread-self", "/dev/fd", "/dev/std")
 MEMORY_OF_INIT = 8 << 20  # what `create` takes at most, measured: tests/integration/test_mistakes.py tries it
 
 
@@ -189,6 +191,8 @@ def _cwd(error: PyociError, context: Context) -> str:
     has_other_cwd = context.wanted is not None and context.wanted.cwd != configured
     if error.errno == errno.ELOOP:
         error.lead_on("a link leads round in a circle, or is one of procfs (fd, cwd, root), which is not followed")
+    if error.errno == errno.ENOENT and context.wanted is not None and context.wanted.cwd.startswith(_OF_THE_PROCESS):
+        error.lead_on("exec enters it before the process has its number there; /proc/1 is that of the container's init")
     return "--cwd or --process names it" if has_other_cwd else "/process/cwd of config.json names it"
 
 
@@ -346,10 +350,6 @@ def _console(_error: PyociError, _: Context) -> str:
     return "--console-socket names a socket on which the caller listens already, for the terminal's descriptor"
 
 
-def _pidfd(_error: PyociError, _: Context) -> str:
-    return "--pidfd-socket names a socket on which the caller listens already"
-
-
 def _closed_folder(context: Context) -> str:
     """On the way to the rootfs, one that the root of the container's user namespace cannot pass."""
     mappings = (context.config.get("linux") or {}).get("uidMappings") or ()
@@ -393,6 +393,6 @@ _JUDGES: dict[str, Judge] = {
     "/linux/resources/cpu/mems": _nodes,
     "/linux/resources/memory": _memory,
     "--console-socket": _console,
-    "--pidfd-socket": _pidfd,
+    "--pidfd-socket": lambda *_: "--pidfd-socket names a socket on which the caller listens already",
     "--no-new-keyring": _keyring,
 }

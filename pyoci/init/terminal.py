@@ -7,6 +7,7 @@ The pair is opened by descriptor: the slave comes from TIOCGPTPEER, not from a p
 from __future__ import annotations
 
 import _stat as stat
+import errno
 import posix
 
 from pyoci.errors import SyscallError, UnsupportedError
@@ -18,6 +19,7 @@ from pyoci.wire.messages import Channel
 from pyoci.wire.plan import Process
 
 _CONSOLE = "/dev/console"
+_NO_DEVPTS = "open a terminal: /dev/pts is not a devpts; mount one there in config.json"
 
 
 def open_console(root: Root, process: Process, channel: Channel, *, device: bool = True) -> int:
@@ -37,12 +39,19 @@ def open_console(root: Root, process: Process, channel: Channel, *, device: bool
 
 def _open_master(root: Root) -> int:
     """/dev/pts is looked at before ptmx is opened: to open a device of the image's choice can do things."""
-    folder = root.open("/dev/pts", posix.O_PATH | posix.O_DIRECTORY)
+    folder = root.find("/dev/pts")
+    if folder is None:
+        raise UnsupportedError(_NO_DEVPTS)
     try:
         if mount.magic(folder) != uapi.DEVPTS_SUPER_MAGIC:
-            raise UnsupportedError("open a terminal: /dev/pts is not a devpts; mount one there in config.json")
+            raise UnsupportedError(_NO_DEVPTS)
         # a devpts has no links, and what is mounted on its ptmx is not its own
         return openat2(folder, "ptmx", posix.O_RDWR | posix.O_NOCTTY, uapi.RESOLVE_NO_XDEV)
+    except SyscallError as error:
+        mounted = ", on which something else is mounted" if error.errno == errno.EXDEV else ""
+        raise SyscallError(error.errno, f"open a terminal: open /dev/pts/ptmx{mounted}").at(
+            "/process/terminal"
+        ) from None
     finally:
         posix.close(folder)
 

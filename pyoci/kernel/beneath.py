@@ -19,12 +19,13 @@ from pyoci.kernel.call import SYS, encode, shown, syscall
 from pyoci.kernel.mount import magic
 
 _IN_ROOT = uapi.RESOLVE_IN_ROOT | uapi.RESOLVE_NO_MAGICLINKS
+_ENTRY = uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_MAGICLINKS
 _AGAIN_MAX = 128
 _O_PATH = posix.O_PATH | posix.O_CLOEXEC
 
 
-def openat2(dirfd: int, path: str, flags: int, resolve: int, mode: int = 0) -> int:
-    """openat2(2); EAGAIN (a rename or mount raced with a `..`) is tried again."""
+def openat2(dirfd: int, path: str, flags: int, resolve: int, mode: int = 0, full_path: str = "") -> int:
+    """openat2(2); EAGAIN (a rename or mount raced with a `..`) is tried again. `full_path`: as errors name it."""
     how = _struct.pack("=QQQ", flags | posix.O_CLOEXEC, mode, resolve)
     name = encode(path)
     for _ in range(_AGAIN_MAX):
@@ -32,8 +33,8 @@ def openat2(dirfd: int, path: str, flags: int, resolve: int, mode: int = 0) -> i
             return syscall(SYS["openat2"], dirfd, name, how, len(how))
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EINTR):
-                raise SyscallError(error.errno or 0, f"open {shown(path)}") from None
-    raise SyscallError(errno.EAGAIN, f"open {shown(path)}")
+                raise SyscallError(error.errno or 0, f"open {shown(full_path or path)}") from None
+    raise SyscallError(errno.EAGAIN, f"open {shown(full_path or path)}")
 
 
 class Root:
@@ -51,7 +52,7 @@ class Root:
 
     def open(self, path: str, flags: int = _O_PATH) -> int:
         """A descriptor of what is at `path` (links followed inside). SyscallError when it is not there."""
-        return openat2(self.fd, path.lstrip("/") or ".", flags, _IN_ROOT)
+        return openat2(self.fd, path.lstrip("/") or ".", flags, _IN_ROOT, full_path=path)
 
     def find(self, path: str, flags: int = _O_PATH) -> int | None:
         """Like `open`, None when there is nothing at `path`."""
@@ -110,7 +111,7 @@ class Root:
         """
         parent, name = self.parent(path)
         try:
-            return openat2(parent, name, _O_PATH | posix.O_NOFOLLOW, uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_MAGICLINKS)
+            return openat2(parent, name, _O_PATH | posix.O_NOFOLLOW, _ENTRY, full_path=path)
         except SyscallError as error:
             if error.errno == errno.ENOENT:
                 return None
@@ -172,7 +173,7 @@ def _step(
     kind = "file" if file else "directory"
     for _ in range(_AGAIN_MAX):
         try:
-            fd = openat2(dirfd, name, _O_PATH | posix.O_NOFOLLOW, uapi.RESOLVE_BENEATH | uapi.RESOLVE_NO_MAGICLINKS)
+            fd = openat2(dirfd, name, _O_PATH | posix.O_NOFOLLOW, _ENTRY, full_path=path)
         except SyscallError as error:
             if error.errno != errno.ENOENT:
                 raise

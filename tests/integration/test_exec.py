@@ -143,3 +143,13 @@ class TestLimits:
         container = runtime.start(bundle)
         script = "ulimit -Sn; ulimit -Hn"
         assert runtime.expect("exec", "--user", user, container.id, "sh", "-c", script).stdout.split() == ["60", "64"]
+
+
+@pytest.mark.beyond_runc("enters it in the container's PID namespace")
+@pytest.mark.parametrize("cwd", ["/proc/self", "/dev/fd"])
+def test_a_cwd_that_leads_through_proc_self(runtime: Runtime, bundle: Bundle, cwd: str) -> None:
+    bundle.sleeps()
+    container = runtime.start(bundle)
+    assert "exec enters it before the process has its number there" in runtime.fails(
+        "exec", "--cwd", cwd, container.id, "pwd"
+    )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from helpers import late_signal
 from helpers.bundle import Bundle
 from helpers.hostile import check, libc
 from helpers.runtime import TIME_LIMIT, Runtime, until
@@ -58,10 +59,23 @@ def masked(bundle: Bundle, hung: Path) -> None:
     bundle.linux["maskedPaths"] = ["/mnt/secret"]
 
 
+def in_turn(bundle: Bundle, hung: Path) -> None:
+    """A source that an earlier mount of the container brings: a process of the host opens it when its turn has come."""
+    bundle.bind(hung, "/mnt")
+    (bundle.rootfs / "mnt").mkdir(exist_ok=True)
+    bundle.bind(bundle.rootfs / "mnt/folder", "/data", "idmap").update(MAPPING)
+
+
+def overlay(bundle: Bundle, hung: Path) -> None:
+    bundle.mount("/mnt", "overlay", [f"lowerdir={hung}/one:{hung}/two"])
+
+
 MAPPING = {kind: [{"containerID": 0, "hostID": 1000, "size": 10}] for kind in ("uidMappings", "gidMappings")}
 WAITS: dict[str, Callable[[Bundle, Path], object]] = {
     "the source of a mount": lambda bundle, hung: bundle.bind(hung / "folder", "/mnt"),
     "the root": lambda bundle, hung: bundle.config["root"].update(path=str(hung / "rootfs")),
+    "a source in its turn": in_turn,
+    "an overlay": overlay,
     "the working directory": cwd,
     "a masked path": masked,
     "a hook": lambda bundle, hung: bundle.config.update(hooks={"createRuntime": [{"path": str(hung / "hook")}]}),
@@ -70,10 +84,24 @@ WAITS: dict[str, Callable[[Bundle, Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("wait", WAITS)
-def test_create_is_ended(runtime: Runtime, bundle: Bundle, hung: Path, wait: str) -> None:
+# In the wait, which the kernel ends, or right before it: Python calls its handler for that one after the wait.
+SENDS: dict[str, Callable[[int, signal.Signals], None]] = {"in the wait": os.kill}
+if late_signal.IS_POSSIBLE:
+    SENDS["before the wait"] = late_signal.send_before_the_call
+
+
+# Where it is the runtime that opens the file, Python's handler would be called after the call that has no end.
+BY_THE_RUNTIME = ("a namespace",)
+
+
+@pytest.mark.parametrize(
+    ("wait", "moment"),
+    [(wait, moment) for wait in WAITS for moment in SENDS if moment == "in the wait" or wait not in BY_THE_RUNTIME],
+)
+def test_create_is_ended(runtime: Runtime, bundle: Bundle, hung: Path, wait: str, moment: str) -> None:
     WAITS[wait](bundle, hung)
-    waits_and_ends(runtime, signal.SIGTERM, "create", "--bundle", str(bundle.path), runtime.add(bundle))
+    words = ("create", "--bundle", str(bundle.path), runtime.add(bundle))
+    waits_and_ends(runtime, signal.SIGTERM, *words, send=SENDS[moment])
     assert not list(runtime.root.glob("*"))
 
 
@@ -92,12 +120,17 @@ def test_where_the_runtime_itself_waits_it_can_be_killed(
     runtime.expect("delete", "--force", name)
 
 
-def waits_and_ends(runtime: Runtime, ending: signal.Signals, *words: str) -> None:
+def waits_and_ends(
+    runtime: Runtime,
+    ending: signal.Signals,
+    *words: str,
+    send: Callable[[int, signal.Signals], None] = os.kill,
+) -> None:
     process = runtime.quietly(*words)
     try:
         until(lambda: any(in_fuse(pid) for pid in family(process.pid)), "it asks the file system")
         assert process.poll() is None
-        process.send_signal(ending)
+        send(process.pid, ending)
         assert process.wait(TIME_LIMIT) != 0
     finally:
         process.kill()

@@ -109,4 +109,31 @@ def test_a_name_that_is_missing_is_told_so_that_it_can_be_found(runtime: Runtime
     """sysctl(8): the first separator counts. A dot in a part of the name is no separator in the message either."""
     bundle.linux["sysctl"] = {name: "1"}
     slashes = name if name.find("/") < name.find(".") else "net/ipv4.ip_forward"
-    assert f"this kernel has no sysctl {slashes}" in runtime.refuses(bundle)
+    assert f"set sysctl {slashes} to" in runtime.refuses(bundle)
+
+
+@pytest.mark.beyond_runc("runc passes on what the kernel says")
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("net.core.rmem_max", "212992", "(EACCES); only the host's own network namespace may change it"),
+        (
+            "net.core.netdev_max_backlog",
+            "2000",
+            "(ENOENT); the host has it, and a namespace of the container's own has",
+        ),
+        ("net.ipv4.tcp_mem", "1 2 3", "(ENOENT); the host has it, and a namespace of the container's own has not"),
+        ("net.ipv4.tcp_available_congestion_control", "reno", "(EACCES); the kernel lets nobody write it"),
+        ("net.ipv4.tcp_congestion_control", "none-such", "(ENOENT); available are reno"),
+        ("net.ipv4.conf.eth7.forwarding", "1", "(ENOENT); the container has no network device eth7"),
+        ("net.ipv4.conf.eth7.none_such", "1", "this kernel has no sysctl net.ipv4.conf.eth7.none_such"),
+        ("net.core", "1", "(EISDIR); this is a folder of sysctls, and one of them must be named"),
+        ("net.core.somaxconn", "-5", "(EINVAL); the host has '"),
+    ],
+)
+def test_why_it_is_refused(runtime: Runtime, bundle: Bundle, name: str, value: str, words: str) -> None:
+    """A sysctl that holds for the whole host looks like a wrong value, or like one that the kernel lacks."""
+    bundle.linux["sysctl"] = {name: value}
+    said = runtime.refuses(bundle)
+    assert words in said
+    assert ("must have that form" in said) == (value == "-5")

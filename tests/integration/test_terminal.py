@@ -7,7 +7,7 @@ import os
 import pty
 import struct
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -245,3 +245,31 @@ def test_the_end_of_the_callers_input_is_passed_on(
     assert result.status == 0
     assert (bundle.rootfs / "tmp/input").read_bytes() == text
     assert result.stdout.split()[-1] == "ended"
+
+
+def _without_devpts(bundle: Bundle, there: str = "") -> None:
+    kept = [mount for mount in bundle.config["mounts"] if not mount["destination"].startswith("/dev")]
+    bundle.config["mounts"] = kept
+    if there == "folder":
+        (bundle.rootfs / "dev/pts").mkdir()
+    elif there == "file":
+        (bundle.rootfs / "dev/pts").touch()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_without_devpts, "open a terminal: /dev/pts is not a devpts; mount one there in config.json"),
+        (lambda b: _without_devpts(b, "folder"), "/dev/pts is not a devpts; mount one there in config.json"),
+        (lambda b: _without_devpts(b, "file"), "/dev/pts is not a devpts; mount one there in config.json"),
+        (lambda b: b.bind("/dev/null", "/dev/pts/ptmx"), "open /dev/pts/ptmx, on which something else is mounted"),
+    ],
+    ids=["nothing", "a folder", "a file", "a mount over ptmx"],
+)
+def test_without_a_devpts_it_is_said_what_to_mount(
+    runtime: Runtime, bundle: Bundle, console: ConsoleSocket, change: Callable[[Bundle], object], words: str
+) -> None:
+    bundle.process["terminal"] = True
+    change(bundle)
+    command = ("create", "--bundle", str(bundle.path), "--console-socket", str(console.path), runtime.add(bundle))
+    assert words in runtime.fails(*command)

@@ -497,6 +497,26 @@ def test_a_command_that_holds_the_lock_for_ever(runtime: Runtime, bundle: Bundle
     container.start()
 
 
+@pytest.mark.beyond_runc("has no such thing")
+@pytest.mark.parametrize("command", ["start", "delete --force"])
+@at_both_moments
+def test_a_signal_ends_what_waits_for_the_lock(runtime: Runtime, bundle: Bundle, command: str, moment: str) -> None:
+    bundle.sleeps()
+    container = runtime.create(bundle) if command == "start" else runtime.start(bundle)
+    folder = os.open(runtime.root / container.id, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        process = begin(runtime, *command.split(), container.id)
+        time.sleep(1)
+        assert process.poll() is None, says(process)
+        SENDS[moment](process.pid, signal.SIGTERM)
+        says(process, limit=5)
+        assert process.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)
+    finally:
+        os.close(folder)
+    container.delete("--force")
+
+
 @pytest.mark.beyond_runc("has no lock")
 def test_a_start_that_is_stopped_with_the_lock(runtime: Runtime, bundle: Bundle) -> None:
     """`kill` needs no lock. `delete --force` kills the container, waits for the lock, and says who has it."""

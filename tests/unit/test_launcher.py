@@ -215,6 +215,23 @@ def test_closed_standard_streams_are_no_failure(prefix: Path) -> None:
     assert subprocess.run(command).returncode == 0
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize(
+    "flags", [os.O_DIRECTORY, os.O_PATH, os.O_WRONLY | os.O_TMPFILE], ids=["folder", "path", "write"]
+)
+def test_strange_standard_streams_are_no_failure(prefix: Path, tmp_path: Path, number: int, flags: int) -> None:
+    """Python itself does not start with a folder as one of them. A container's program gets what was given."""
+    code = f"import os, json; open({str(tmp_path / 'seen')!r}, 'w').write(json.dumps(list(os.fstat({number})[:3])))"
+    fd = os.open(tmp_path, flags)
+    try:
+        streams: dict[str, Any] = {("stdin", "stdout", "stderr")[number]: fd}
+        done = subprocess.run([prefix / "bin/pyoci", "python", code], env={}, **streams)
+        assert done.returncode == 0
+        assert json.loads((tmp_path / "seen").read_text()) == list(os.fstat(fd)[:3])
+    finally:
+        os.close(fd)
+
+
 def test_environment_is_the_callers(prefix: Path) -> None:
     given = {"NAME": "value", "EMPTY": "", "\udcff": "a=b"}
     assert ask(prefix / "bin/pyoci", env=given)["environ"] == given
@@ -505,7 +522,7 @@ def test_too_few_descriptors_for_the_dynamic_linker(prefix: Path, limit: int) ->
     """The file is there: to say that it cannot be loaded leads nowhere without the limit."""
     if not has_snapshot(prefix / "bin/pyoci"):
         pytest.skip("the kernel loads the dynamic linker of a program without a snapshot")
-    command = ["prlimit", f"--nofile={limit}:{limit}", prefix / "bin/pyoci", "status", "42"]
+    command = ["prlimit", f"--nofile={limit}:{limit}", f"{prefix}/bin/pyoci", "status", "42"]
     refused = subprocess.run(command, capture_output=True, text=True)
     assert refused.stderr == (
         f"pyoci: cannot load {_linker()}, the dynamic linker that it was built with: too many open files (EMFILE);"
