@@ -16,6 +16,8 @@ _NOTHING = {
     **{f"blkio.throttle.{name}_device": "0" for name in _THROTTLE},
 }
 
+# files that have, empty, the value of the group above: in NAME.effective
+EFFECTIVE = ("cpuset.cpus", "cpuset.mems")
 # file -> others that its write changes as well: a group that is idle no more has the weight of a new one
 BESIDES = {"cpu.idle": ("cpu.shares", "cpu.weight")}
 

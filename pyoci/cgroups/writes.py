@@ -130,7 +130,14 @@ def _values_before(path: str, value: str) -> Former:
         raise
     except OSError:
         return values
-    return [*values, (path, line)] if line is not None else values
+    if line is None:
+        return values
+    values.append((path, line))
+    if name in former.EFFECTIVE and not line:
+        # some kernels let no group with processes have none again: this comes first, and is the same
+        text = files.read_optional(f"{path}.effective")
+        values += [(path, text.strip())] if text else []
+    return values
 
 
 def _words(item: Write, error: OSError) -> str:

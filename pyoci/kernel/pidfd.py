@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 else:
     import _signal
 
+# ESRCH; EINVAL, ENOENT since Linux 6.9: its number lives on as that of its session, or is a thread's by now
+_GONE = (errno.ESRCH, errno.EINVAL, errno.ENOENT)
 _HOW = posix.WEXITED | posix.WNOHANG | posix.WNOWAIT
 
 
@@ -24,9 +26,9 @@ def open(pid: int, start: int) -> int | None:
     """
     try:
         fd = posix.pidfd_open(pid)
-    except ProcessLookupError:
-        return None
     except OSError as error:
+        if error.errno in _GONE:
+            return None
         raise SyscallError(error.errno or 0, f"pidfd_open {pid}") from None
     if proc_stat.is_alive(pid, start):
         return fd

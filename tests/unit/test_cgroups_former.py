@@ -97,3 +97,23 @@ def test_the_weight_of_a_group_that_was_made_idle_comes_back(tmp_path: Path, mon
         "cpu.idle": "0",
         "cpu.weight": "30",
     }
+
+
+@pytest.mark.parametrize(("takes_none", "left"), [(True, ""), (False, "0-3")])
+def test_cpus_that_a_group_did_not_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes_none: bool, left: str
+) -> None:
+    """Linux 6.1 refuses to take the last from a group with processes; those of the group above are as good."""
+    for name, text in {"cpuset.cpus": "\n", "cpuset.cpus.effective": "0-3\n"}.items():
+        (tmp_path / name).write_text(text)
+
+    def write(path: str, text: str) -> None:
+        if not text and not takes_none:
+            raise OSError(errno.ENOSPC, "")
+        Path(path).write_text(text)
+
+    monkeypatch.setattr(files, "write_raw", write)
+    asked = [[single_write("cpuset", "cpuset.cpus", "0", "x")], [single_write("cpuset", "missing", "0", "x")]]
+    with pytest.raises(CgroupError, match="missing"):
+        writes.apply(asked, lambda _: str(tmp_path), restore=True)
+    assert (tmp_path / "cpuset.cpus").read_text() == left
