@@ -112,7 +112,10 @@ def limits(container: Container) -> dict[str, str]:
 
 
 def content(file: Path) -> str:
+    effective = file.with_name(f"{file.name}.effective")
     try:
+        if file.name in ("cpuset.cpus", "cpuset.mems") and not file.read_text().strip() and effective.exists():
+            return effective.read_text()  # Linux 6.1 does not let a group with processes have none of its own again
         return file.read_text()
     except OSError as error:  # a file that can only be written
         return str(error)
