@@ -22,6 +22,8 @@ DISPENSABLE = {
     "execveat": "execve(2)",
     "sched_setaffinity": "only a config asks for it",
     "setxattr": "EPERM: the mark of a cgroup is left out",
+    "fsetxattr": "EPERM: the same",
+    "mincore": "the objects of Python stay pages of the file",
     "mknodat": "EPERM: the host's device is bound",
     "rmdir": "cgroups stay, with a warning",
     "statfs": "the C library's own",
@@ -47,12 +49,12 @@ OF_THE_LIBRARIES = set(
 )
 # The others that create, start, exec, run and delete make, as strace(1) sees them: test_every_call_is_in_the_table.
 CALLS = (
-    "bind capget capset chdir clone3 close_range connect dup2 execveat faccessat2 fchdir fcntl flock fsconfig fsmount "
-    "fsopen fstatfs getcwd getdents64 getsockopt ioctl keyctl memfd_create mkdir mkdirat mknodat mount_setattr "
-    "move_mount open_tree openat2 pidfd_open pipe2 pivot_root poll prctl prlimit64 ptrace readlinkat recvfrom recvmsg "
-    "rename renameat rmdir rt_sigaction rt_sigprocmask sched_setaffinity seccomp sendmsg setgroups sethostname "
-    "setns setresgid setresuid setsid setsockopt setxattr socket socketpair statfs statx symlinkat umount2 uname "
-    "unlinkat wait4 waitid"
+    "bind capget capset chdir clone3 close_range connect dup2 execveat faccessat2 fchdir fcntl flock fsconfig "
+    "fsetxattr fsmount fsopen fstatfs getcwd getdents64 getsockopt ioctl keyctl memfd_create mincore mkdir mkdirat "
+    "mknodat mount_setattr move_mount open_tree openat2 pidfd_open pipe2 pivot_root poll prctl prlimit64 ptrace "
+    "readlinkat recvfrom recvmsg rename renameat rmdir rt_sigaction rt_sigprocmask sched_setaffinity seccomp sendmsg "
+    "setgroups sethostname setns setresgid setresuid setsid setsockopt setxattr socket socketpair statfs statx "
+    "symlinkat umount2 uname unlinkat wait4 waitid"
 ).split()
 ANSWERS = [errno.ENOSYS, errno.EPERM]
 
