@@ -216,10 +216,9 @@ def enter(
     phase("clone")
     process.set_dumpable(False)
     host, container = _pair()
-    # The second process begins where the first one is. Not where its number would be one too many for a moment, where
-    # the caller's CPUs count until it is in its cgroup, and where it is held: in a frozen group it would not be born.
-    is_outside = plan.pids_limited or plan.process.cpu_affinity or plan.is_held
-    cgroup_fd = -1 if is_outside else group.clone_fd()
+    # The second process begins where the first one is. Not where its number would be one too many for a moment, and
+    # where the caller's CPUs count until the process is in its cgroup.
+    cgroup_fd = -1 if plan.pids_limited or plan.process.cpu_affinity else group.clone_fd()
     pid = held = -1
     try:
         with signals.Delayed():
@@ -268,7 +267,7 @@ def _hold(pid: int, host: Channel) -> int:
     host.expect(messages.HOLD)
     can_hold = tracing.hold_next_child(pid)
     host.send(messages.GO)
-    return tracing.held_child(pid) if can_hold else -1
+    return tracing.held_child(pid, host.wait_until) if can_hold else -1
 
 
 def let_go(child: Child) -> None:

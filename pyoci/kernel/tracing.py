@@ -12,8 +12,12 @@ from pyoci.errors import SyscallError
 from pyoci.kernel import uapi
 from pyoci.kernel.call import SYS, syscall
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _OPTIONS = uapi.PTRACE_O_TRACEFORK | uapi.PTRACE_O_TRACECLONE | uapi.PTRACE_O_EXITKILL
-_STOPPED_OR_ENDED = posix.WSTOPPED | posix.WEXITED | posix.WNOWAIT
+_STOPPED_OR_ENDED = posix.WSTOPPED | posix.WEXITED | posix.WNOWAIT | posix.WNOHANG
 _NUMBER = _struct.Struct("L")
 
 
@@ -30,21 +34,37 @@ def hold_next_child(pid: int) -> bool:
     return True
 
 
-def held_child(pid: int) -> int:
-    """Wait for that child, and let `pid` go: the child's number, 0 when `pid` has ended without one."""
+def held_child(pid: int, wait_until: Callable[[Callable[[], bool]], None]) -> int:
+    """Wait for that child, and let `pid` go: the child's number, 0 when `pid` has ended without one.
+
+    `wait_until` is called with a question, whether a process has stopped. It raises an error when the wait is too long:
+    in a frozen cgroup a process never gets that far.
+    """
     try:
-        while not _is_parent(posix.waitid(posix.P_PID, pid, _STOPPED_OR_ENDED), pid):
+        while not _is_parent(_stop(pid, wait_until), pid):
             pass
         number = bytearray(_NUMBER.size)
         syscall(SYS["ptrace"], uapi.PTRACE_GETEVENTMSG, pid, 0, number)
         child: int = _NUMBER.unpack(number)[0]
-        posix.waitid(posix.P_PID, child, _STOPPED_OR_ENDED)
+        _stop(child, wait_until)
     except ProcessLookupError:
         return 0
     except OSError as error:
         raise SyscallError(error.errno or 0, f"wait for the child of process {pid}") from None
     let_go(pid)
     return child
+
+
+def _stop(pid: int, wait_until: Callable[[Callable[[], bool]], None]) -> posix.waitid_result | None:
+    stop: posix.waitid_result | None = None
+
+    def has_stopped() -> bool:
+        nonlocal stop
+        stop = posix.waitid(posix.P_PID, pid, _STOPPED_OR_ENDED)
+        return stop is not None
+
+    wait_until(has_stopped)
+    return stop
 
 
 def _is_parent(stop: posix.waitid_result | None, pid: int) -> bool:

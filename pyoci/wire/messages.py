@@ -48,6 +48,7 @@ _WITH_DESCRIPTOR = (TERMINAL, SECCOMP, TREE)
 _TEXT_MAX = 60_000
 _PLACE_MAX = 300  # characters
 PATIENCE = 10  # seconds in which whoever stopped or froze the other side may let it go on
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.05  # seconds
 _ONE_SECOND = _struct.pack("ll", 1, 0)  # struct timeval of SO_RCVTIMEO, socket(7)
 _KINDS: dict[str, type[PyociError]] = {
     "executable": ExecutableError,
@@ -126,19 +127,44 @@ class Channel:
 
     def _wait(self) -> tuple[bytes, list[tuple[int, int, bytes]], int]:
         """The next packet. Raises OSError, ContainerError when the other side cannot go on."""
-        seconds = 0
+        stuck = 0
         while True:
             try:
                 return self._socket.recvmsg(_TEXT_MAX + 1, _socket.CMSG_SPACE(4 * 4), _socket.MSG_CMSG_CLOEXEC)[:3]
             except ConnectionResetError:
                 pass  # it has ended with a message of ours unread; what it said before comes next
             except BlockingIOError:
-                words = self._trouble() if self._trouble is not None else ""
-                if words is None:
+                stuck = self._look(stuck)
+                if stuck < 0:
                     return b"", [], 0
-                seconds = seconds + 1 if words else 0
-                if seconds >= PATIENCE:
-                    raise ContainerError(words) from None
+
+    def wait_until(self, happened: Callable[[], bool]) -> None:
+        """Wait for something else than a message, for as long as `receive` would. Raises ContainerError."""
+        import select
+
+        stuck, pause, waited = 0, _FIRST_PAUSE, 0.0
+        while not happened():
+            select.select((), (), (), pause)
+            waited += pause
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            if waited >= 1:
+                waited, stuck = 0.0, self._look(stuck)
+            if stuck < 0:
+                raise ContainerError(f"container init {self._ending()}")
+
+    def _look(self, stuck: int) -> int:
+        """A second has passed: for how many seconds in turn the other side could not go on, `stuck` before this one.
+
+        -1 when it is gone. Raises ContainerError when that is too long.
+        """
+        words = self._trouble() if self._trouble is not None else ""
+        if words is None:
+            return -1
+        if not words:
+            return 0
+        if stuck + 1 >= PATIENCE:
+            raise ContainerError(words)
+        return stuck + 1
 
     def is_given_up(self) -> bool:
         """Whether the other side has closed its end, and has left no message."""

@@ -24,6 +24,7 @@ TRACER = USUAL | {"SYS_PTRACE"}
 SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WALL = 0x40000000
+WALL = 0x40000000
 
 pytestmark = pytest.mark.beyond_runc("runc's start waits at a FIFO")
 
@@ -109,10 +110,17 @@ def trace_all_that_enter() -> object:
         last = int(Path("/proc/loadavg").read_text().split()[-1])
         for pid in {last, last + 1, last + 2} - traced - {os.getpid()}:
             with contextlib.suppress(OSError):
-                if Path(f"/proc/{pid}/comm").read_text().startswith("pyoci"):
+                if is_of_the_runtime(pid):
                     seize(pid)
                     traced.add(pid)
+                    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | WALL)
+                    if not is_of_the_runtime(pid):  # the program, meanwhile: how long it runs is the container's affair
+                        libc.ptrace(PTRACE_DETACH, pid, 0, 0)
     return traced
+
+
+def is_of_the_runtime(pid: int) -> bool:
+    return Path(f"/proc/{pid}/comm").read_text().startswith("pyoci")
 
 
 def trace_and_kill_the_program() -> object:
@@ -233,9 +241,9 @@ def test_its_words(runtime: Runtime, pod: Container, created: Container) -> None
 def test_a_tracer_keeps_what_enters(runtime: Runtime, pod: Container) -> None:
     """exec kills it in the end, and cannot wait for it: the kernel tells the parent of the death after the tracer."""
     with attacker(pod, trace_all_that_enter):
-        answers = [runtime.call("exec", pod.id, "/bin/true") for _ in range(3)]
-    caught = [answer for answer in answers if answer.status]
-    assert all("the container keeps stopping the process that enters it" in answer.stderr for answer in caught)
+        answers = (runtime.call("exec", pod.id, "/bin/true") for _ in range(40))  # not each one is caught
+        caught = next(answer for answer in answers if answer.status)
+    assert "the container keeps stopping the process that enters it" in caught.stderr
     runtime.expect("delete", "--force", pod.id)
 
 

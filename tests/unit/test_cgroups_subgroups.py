@@ -36,5 +36,5 @@ def test_v1_delegates_nothing() -> None:
 
 
 def test_a_container_without_groups_has_none_to_hand_over() -> None:
-    with pytest.raises(CgroupError, match="no cgroup"):
+    with pytest.raises(CgroupError, match="without a cgroup"):
         subgroups.hand_over({}, "payload", 1, None)

@@ -486,7 +486,7 @@ def test_every_pointer_leads_to_a_value(layout: str) -> None:
 
 @pytest.mark.parametrize(
     ("layout", "kernel"),
-    [("v1", ["memory.limit_in_bytes = 67108864", "pids.max = 20"]), ("v2", ["memory.max = 67108864", "pids.max = 20"])],
+    [("v1", ["memory.limit_in_bytes = 67108864", "pids.max = 20"]), ("v2", ["pids.max = 20", "memory.max = 67108864"])],
 )
 def test_limits_are_those_of_the_layout(layout: str, kernel: list[str]) -> None:
     told = [step.kernel for step in explanation(careful(), layout).steps]

@@ -294,7 +294,7 @@ def test_kill_all_signals_the_cgroup(entry: Entry, init: FakeInit, group: FakeGr
 
 @pytest.mark.usefixtures("init")
 def test_kill_all_without_a_cgroup(entry: Entry) -> None:
-    with pytest.raises(UnsupportedError, match="no cgroup"):
+    with pytest.raises(UnsupportedError, match="without a cgroup"):
         kill(entry, TERM, everyone=True)
     kill(entry, KILL, everyone=True)  # its PID namespace goes with init
 
