@@ -8,6 +8,7 @@ import hashlib
 import os
 import signal
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from helpers.forked import forked
 
 #: What docker gives its containers: no CAP_SYS_PTRACE, no CAP_SYS_ADMIN.
 USUAL = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID", "SETPCAP", "MKNOD", "SYS_CHROOT"}
+TRACER = USUAL | {"SYS_PTRACE"}
 _NUMBERS = {
     "CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8,
     "SYS_CHROOT": 18, "SYS_PTRACE": 19, "SYS_ADMIN": 21, "MKNOD": 27,
@@ -148,6 +150,31 @@ def inside(pid: int, attack: Callable[[], Any], capabilities: set[str] | None = 
         return attack()
 
     return forked(enter)
+
+
+def spied_on(pid: int, tmp: Path, spy: Callable[[], Any], meanwhile: Callable[[], object], limit: float) -> Any:
+    """What `spy` returns, run in a container with CAP_SYS_PTRACE, while `meanwhile` is called again and again.
+
+    `tmp` is the container's /tmp. There `spy` makes `watching` when it looks, and `enough` when it has seen enough;
+    `done` is there when nothing more comes. A spy that does not look is waited for `limit` seconds.
+    """
+    tmp.chmod(0o777)
+    caller = os.fork()
+    if caller == 0:
+        deadline = time.monotonic() + limit
+        while not (tmp / "watching").exists() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        try:
+            for _ in range(400):  # on a busy machine the spy is seldom in time
+                if (tmp / "enough").exists():
+                    break
+                meanwhile()
+        finally:
+            (tmp / "done").touch()
+            os._exit(0)
+    found = inside(pid, spy, TRACER)
+    os.waitpid(caller, 0)
+    return found
 
 
 def _groups_may_be_set() -> bool:

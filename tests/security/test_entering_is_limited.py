@@ -16,11 +16,10 @@ from pathlib import Path
 import pytest
 from helpers.bundle import Bundle
 from helpers.filtered import refusing
-from helpers.hostile import USUAL, inside, libc
+from helpers.hostile import libc, spied_on
 from helpers.runtime import TIME_LIMIT, Container, Runtime
 from helpers.stepped import Stepped
 
-TRACER = USUAL | {"SYS_PTRACE"}
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WALL = 0x40000000
 OOM_SCORE = "345"
@@ -58,22 +57,7 @@ def leave(pid: int) -> None:
 
 def traced(container: Container, times: int, meanwhile: Callable[[], object]) -> list[tuple[str, str, str]]:
     tmp = container.bundle.rootfs / "tmp"
-    tmp.chmod(0o777)
-    pid = os.fork()
-    if pid == 0:
-        deadline = time.monotonic() + TIME_LIMIT
-        while not (tmp / "watching").exists() and time.monotonic() < deadline:
-            time.sleep(0.002)
-        try:
-            for _ in range(400):
-                if (tmp / "enough").exists():
-                    break
-                meanwhile()
-        finally:
-            (tmp / "done").touch()
-            os._exit(0)
-    found = inside(container.pid, lambda: seize_each_that_comes(times), TRACER)
-    os.waitpid(pid, 0)
+    found = spied_on(container.pid, tmp, lambda: seize_each_that_comes(times), meanwhile, TIME_LIMIT)
     return [tuple(one) for one in found]
 
 

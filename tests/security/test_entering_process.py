@@ -17,10 +17,9 @@ from typing import Any, NamedTuple
 import pytest
 from helpers.bundle import Bundle
 from helpers.filtered import before_linux_6_18
-from helpers.hostile import USUAL, check, inside, libc
+from helpers.hostile import TRACER, check, inside, libc, spied_on
 from helpers.runtime import TIME_LIMIT, Container, Runtime
 
-TRACER = USUAL | {"SYS_PTRACE"}
 SECRET = "b0a7-the-callers-own-secret"  # looked for, not kept
 SYS_ADMIN = 21
 OPENER = "pyoci:procfs"
@@ -117,23 +116,11 @@ def _memory_with_the_secret(folder: Path) -> bytes:
 
 def watched(container: Container, times: int, meanwhile: Callable[[], None], name: str = "") -> list[Caught]:
     tmp = container.bundle.rootfs / "tmp"
-    tmp.chmod(0o777)
-    pid = os.fork()
-    if pid == 0:
-        deadline = time.monotonic() + TIME_LIMIT
-        while not (tmp / "watching").exists() and time.monotonic() < deadline:
-            time.sleep(0.002)
-        try:
-            for _ in range(400):  # on a busy machine the spy is seldom in time
-                if (tmp / "enough").exists():
-                    break
-                meanwhile()
-        finally:
-            (tmp / "done").touch()
-            os._exit(0)
-    found = inside(container.pid, lambda: [tuple(one) for one in stop_the_next(times, name)], TRACER)
-    os.waitpid(pid, 0)
-    return [Caught(*one) for one in found]
+
+    def look() -> list[tuple[object, ...]]:
+        return [tuple(one) for one in stop_the_next(times, name)]
+
+    return [Caught(*one) for one in spied_on(container.pid, tmp, look, meanwhile, TIME_LIMIT)]
 
 
 def assert_holds_nothing(caught: list[Caught], rootfs: list[str]) -> None:

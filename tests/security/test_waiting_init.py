@@ -17,10 +17,9 @@ from pathlib import Path
 
 import pytest
 from helpers.bundle import Bundle
-from helpers.hostile import USUAL, check, inside, libc
+from helpers.hostile import TRACER, check, inside, libc
 from helpers.runtime import TIME_LIMIT, Container, Runtime, reap, until
 
-TRACER = USUAL | {"SYS_PTRACE"}
 SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WALL = 0x40000000
