@@ -97,7 +97,7 @@ def test_a_held_process_dies_with_the_runtime(runtime: Runtime, bundle: Bundle) 
     bundle.process["args"] = ["/bin/sleep", "1000"]
     container = runtime.start(bundle)
     held = 0
-    with Stepped(runtime.arguments("exec", container.id, "/bin/sleep", "1000")) as stepped:
+    with Stepped(runtime.arguments("exec", container.id, "/bin/sleep", "3")) as stepped:
         for _ in stepped:
             held = next((pid for pid in others_in(container) if state_of(pid) == "t"), 0)
             if held:
